@@ -1,16 +1,23 @@
-"""How large an experiment may be, whatever it is of."""
+"""How large an experiment may be, whatever it is of.
+
+The catalog checks types' experiments by it, the protocol those of campaigns.
+"""
 
 from datetime import timedelta
 
 VARIANTS_MOST = 8
+"""The control included: each comparison more takes more people for all."""
 WEIGHT_MOST = 1000
 NAME = r"[a-z0-9][a-z0-9_-]*"
+"""Of a variant: it stands in rows and in figures."""
 NAME_LONGEST = 32
 SALT = r"[!-~]*"
+"""Printable ASCII without a space, and possibly empty: a shop writes it down to compute the same lots."""
 SALT_LONGEST = 64
 HOLDOUT_MOST = 50
 """Percent."""
 HOURS_LEAST = 4
+"""An experiment lasts so long at least."""
 SHORTEST = timedelta(hours=HOURS_LEAST)
 """Before so long is over no winner is sent to anybody by itself."""
 CONVERSIONS_MOST = 20_000

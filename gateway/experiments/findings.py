@@ -13,15 +13,20 @@ from gateway.experiments import inference
 from gateway.experiments.inference import ALPHA, SKEWED, Interval, Share
 
 EVENTS_LEAST = 100
-"""Conversions of each arm, without which no winner is sent to anybody by itself."""
+"""Conversions of each arm, without which no winner is sent to anybody by itself; people may choose one all the same.
+"""
 
 
 class Rule(StrEnum):
+    """By which rule an experiment is looked at."""
+
     SEQUENTIAL = "sequential"
     FIXED = "fixed"
 
 
 class Verdict(StrEnum):
+    """What can be said of an experiment now."""
+
     OPEN = "open"  # its time is not over, and nobody has won yet
     WINNER = "winner"
     NO_WINNER = "no_winner"  # it is over, and no difference has shown
@@ -33,7 +38,9 @@ class Design:
     """What an experiment is planned to find: a rise of the rate `baseline` by `effect`, as parts of one."""
 
     weights: tuple[int, ...]
+    """Of the arms in their order, the control first."""
     baseline: float
+    """The part of people who convert anyway, as the planner expects it."""
     effect: float
     is_timed: bool = False
     """Whether the arms are sent at different times."""
@@ -62,13 +69,18 @@ class Design:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
+    """A variant, and what became of the people to whom it has fallen; it is counted anew for each look."""
+
     name: str
+    """The variant's."""
     weight: int
+    """Its part of the people, beside the others' weights."""
     assigned: int
     """To whom it has fallen by lot."""
     people: int
     """Who have got it: of the others, rules have said no."""
     converted: int
+    """Of `people`: those who have done what counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +88,7 @@ class Comparison:
     """An arm beside the control."""
 
     arm: str
+    """The name of the variant that stands beside the control."""
     difference: float
     """Of the rates: above zero the arm's is the greater."""
     interval: Interval
@@ -84,8 +97,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
+    """What can be said of an experiment's arms. It is made anew at each look; only what is chosen by it is kept, by others."""
+
     verdict: Verdict
     winner: str | None
+    """The name of an arm; None unless the verdict is `WINNER`."""
     comparisons: tuple[Comparison, ...]
     has_enough: bool
     """Whether each arm has as many conversions as it takes to act on it unasked."""
@@ -94,7 +110,8 @@ class Findings:
 def findings(design: Design, arms: Sequence[Arm], order: Sequence[str], *, is_over: bool) -> Findings:
     """What these arms tell; `is_over` once their time is.
 
-    `order` names the arm of each conversion as they came, the first `design.conversions` at least; of the other rule it is not asked.
+    `order` names the arm of each conversion as they came, the first `design.conversions` at least; by the
+    other rule it is not asked for.
     """
     control, *others = arms
     verdict, winner = _verdict(design, arms, order, is_over=is_over)
@@ -114,6 +131,7 @@ def findings(design: Design, arms: Sequence[Arm], order: Sequence[str], *, is_ov
 
 
 def _share(arm: Arm) -> Share:
+    """Those who have converted, of those who have got it: whom rules kept from it says nothing of it."""
     return Share(arm.converted, arm.people)
 
 
@@ -125,6 +143,7 @@ def is_broken(arms: Sequence[Arm]) -> bool:
 def _verdict(
     design: Design, arms: Sequence[Arm], order: Sequence[str], *, is_over: bool
 ) -> tuple[Verdict, str | None]:
+    """The verdict, and the winner's name. A broken split comes before everything else."""
     if is_broken(arms):
         return Verdict.BROKEN, None
     planned = design.conversions
@@ -139,6 +158,7 @@ def _verdict(
 def _sequential(
     arms: Sequence[Arm], order: Sequence[str], planned: int, *, is_over: bool
 ) -> tuple[Verdict, str | None]:
+    """By the order of conversions; each arm's next one moves a walk by a step."""
     control, other = (arm.name for arm in arms)
     lead = inference.sequential_winner((1 if name == other else -1 for name in order), planned)
     if lead:

@@ -2,6 +2,9 @@
 
 Pure, and by the normal distribution alone. All of it holds `ALPHA`: of experiments in which nothing differs, no more than that
 part finds a difference. The sizes are those by which `POWER` of the experiments find a difference that is there.
+
+`findings` applies it to the arms of an experiment; planners ask it how many people are needed. Each formula
+names its source, so that it can be looked up; `tests/unit/gateway` compares the figures with those of others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +14,9 @@ from statistics import NormalDist
 from typing import Final, NamedTuple
 
 ALPHA: Final = 0.05
+"""How often an experiment may find a difference where there is none."""
 POWER: Final = 0.8
+"""How often it is to find one that is there, as large as it was planned for."""
 SKEWED: Final = 0.001
 """A split that is less likely than this was not made by the weights."""
 SEQUENTIAL_BOUND: Final = 2.25
@@ -23,14 +28,18 @@ class Share(NamedTuple):
     """So many of so many people."""
 
     of: int
+    """Those who have converted."""
     people: int
 
     @property
     def rate(self) -> float:
+        """From 0 to 1; 0 where there is nobody."""
         return self.of / self.people if self.people else 0.0
 
 
 class Interval(NamedTuple):
+    """From the lower to the upper end."""
+
     low: float
     high: float
 
@@ -42,6 +51,8 @@ def arm_size(baseline: float, effect: float, *, comparisons: int = 1) -> int:
     """People in each arm, by whom a rise of the rate by `effect` is found at the end; each comparison has its part of `ALPHA`.
 
     Fleiss, "Statistical Methods for Rates and Proportions", section 4.2, without a correction for continuity.
+
+    Rates are from 0 to 1, and `baseline` + `effect` below 1; `effect` is above 0.
     """
     raised = baseline + effect
     middle = (baseline + raised) / 2
@@ -51,7 +62,11 @@ def arm_size(baseline: float, effect: float, *, comparisons: int = 1) -> int:
 
 
 def sequential_sum(baseline: float, effect: float) -> int:
-    """Conversions of both arms together after which there is no winner, if there was none before."""
+    """Conversions of both arms together after which there is no winner, if there was none before.
+
+    Found by halving, sixty times, which is exact to the last person: there is no formula for it. Raises
+    `ZeroDivisionError` for an effect of 0.
+    """
     drift = effect / (2 * baseline + effect)
     low, high = 0.0, 20.0
     for _ in range(60):
@@ -78,6 +93,7 @@ def sequential_winner(steps: Iterable[int], planned: int) -> int:
     """
     bound = SEQUENTIAL_BOUND * sqrt(planned)
     ahead = 0
+    # In their order: a bound that was crossed once stays crossed, whatever comes after it.
     for step in islice(steps, planned):
         ahead += step
         if abs(ahead) >= bound:
@@ -86,7 +102,10 @@ def sequential_winner(steps: Iterable[int], planned: int) -> int:
 
 
 def chance(one: Share, other: Share) -> float:
-    """How likely shares are as far apart as these, or farther, when nothing differs: two-sided, of the pooled variance."""
+    """How likely shares are as far apart as these, or farther, when nothing differs: two-sided, of the pooled variance.
+
+    1 where one of them has nobody, or both have all or none: nothing can be said then.
+    """
     if not one.people or not other.people:
         return 1.0
     pooled = (one.of + other.of) / (one.people + other.people)
@@ -107,7 +126,10 @@ def holm(chances: Sequence[float]) -> list[float]:
 
 
 def wilson(share: Share, alpha: float = ALPHA) -> Interval:
-    """The score interval of a share (Wilson, 1927)."""
+    """The score interval of a share (Wilson, 1927).
+
+    Of nobody it is from 0 to 1: nothing is known.
+    """
     if not share.people:
         return Interval(0.0, 1.0)
     z, n, rate = _quantile(1 - alpha / 2), share.people, share.rate
@@ -126,7 +148,10 @@ def difference(one: Share, other: Share, alpha: float = ALPHA) -> Interval:
 
 
 def split_chance(people: Sequence[int], weights: Sequence[float]) -> float:
-    """How likely a split is as far from the weights as this, or farther: Pearson's χ²."""
+    """How likely a split is as far from the weights as this, or farther: Pearson's χ².
+
+    1 where nobody is split yet, or among one.
+    """
     total, whole = sum(people), sum(weights)
     if not total or len(people) < 2:
         return 1.0
@@ -148,8 +173,10 @@ def chi_squared_above(value: float, freedom: int) -> float:
 
 
 def _quantile(of: float) -> float:
+    """The value that the part `of` of a normal distribution lies below."""
     return _NORMAL.inv_cdf(of)
 
 
 def _below(value: float) -> float:
+    """How much of a normal distribution lies below the value."""
     return _NORMAL.cdf(value)

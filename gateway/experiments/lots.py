@@ -12,6 +12,7 @@ from hashlib import sha256
 from itertools import accumulate
 
 LOTS = 10_000
+"""So fine is a split: a hundredth of a percent."""
 
 
 class Aside(Enum):
@@ -22,7 +23,11 @@ class Aside(Enum):
 
 
 def lot(salt: str, user: str) -> int:
-    """From 0 to 9,999."""
+    """From 0 to 9,999.
+
+    Any text is taken, also one with half a surrogate pair, as JSON may bring it: whoever asks must get an
+    answer, and always the same.
+    """
     hashed = sha256(f"experiment:{salt}\0{user}".encode(errors="surrogatepass"))
     return int.from_bytes(hashed.digest()[:8]) % LOTS
 
@@ -33,7 +38,7 @@ class Split:
 
     salt: str
     weights: tuple[int, ...]
-    """Of the variants."""
+    """Of the variants, in their order; a variant's part of those on trial is its weight of the sum."""
     holdout: float = 0.0
     """Percent of all."""
     share: float = 100.0
@@ -41,15 +46,20 @@ class Split:
 
     @property
     def on_trial(self) -> int:
-        """How many lots are."""
+        """How many of the `LOTS` get a variant."""
         return round((LOTS - self._held_out) * self.share / 100)
 
     @property
     def _held_out(self) -> int:
+        """How many of the `LOTS`, the first, get nothing."""
         return round(self.holdout * LOTS / 100)
 
     def place(self, user: str) -> int | Aside:
-        """The number of the variant that the user gets, from 0."""
+        """The number of the variant that the user gets, from 0.
+
+        Or why the user gets none. It follows from the salt and the user alone, so a `share` that is raised
+        lets more in but may move who gets what.
+        """
         drawn = lot(self.salt, user) - self._held_out
         if drawn < 0:
             return Aside.HELD_OUT
@@ -57,4 +67,5 @@ class Split:
             return Aside.WAITS
         bounds = accumulate(self.weights)
         whole = sum(self.weights)
+        # In whole numbers: no lot is lost or counted twice by rounding.
         return next(n for n, bound in enumerate(bounds) if drawn * whole < bound * self.on_trial)

@@ -1,4 +1,8 @@
-"""How an experiment stands, and what follows of it for those who are not on trial."""
+"""How an experiment stands, and what follows of it for those who are not on trial.
+
+Both campaigns and types ask `results` for what is shown, and `outcome` as often as they like for whether it
+is over.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ class Results:
     over_at: datetime | None
     """None: it has not begun."""
     arms: tuple[Arm, ...]
+    """As they were counted for this look, the control first."""
     findings: Findings
 
 
@@ -29,7 +34,11 @@ def results(
 
 
 def outcome(told: Results, *, now: datetime) -> str | None:
-    """The variant that all others get; None while nobody knows. Without a winner that is sure it is the control."""
+    """The variant that all others get; None while nobody knows. Without a winner that is sure it is the control.
+
+    A winner counts at once when it has enough conversions; without one everybody waits for the end. A broken
+    experiment ends with the control too.
+    """
     found = told.findings
     if found.verdict is Verdict.WINNER and found.has_enough:
         return found.winner

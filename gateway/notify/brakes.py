@@ -2,6 +2,8 @@
 
 Judged is what was sent within a window, and what became of that mail, whenever it was heard: a complaint of today about mail of
 last week says nothing of what is sent now.
+
+`lanes` brings the figures and acts on the answer; nothing here reads a clock or a store.
 """
 
 from collections.abc import Mapping
@@ -10,38 +12,54 @@ from dataclasses import dataclass, field
 from storage.lanes import Outcome
 
 FEW = 5
-"""As many mails that came back, or were called spam, may be chance, whatever part of all they are."""
+"""So many mails that came back, or were called spam, may be chance, whatever part of all they are. Only more
+than these brake: of 200 mails, one complaint alone would be more than 0.3 %.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """From where on a lane is paused; the parts are of 1, and 0 is no bound."""
+    """From where on a lane is paused; the parts are of 1, and 0 is no bound.
+
+    One is made at the start from the settings (`lanes.bounds_of`) and holds until the process ends.
+    """
 
     bounces: float
+    """A lane is paused when more than this part of its mail came back, or was refused for its address."""
     complaints: float
+    """A lane is paused when more than this part of its mail was called spam."""
     mails: int
-    """Of fewer no rate is told."""
+    """While fewer mails were sent than this, no rate is told."""
     window_seconds: float
     failures: int = 0
-    """Of the relay in a row; 0 is no bound."""
+    """A lane is paused when the relay has failed so often in a row; 0 is no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What became of the mail that a lane has sent within the window."""
+    """What became of the mail that a lane has sent within the window.
+
+    It is made anew at each look, of the counts of all processes; it has no life of its own.
+    """
 
     counts: Mapping[Outcome, int] = field(default_factory=dict)
+    """How many mails came to each end; what is absent is none. A mail counts as sent and as what it came to later."""
     enough: int
-    """Mails without which no rate is told."""
+    """While fewer mails were sent than this, no rate is told."""
     failures: int = 0
-    """Of the relay since it took the last mail, or heard one out; 0 while that lasts shorter than is worth a pause."""
+    """How often the relay has failed since it took the last mail, or heard one out. It is 0 while that lasts
+    shorter than is worth a pause.
+    """
 
     def of(self, outcome: Outcome) -> int:
         return self.counts.get(outcome, 0)
 
     @property
     def mails(self) -> int:
-        """What was sent, and what the relay refused for its address."""
+        """What was sent, and what the relay refused for its address: the whole that the rates are parts of.
+
+        What failed for the relay's own reasons is neither: it will be tried again.
+        """
         return self.of(Outcome.SENT) + self.of(Outcome.REFUSED)
 
     @property
@@ -60,6 +78,7 @@ class Health:
 
     @property
     def complaint_rate(self) -> float | None:
+        """As `bounce_rate`."""
         return self._rate(self.complained)
 
     def _rate(self, count: int) -> float | None:
@@ -67,7 +86,11 @@ class Health:
 
 
 def reason_to_pause(health: Health, bounds: Bounds) -> str | None:
-    """Why the lane is to be paused, as people read it; None when it is well, or too little is known."""
+    """Why the lane is to be paused, as people read it; None when it is well, or too little is known.
+
+    It is written down with the pause and shown to operators, so it holds figures and no addresses. The rates
+    come before the failures: they say more.
+    """
     for what, count, rate, bound in (
         ("came back", health.bounced, health.bounce_rate, bounds.bounces),
         ("were called spam", health.complained, health.complaint_rate, bounds.complaints),

@@ -1,4 +1,9 @@
-"""Choosing: what people are shown of their preferences, and what becomes of a choice."""
+"""Choosing: what people are shown of their preferences, and what becomes of a choice.
+
+It writes; the rules are in `preferences`, which is pure, and those who decide look things up in
+`preference_book`, which keeps what it has read. Users come here by HTTP and by their session, links in mails
+through `leaving`, and admins by HTTP.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,20 +23,24 @@ from storage.errors import StoreUnavailable
 from storage.preferences import Change
 
 ATTEMPTS = 10
-"""To change what others change at the same moment."""
+"""To change what others change at the same moment: each lost race reads anew. Beyond them `StoreUnavailable` is raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What a person has chosen, and what holds of it by the catalog in force."""
+    """What a person has chosen, and what holds of it by the catalog in force.
+
+    It is an answer, made for one question; a reload of the catalog a moment later makes another.
+    """
 
     user: str
     preferences: Preferences
     grid: tuple[Row, ...]
+    """Every type of the catalog, in the order in which people are shown them; empty without a catalog."""
     locale: str | None
     """The language that the person reads, if anybody knows."""
     names: Mapping[str, str]
-    """Of the categories, by key, in that language."""
+    """The names of the categories in that language, by the key of each."""
     locales: tuple[str, ...]
     """The languages that the catalog has words in, its own first."""
 
@@ -44,16 +53,20 @@ class Choice:
     patch: Mapping[str, Any]
     """A merge patch (RFC 7396)."""
     by: str
+    """Who has chosen, as the caller is named, or `link`. It is kept with the change."""
     mail: str | None = None
     """The id of the notification whose mail it comes from, if it comes from one."""
     version: int | None = None
-    """That the patch was made for; None: whatever there is."""
+    """The version that the patch was made for; None: whatever version there is."""
     anew: bool = False
-    """Whether nothing of what was chosen before stays."""
+    """Whether what was chosen before is dropped, so that only the patch holds."""
 
 
 class VersionMismatch(Exception):
-    """The preferences have another version than the choice was made for."""
+    """The preferences have another version than the choice was made for.
+
+    `version` is the one that holds now, so that the client can read again and ask once more.
+    """
 
     def __init__(self, version: int) -> None:
         super().__init__(f"the preferences are of version {version}")
@@ -61,11 +74,18 @@ class VersionMismatch(Exception):
 
 
 class HalfQuiet(Exception):
-    """Quiet hours that have a start or an end, and not both."""
+    """Quiet hours that have a start or an end, and not both.
+
+    It is looked at in what the document would become, not in the patch: half of them may be there already.
+    """
 
 
 class Choices:
-    """The use cases of preferences. They raise `StoreUnavailable` when the store is away."""
+    """The use cases of preferences. They raise `StoreUnavailable` when the store is away.
+
+    Reading asks the store each time and never `preference_book`: whoever has just chosen must see it, and the
+    book of this node hears of the choice a moment later.
+    """
 
     def __init__(
         self,
@@ -85,13 +105,22 @@ class Choices:
         self._clock = clock
 
     async def show(self, user: str) -> Chosen:
+        """What the user has chosen, and what holds of it. A user whom nobody knows has chosen nothing."""
         return await self._chosen(user, await self._of(user))
 
     async def choose(self, choice: Choice) -> Chosen:
         """Keep the choice with who made it, and have every node and every connection of the user know.
 
         Raises `LockedPreference`, `UnknownPreference`, `HalfQuiet`, and `VersionMismatch` where a version is given.
+
+        The document is changed by comparing and setting its version, so of two at once both count, one after
+        the other. A choice that changes nothing writes nothing, counts no version and is told to nobody: it
+        may be repeated.
+
+        A crash after it is kept and before the nodes are told leaves it kept; each book finds it by itself
+        within half a minute.
         """
+        # Once, before any look at the store: it depends on the patch and the catalog alone.
         check(choice.patch, self._catalog.current)
         for _ in range(ATTEMPTS):
             before = await self._of(choice.user)
@@ -101,6 +130,8 @@ class Choices:
             hours = document.get("quiet_hours")
             if hours is not None and not hours.keys() >= {"start", "end"}:
                 raise HalfQuiet
+            # Before a version is used up for it: a page that sends the same again must not make its other
+            # tabs ask anew.
             if document == dict(before.document):
                 return await self._chosen(choice.user, before)
             change = Change(
@@ -125,12 +156,17 @@ class Choices:
         return await self._preferences.changes(user, limit=limit)
 
     async def _of(self, user: str) -> Preferences:
+        """What the store has now; `NOTHING` for who has none."""
         # Of the store itself: what is kept here may be older than the choice.
         kept = (await self._preferences.of_users([user])).get(user)
         return NOTHING if kept is None else Preferences(document=kept.document, version=kept.version)
 
     async def _chosen(self, user: str, preferences: Preferences) -> Chosen:
-        """What a user has chosen beside what there is to choose, named in the user's language."""
+        """What a user has chosen beside what there is to choose, named in the user's language.
+
+        The language chosen here goes before what tokens and backends have told, which costs a look only where
+        none was chosen.
+        """
         catalog = self._catalog.current
         locale = preferences.locale or (await self._languages.of([user])).get(user)
         names = (
@@ -152,7 +188,11 @@ class Choices:
 
 
 def shown(value: Chosen) -> Json:
-    """What a person has chosen, with what holds of it for each type and channel."""
+    """What a person has chosen, with what holds of it for each type and channel, as it is sent to that person.
+
+    What the document does not have is filled in with what says nothing, so that clients need not ask whether
+    a field is there.
+    """
     return {
         "channels": {},
         "categories": {},

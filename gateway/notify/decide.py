@@ -2,6 +2,10 @@
 
 It is made at an emit, again when a worker is about to send, and for a preview. `decide` is pure; `Judge` finds the facts.
 A rule is added as a module of `gateway.notify.gates` and one line of `GATES`.
+
+It stands apart from those who act on it. `owing` and `showing` ask at an emit, `campaigns.drafting` for
+recipients, `departing` as a mail leaves, `digests` at a closing, `planning` and `type_preview` for previews.
+None of them knows a rule.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +33,9 @@ from storage.mail import HASTENED
 from storage.outbox import Kind, Lease, Subject
 
 GATES: tuple[AnyGate, ...] = (
-    # The order of rules:
+    # The order of rules. What is off for all comes before what is about one person. The address comes before
+    # the list of suppressions, which learns it from there. What ends a mail comes before what holds or
+    # gathers it: a mail that is not wanted is not held first.
     switch.GATE,
     rollout.GATE,
     holdout.GATE,
@@ -44,15 +50,23 @@ GATES: tuple[AnyGate, ...] = (
 OF_CAMPAIGNS: tuple[AnyGate, ...] = (campaign.GATE,)
 """Those that stand before all others for a campaign's mail as it leaves."""
 OF_TESTS: tuple[AnyGate, ...] = (suppression.GATE,)
-"""All that a campaign's test mail has to pass."""
+"""All that a campaign's test mail has to pass.
+
+Whoever tries a newsletter gets it whatever they have chosen, but not at an address that must not be written to.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict, and the facts that it was made by."""
+    """A verdict, and the facts that it was made by.
+
+    The facts are kept beside it because some are wanted again: the address that was found
+    (`owing.address_of`).
+    """
 
     verdict: Verdict
     facts: tuple[object, ...]
+    """One of each gate that found any, of its type `Gate.facts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +74,11 @@ class Step:
     """What one gate says of a case."""
 
     rule: str
+    """The name of the gate."""
     fact: object | None
-    """None: it did not have to look anything up."""
+    """What the gate has found out. None: it did not have to look anything up."""
     verdict: Verdict | None
-    """None lets it pass."""
+    """What the gate says. None: it lets the case pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +87,7 @@ class Explained:
 
     channel: str
     verdict: Verdict
-    """Of the first gate that stops it."""
+    """The verdict of the first gate that stops it; `Send` where none does."""
     steps: tuple[Step, ...]
 
 
@@ -80,6 +95,8 @@ def decide(case: Case, facts: Iterable[object], gates: Sequence[AnyGate] = GATES
     """What the first gate says that does not let the case pass, else `Send`. A gate without its facts is open.
 
     What is critical passes every gate that spares it, whatever the facts are.
+
+    Facts are told apart by their type, so no two gates may have the same one.
     """
     known = {type(fact): fact for fact in facts}
     for gate in gates:
@@ -93,7 +110,10 @@ def decide(case: Case, facts: Iterable[object], gates: Sequence[AnyGate] = GATES
 
 
 class Judge:
-    """Decides by what is known now."""
+    """Decides by what is known now.
+
+    It keeps nothing between two calls. One serves a process, for any number of callers at once.
+    """
 
     def __init__(self, sources: Sources, gates: Sequence[AnyGate] = GATES) -> None:
         self._sources = sources
@@ -105,6 +125,10 @@ class Judge:
         """The verdict on each, in order, or why its facts could not be looked up. Each gate asks once for all.
 
         `gates` are other ones than the judge's own.
+
+        Of gates that are not in use nothing is asked. A failure of one gate is the answer of the cases that
+        it was asked for, and of no others: that suppressions cannot be looked up does not touch what is shown
+        in-app.
         """
         gates = self._gates if gates is None else gates
         cases = self._marked(cases)
@@ -128,6 +152,8 @@ class Judge:
             for index, fact in zip(wanted, found, strict=True):
                 if fact is not None:
                     facts[index] += (fact,)
+                    # Now, and not at the end: the next gate has to see it, as that for suppressions sees the
+                    # address.
                     cases[index] = gate.teach(cases[index], fact)
         return [
             failed.get(index) or Judged(decide(case, facts[index], gates), facts[index])
@@ -135,7 +161,10 @@ class Judge:
         ]
 
     def _marked(self, cases: Sequence[Case]) -> list[Case]:
-        """The cases, with what the catalog in force says of their types."""
+        """The cases, with what the catalog in force says of their types.
+
+        A case whose type the catalog does not have stays as its maker has made it.
+        """
         catalog = self._sources.catalog.current
         if catalog is None:
             return list(cases)
@@ -149,7 +178,10 @@ class Judge:
         ]
 
     async def explain(self, case: Case) -> Explained:
-        """What every gate says of the case as it is now, also those behind the first that stops it. Raises `StorageError`."""
+        """What every gate says of the case as it is now, also those behind the first that stops it. Raises `StorageError`.
+
+        For people. It costs a question for each gate, so it is not for the path of an emit.
+        """
         (case,) = self._marked([case])
         steps = []
         for gate in self._gates:
@@ -162,7 +194,10 @@ class Judge:
         return Explained(case.channel, verdict, tuple(steps))
 
     async def at_lease(self, lease: Lease, now: datetime) -> Verdict:
-        """What is to become of a mail that a worker is about to send. Raises `StorageError`."""
+        """What is to become of a mail that a worker is about to send. Raises `StorageError`.
+
+        By the facts of this moment: whatever was decided at the emit counts for nothing here.
+        """
         gates = gates_of(lease.of, self._gates)
         (judged,) = await self.judge([case_of(lease, now)], Moment.LEASE, gates=gates)
         if isinstance(judged, StorageError):
@@ -171,14 +206,22 @@ class Judge:
 
 
 def gates_of(of: Subject, gates: Sequence[AnyGate] = GATES) -> Sequence[AnyGate]:
-    """Those that a mail of this subject has to pass as it leaves, in their order."""
+    """Those that a mail of this subject has to pass as it leaves, in their order.
+
+    A campaign's test mail is told by its subject, `test:<campaign>`. `sayings` is given the same, to tell
+    which let it pass.
+    """
     if of.kind is not Kind.CAMPAIGN:
         return gates
     return OF_TESTS if of.id.startswith(TEST) else (*OF_CAMPAIGNS, *gates)
 
 
 def case_of(lease: Lease, now: datetime) -> Case:
-    """The mail that a worker holds, in question."""
+    """The mail that a worker holds, in question.
+
+    It is made of what was stored, and not of the emit's request: that is gone. `due_at` is the mail's own,
+    which a postponement has put off; `now` is given, so that one clock counts for the whole decision.
+    """
     notification, order = lease.notification, lease.mail.order
     return Case(
         type=notification.type,

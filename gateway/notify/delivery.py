@@ -28,7 +28,10 @@ from gateway.notify.written import WrittenLog
 from storage.streams import Notification, Streams
 
 HOLE_SECONDS = 0.05
+"""Of two emits that are published by two nodes at once, the later may come first: most holes close in this time."""
 RECONCILE_SECONDS = 30.0
+"""Between two comparisons of all cursors with the store, at most: so late a lost last frame of a room comes.
+"""
 RELEASE_SECONDS = 5.0
 """How long a room without sessions stays subscribed: a page reload comes back to it and costs no new subscription."""
 WAITING_LIMIT = 1000
@@ -40,7 +43,17 @@ logger = logging.getLogger(__name__)
 
 
 class Delivery(Part):
-    """The cursors of one node. All methods belong to its event loop; those that are not coroutines never wait."""
+    """The cursors of one node. All methods belong to its event loop; those that are not coroutines never wait.
+
+    A room's stream is made when its first session joins, and let go `release_seconds` or up to twice that
+    after its last has left. Of a session in a room three things may be so: it is a guest whose replay is
+    under way, a guest that is ahead of the cursor, or a member. It rises from one to the next, and never goes
+    back.
+
+    While the store is away nothing is repaired, and whatever the bus brings in order is delivered all the
+    same. While the bus is away the sessions get what this node emits, and the rest by reconciliation. When
+    the process goes, all of it goes: clients come back with the sequences that they have had.
+    """
 
     def __init__(
         self,
@@ -57,16 +70,22 @@ class Delivery(Part):
         """Of the rooms that have sessions here, or had some until a moment ago."""
         self.repairs = Repairs(self, streams, clock, reconcile_seconds=reconcile_seconds)
         self.locale_of: Callable[[str], str | None] = _any_locale
-        """Which language a session reads."""
+        """Which language a session reads; None where nobody knows. Asked once for each session and frame of
+        several languages.
+        """
         self.on_written: Callable[[str, bytes], None] | None = None
-        """Told of each frame with a sequence that is written to a room's sessions, repairs included; must neither wait nor raise."""
+        """Told of each frame with a sequence that is written to a room's sessions, repairs included. It must
+        neither wait nor raise.
+        """
         self.on_replayed: Callable[[Sequence[Notification]], None] | None = None
         """Told of what a session was given that it had missed, as above."""
         self.written = WrittenLog()
+        """What was written lately, for the trace of a notification."""
         self._sockets = sockets
         self._bus = bus
         self._release_seconds = release_seconds
         self._empty_rooms: set[str] = set()
+        """Rooms whose last session left since the last look; they are let go at the next look but one, if nobody has come."""
         self._misplaced = Seldom(logger, "sessions were not in their rooms, and are again")
         self._tasks = Tasks()
 
@@ -91,6 +110,7 @@ class Delivery(Part):
         self._tasks.start(self._release_forever(), name="delivery release")
 
     async def stop(self) -> None:
+        """Let go of all rooms' timers. The loops end first: a repair that goes on would set timers anew."""
         await self._tasks.stop()
         await self.repairs.stop()
         for stream in self.streams.values():
@@ -101,12 +121,15 @@ class Delivery(Part):
     async def join(self, sid: str, rooms: Sequence[str]) -> None:
         """Hold back the rooms' live frames for this session until `open`, and have the bus carry the rooms here.
 
-        Join before reading the store: a repetition can be dropped, a hole cannot be seen.
+        Join before reading the store: a repetition can be dropped, a hole cannot be seen. It returns when
+        frames that are published from now on will come, or after the bus's bounded wait. Whoever has joined
+        is to be opened, or to `leave`.
         """
         fresh = [room for room in rooms if room not in self.streams]
         for room in rooms:
             stream = self.streams.setdefault(room, Stream(room))
             stream.guests[sid] = Guest()
+        # A room that is subscribed already costs nothing; that of a first user is one wait for each connect.
         if fresh:
             await self._bus.subscribe(fresh)
 
@@ -114,7 +137,11 @@ class Delivery(Part):
         """The session has been given each room up to `heads`: write it what came since, and let it in.
 
         False when more came than could be held for some room: replay again from `heads`, and open again.
+
+        The session must be live, and have joined all of these rooms. It takes one turn of the loop, so no
+        frame comes between what was held and what is live.
         """
+        # All rooms or none: the replay that is done again is of all of them.
         guests = {room: self.streams[room].guests[sid] for room in heads}
         if any(guest.overflowed for guest in guests.values()):
             for guest in guests.values():
@@ -128,7 +155,10 @@ class Delivery(Part):
         return True
 
     def leave(self, sid: str, rooms: Iterable[str]) -> None:
-        """The session has gone, and with it its memberships in the engine: forget it."""
+        """The session has gone, and with it its memberships in the engine: forget it.
+
+        Safe to repeat, and for rooms that it never joined. The bus is told later, in `release`.
+        """
         for room in rooms:
             stream = self.streams.get(room)
             if stream is None:
@@ -139,18 +169,24 @@ class Delivery(Part):
                 self._empty_rooms.add(room)
 
     def dismiss(self, sid: str, rooms: Sequence[str]) -> None:
-        """Have a session that goes on hear no more of `rooms`."""
+        """Have a session that goes on hear no more of `rooms`.
+
+        As when topics are taken from its user. Frames that the engine has queued for it already may still
+        come.
+        """
         self.leave(sid, rooms)
         for room in rooms:
             self._sockets.expel(sid, namespace_of(room), room)
 
     async def release(self, rooms: Iterable[str]) -> None:
-        """Let go of those of `rooms` that still have no session."""
+        """Let go of those of `rooms` that still have no session: of their cursors, and of the subscription."""
         empty = []
         for room in rooms:
             stream = self.streams.get(room)
             if stream is not None and not stream.members and not stream.guests:
                 stream.forget_hole()
+                # Before the wait below: a session that joins meanwhile makes a new stream, and does not
+                # inherit a cursor that has stopped.
                 del self.streams[room]
                 empty.append(room)
         if empty:
@@ -162,6 +198,7 @@ class Delivery(Part):
                 self.repairs.reconcile()
 
     async def _release_forever(self) -> None:
+        """Let go of what has been empty for one whole look, so that a reload of a page finds its rooms still there."""
         aged: set[str] = set()
         while True:
             await asyncio.sleep(self._release_seconds)
@@ -171,6 +208,7 @@ class Delivery(Part):
     def _let_in(self, sid: str, stream: Stream, guest: Guest, head: int) -> None:
         """Write a guest what came since its replay, and make it a member once the room's cursor is where the replay ended."""
         for seq, packet in guest.held:
+            # What the replay has given has a sequence up to `head`; what is not stored was in no replay.
             if seq == TRANSIENT or seq > head:
                 self._sockets.write(sid, packet)
         guest.held.clear()
@@ -187,6 +225,7 @@ class Delivery(Part):
             self.deliver_waiting(stream)
 
     def _admit(self, sid: str, stream: Stream) -> None:
+        """Make a guest a member, here and in the engine in one step: the two must never be counted apart."""
         del stream.guests[sid]
         stream.members.add(sid)
         self._sockets.admit(sid, stream.namespace, stream.room)
@@ -195,6 +234,9 @@ class Delivery(Part):
         """The store was put back, and its sequences begin anew: what is known of any room holds no longer.
 
         The sessions that were let in before have to go: their cursors are of the other line.
+
+        Guests whose replay is under way are made to replay again. The cursors are told anew by the first of
+        these.
         """
         self.written.forget()
         for stream in self.streams.values():
@@ -213,7 +255,11 @@ class Delivery(Part):
         return room in self.streams
 
     def receive(self, room: str, seq: int, event: bytes) -> None:
-        """Take a frame from an emitter on this node or from the bus, and deliver it when it is its turn."""
+        """Take a frame from an emitter on this node or from the bus, and deliver it when it is its turn.
+
+        Never waits, and is called for each frame of the bus. A room that has nobody here costs a look-up in a
+        dict. What has no sequence is written as it comes, and repairs nothing.
+        """
         stream = self.streams.get(room)
         if stream is None:
             return
@@ -226,18 +272,24 @@ class Delivery(Part):
             if stream.waiting:
                 self.deliver_waiting(stream)
         else:
+            # Also while there is no cursor: the first replay tells it, and what waits then may follow it.
             if len(stream.waiting) < WAITING_LIMIT:
                 stream.waiting[seq] = event
             if stream.cursor is not None:
                 self._expect_hole_to_close(stream)
 
     def write(self, stream: Stream, seq: int, event: bytes) -> None:
-        """Write to all members, and to each guest what its replay has not given it."""
+        """Write to all members, and to each guest what its replay has not given it.
+
+        `seq` is the cursor's next, or `TRANSIENT`; it is for `receive` and the repair to see to that. The
+        cursor moves first, so that a guest who has waited for it is let in by this very frame.
+        """
         if seq != TRANSIENT:
             stream.cursor = seq
             if self.on_written is not None and (stream.members or stream.guests):
                 self.on_written(stream.room, event)
         namespace = stream.namespace
+        # Told from the bytes, for the bus carries nothing else; no JSON begins so.
         if event[0] == MARK:
             self._write_variants(stream, seq, Variants(namespace, event, self.locale_of))
             return
@@ -248,11 +300,15 @@ class Delivery(Part):
                 reached += self._put_right(stream, lambda _: packet)
             self._count(stream, seq, reached)
         if stream.guests:
+            # A copy: writing may let the guest in, and so take it out of the dict.
             for sid, guest in list(stream.guests.items()):
                 self._write_to_guest(stream, sid, guest, seq, packet)
 
     def _write_variants(self, stream: Stream, seq: int, variants: Variants) -> None:
-        """The same of a frame of several languages."""
+        """The same of a frame of several languages.
+
+        Each language is encoded once for the node, however many sessions read it.
+        """
         if stream.members:
             reached = self._sockets.fan_out_each(stream.namespace, stream.room, variants.of)
             if reached != len(stream.members):
@@ -262,6 +318,7 @@ class Delivery(Part):
             self._write_to_guest(stream, sid, guest, seq, variants.of(sid))
 
     def _count(self, stream: Stream, seq: int, reached: int) -> None:
+        """Note how many sessions a frame was written to; guests are counted by themselves."""
         self.stats.delivered += reached
         if seq != TRANSIENT:
             self.written.note(stream.room, seq, reached, stream.members)
@@ -289,7 +346,10 @@ class Delivery(Part):
         return 0 if missed is None else len(astray) - len(gone)
 
     def _write_to_guest(self, stream: Stream, sid: str, guest: Guest, seq: int, packet: Packet) -> None:
-        """Keep a frame for a guest whose replay goes on, and write to one whose replay has ended what that did not give it."""
+        """Keep a frame for a guest whose replay goes on, and write to one whose replay has ended what that did not give it.
+
+        The second kind waits for the cursor alone: it is let in as soon as that reaches what the guest has.
+        """
         if guest.upto is None:
             if len(guest.held) < HELD_LIMIT:
                 guest.held.append((seq, packet))
@@ -303,7 +363,11 @@ class Delivery(Part):
             self._admit(sid, stream)
 
     def deliver_waiting(self, stream: Stream) -> None:
-        """Deliver what waits in sequence behind the cursor; drop what the cursor has passed."""
+        """Deliver what waits in sequence behind the cursor; drop what the cursor has passed.
+
+        The cursor is known. A room without holes ends here with its timer stopped, unless a guest still waits
+        for the cursor.
+        """
         assert stream.cursor is not None
         while (event := stream.waiting.pop(stream.cursor + 1, None)) is not None:
             self.write(stream, stream.cursor + 1, event)
@@ -315,26 +379,36 @@ class Delivery(Part):
             stream.forget_hole()
 
     def skip_to(self, stream: Stream, head: int) -> None:
-        """Nothing up to `head` is there to be written any more."""
+        """Nothing up to `head` is there to be written any more.
+
+        For the repair, which knows that the store has nothing more up to there: recalled, expired, superseded
+        or pruned.
+        """
         if stream.cursor is not None and stream.cursor < head:
             stream.cursor = head
         for sid, guest in list(stream.guests.items()):
+            # These have it all: there is no frame to come that would let them in.
             if guest.upto is not None and guest.upto <= head:
                 self._admit(sid, stream)
 
     def check_members(self, stream: Stream) -> None:
-        """Have the engine's members be those that are, whether or not a frame has shown that they are not."""
+        """Have the engine's members be those that are, whether or not a frame has shown that they are not.
+
+        A comparison of two sets, for every room at each reconciliation.
+        """
         if stream.members != self._sockets.members(stream.namespace, stream.room):
             self._put_right(stream)
 
     # Holes close
 
     def _expect_hole_to_close(self, stream: Stream) -> None:
+        """Start the timer of the hole, unless it runs or the repair has it. One timer a room, however many holes."""
         if stream.hole_timer is None and not stream.repairing:
             loop = asyncio.get_running_loop()
             stream.hole_timer = loop.call_later(HOLE_SECONDS, self._hole_stays, stream)
 
     def _hole_stays(self, stream: Stream) -> None:
+        """Owe the room a repair, if something still waits, or a guest is still ahead of the cursor."""
         stream.hole_timer = None
         ahead = any(
             guest.upto is not None and guest.upto > (stream.cursor or 0) for guest in stream.guests.values()

@@ -1,4 +1,9 @@
-"""What the mail of a digest tells: the newest of what was gathered, and how many there are. Pure."""
+"""What the mail of a digest tells: the newest of what was gathered, and how many there are. Pure.
+
+`digests` decides what is left and stores what is made here. The mail is rendered like any other, from a
+template for the type `DIGEST`, by the press; so what a template may use is the `data` that is made here, and
+is to be kept as it is.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,24 +20,31 @@ from storage.outbox import Kind, Obligation, Subject
 from storage.streams import Entry, Notification
 
 LISTED: Final = 20
-"""The newest; the others are only counted."""
+"""How many notifications the mail lists: the newest. The others are only counted."""
 BODY_CHARACTERS: Final = 300
-"""Of each that is listed."""
+"""How much of the body of each listed notification is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What is left of a digest at its closing."""
+    """What is left of a digest at its closing.
+
+    It is made page by page in `Digester._left`, and used at once. With a total of 0 there is no mail to make.
+    """
 
     newest: Sequence[Notification]
     """With their mail; `LISTED` at most, newest first."""
     total: int
     lane: LaneName
-    """Of what somebody waits for, if there is any."""
+    """The transactional lane if somebody waits for any of them, else bulk."""
 
 
 def mail_of(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) -> Obligation:
-    """The mail that tells it, under the digest's id: however often it is sent, it is the same."""
+    """The mail that tells it, under the digest's id: however often it is sent, it is the same.
+
+    It goes to the address of the newest item, which is the last that was known. Raises nothing; `kept.total`
+    is above 0.
+    """
     newest = kept.newest[0]
     assert newest.mail is not None
     order = MailOrder(to=newest.mail.order.to, due_at=digest.closes_at, lane=kept.lane)
@@ -45,7 +57,12 @@ def mail_of(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) 
 
 
 def _news(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) -> Notification:
-    """The notification that a digest's mail is made of: the newest of its items, and how many there are."""
+    """The notification that a digest's mail is made of: the newest of its items, and how many there are.
+
+    It is in no stream and never shown in-app. Its category is what a reader's way out is about; its language
+    is that of the newest item, in which the listed items themselves may not all be. `words` holds what needs
+    no number filled in.
+    """
     newest = kept.newest[0]
     entry = newest.entry or Entry()
     locale = entry.locale or "en"
@@ -73,12 +90,18 @@ def _news(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) ->
 
 
 def _category(kept: Kept) -> str | None:
-    """Of the newest that has one."""
+    """Of the newest that has one.
+
+    A way out must be about something; what the catalog has no category for cannot be turned off by one.
+    """
     return next((e.entry.category for e in kept.newest if e.entry is not None and e.entry.category), None)
 
 
 def _listed(each: Notification, base_url: str | None) -> dict[str, Any]:
-    """One item as templates see it."""
+    """One item as templates see it.
+
+    A link that is relative is joined to the public site's URL, if that is known.
+    """
     link = each.link
     if link is not None and base_url is not None:
         link = urljoin(base_url, link)
@@ -100,10 +123,12 @@ def _body(kept: Kept, words: DigestWords, more: int) -> str:
 
 
 def _more(words: DigestWords, more: int) -> str:
+    """How the others are told of, in words; empty when all are listed."""
     if not more:
         return ""
     return words.one_more if more == 1 else words.more.format(more=more)
 
 
 def _cut(text: str) -> str:
+    """The text within `BODY_CHARACTERS`, its end marked where something is missing."""
     return text if len(text) <= BODY_CHARACTERS else f"{text[: BODY_CHARACTERS - 1].rstrip()}…"

@@ -1,4 +1,8 @@
-"""What the mail of a digest says, in each language that it speaks."""
+"""What the mail of a digest says, in each language that it speaks.
+
+These are the gateway's own words: the catalog has words for types, and a digest is of many. An operator who
+wants others brings a template of the same name.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +14,19 @@ from mailer.locales import lookup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestWords:
+    """The words of one language. Those without braces are given to the template as they are; the others are filled in first."""
+
     language: str
     heading: str
-    """With `{total}`, of two or more."""
+    """The title of a digest of two or more; `{total}` is filled in."""
     more: str
-    """With `{more}`: those that are not listed."""
+    """What is said of those that are not listed; `{more}` is filled in."""
     one_more: str
+    """The same where only one is not listed."""
     open: str
-    """A link to a single one."""
+    """The text of a link to a single one."""
     footer: str
+    """Why the reader gets this mail."""
     unsubscribe: str
 
 

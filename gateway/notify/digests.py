@@ -1,8 +1,11 @@
-"""Digests: what is gathered for each user closes when its time has come, and is told in one mail: what the user has not seen of it.
+"""Digests: what is gathered for a user is told in one mail, when its time has come: what the user has not seen of it.
 
 Whichever node sees first that one is due closes it, under a lease. What is left out is noted with the rule that said so, page by
 page; at the end the digest is closed and its mail is owed, in one step. So a node that dies before has sent nothing, and another
 begins again where it stood.
+
+Opening is none of its work: a mail that is to be merged opens its digest as it ends (`departing`,
+`Outbox.end`). `digest_news` makes the mail; a worker sends it later, as any mail that stands by itself.
 """
 
 import asyncio
@@ -27,16 +30,21 @@ from storage.mail import LaneName, Unless
 from storage.streams import Notification
 
 CLOSED_AT_ONCE = 16
+"""Digests that are leased in one round, and closed side by side."""
 PAGE = 200
-"""Items that are decided together."""
+"""Items that are decided together: each gate asks once for all of them."""
 POLL_SECONDS = 2.0
-"""How late a digest may be noticed that another process has opened, or put off."""
+"""The longest rest between two looks: so long may a digest stay unnoticed here that another process has opened or put off."""
 SHORTEST_REST_SECONDS = 0.05
 OPEN_SHOWN = 20
-"""Of one user."""
+"""Digests of one user that are shown."""
 DECIDED_AT_MOST = 1_000
-"""Items of an open digest, to tell what it would be now."""
+"""Items of an open digest that are decided to tell what it would be now: a look of an admin must not cost
+what a closing does.
+"""
 PRUNED_AT_ONCE = 2_000
+# Rules of their own beside the gates': what has expired or was recalled keeps its mail, gathered, until its
+# digest closes.
 EXPIRED, RECALLED = "expired", "recalled"
 """Rules that are no gates: there is nothing left to tell."""
 
@@ -53,21 +61,30 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenDigest:
-    """A digest, and what would be told if it closed now."""
+    """A digest, and what would be told if it closed now.
+
+    It is made for one look, and nothing of it is kept: what closes later is decided anew.
+    """
 
     digest: Digest
     newest: Sequence[Notification]
     """`LISTED` at most, newest first."""
     total: int
+    """How many would be told, listed or not."""
     left_out: Sequence[LeftOut]
-    """The newest of them, `LISTED` at most."""
+    """The newest of those that would not be told, `LISTED` at most."""
     left_out_total: int
     is_whole: bool
-    """Whether all its items were looked at, and not only the newest."""
+    """Whether all its items were looked at, and not only the newest `DECIDED_AT_MOST`."""
 
 
 class Digester(Part):
-    """The use cases of digests, and the work of closing them. They raise `StoreUnavailable`."""
+    """The use cases of digests, and the work of closing them. They raise `StoreUnavailable`.
+
+    Every node has one, and every mail process. The lease keeps them from one another: only the holder of its
+    token may leave items out or settle. What a late one does changes nothing. With the store away nothing
+    closes, and all of it is due afterwards.
+    """
 
     def __init__(
         self,
@@ -83,11 +100,11 @@ class Digester(Part):
     ) -> None:
         """What is due is judged by `due_clock`; `base_url` is the public site's; 0 days keep what is closed for ever."""
         self.closed = {"mailed": 0, "empty": 0}
-        """Digests, by whether there was anything left to tell."""
+        """Digests closed by this process, by whether there was anything left to tell."""
         self.items = {"told": 0, "left_out": 0}
-        """Of these digests."""
+        """The items of these digests, by what became of them."""
         self.open: int | None = None
-        """Of all nodes; None until it was counted."""
+        """Open digests of all nodes, as counted at the last keeping of the house; None until then."""
         self._digests = digests
         self._judge = judge
         self._clock = clock
@@ -117,6 +134,7 @@ class Digester(Part):
         await self._tasks.stop()
 
     async def keep_house(self) -> None:
+        """Forget some digests that ended too long ago, with their mails, and count those that are open."""
         if self._kept:
             await self._digests.prune(before=self._clock() - self._kept, limit=PRUNED_AT_ONCE)
         self.open = await self._digests.open_count()
@@ -124,12 +142,19 @@ class Digester(Part):
     # What is asked
 
     async def of_user(self, user: str) -> list[OpenDigest]:
-        """What is open for the user, the first to close first, and what would go out now."""
+        """What is open for the user, the first to close first, and what would go out now.
+
+        Each costs as many decisions as it has items, within `DECIDED_AT_MOST`.
+        """
         found = await self._digests.of_room(user_room(user), limit=OPEN_SHOWN)
         return [await self._preview(digest) for digest in found]
 
     async def _preview(self, digest: Digest) -> OpenDigest:
-        """What would be left of an open digest if it closed now; decides for a bounded number of its items."""
+        """What would be left of an open digest if it closed now; decides for a bounded number of its items.
+
+        The notifications are those that the store had at this moment; while it pages, others may be gathered
+        or told.
+        """
         now = self._clock()
         newest: list[Notification] = []
         left_out: list[LeftOut] = []
@@ -160,7 +185,11 @@ class Digester(Part):
     # What is due
 
     async def close_due(self) -> float:
-        """Close what is due, some of it; answers for how many seconds there is nothing to do then."""
+        """Close what is due, some of it; answers for how many seconds there is nothing to do then.
+
+        One that fails does not keep the others from closing. Its lease runs out after `lease_seconds`, and it
+        comes again.
+        """
         now = self._due_clock()
         token, due = await self._digests.lease(
             limit=CLOSED_AT_ONCE, lease_seconds=self._lease_seconds, now=now
@@ -179,12 +208,17 @@ class Digester(Part):
                         exc_info=None if known else outcome,
                         extra={"digest": digest.id, "reason": type(outcome).__name__},
                     )
+            # There may be more than a round takes: look again at once.
             return 0
         next_due = await self._digests.next_due()
         return rest_until(next_due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
 
     async def _close(self, digest: Digest, token: str) -> None:
-        """Decide for each item again, and owe one mail for what is left, if this node is still the one to do so."""
+        """Decide for each item again, and owe one mail for what is left, if this node is still the one to do so.
+
+        What is counted and logged comes after `settle`: of two that close one digest only one counts it. The
+        worker is woken last, when its mail is there.
+        """
         now = self._clock()
         kept, left_out = await self._left(digest, token, now)
         if kept is None:
@@ -203,7 +237,11 @@ class Digester(Part):
         )
 
     async def _left(self, digest: Digest, token: str, now: datetime) -> tuple[Kept | None, int]:
-        """What is to be told, and how many are not; None when another closes it by now."""
+        """What is to be told, and how many are not; None when another closes it by now.
+
+        What is not told is written down page by page, with its rule. A crash in between leaves those pages
+        done; whoever closes it next finds only the rest gathered.
+        """
         newest: list[Notification] = []
         total = dropped = 0
         lane = LaneName.BULK
@@ -218,6 +256,7 @@ class Digester(Part):
             newest += told[: LISTED - len(newest)]
             total += len(told)
             dropped += len(left_out)
+            # One that somebody waits for makes the whole mail one that somebody waits for.
             if any(item.mail and item.mail.order.lane is LaneName.TRANSACTIONAL for item in told):
                 lane = LaneName.TRANSACTIONAL
             if len(page) < PAGE:
@@ -227,11 +266,16 @@ class Digester(Part):
     async def _decide(
         self, items: Sequence[Notification], now: datetime
     ) -> list[tuple[Notification, Skipped | None]]:
-        """Each with why it is not told, if it is not. Raises `StorageError`."""
+        """Each with why it is not told, if it is not. Raises `StorageError`.
+
+        A delay or a merge is no reason here: the mail that tells them all is held by its own rules as it
+        leaves.
+        """
         judged = await self._judge.judge([_case(item, now) for item in items], Moment.CLOSING)
         found: list[tuple[Notification, Skipped | None]] = []
         for item, outcome in zip(items, judged, strict=True):
             if isinstance(outcome, StorageError):
+                # All or none: a page that is decided in half would be told in half.
                 raise outcome
             verdict = outcome.verdict
             why = _gone(item, now)
@@ -260,6 +304,7 @@ def _case(item: Notification, now: datetime) -> Case:
 
 
 def _gone(item: Notification, now: datetime) -> Skipped | None:
+    """Why there is nothing left to tell of it, whatever the gates say."""
     if item.recalled_at is not None:
         return Skipped(rule=RECALLED, reason="it was recalled")
     if item.expires_at is not None and item.expires_at <= now:

@@ -1,4 +1,9 @@
-"""The events that users get, as bytes: encoded once for all who read the same language."""
+"""The events that users get, as bytes: encoded once for all who read the same language.
+
+It knows the shapes of docs/protocol.md that are pushed, and is where they are made: live, in a replay and in
+a repair alike, so that a client cannot tell which it was. The answers to questions have their shapes in
+`gateway.protocol.answers`.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +15,10 @@ from storage.streams import Action, Notification
 
 
 def encode(name: str, payload: Mapping[str, Any]) -> bytes:
-    """The JSON array of a Socket.IO event."""
+    """The JSON array of a Socket.IO event.
+
+    Without the packet's head: `gateway.engine` puts the namespace before it.
+    """
     return dumps([name, payload])
 
 
@@ -20,14 +28,23 @@ def notification_event(value: Notification) -> bytes:
 
 
 def frame(name: str, value: Notification) -> bytes:
-    """The event as it is delivered to a room: of several languages, where the notification has them."""
+    """The event as it is delivered to a room: of several languages, where the notification has them.
+
+    `name` is another than `notification` only where nothing is stored. The bus carries these bytes as they
+    are.
+    """
     if value.entry is None or not value.entry.translations:
         return dumps([name, notification(value)])
     return joined({locale: dumps([name, notification(each)]) for locale, each in versions(value).items()})
 
 
 def notification(value: Notification) -> Json:
-    """A notification as its readers see it."""
+    """A notification as its readers see it, in the language that it is in.
+
+    Fields that most do not have are left out: `category`, `locale` and `catalog_version` of a type that no
+    catalog has, `actions`, `image`, `collapse_key`. What is of the mail, of the variant and of the rules is
+    for no reader.
+    """
     seen: Json = {
         "id": value.id,
         "room": value.room,
@@ -64,12 +81,18 @@ def action(value: Action) -> Json:
 
 
 def muted(value: Muted | None) -> list[str]:
-    """The types that a reader does not want to be shown, but in the own room."""
+    """The types that a reader does not want to be shown, but in the own room.
+
+    Sorted, so that the same set is the same bytes.
+    """
     return [] if value is None else sorted(value.types)
 
 
 def count(value: Count) -> Json:
-    """How much is unread, and up to where that was counted: a notification beyond it is one more."""
+    """How much is unread, and up to where that was counted: a notification beyond it is one more.
+
+    `turn` is left out while it is 0, as it is for nearly everybody; clients take a missing one for 0.
+    """
     told: Json = {"unread": value.unread, "heads": value.heads}
     if value.turn:
         told["turn"] = value.turn

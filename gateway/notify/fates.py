@@ -1,4 +1,7 @@
-"""What is asked and answered of mail that comes back, as values."""
+"""What is asked and answered of mail that comes back, as values.
+
+`returns` deals with it; the doors (LMTP, a mailbox, webhooks, the HTTP API) and the metrics use these words.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +11,10 @@ from mailer.reports import Action, Kind, Outcome, Report
 
 
 class Fate(StrEnum):
-    """What came of a report."""
+    """What came of a report.
+
+    Each report has one, and is counted by it.
+    """
 
     BOUNCED = "bounced"
     DELIVERED = "delivered"
@@ -24,18 +30,25 @@ class Return:
 
     fate: Fate
     mail: str | None = None
+    """The obligation that it is about; None where that is not known."""
     suppressed: bool = False
     """Whether its address stands in the suppression list for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StraysRequest:
+    """A page of what changed nothing, newest first."""
+
     before: str | None = None
+    """The cursor of the page before."""
     limit: int = 50
 
 
 class Event(StrEnum):
-    """What a provider tells of a mail."""
+    """What a provider tells of a mail.
+
+    Only these: what else providers tell, such as that a mail was opened, is none of ours.
+    """
 
     BOUNCED = "bounced"
     DELIVERED = "delivered"
@@ -44,17 +57,22 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HearsayRequest:
-    """What a service says of a mail, by its id, its Message-ID, or the relay's id of it."""
+    """What a service says of a mail, by its id, its Message-ID, or the relay's id of it.
+
+    One of the three names is enough. It is believed, since only who may ask comes so far.
+    """
 
     event: Event
     mail: str | None = None
     message_id: str | None = None
     relay_id: str | None = None
     status: str = ""
+    """An enhanced status code, `5.1.1`; empty where none was told. By it a bounce is for good, for a while, or neither."""
     diagnostic: str = ""
+    """What the server said; addresses in it are taken out before it is kept."""
 
     def report(self) -> Report:
-        """The same as a report would say it."""
+        """The same as a report would say it. It names no recipient: the mail is known already."""
         if self.event is Event.COMPLAINED:
             return Report(kind=Kind.COMPLAINT, feedback="abuse")
         action = Action.FAILED if self.event is Event.BOUNCED else Action.DELIVERED

@@ -1,8 +1,12 @@
 """The lanes: how the mail of each fares, and the brake that pauses bulk mail when it fares badly.
 
-Each process counts what it sends and hears, and adds that to what the store has of all. By those sums any of them may pause the lane;
-the pause stands in the store, so it holds for all and over restarts, until an operator resumes it. Mail that somebody waits for is never
-paused.
+Each process counts what it sends and hears, and adds that to what the store has of all. By those sums any of
+them may pause the lane. The pause stands in the store, so it holds for all and over restarts, until an
+operator resumes it. Mail that somebody waits for is never paused.
+
+`brakes` judges, purely; `storage.lanes` keeps the counts by the minute and the pauses. A mail worker asks
+`is_paused` before each mail of bulk, and must never wait for that: so what it is told is what was known at
+the last look.
 """
 
 import asyncio
@@ -27,27 +31,32 @@ from storage.lanes import MINUTE_SECONDS, UNTOUCHED, LaneCount, LaneState, Outco
 from storage.mail import LaneName
 
 BRAKE = "brake"
-"""Who has paused a lane by its figures."""
+"""The name under which the brake pauses a lane by its figures."""
 BRAKED = LaneName.BULK
-"""The lane that can be paused."""
+"""The lane that the brake may pause. An operator may ask for a pause of it too; the other lane has none (`mailer.lanes`)."""
 LOOK_SECONDS = 2.0
-"""After something was counted here, before it is stored and judged with what others have."""
+"""How long after the first count the counts are stored, and judged together with those of others."""
 SELDOM_SECONDS = 10.0
-"""Between two looks at what others have counted and paused, while nothing is counted here."""
+"""How often a process looks at what others have counted and paused while it counts nothing itself."""
 FAILING_MINUTES = 30
-"""In which the relay must have taken no mail, for its failures to be in a row."""
+"""How long the relay must have taken no mail before its failures count as failures in a row."""
 LASTING_MINUTES = 5
-"""Before which the first of them must have been."""
+"""How long ago the first of these failures must have been."""
 KEPT_SECONDS = 4 * 86_400
-"""More than the longest window."""
+"""How long counts by the minute are kept: more than the longest window."""
 CLEAR_STEP = 1000
+"""Counts that one keeping of the house deletes at most."""
 REASON_OF_OPERATOR = "paused by an operator"
 
 logger = logging.getLogger(__name__)
 
 
 class LanesChanged(Command, frozen=True, tag="lanes"):
-    """Look at the lanes: one was paused or resumed."""
+    """Look at the lanes: one was paused or resumed.
+
+    It carries nothing: whoever hears it looks in the store. It may be lost; then the next look by itself
+    finds it.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +70,22 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanePage:
+    """All lanes, and the bounds that they are judged by."""
+
     lanes: tuple[Lane, ...]
     bounds: Bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseRequest:
+    """A lane that is to be paused, and why, as people will read it."""
+
     lane: LaneName
     reason: str = REASON_OF_OPERATOR
 
 
 def bounds_of(brake: BrakeSettings) -> Bounds:
+    """What the settings say, as `brakes` takes it."""
     return Bounds(
         bounces=brake.bounces,
         complaints=brake.complaints,
@@ -86,19 +100,26 @@ async def _nobody() -> None:
 
 
 class Lanes(Part):
-    """The lanes as this process knows them. While the store is away, the last known state holds."""
+    """The lanes as this process knows them. While the store is away, the last known state holds.
+
+    What is counted here waits in memory until the next look, `LOOK_SECONDS` after the first; a crash takes
+    along what was counted since. Each look stores, reads the states, and weighs each lane. Looks stand one
+    behind the other (`_turn`).
+    """
 
     def __init__(self, shelf: lanes.Lanes, bounds: Bounds, clock: Timekeeper) -> None:
         self.tell_others: Callable[[], Awaitable[None]] = _nobody
         """Has the other nodes look at once."""
         self.resumed: list[Callable[[], None]] = []
-        """Called when a lane goes on."""
+        """Called when a lane goes on, by whoever did that, as soon as this process knows: the mail workers wake."""
         self._shelf = shelf
         self._bounds = bounds
         self._clock = clock
         self._counts: Counter[LaneCount] = Counter()
+        """What was counted since the last look, by lane, minute of the sending, and outcome."""
         self._states: Mapping[LaneName, LaneState] = {}
         self._health: Mapping[LaneName, Health] = {}
+        """As of the last look; a lane that was never looked at has no figures."""
         self._news = asyncio.Event()
         self._turn = asyncio.Lock()
         self._away = Seldom(logger, "the lanes cannot be read: what was known before holds")
@@ -109,6 +130,7 @@ class Lanes(Part):
             _measure(meters, lane, self)
 
     def concerns(self) -> list[str]:
+        """A lane that is paused is something for an operator, and no reason for not being ready."""
         return [
             f"mail: {lane} mail is paused since {state.paused.at:%Y-%m-%d %H:%M UTC}: {state.paused.reason}"
             for lane, state in self._states.items()
@@ -131,6 +153,7 @@ class Lanes(Part):
                 await self._flush()
 
     async def keep_house(self) -> None:
+        """Forget the counts that no window reaches any more; not while the clock is in doubt."""
         if self._clock.may_delete:
             before = self._clock() - timedelta(seconds=KEPT_SECONDS)
             await self._shelf.clear(before=_minute(before), limit=CLEAR_STEP)
@@ -138,9 +161,11 @@ class Lanes(Part):
     # What happens
 
     def is_paused(self, lane: LaneName) -> bool:
+        """Whether no mail of the lane is to leave, as far as is known here. Never waits; asked for each bulk mail."""
         return self.state(lane).paused is not None
 
     def state(self, lane: LaneName) -> LaneState:
+        """Whether it is paused, and since when it is judged; untouched where the store has nothing of it."""
         return self._states.get(lane, UNTOUCHED)
 
     def health(self, lane: LaneName) -> Health:
@@ -148,7 +173,12 @@ class Lanes(Part):
         return self._health.get(lane) or Health(enough=self._bounds.mails)
 
     def count(self, lane: LaneName, outcome: Outcome, *, sent_at: datetime | None = None) -> None:
-        """A mail of the lane that was sent then (now, where it is not said) has come to this."""
+        """A mail of the lane that was sent then (now, where it is not said) has come to this.
+
+        It is counted in the minute in which the mail was sent, not in that of the report: the brake judges
+        what was sent. Never waits.
+        """
+        # One timer for all that is counted until the look: the first sets it.
         if not self._counts:
             asyncio.get_running_loop().call_later(LOOK_SECONDS, self._news.set)
         self._counts[LaneCount(lane, _minute(sent_at or self._clock()), outcome)] += 1
@@ -162,14 +192,20 @@ class Lanes(Part):
         return LanePage(lanes=tuple(found), bounds=self._bounds)
 
     async def pause(self, asked: PauseRequest, *, by: str) -> LanePage:
-        """Have no more mail of the lane leave, on any node; what is on its way to the relay, leaves. Raises `StorageError`."""
+        """Have no more mail of the lane leave, on any node; what is on its way to the relay, leaves. Raises `StorageError`.
+
+        A lane that is paused already stays so, with the first reason.
+        """
         # By its state of now: a pause by one of before is none.
         await self._learn()
         await self._pause(asked.lane, Pause(at=self._clock(), by=by, reason=asked.reason))
         return await self.page()
 
     async def resume(self, lane: LaneName, *, by: str) -> LanePage:
-        """Have it go on; only what is sent from now on is judged. Raises `StorageError`."""
+        """Have it go on; only what is sent from now on is judged. Raises `StorageError`.
+
+        One that was not paused stays as it is, and nobody is told.
+        """
         if await self._shelf.resume(lane, at=self._clock()):
             logger.info("lane resumed", extra={"lane": lane, "by": by})
             await self.tell_others()
@@ -178,10 +214,14 @@ class Lanes(Part):
     # How it is done
 
     async def _look_forever(self) -> None:
+        """Look whenever something was counted or heard of, and now and then; a store that is away is asked
+        again the next time.
+        """
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(SELDOM_SECONDS):
                     await self._news.wait()
+            # Before the look: what is counted during it sets it again.
             self._news.clear()
             try:
                 await self.look()
@@ -207,12 +247,21 @@ class Lanes(Part):
             await self._learn()
 
     async def _pause(self, lane: LaneName, pause: Pause) -> None:
+        """Write the pause down, if the lane is still the one that was judged, and tell the others.
+
+        `judged` says from when on it was judged. If somebody has resumed it in between, those figures are
+        over, and nothing is paused.
+        """
         if await self._shelf.pause(lane, pause, judged=self.state(lane).since):
             extra = {"lane": lane, "by": pause.by, "reason": pause.reason}
             logger.log(logging.ERROR if pause.by == BRAKE else logging.INFO, "lane paused", extra=extra)
             await self.tell_others()
 
     async def _weighed(self, lane: LaneName) -> Health:
+        """What became of a lane's mail in the window, of all processes.
+
+        One question to the store, and two more where the relay fails.
+        """
         since = self._clock() - timedelta(seconds=self._bounds.window_seconds)
         minute = _minute(since)
         if (resumed := self.state(lane).since) is not None:
@@ -233,11 +282,18 @@ class Lanes(Part):
         return failed if failed > lately.get(Outcome.FAILED, 0) else 0
 
     def braked(self) -> str | None:
-        """Why the brake has paused bulk mail; None while it has not."""
+        """Why the brake has paused bulk mail; None while it has not.
+
+        Campaigns ask it: one that runs is paused with the same reason. A pause by an operator is none of the
+        brake's.
+        """
         pause = self.state(BRAKED).paused
         return pause.reason if pause is not None and pause.by == BRAKE else None
 
     async def _flush(self) -> None:
+        """Store what was counted. What could not be is counted on; what a cancelled write had in it is given
+        up, for it may be stored.
+        """
         counts, self._counts = self._counts, Counter()
         try:
             if counts:
@@ -247,6 +303,7 @@ class Lanes(Part):
             raise
 
     def _take(self, states: Mapping[LaneName, LaneState]) -> None:
+        """Have these states be in force, and tell of those that were paused and are not."""
         before, self._states = self._states, states
         for lane, state in states.items():
             if state.paused is None and before.get(lane, UNTOUCHED).paused is not None:
@@ -255,10 +312,12 @@ class Lanes(Part):
 
 
 def _minute(moment: datetime) -> int:
+    """The minutes since the epoch: the grain of all that is counted."""
     return int(moment.timestamp()) // MINUTE_SECONDS
 
 
 def _measure(meters: Meters, lane: LaneName, of: Lanes) -> None:
+    """What is shown of one lane."""
     meters.watch_gauge(
         "bellhop_lane_paused",
         "1 while no mail of the lane leaves, by a brake or an operator",

@@ -1,6 +1,8 @@
 """Which language each user reads: the one that the user has chosen, else what the contacts know.
 
-What these know is remembered for a while, for words are made at every emit.
+What these know is remembered for a while, for words are made at every emit. What was chosen is remembered by
+the preference book, and is asked there. Scribes ask it, campaigns ask it for their audiences, and notices for
+the gateway's own words.
 """
 
 import asyncio
@@ -12,17 +14,27 @@ from storage.errors import StorageError
 from storage.people import Contact
 
 REMEMBERED_SECONDS = 60.0
-"""What another node has heard of a user takes effect here after this time at the latest."""
+"""How long a language is remembered: what another node has heard of a user takes effect here after this time at the latest."""
 REMEMBERED_USERS = 50_000
+"""How many users are remembered; at the next one all are forgotten."""
 USERS_PER_QUERY = 1_000
+"""One question to the contacts has so many at most."""
 
 
 class Contacts(Protocol):
-    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]: ...
+    """What is known of users: `gateway.notify.contacts.ContactBook`."""
+
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        """Those of `users` who are known, by user. Raises `StorageError`."""
+        ...
 
 
 class Languages:
-    """Answers from memory where it can, and asks once for all others of a call."""
+    """Answers from memory where it can, and asks once for all others of a call.
+
+    A user of whom no language is known is remembered too: else each emit would ask again of most. It raises
+    nothing: words in a language that is old are better than no words.
+    """
 
     def __init__(self, contacts: Contacts, chosen: Chosen = NOBODY_CHOSE) -> None:
         self._contacts = contacts
@@ -31,7 +43,11 @@ class Languages:
         """By user: the language, and when by the loop's clock it was asked for."""
 
     def note(self, contact: Contact) -> None:
-        """A token has told something of a user: its language holds from now on."""
+        """A token has told something of a user: its language holds from now on.
+
+        It listens to the contact book, so a language that was told on this node holds here at once. That a
+        token says none takes none away.
+        """
         if contact.locale is not None:
             self._remember([(contact.user, contact.locale)])
 
@@ -46,7 +62,9 @@ class Languages:
         return answers
 
     async def _told(self, users: Sequence[str]) -> dict[str, str | None]:
-        """What tokens and backends have told."""
+        """What tokens and backends have told. A user whose entry is too old, and of whom the store cannot be
+        asked, keeps the old one.
+        """
         oldest = asyncio.get_running_loop().time() - REMEMBERED_SECONDS
         remembered = {user: self._known.get(user, _NEVER) for user in users}
         answers = {user: locale for user, (locale, _) in remembered.items()}
@@ -63,6 +81,7 @@ class Languages:
         return answers
 
     def _remember(self, news: Iterable[tuple[str, str | None]]) -> None:
+        """Keep these for `REMEMBERED_SECONDS` from now on, in an emptied memory if the old one is full."""
         if len(self._known) >= REMEMBERED_USERS:
             self._known.clear()
         now = asyncio.get_running_loop().time()

@@ -2,6 +2,9 @@
 
 A link may be forwarded, and a scanner may follow it. So it shows no name, no address and no history; it turns nothing on; and the
 user is told in the app of what was turned off, with the way back.
+
+`mailer.unsubscribe` makes and reads the links, `choosing` keeps the choice, and `gateway.http.unsubscribe`
+has the pages. `WaysOut`, at the end, is the other side: it puts the link on a mail that leaves.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -20,9 +23,9 @@ from storage.links import Links
 from storage.streams import Notification
 
 MAIL = "m"
-"""In the query of a link, the mail that it stands in: who says no says so because of that one."""
+"""The name in the query of a link that tells the mail in which the link stands: whoever says no says so because of that one."""
 LINK = "link"
-"""Who has chosen, when nobody had to say who."""
+"""Who has chosen, in the changes of preferences, when it was a link."""
 
 Place = tuple[str | None, Channel]
 """A category, or None for all that is not critical, and a channel of it."""
@@ -40,13 +43,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """What a link opens."""
+    """What a link opens.
+
+    It is made for one request. `is_new` is False for a link that is followed again: nothing was turned off by
+    that.
+    """
 
     user: str
     category: str | None
     """What the link is about; None where the catalog has that no more."""
     name: str
-    """Of the category."""
+    """The name of that category; empty where there is none."""
     chosen: Chosen
     lines: tuple[Line, ...]
     wants_email: bool
@@ -63,13 +70,17 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lowered:
-    """What was turned off by a link, and how it is undone."""
+    """What was turned off by a link, and how it is undone.
+
+    Both are merge patches (RFC 7396) of the preferences' document, so the way back is a choice like any
+    other, made by the user.
+    """
 
     visit: Visit
     patch: Mapping[str, Any]
     """The merge patch that was chosen."""
     undo: Mapping[str, Any]
-    """The one that the user may choose to have it back."""
+    """The merge patch that the user may choose to have all of it back."""
 
 
 Mails = Callable[[str], Awaitable[Notification | None]]
@@ -80,7 +91,11 @@ Tell = Callable[[Lowered], Awaitable[None]]
 
 
 class Leaving:
-    """The use cases of links in mails. They raise `StoreUnavailable` when the store is away."""
+    """The use cases of links in mails. They raise `StoreUnavailable` when the store is away.
+
+    A link names its user by a key of the store, not by name: `erase` takes the key away, and the link leads
+    nowhere. It holds as long as its secret does; it has no age, for people unsubscribe by old mail.
+    """
 
     def __init__(
         self,
@@ -100,7 +115,10 @@ class Leaving:
         self._tell = tell
 
     async def visit(self, token: str) -> Visit | None:
-        """What the link opens; None for one that is not ours, or whose user was erased."""
+        """What the link opens; None for one that is not ours, or whose user was erased.
+
+        It changes nothing, so scanners may follow it.
+        """
         found = await self._found(token)
         if found is None:
             return None
@@ -108,7 +126,11 @@ class Leaving:
         return self._shown(ticket, await self._choices.show(user))
 
     async def leave(self, token: str, *, mail: str | None = None) -> Visit | None:
-        """Turn off the mail that the link is about; done twice it is done once. `mail` is the one that the link stood in."""
+        """Turn off the mail that the link is about; done twice it is done once. `mail` is the one that the link stood in.
+
+        What RFC 8058 posts, and what the page's own button does. A link whose category the catalog has no
+        more turns nothing off.
+        """
         return await self._lower(token, _scope_of, mail=mail)
 
     async def lower(
@@ -117,17 +139,23 @@ class Leaving:
         """Turn off what is sent in these places; what is off, or cannot be chosen, stays as it is.
 
         With `untrack` nobody may know any more which links in mail the user follows, nor what mail is opened.
+
+        Answers as `leave` does. What comes from the page's form is checked by the patch itself: only what is
+        on can be turned off.
         """
         wanted = list(places)
         return await self._lower(token, lambda _: wanted, untrack=untrack, mail=mail)
 
     async def _found(self, token: str) -> tuple[Ticket, str] | None:
+        """The ticket in the token, with its user; None for one that is not signed by us, or whose user was erased."""
         ticket = self._links.read(token)
         user = None if ticket is None else await self._keys.user_of(ticket.key)
         return None if ticket is None or user is None else (ticket, user)
 
     async def _of(self, user: str, mail: str | None) -> str | None:
-        """The mail, if it is one of the user's own: whoever has the link can write another behind it."""
+        """The mail, if it is one of the user's own; None else: whoever has the link can write another id
+        behind it. Raises `StorageError`.
+        """
         told = None if mail is None else await self._mails(mail)
         return mail if told is not None and user_of(told.room) == user else None
 
@@ -139,11 +167,17 @@ class Leaving:
         untrack: bool = False,
         mail: str | None = None,
     ) -> Visit | None:
+        """Turn off what `places` says of what is on now; asked again where somebody else chooses at the same moment.
+
+        In this order: the choice is kept, then it is looked at again, then the user is told. A crash before
+        the last leaves the user untold, and what was turned off is off.
+        """
         for _ in range(ATTEMPTS):
             before = await self.visit(token)
             patch = {} if before is None else _lowering(before.chosen, places(before))
             if before is not None and untrack and before.chosen.preferences.tracking:
                 patch["tracking"] = False
+            # Nothing is left to be turned off: a second click tells nobody anything.
             if before is None or not patch:
                 return before
             kept = before.chosen.preferences
@@ -163,6 +197,7 @@ class Leaving:
         raise StoreUnavailable("the preferences are changed by many at once")
 
     def _shown(self, ticket: Ticket, chosen: Chosen) -> Visit:
+        """What the page shows for a ticket. The category is found by trying each: a link holds a hash of it, and no name."""
         catalog = self._catalog.current
         keys = [] if catalog is None else ordered(catalog)
         category = next((key for key in keys if scope(key) == ticket.scope), None)
@@ -179,11 +214,15 @@ class Leaving:
 
 
 def _scope_of(visit: Visit) -> list[Place]:
+    """What the link itself is about; mail only, for it came by mail."""
     return [] if visit.category is None else [(visit.category, "email")]
 
 
 def undoing(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """The merge patch that brings back what the document had where `patch` changes it."""
+    """The merge patch that brings back what the document had where `patch` changes it.
+
+    What was not there is None in it, which takes it out again.
+    """
     return {
         name: undoing(document.get(name) or {}, value) if isinstance(value, Mapping) else document.get(name)
         for name, value in patch.items()
@@ -191,6 +230,7 @@ def undoing(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, 
 
 
 def _line(key: str, chosen: Chosen) -> Line | None:
+    """A category with what its cells come to; None for one that has no types."""
     rows = [row for row in chosen.grid if row.type.category == key]
     if not rows:
         return None
@@ -202,7 +242,10 @@ def _line(key: str, chosen: Chosen) -> Line | None:
 
 
 def _sent(row: Row, channel: Channel) -> Value:
-    """What of it may be sent. Mail that a type does not send by itself comes when its sender asks for it, unless it was refused."""
+    """What of it may be sent.
+
+    Mail that a type does not send by itself comes when its sender asks for it, unless it was refused.
+    """
     cell = row.cells[channel]
     if channel == "email" and row.type.email is not None and cell.origin is Origin.DEFAULT:
         return True
@@ -227,6 +270,7 @@ def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
             for row in chosen.grid
             if row.type.category == category and not row.cells[channel].is_locked and _sent(row, channel)
         ]
+        # The category, even where only some of its types are on: a type that it gets tomorrow is meant too.
         if rows:
             patch.setdefault("categories", {}).setdefault(category, {})[channel] = False
         for row in rows:
@@ -237,7 +281,10 @@ def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
 
 
 class WaysOut:
-    """The link on each mail by which its reader says no to more of its kind."""
+    """The link on each mail by which its reader says no to more of its kind.
+
+    A mail worker asks it for each mail that it makes. It writes at most once for a user.
+    """
 
     def __init__(self, keys: Links, links: UnsubscribeLinks, catalog: LiveCatalog) -> None:
         self._keys = keys

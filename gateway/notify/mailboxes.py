@@ -1,6 +1,11 @@
 """People whose mailbox refuses us are told so in the app: once, and only as long as it is so.
 
-Which process hears of a refusal is nobody's choice, and most cannot tell anybody. So it is noted in the store, and the nodes tell.
+Which process hears of a refusal is chance, and most processes cannot tell anybody. So it is noted in the
+store, and the nodes tell.
+
+`suppressions` says when an address refuses, by `RefusalBook.note`. `Hints` runs on nodes alone, since only
+they emit. The hint itself is a notification like any other (`gateway.process.notices`), and is taken back by
+`records.recall`.
 """
 
 import asyncio
@@ -20,11 +25,11 @@ from storage.people import Contact
 from storage.suppressions import EVERYTHING, Reason, Suppression
 
 PAGE = 100
-"""Looked at in one step."""
+"""How many users are looked at in one step, with one question for each kind of fact."""
 MOVED_MAX = 10_000
-"""Users whose address was told anew and who are to be looked at; more are found by the sweeps."""
+"""How many users whose address was told anew wait to be looked at. Further ones are found by the sweeps."""
 _OF_MAILBOX = frozenset({Reason.HARD_BOUNCE, Reason.SOFT_BOUNCE})
-"""What the mailbox itself has said; of a complaint its reader knows."""
+"""The reasons that the mailbox itself has given. A complaint is none of them: its reader knows of it."""
 
 Tell = Callable[[Refusal], Awaitable[str]]
 """Tells the user, and answers the notification's id; done twice it is done once. Raises `StorageError`."""
@@ -35,15 +40,27 @@ logger = logging.getLogger(__name__)
 
 
 class Contacts(Protocol):
-    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]: ...
+    """What is known of users: `gateway.notify.contacts.ContactBook`."""
+
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        """Those of `users` who are known, by user. Raises `StorageError`."""
+        ...
 
 
 class Suppressions(Protocol):
-    async def matching(self, addresses: Sequence[str]) -> Mapping[str, Sequence[Suppression]]: ...
+    """What stands against addresses: `gateway.notify.suppressions.SuppressionList`."""
+
+    async def matching(self, addresses: Sequence[str]) -> Mapping[str, Sequence[Suppression]]:
+        """Those in force, by address as it was given. Raises `StorageError`."""
+        ...
 
 
 class RefusalBook:
-    """Where a process notes that a mailbox refuses us."""
+    """Where a process notes that a mailbox refuses us.
+
+    Every process has one, also one that only takes mail in. What it notes waits in the store until a node
+    tells.
+    """
 
     def __init__(self, shelf: mailboxes.Mailboxes) -> None:
         self.listeners: list[Callable[[], None]] = []
@@ -51,7 +68,11 @@ class RefusalBook:
         self._shelf = shelf
 
     async def note(self, room: str, address: str, at: datetime) -> None:
-        """Mail of this room came back from the address. Raises `StorageError`."""
+        """Mail of this room came back from the address. Raises `StorageError`.
+
+        Only of a user's own room; noted again of the same address, it wakes nobody. `address` is in the form
+        that addresses are compared by.
+        """
         user = user_of(room)
         if user is not None and await self._shelf.refuse(user, address, at=at):
             for listen in self.listeners:
@@ -59,7 +80,12 @@ class RefusalBook:
 
 
 class Hints(Part):
-    """Tells whom there is to tell, and takes back what is over: the address is another, or is written to again."""
+    """Tells whom there is to tell, and takes back what is over: the address is another, or is written to again.
+
+    Several nodes may tell the same user at once: `tell` is idempotent by the refusal, so it is one
+    notification. What is missed, by a crash or a full set, is found by the sweep in `keep_house`, a page at
+    each.
+    """
 
     def __init__(
         self,
@@ -76,6 +102,7 @@ class Hints(Part):
         self._tell = tell
         self._take_back = take_back
         self._moved: set[str] = set()
+        """Users to be looked at because their address may be another; emptied at each look."""
         self._after: str | None = None
         """Up to which user the sweep has come."""
         self._turn = asyncio.Lock()
@@ -90,11 +117,17 @@ class Hints(Part):
         await self._tasks.stop()
 
     def look(self) -> None:
-        """Somebody is to be told, or is to be told no more."""
+        """Somebody is to be told, or is to be told no more.
+
+        It never waits; called as often as one likes, it makes one look.
+        """
         self._news.set()
 
     def moved(self, users: Sequence[str]) -> None:
-        """These users have another address, maybe."""
+        """These users have another address, maybe.
+
+        Of too many at once none is taken, and the sweep finds them. Never waits.
+        """
         if len(self._moved) + len(users) <= MOVED_MAX:
             self._moved.update(users)
             self._news.set()
@@ -107,6 +140,9 @@ class Hints(Part):
             await self._settle(page)
 
     async def _work(self) -> None:
+        """Look whenever there is news: first whose address is another, so that they are not told of the old
+        one, then who is untold.
+        """
         while True:
             await self._news.wait()
             self._news.clear()
@@ -120,18 +156,24 @@ class Hints(Part):
                 logger.exception("people could not be told of their mailboxes")
 
     async def _settle_moved(self) -> None:
+        """Look at those whose address was told anew; they are looked at once, also if the store goes away in the middle."""
         moved, self._moved = list(self._moved), set()
         for start in range(0, len(moved), PAGE):
             await self._settle(await self._shelf.of_many(moved[start : start + PAGE]))
 
     async def _settle_untold(self) -> None:
+        """Tell a page of those who do not know yet; a full page is reason for the next look."""
         untold = await self._shelf.page(after=None, limit=PAGE, untold=True)
         await self._settle(untold)
         if len(untold) == PAGE:
             self._news.set()
 
     async def _settle(self, refusals: Sequence[Refusal]) -> None:
-        """Have each of these users told, or told no more."""
+        """Have each of these users told, or told no more.
+
+        Whoever has another address by now, or whose suppression was lifted or has expired, is told no more,
+        and a hint that was given is taken back.
+        """
         if not refusals:
             return
         contacts = await self._contacts.contacts([refusal.user for refusal in refusals])
@@ -139,6 +181,7 @@ class Hints(Part):
         for refusal in refusals:
             holds = _is_owners(refusal, contacts.get(refusal.user)) and _holds(found.get(refusal.address, ()))
             if holds and refusal.told is None:
+                # Told, then noted: a crash in between tells again, which is the same notification.
                 await self._shelf.told(refusal, await self._tell(refusal))
             elif not holds:
                 # First: a crash in between repeats it, and else the hint would stay for ever.
@@ -155,4 +198,5 @@ def _is_owners(refusal: Refusal, contact: Contact | None) -> bool:
 
 
 def _holds(entries: Sequence[Suppression]) -> bool:
+    """Whether mail to the address is held back altogether, by what its mailbox said."""
     return any(each.scope == EVERYTHING and each.reason in _OF_MAILBOX for each in entries)

@@ -1,4 +1,9 @@
-"""The mailroom: what is owed by mail, by its state, and putting dead mail back."""
+"""The mailroom: what is owed by mail, by its state, and putting dead mail back.
+
+For operators, by HTTP and by the admins' sessions. Workers do not come here: they lease from
+`storage.outbox`, which is where the states are kept and moved. Each change here is one of those moves, so it
+holds against a worker that has the mail at the same moment.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +17,9 @@ from storage.mail import LaneName, MailState
 from storage.outbox import MailPage, MailSearch, Outbox
 
 CANCELLED = "cancelled"
-"""In the place of a rule: somebody has taken it back."""
+"""In the place of a rule, on a mail that somebody has taken back."""
 REVIVE_PAGE = 200
+"""Mails that are put back in one step."""
 REVIVE_PAGES = 5
 """One order revives 1,000 at most, so that a broken relay is not met by all at once."""
 
@@ -27,7 +33,11 @@ class Revived:
 
 
 class Mailroom:
-    """The use cases of mail. They raise `StoreUnavailable` when the store is away."""
+    """The use cases of mail. They raise `StoreUnavailable` when the store is away.
+
+    It has no state. Ids that are unknown, or in another state than is asked, are passed over: the answer
+    names those that were changed, so asking again is safe.
+    """
 
     def __init__(
         self,
@@ -43,19 +53,27 @@ class Mailroom:
         self._wake_mailer = wake_mailer
 
     async def page(self, asked: MailRequest) -> MailPage:
-        """A page of mail. Raises `InvalidCursor`."""
+        """A page of mail. Raises `InvalidCursor`.
+
+        One that is searched for by its address is found in whichever form it was written down.
+        """
         return await self._outbox.mail_page(_search(asked), before=asked.before, limit=asked.limit)
 
     async def counts(self) -> Mapping[MailState, int]:
-        """How many mails are in each state."""
+        """How many mails are in each state; a state that has none is there with 0."""
         counts = await self._outbox.mail_counts()
         return {state: counts.get(state, 0) for state in MailState}
 
     async def revive(self, ids: Sequence[str]) -> list[str]:
-        """Put those of `ids` back that are dead; answers which they were."""
+        """Put those of `ids` back that are dead; answers which they were.
+
+        They begin anew: no attempts are counted, and they are due now.
+        """
         revived = await self._outbox.revive(ids, now=self._clock())
         if revived:
             # A campaign accounts for its own.
+            # After the outbox: told first, a campaign could collect the mail once
+            # more as dead. In between, the campaign's gate holds such a mail.
             await self._campaigns.revived(revived, now=self._clock())
             self._wake_mailer(LaneName)
         return revived
@@ -65,18 +83,28 @@ class Mailroom:
         return await self._outbox.held(after=asked.after, limit=asked.limit)
 
     async def hasten(self, ids: Sequence[str]) -> list[str]:
-        """Send those of `ids` now that wait for their time, whatever holds them; answers which they were."""
+        """Send those of `ids` now that wait for their time, whatever holds them; answers which they were.
+
+        No rule holds them at their next attempt (`HASTENED`); what says no, such as a suppression, still
+        does.
+        """
         hastened = await self._outbox.hasten(ids, now=self._clock())
         if hastened:
             self._wake_mailer(LaneName)
         return hastened
 
     async def drop(self, ids: Sequence[str], *, by: str) -> list[str]:
-        """Never send those of `ids` that wait for their time; answers which they were."""
+        """Never send those of `ids` that wait for their time; answers which they were.
+
+        What a worker has in its hands at this moment is not pending, and goes.
+        """
         return await self._outbox.drop(ids, rule=CANCELLED, reason=f"cancelled by {by}", now=self._clock())
 
     async def revive_all(self) -> Revived:
-        """Put dead mail back, newest first, up to a bound."""
+        """Put dead mail back, newest first, up to a bound.
+
+        Safe to repeat: what was put back is dead no more. `more` says that the bound ended it.
+        """
         count = 0
         before = None
         for _ in range(REVIVE_PAGES):
@@ -91,6 +119,7 @@ class Mailroom:
 
 
 def _search(asked: MailRequest) -> MailSearch:
+    """What is asked, as the outbox takes it."""
     return MailSearch(
         state=asked.state,
         # As it was written, and as another may have written it.

@@ -1,4 +1,9 @@
-"""The mail that an emit owes: each room's case is judged, and the verdict says what is owed, now, later or never."""
+"""The mail that an emit owes: each room's case is judged, and the verdict says what is owed, now, later or never.
+
+Planning asks it for an emit and for a preview; campaigns borrow `mail_of` for theirs. Nothing is stored here:
+a mail goes to the store with its notification, in one step. What is decided here is decided again as the mail
+leaves, so only what can be known at an emit is.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,14 +20,18 @@ from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.streams import Notification
 
 USERS_NAMED = 100
-"""Of users in an error or beside an answer: all are counted."""
+"""In an error or beside an answer so many users are named: all are counted."""
 
 NO_MAIL: Mapping[str, Mail] = {}
 NO_CASES: Mapping[str, Case] = {}
 
 
 class NoAddress(Exception):
-    """Mail was asked for users whose addresses nobody has told."""
+    """Mail was asked for users whose addresses nobody has told.
+
+    It is the answer of one request: none of its notifications is stored. With `email.if_known` it is not
+    raised, and those users get no mail (`left_out`).
+    """
 
     def __init__(self, users: Sequence[str]) -> None:
         named = ", ".join(users[:USERS_NAMED])
@@ -36,7 +45,11 @@ class NoAddress(Exception):
 async def mails_of_each(
     judge: Judge, requests: Sequence[Filled], now: datetime
 ) -> list[Mapping[str, Mail] | Exception]:
-    """The mails that each request owes, by room, judged together; what goes wrong with one is its answer."""
+    """The mails that each request owes, by room, judged together; what goes wrong with one is its answer.
+
+    Rooms that are no user's owe none, and are absent. Where no request asks for mail nothing is judged, which
+    is most.
+    """
     for filled in requests:
         if filled.request.email is not None:
             break
@@ -49,6 +62,7 @@ async def mails_of_each(
     judged = iter(await judge.judge([case for some in cases for case in some.values()], Moment.EMIT))
     mails: list[Mapping[str, Mail] | Exception] = []
     for filled, some in zip(requests, cases, strict=True):
+        # Taken before anything can raise: the iterator must stand where the next request begins.
         verdicts = [next(judged) for _ in some]
         try:
             mails.append(_mails(filled, some, verdicts) if some else NO_MAIL)
@@ -117,6 +131,9 @@ def mail_of(email: EmailRequest, case: Case, judged: Judged, text: Text | None) 
     """What is owed by the verdict: now, later, or nothing from the beginning. `text` is what the catalog says.
 
     What is to be merged waits as well: it is gathered when it is due.
+
+    What is skipped at once is stored as well, so that people are told why. `reason` and `decided_by` are the
+    verdict's.
     """
     to = case.to or address_of(judged)
     subject = email.subject if text is None else email.subject or text.subject
@@ -138,6 +155,7 @@ def address_of(judged: Judged) -> str:
 
 
 def lacks_address(verdict: Verdict) -> bool:
+    """Whether it is for the lack of an address that nothing is sent."""
     return isinstance(verdict, Skip) and verdict.rule == address.RULE
 
 
@@ -151,7 +169,11 @@ def left_out(notifications: Iterable[Notification]) -> list[str]:
 
 
 def lanes_owed(notifications: Sequence[Notification]) -> Collection[LaneName]:
-    """The lanes in which these notifications have mail that waits to go out."""
+    """The lanes in which these notifications have mail that waits to go out.
+
+    For whoever wakes the workers. Mail that is stored in their hands is `LEASED`, and wakes nobody.
+    """
+    # Most emits are this, and go on without a set being made.
     if len(notifications) == 1 and notifications[0].mail is None:
         return ()
     return {

@@ -1,4 +1,8 @@
-"""People: who is online, what is held about a user, and ending a user's connections or that knowledge."""
+"""People: who is online, what is held about a user, and ending a user's connections or that knowledge.
+
+It asks the books and shelves that each know a part of a user, and knows only in which order. Operators and
+backends ask it, by HTTP and by the admins' sessions.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +41,7 @@ from storage.suppressions import Suppression
 from storage.trials import Part, Trials
 
 USER_DATA_LIMIT = 10_000
-"""Notifications in the answer to what is held about a user."""
+"""Of each kind of thing so many at most, in the answer to what is held about a user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +63,16 @@ class Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """Everything held about a user."""
+    """Everything held about a user.
+
+    It is for the person's right to know. Each field is read for itself, one after the other, so what changes
+    in between may be in one and not in another.
+    """
 
     user: str
     data: UserData
     attributes: Mapping[str, Any]
+    """What backends have told beside the fields that have a name."""
     topics: Mapping[str, datetime]
     """Those that backends have given, by name, with the time since when."""
     preferences: Preferences
@@ -92,7 +101,11 @@ class Held:
 
 
 class People:
-    """The use cases of users. They raise `StoreUnavailable` and `PresenceUnavailable`."""
+    """The use cases of users. They raise `StoreUnavailable` and `PresenceUnavailable`.
+
+    Those that ask presence raise `PresenceUnavailable` where it is away; `rooms` does not, for an inbox is
+    more than its topics.
+    """
 
     def __init__(
         self,
@@ -140,6 +153,7 @@ class People:
         return await self._presence.roster(after=asked.after, limit=asked.limit, prefix=asked.prefix)
 
     async def find(self, user: str) -> Person:
+        """Whether the user is online anywhere, and what the contacts know."""
         return Person(
             user=user,
             online=await self._presence.find(user),
@@ -147,7 +161,7 @@ class People:
         )
 
     async def search(self, asked: FindRequest) -> Found:
-        """Those known of whom every word that is asked begins the id, the address or a word of the name."""
+        """Those known of whom every word that is asked begins the id, the address or a word of the name; `limit` at most."""
         return await self._held.search(asked.text, limit=asked.limit)
 
     async def reader(self, user: str) -> Reader:
@@ -165,17 +179,24 @@ class People:
         return await self._rooms(user, online)
 
     async def _rooms(self, user: str, online: Online | None) -> Sequence[str]:
+        """The rooms of an inbox: the topics of the token that is online, and those that backends have given."""
         of_token = () if online is None else online.topics
         return inbox_rooms(user, dict.fromkeys((*of_token, *await self._topics.of(user))))
 
     async def disconnect(self, asked: DisconnectRequest) -> int:
-        """End every connection of the user on every node; answers how many were known."""
+        """End every connection of the user on every node; answers how many were known.
+
+        Which connections those are is asked before: when this returns, the nodes may not have ended them yet.
+        """
         online = await self._presence.find(asked.user)
         await self._bus.order_all(Disconnect(asked.user, asked.reason))
         return 0 if online is None else online.connections
 
     async def data(self, user: str) -> Held:
-        """Everything held about the user, the newest `USER_DATA_LIMIT` notifications at most."""
+        """Everything held about the user, the newest `USER_DATA_LIMIT` notifications at most.
+
+        A read of many shelves: for a person who asks, not for a page.
+        """
         data = await self._held.user_data(user, user_room(user), limit=USER_DATA_LIMIT)
         profile = await self._held.profile(user)
         contact = await self._contacts.contact(user)
@@ -202,8 +223,15 @@ class People:
         """Forget everything held about the user; open connections end, and nothing is remembered of them.
 
         Answers how many notifications were wiped.
+
+        Safe to repeat, and to be repeated after an error: the addresses are read first, since nothing names
+        them once the user is gone. The nodes hear of it before the store forgets, so that nothing of the
+        user is written after it. Preferences are told last: what a book reads again must not be found any more.
+
+        A crash after the sessions have ended leaves the user as before.
         """
         addresses = forms_of(await self._addresses(user, await self._contacts.contact(user)))
+        # Before the store: contacts that are still collected on any node would bring the user back.
         await self._bus.order_all(Erase(user))
         erased = await self._held.erase_user(user, user_room(user), now=self._clock(), addresses=addresses)
         await self._bus.order_all(PreferencesChanged(user))
@@ -215,7 +243,10 @@ class People:
         return [*news, *await self._held.addresses(user, user_room(user))]
 
     async def announce(self, change: Joined | Left) -> None:
-        """Tell this node's admins that a user has come or gone; presence tells every node itself, in one order."""
+        """Tell this node's admins that a user has come or gone; presence tells every node itself, in one order.
+
+        A transient event: whoever opens the dashboard later asks for the roster.
+        """
         if not self._receiver.hears(ADMINS):
             return
         if isinstance(change, Joined):

@@ -1,6 +1,11 @@
-"""Planning: what an emit would have stored, from a request to the notifications and the mail that they owe; nothing is stored here.
+"""Planning: what an emit would have stored, as notifications and the mail that they owe; nothing is stored here.
 
-A request is filled in by the catalog; then each of its channels is judged; then a notification is made for each of its rooms.
+A request is filled in by the catalog; then each of its channels is judged; then a notification is made for
+each of its rooms.
+
+Three ask it: the emitter for what is to be stored, the scheduler whether a request could ever be carried out
+(`vet`) and how long its mail would be held, and the previews (`drafts`). Where a type has an experiment,
+`trials.planning` stands in its place.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +42,11 @@ class Draft:
 
 
 class Planner:
-    """Makes plans by what is known now."""
+    """Makes plans by what is known now.
+
+    It has no state of its own. One serves all emits of a node, also at once; `now` is one moment for the
+    whole batch.
+    """
 
     def __init__(
         self,
@@ -55,10 +64,16 @@ class Planner:
         self._clock = clock
 
     async def plan(self, requests: Sequence[EmitRequest], scope: str) -> list[Emission | Exception]:
-        """What is to be appended for each, or why nothing is."""
+        """What is to be appended for each, or why nothing is.
+
+        In the order of the requests. An answer is an exception where the request is unfit, has a mail without
+        an address, or facts could not be looked up; it does not touch the others. The number of questions to
+        the store does not grow with the requests.
+        """
         now, origin = self._clock(), _origin(scope)
         filled = await self._scribe.fill(requests)
         sound = [each for each in filled if isinstance(each, Filled)]
+        # Only of those that could be filled in: the iterators are read in step with them below.
         hidden = iter(await showing.hidden_of_each(self._judge, self._catalog, self._choosers, sound, now))
         mails = iter(await owing.mails_of_each(self._judge, sound, now))
         planned: list[Emission | Exception] = []
@@ -76,19 +91,28 @@ class Planner:
         return planned
 
     async def vet(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
-        """Each request as it would be carried out now, or what keeps it from ever being, such as `Unfit`."""
+        """Each request as it would be carried out now, or what keeps it from ever being, such as `Unfit`.
+
+        Nothing is judged: what holds now need not hold when it is due.
+        """
         return await self._scribe.fill(requests)
 
     async def held_of_each(
         self, later: Sequence[tuple[Filled, Mapping[str, datetime]]]
     ) -> list[Mapping[str, datetime]]:
-        """Until when the mail of each would be held, by room, if it were emitted at these times. Raises `StorageError`."""
+        """Until when the mail of each would be held, by room, if it were emitted at these times. Raises `StorageError`.
+
+        It only tells the caller what to expect; as it is emitted it is judged anew.
+        """
         return await owing.held_of_each(self._judge, later)
 
     async def drafts(self, request: EmitRequest, *, limit: int) -> list[Draft]:
         """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent.
 
         Raises `Unfit` and `StorageError`.
+
+        By the same functions as `plan`, so that a preview cannot say otherwise; the mail is judged as at a
+        preview, with all that is known now.
         """
         now = self._clock()
         rooms = request.rooms[:limit]
@@ -125,7 +149,10 @@ def _emission(
     mails: Mapping[str, Mail],
     hidden: Hidden,
 ) -> Emission:
-    """What the store is asked to append; `mails` and `hidden` are by room."""
+    """What the store is asked to append; `mails` and `hidden` are by room.
+
+    Without a key of its own each call is another emission.
+    """
     request = filled.request
     notifications = tuple(
         [_notification(filled, room, now, mails.get(room), hidden.get(room)) for room in request.rooms]
@@ -137,7 +164,7 @@ def _emission(
 
 
 def _origin(scope: str) -> Origin:
-    """Who has asked, and by which request."""
+    """Who has asked, and by which request; kept with the emission, for its trace."""
     # Not which admin: the notification may be kept when that admin is erased.
     by = ADMIN if scope.startswith(_OF_ADMINS) else scope
     return Origin(by, logs.request_id.get())
@@ -153,6 +180,12 @@ def _own_entry(request: EmitRequest) -> Entry | None:
 def _notification(
     filled: Filled, room: str, now: datetime, mail: Mail | None, hidden: Skip | None
 ) -> Notification:
+    """One room's notification, with the mail that it owes, and unseen where a rule hides it. Its id is made
+    here: a repetition has others, and the store answers with the first ones.
+
+    An entry is made only where there is something to keep in it. What is hidden is stored, without a
+    sequence, with the rule that hid it.
+    """
     request, text = filled.request, filled.texts.get(room)
     entry = _own_entry(request) if text is None else text.entry
     if hidden is not None:
@@ -174,5 +207,6 @@ def _notification(
         in_app=request.in_app and hidden is None,
         mail=mail,
         entry=entry,
+        # What is not stored takes the place of nothing: no history shows it.
         collapse=None if collapse_key is None or not request.store else Collapse(collapse_key),
     )

@@ -3,6 +3,10 @@
 Most users have chosen nothing. What the others have chosen is kept from the start on, while they are not too many; if they
 are, a sieve tells who has chosen nothing without a question, and what was asked for is kept for a while. The bus says when
 somebody has changed it; what it loses is found in the store within half a minute.
+
+Who decides asks here, in every process; who shows or changes a choice asks the store (`choosing`). An answer
+may so be old by the time a command takes, and by half a minute where the bus has lost it; a decision at the
+leaving of a mail is made anew then.
 """
 
 import asyncio
@@ -26,17 +30,17 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
 
 KEPT_USERS = 10_000
-"""Whose choices are kept at most: some two kilobytes each."""
+"""The most users whose choices are kept in memory: some two kilobytes each."""
 LOAD_USERS = 1_000
-"""Read in two questions while the book is filled."""
+"""So many are read in two questions while the book is filled: who they are, and what they have chosen."""
 RETRY_SECONDS = 5.0
-"""Before the filling goes on that the store has interrupted."""
+"""The pause before the filling goes on where the store has interrupted it."""
 OVERLAP = timedelta(minutes=1)
-"""By how much nodes' clocks, and what is under way, may make a change look older than it is."""
+"""How much older a change may look than it is, by nodes' clocks that differ and by writes that are under way."""
 RENEWAL = timedelta(minutes=10)
 """How long what is kept may miss that a user was erased, should the bus not tell."""
 CHANGES_READ = 5_000
-"""Of what has changed since the house was last kept; of more, all that is kept is read anew."""
+"""So many changes since the house was last kept are read; where there are more, all that is kept is read anew."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +49,20 @@ class PreferenceBook(Part):
     """What users have chosen, for whoever decides. Look-ups raise `StorageError`.
 
     One that is not started hears of no changes: it keeps nothing, and asks each time.
+
+    It has three ways to know that nothing has to be asked. While all who have chosen are kept (`_keeps_all`),
+    whoever is not kept has chosen nothing. When they are too many, the sieve tells most strangers. Before it
+    is filled it knows nothing, and asks for everybody: a start waits for no filling. It never goes back from
+    the second to the first; a restart does.
+
+    With the store away, what is kept still answers, and look-ups of others raise.
     """
 
     def __init__(self, preferences: shelf.Preferences, clock: Clock) -> None:
         self._preferences = preferences
         self._clock = clock
         self._sieve = Sieve()
+        """Who has chosen anything, ever; nobody is taken out of it, also when all was taken back."""
         self._is_loaded = False
         """Whether the sieve has all who have chosen anything; until then everybody may have."""
         self._kept: dict[str, Preferences | None] = {}
@@ -60,10 +72,13 @@ class PreferenceBook(Part):
         self._keeps_all = True
         """Whether all are in `_kept` who are in the sieve."""
         self._otherwise: Preferences | None = None
-        """Of who is not in `_kept`: `NOTHING` once all are in it who have chosen anything, and while they are not too many."""
+        """What holds for users who are not in `_kept`. It is `NOTHING` once all who have chosen anything are
+        kept, and None, which means unknown, before that and when they are too many.
+        """
         self._reads: list[set[str]] = []
-        """Of each question under way, whose answer is old already."""
+        """For each question to the store that is under way: the users whose answer is old already."""
         self._looked_at = self._renewed_at = clock()
+        """Up to when changes were read, and when all that is kept was last renewed."""
         self.asked = 0
         """Questions to the store."""
         self.listeners: list[Callable[[Iterable[str]], None]] = []
@@ -82,7 +97,9 @@ class PreferenceBook(Part):
     def refusal(self, type_: "NotificationType", channel: Channel) -> Callable[[str], bool] | None:
         """Tells of a room whether its user may have refused the channel of the type, as far as is known here.
 
-        None: nobody has refused anything by the channel. It holds for as long as its caller does not wait.
+        None: nobody has refused anything by the channel. It holds for as long as its caller does not wait. It
+        may say yes of somebody who has refused nothing; of whoever has, as far as this node has heard, it
+        says yes. `showing` judges those rooms alone.
         """
         refused = self._refused[channel]
         if self._otherwise is NOTHING:
@@ -98,9 +115,11 @@ class PreferenceBook(Part):
         def may_have_refused(room: str) -> bool:
             return self._may_have_refused(room, type_, channel)
 
+        # Not all are known, so each room is looked at: first by what is kept, then by the sieve.
         return may_have_refused if self.in_use else None
 
     def _may_have_refused(self, room: str, type_: "NotificationType", channel: Channel) -> bool:
+        """Whether the room's user may have; where nothing is kept of a user who has chosen something, that is a yes."""
         user = user_of(room)
         if user is None:
             return False
@@ -121,6 +140,7 @@ class PreferenceBook(Part):
         return {PreferencesChanged: self._changed}
 
     def start(self) -> None:
+        """Have changes count from now on, and begin to fill the book; look-ups work meanwhile."""
         self._looked_at = self._renewed_at = self._clock()
         self._tasks.start(self._load(), name="preferences")
 
@@ -128,7 +148,11 @@ class PreferenceBook(Part):
         await self._tasks.stop()
 
     async def keep_house(self) -> None:
-        """Forget what was changed since the last time, whether or not the bus has told of it."""
+        """Forget what was changed since the last time, whether or not the bus has told of it.
+
+        By `OVERLAP` further back than the last time: a change is seen twice rather than never. Everything is
+        renewed every ten minutes, since an erasure leaves no change behind that could be found.
+        """
         now = self._clock()
         changed = await self._preferences.changed_since(self._looked_at - OVERLAP, limit=CHANGES_READ)
         if len(changed) == CHANGES_READ or now - self._renewed_at > RENEWAL:
@@ -138,10 +162,14 @@ class PreferenceBook(Part):
         self._looked_at = now
 
     async def of(self, user: str) -> Preferences:
+        """As `of_many`, of one user; `NOTHING` for who has chosen nothing."""
         return (await self.of_many([user])).get(user, NOTHING)
 
     async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
-        """What those of `users` have chosen who have chosen anything: in one question, if there is one to ask."""
+        """What those of `users` have chosen who have chosen anything: in one question, if there is one to ask.
+
+        Who has chosen nothing is absent. What is kept costs no wait.
+        """
         found: dict[str, Preferences] = {}
         missing: list[str] = []
         for user in users:
@@ -156,6 +184,11 @@ class PreferenceBook(Part):
         return found
 
     async def _ask(self, users: Sequence[str]) -> dict[str, Preferences]:
+        """Read these from the store, and keep what was read, unless it became old while it was read.
+
+        A change that is told of during the question puts its user into `old`: the answer may be of before it,
+        and is given to this caller alone.
+        """
         old: set[str] = set()
         self._reads.append(old)
         try:
@@ -166,6 +199,7 @@ class PreferenceBook(Part):
         found = {
             user: Preferences(document=kept.document, version=kept.version) for user, kept in answer.items()
         }
+        # Not started, it hears of no changes, and may keep nothing.
         if self._tasks:
             for user in users:
                 if user not in old:
@@ -177,6 +211,9 @@ class PreferenceBook(Part):
         self._note([command.user])
 
     def _note(self, users: Iterable[str]) -> None:
+        """These users have changed something: they are in the sieve now, nothing that is kept of them holds,
+        and the listeners are told.
+        """
         users = list(users)
         for user in users:
             self._sieve.add(user)
@@ -185,8 +222,10 @@ class PreferenceBook(Part):
             listen(users)
 
     def _forget(self, users: Sequence[str]) -> None:
+        """Have these asked for anew, and what is being read of them not be kept."""
         for user in users:
             if self._keeps_all:
+                # Kept as unknown, not dropped: who is absent would count as having chosen nothing.
                 self._keep(user, None)
             else:
                 self._drop(user)
@@ -195,11 +234,13 @@ class PreferenceBook(Part):
             old.update(users)
 
     def _trim(self) -> None:
+        """Drop the oldest beyond `KEPT_USERS`; from then on the sieve tells."""
         while len(self._kept) > KEPT_USERS:
             self._keep_some()
             self._drop(next(iter(self._kept)))
 
     def _keep(self, user: str, chosen: Preferences | None) -> None:
+        """Keep this of the user, and the user's room among those that may have refused something, by each channel."""
         self._kept[user] = chosen
         room = user_room(user)
         for channel, refused in self._refused.items():
@@ -232,10 +273,12 @@ class PreferenceBook(Part):
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             for user in page:
+                # After the question: an error in it has the same page read again.
                 self._sieve.add(user)
             if len(page) < LOAD_USERS:
                 break
             after = page[-1]
+        # Last: from here on a user who is not in the sieve is taken to have chosen nothing.
         self._is_loaded = True
         if self._keeps_all:
             self._otherwise = NOTHING

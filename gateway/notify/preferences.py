@@ -4,6 +4,9 @@ Pure. Of what may be chosen the catalog tells; what was chosen of types and cate
 and holds nothing. An off-switch of a channel wins over all but what is critical; below it the most specific choice counts: of
 the type, of its category, and then what the catalog says. So nothing is deleted when a channel is turned off, and turning it on
 again brings the old choices back.
+
+`choosing` keeps what is chosen, `preference_book` has it at hand for decisions, the gates `preferences`,
+`quiet` and `digest` go by it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +28,7 @@ Value = bool | Literal["daily", "weekly"]
 _NONE: Final[Json] = MappingProxyType({})
 _NOTHING_REFUSED: Final[frozenset[str]] = frozenset()
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-"""As `date.weekday` counts them."""
+"""As `date.weekday` counts them: `mon` is 0."""
 
 
 class Origin(StrEnum):
@@ -41,7 +44,10 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What holds for one channel of one type."""
+    """What holds for one channel of one type.
+
+    It is made anew for each question, out of the document and the catalog of that moment.
+    """
 
     value: Value
     origin: Origin
@@ -52,7 +58,10 @@ class Cell:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the person has said no, or not the yes that it takes; that the catalog has no yes of its own is no such word."""
+        """Whether the person has said no, or has not said the yes that it takes.
+
+        That the catalog has no yes of its own is no such word.
+        """
         return not self.value and self.origin not in (Origin.DEFAULT, Origin.LOCKED)
 
 
@@ -61,9 +70,10 @@ class QuietHours:
     """From when to when by the clock on the person's wall no mail is wanted; over midnight where the end comes first."""
 
     start: time
+    """A time on the wall, without a zone: which one it is of is found when it is asked for."""
     end: time
     days: tuple[str, ...] = WEEKDAYS
-    """On which they begin."""
+    """The days on which the hours begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What a person has chosen: nothing, unless it is here."""
+    """What a person has chosen: nothing, unless it is here.
+
+    Nobody changes one once it is made, so books and answers share it. A document is stored by its first
+    choice, and its version counts the changes.
+    """
 
     document: Json = field(default_factory=lambda: _NONE)
     """As it is kept: `channels`, `categories`, `types`, `timezone`, `locale`, `quiet_hours`, `tracking`."""
@@ -85,10 +99,12 @@ class Preferences:
 
     @property
     def timezone(self) -> str | None:
+        """A name such as `Europe/Berlin`; None where the person has chosen none."""
         return self.document.get("timezone")
 
     @property
     def locale(self) -> str | None:
+        """The language that the person has chosen; None: what contacts know counts."""
         return self.document.get("locale")
 
     @property
@@ -98,6 +114,7 @@ class Preferences:
 
     @property
     def quiet_hours(self) -> QuietHours | None:
+        """The hours that the person has chosen; None where there are none. What is kept was checked as it was chosen."""
         hours = self.document.get("quiet_hours")
         if hours is None:
             return None
@@ -108,7 +125,11 @@ class Preferences:
         )
 
     def cell(self, type_: "NotificationType | None", name: str, channel: Channel) -> Cell:
-        """What holds for the channel of the type called `name`; `type_` is None where the catalog does not have it."""
+        """What holds for the channel of the type called `name`; `type_` is None where the catalog does not have it.
+
+        Of an unknown type the choice by its name counts, and the channel's switch; it has no category. Where
+        the category waits for a yes to mail, nothing chosen is a no.
+        """
         by_default = _default(type_, channel)
         if type_ is not None and type_.critical:
             return Cell(by_default, Origin.LOCKED)
@@ -135,7 +156,11 @@ class Preferences:
         )
 
     def refuses_by(self, channel: Channel) -> bool:
-        """Whether there is any no for the channel: most who have chosen something have chosen of mail."""
+        """Whether the document has any no for the channel: most who have chosen something have chosen of mail.
+
+        It is a cheap first look: it says yes also where the catalog has locked what was refused, and it does
+        not know of a category that waits for a yes.
+        """
         chosen = self.document.get
         return chosen("channels", _NONE).get(channel) is False or any(
             channels.get(channel) is False
@@ -153,24 +178,32 @@ class Preferences:
 
 
 NOTHING = Preferences()
-"""Of who has chosen nothing."""
+"""The preferences of a person who has chosen nothing."""
 
 
 class LockedPreference(Exception):
-    """A choice was asked for where there is none: of a type, or of a category with nothing else in it, that is critical."""
+    """A choice was asked for where there is none: of a type, or of a category with nothing else in it, that is critical.
+
+    Nothing of the patch is kept then, also of what could be chosen.
+    """
 
     def __init__(self, places: list[str]) -> None:
         super().__init__(f"cannot be chosen: {', '.join(places)}")
         self.places = places
-        """Such as `types.PASSWORD_RESET`."""
+        """Where it was asked for, such as `types.PASSWORD_RESET`."""
 
 
 class UnknownPreference(Exception):
-    """A choice was asked for of a type or a category that the catalog does not have."""
+    """A choice was asked for of a type or a category that the catalog does not have.
+
+    To take such a choice back is allowed: what was chosen before the catalog lost the type must not stay for
+    ever.
+    """
 
     def __init__(self, places: list[str]) -> None:
         super().__init__(f"the catalog has no {', '.join(places)}")
         self.places = places
+        """Where it was asked for, such as `types.ORDER_SHIPPED` or `categories.deals`."""
 
 
 def ordered(catalog: "Catalog") -> list[str]:
@@ -197,7 +230,10 @@ def merged(document: Json, patch: Json) -> dict[str, Any]:
 
 
 def check(patch: Json, catalog: "Catalog | None") -> None:
-    """Raise `LockedPreference` or `UnknownPreference` for what cannot be chosen. To choose nothing, as null does, one always can."""
+    """Raise `LockedPreference` or `UnknownPreference` for what cannot be chosen. To choose nothing, as null does, one always can.
+
+    It looks at places only; that the values are right was seen as the request was parsed.
+    """
     unknown: list[str] = []
     locked: list[str] = []
     types = {} if catalog is None else catalog.types
@@ -211,6 +247,7 @@ def check(patch: Json, catalog: "Catalog | None") -> None:
     for key in _chosen(patch, "categories"):
         if key not in categories:
             unknown.append(f"categories.{key}")
+        # A category without any type is open: there is nothing in it that could be critical.
         elif key not in choosable and any(type_.category == key for type_ in types.values()):
             locked.append(f"categories.{key}")
     if unknown:
@@ -229,6 +266,7 @@ def _chosen(patch: Json, name: str) -> list[str]:
 
 
 def _default(type_: "NotificationType | None", channel: Channel) -> bool:
+    """What the catalog says of the channel. A type that it does not have uses every channel that its sender asks for."""
     if type_ is None:
         return True
     if channel == "in_app":

@@ -1,4 +1,9 @@
-"""Previews: what an emit would do, and what a mail looks like, without sending either."""
+"""Previews: what an emit would do, and what a mail looks like, without sending either.
+
+Of a request as it would be emitted, and of mail that is stored. A type by itself is previewed in
+`type_preview`. Nothing is written, so a preview may be asked for as often as one likes; it costs a rendering
+for each room with mail.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +23,14 @@ from storage.outbox import Outbox
 from storage.streams import Notification, Streams
 
 ROOMS_SHOWN = 20
-"""Each costs a look at presence and one at the contacts."""
+"""How many rooms are shown: each costs a look at presence and one at the contacts."""
 
 
 class NoMail(Exception):
-    """There is no mail to show; the text says why."""
+    """There is no mail to show; the text says why.
+
+    An ordinary answer, in words for the person who asked.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +39,18 @@ class RoomPreview:
 
     room: str
     connections: int | None
-    """None where only the nodes together would know."""
+    """How many connections are in the room now. None where only the nodes together would know."""
     mail_to: str | None = None
+    """Where the mail would go; None where there would be none."""
     mail_due_at: datetime | None = None
     problem: str | None = None
     """Why no mail would come of it."""
     decided_by: str | None = None
     """The rule that would stop the mail if it were decided now."""
     verdict: str | None = None
-    """The same in words."""
+    """The same verdict in words; None where the mail would be sent."""
     collapse_key: str | None = None
-    """Under which it would take the place of older ones."""
+    """The key under which it would take the place of older notifications; None: it would stand by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +59,16 @@ class Preview:
 
     rooms: Sequence[RoomPreview]
     more: int
+    """Rooms of the request that were not looked at."""
     mail: Outgoing | None
 
 
 class Previewer:
-    """The use cases of looking before sending. They raise `StoreUnavailable` and `PresenceUnavailable`."""
+    """The use cases of looking before sending. They raise `StoreUnavailable` and `PresenceUnavailable`.
+
+    The mail that is shown is rendered by the press of its lane, as a worker would, without what is put on it
+    as it leaves: links of its own, a return address, signatures.
+    """
 
     def __init__(
         self,
@@ -82,6 +96,10 @@ class Previewer:
         return Preview(rooms=rooms, more=len(request.rooms) - len(rooms), mail=first)
 
     async def _room(self, draft: Draft) -> tuple[RoomPreview, Outgoing | None]:
+        """What would become of one room, and its mail as it would look; why there is none where none can be made.
+
+        A template that fails is a `problem` of that room, and not an error: it is what the preview is for.
+        """
         notification, verdict = draft.notification, draft.verdict
         mail, shown, problem = notification.mail, None, None
         if lacks_address(verdict):
@@ -107,6 +125,8 @@ class Previewer:
         """The mail of a notification that is kept, or one that stands by itself, as a digest's.
 
         Raises `NoMail`, `RenderFailure` and `TemplateFailure`.
+
+        A digest's mail is found by the digest's id.
         """
         notification = await self._streams.notification(notification_id)
         if notification is None:
@@ -118,6 +138,7 @@ class Previewer:
         return await self._render(notification)
 
     async def _render(self, notification: Notification) -> Outgoing:
+        """The mail by the lane that it would leave by. Raises `RenderFailure` and `TemplateFailure`."""
         assert notification.mail is not None
         order = notification.mail.order
         return await self._presses[order.lane].render(notification, order)

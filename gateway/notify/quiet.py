@@ -3,6 +3,9 @@
 They are times on the person's wall, and so they are looked at in the person's zone, each time anew: that an hour is missing or
 twice there on some days is the zone's business. A time that the wall does not show on a day moves forward with the clock; of
 one that it shows twice the first counts.
+
+The gate `quiet` asks it, as a mail is decided; nothing is remembered. `windows` treats a digest's time of day
+by the same rules.
 """
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -11,11 +14,15 @@ from gateway.notify.preferences import WEEKDAYS, QuietHours
 
 DAY = timedelta(days=1)
 _DAYS = range(-2, 2)
-"""That may have begun an evening of which it is still the night; a zone may skip a day."""
+"""Days before and after today whose quiet hours may hold now: an evening that has begun, a zone that skips a day."""
 
 
 def quiet_until(hours: QuietHours, zone: tzinfo, moment: datetime) -> datetime | None:
-    """When the quiet hours end in which `moment` lies; None when it lies in none. Half-open: at their end they are over."""
+    """When the quiet hours end in which `moment` lies; None when it lies in none. Half-open: at their end they are over.
+
+    Hours that touch or overlap are one night: it goes on to the end of the last. Equal start and end are no
+    hours at all.
+    """
     if hours.start == hours.end:
         return None
     today = moment.astimezone(zone).date()
@@ -29,7 +36,9 @@ def quiet_until(hours: QuietHours, zone: tzinfo, moment: datetime) -> datetime |
 
 
 def _night(hours: QuietHours, zone: tzinfo, day: date) -> tuple[datetime, datetime]:
-    """From when to when the quiet hours last that begin on this day."""
+    """From when to when, in UTC, the quiet hours last that begin on this day. `combine` takes the first of
+    two like times (fold 0).
+    """
     last_day = day if hours.start < hours.end else day + DAY
     return (
         datetime.combine(day, hours.start, zone).astimezone(UTC),

@@ -1,4 +1,8 @@
-"""Notifications once they are emitted: looking one up with what became of it, and taking it back."""
+"""Notifications once they are emitted: looking one up with what became of it, and taking it back.
+
+For backends and operators, by id; readers see notifications through `reading`. The way of one in full is put
+together by `gateway.observe.trace`, from this among others.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +19,9 @@ from storage.searching import Found
 from storage.streams import Notification, Streams
 
 LATEST = 50
+"""How many are shown of those that were emitted last."""
 CLICKS = 100
+"""How many hits are shown of one notification's mail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +30,9 @@ class Record:
 
     notification: Notification
     receipts: Mapping[str, Receipt]
+    """Readers who did nothing are absent; a thousand at most."""
     clicks: Sequence[Hit] = ()
-    """On the links of its mail, the newest first; `CLICKS` at most."""
+    """Hits on the links of its mail, the newest first; `CLICKS` at most."""
     opens: Sequence[Open] = ()
     """Of its mail, as clicks are."""
 
@@ -59,7 +66,10 @@ class Records:
         return await self._streams.latest(limit=LATEST, now=self._clock())
 
     async def find(self, notification_id: str) -> Record | None:
-        """The record of this id; None for an unknown one. What a mail tells that stands by itself, as a digest's, has no readers."""
+        """The record of this id; None for an unknown one. What a mail tells that stands by itself, as a digest's, has no readers.
+
+        Three reads, one after the other: a receipt may be younger than the notification's mail beside it.
+        """
         notification = await self._streams.notification(notification_id)
         told = await self._outbox.find(notification_id) if notification is None else notification
         if told is None:
@@ -72,7 +82,15 @@ class Records:
         )
 
     async def recall(self, notification_id: str) -> Notification | None:
-        """Take a notification back, from the history and from every screen; None for an unknown id."""
+        """Take a notification back, from the history and from every screen; None for an unknown id.
+
+        The text is wiped from the store; what is on a screen goes with the event `recalled`. Mail that is
+        pending is skipped. Repeated, it answers the same and tells nobody again.
+
+        The event is transient: who is not connected then finds it gone from the history. A crash between the
+        store and the telling leaves it on open screens until they read again.
+        """
+        # Before: whether it was recalled by this call cannot be seen afterwards.
         before = await self._streams.notification(notification_id)
         recalled = await self._streams.recall(notification_id, now=self._clock())
         if recalled is None:

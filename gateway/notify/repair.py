@@ -2,6 +2,9 @@
 
 A hole that stays is repaired at once; every room is compared with the store now and then, and when the bus comes back:
 the last frame of a room leaves no hole that could be seen.
+
+`delivery` owns the cursors and owes repairs; here is what waits for the store, so that nothing there has to.
+Both belong to one loop: between two waits nothing changes, and after each wait everything is looked at anew.
 """
 
 import asyncio
@@ -20,8 +23,11 @@ from storage.errors import StorageError
 from storage.streams import Streams
 
 HEADS_PER_QUERY = 1000
+"""As many rooms as one question to the store may name."""
 SPAN = 500
+"""Notifications that are read and written in one step of a repair."""
 REPAIRERS = 4
+"""Rooms that are repaired at once: so many questions at most wait at the store for it."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +60,12 @@ class Cursors(Protocol):
 
 
 class Repairs:
-    """Repairs the streams that it is owed, and finds those that nobody has missed yet."""
+    """Repairs the streams that it is owed, and finds those that nobody has missed yet.
+
+    A stream is queued once at most (`Stream.repairing`), so the queue is bounded by the rooms, and no two
+    repairers have the same. With the store away a repair is given up; the next reconciliation, soon after the
+    store is back, finds the same hole.
+    """
 
     def __init__(self, cursors: Cursors, store: Streams, clock: Clock, *, reconcile_seconds: float) -> None:
         self.on_gone_back: Callable[[], None] = _nobody_to_tell
@@ -80,16 +91,23 @@ class Repairs:
         await self._tasks.stop()
 
     def owe(self, stream: Stream) -> None:
-        """Repair the stream soon."""
+        """Repair the stream soon. Never waits; owed twice it is repaired once."""
         if not stream.repairing:
             stream.repairing = True
             self._owed.put_nowait(stream)
 
     def reconcile(self) -> None:
-        """Compare all cursors with the store soon: the bus may have lost something."""
+        """Compare all cursors with the store soon: the bus may have lost something.
+
+        Never waits. The bus calls it when it is back, and `delivery` after a room that it had let go of came
+        back.
+        """
         self._reconcile_now.set()
 
     async def _repair_forever(self) -> None:
+        """Repair one stream after the other. Whatever fails is found again by the reconciliation, so nothing
+        ends this but `stop`.
+        """
         while True:
             stream = await self._owed.get()
             try:
@@ -103,10 +121,16 @@ class Repairs:
                 self._stats.repair_failures += 1
                 logger.exception("repair failed")
             finally:
+                # Whatever came of it: else nobody could owe it again.
                 stream.repairing = False
 
     async def _repair(self, stream: Stream) -> None:
-        """Deliver from the store all that the cursor has not passed."""
+        """Deliver from the store all that the cursor has not passed.
+
+        Another may have let go of the room, or moved the cursor, at each wait: both are looked at in the
+        loop's condition and again at each frame.
+        """
+        # Before the head is read: only of these can be said that the store should have had them.
         claimed = list(stream.waiting)
         head = (await self._store.heads([stream.room]))[stream.room]
         while (
@@ -134,6 +158,10 @@ class Repairs:
             self._cursors.deliver_waiting(stream)
 
     async def _reconcile_forever(self) -> None:
+        """Compare every `reconcile_seconds` or somewhat earlier, and at once when asked.
+
+        After a failure the pause is half a second; it doubles with each further one, up to the usual pause.
+        """
         failures = 0
         while True:
             delay = self._reconcile_seconds * random.uniform(0.6, 1.0)  # noqa: S311 - spreads load, guards nothing
@@ -158,6 +186,7 @@ class Repairs:
                 logger.exception("reconciliation failed")
 
     async def _reconcile(self) -> None:
+        """Compare the members and the cursor of every room with what is so, a thousand rooms at a time."""
         rooms = [room for room, stream in self._cursors.streams.items() if stream.cursor is not None]
         for start in range(0, len(rooms), HEADS_PER_QUERY):
             asked = rooms[start : start + HEADS_PER_QUERY]
@@ -165,6 +194,8 @@ class Repairs:
                 here = self._cursors.streams.get(room)
                 if here is not None:
                     self._cursors.check_members(here)
+            # Read before the store is asked: what is delivered meanwhile must not look like a store that has
+            # gone back.
             before = {room: stream.cursor for room in asked if (stream := self._cursors.streams.get(room))}
             for room, head in (await self._store.heads(asked)).items():
                 stream = self._cursors.streams.get(room)
@@ -176,6 +207,8 @@ class Repairs:
                 elif head < was:
                     # Sequences never go back, unless the store was put back to an older state.
                     logger.warning("the store has gone back", extra={"head": head, "cursor": was})
+                    # At once, so that it is told once; the lineage then looks, and begins a new epoch if it
+                    # is so.
                     stream.cursor = head
                     self.on_gone_back()
 

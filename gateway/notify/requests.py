@@ -1,4 +1,9 @@
-"""What the use cases are asked, as values: parsed, sound, and of nobody's protocol."""
+"""What the use cases are asked, as values: parsed, sound, and of nobody's protocol.
+
+`gateway.protocol` makes them from JSON, and has checked lengths and shapes; what only the catalog can know is
+checked in `wording`. They stand together, since HTTP, sessions, the scheduler, campaigns and the gateway
+itself make the same ones.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +34,9 @@ class Unfit(Exception):
 
     A field inside another is named `email.to` or `to.3`; one of `data` by a JSON Pointer, such as `/data/order`; the
     empty name is the whole of it.
+
+    It is an answer for the caller, in words for a developer; nothing was done. Each error is a whole
+    sentence.
     """
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
@@ -40,57 +48,79 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailRequest:
+    """That mail is asked for, and how. Each field that is None is what the type says, or a default."""
+
     to: str | None = None
-    """None: the address last seen in the user's token."""
+    """One address for the mail of all its rooms; None: of each user the one that the contacts know."""
     subject: str | None = None
+    """The subject of the mail. None: the one that the catalog says, where it has one."""
     after_seconds: float | None = None
-    """None: what the type says, else at once."""
+    """How long after the emit the mail is due. None: as the type says, else at once."""
     unless: Unless | None = None
+    """What makes it needless by the time it is due; None: what the type says, if anything."""
     if_known: bool = False
     """Mail those whose address is known, and leave out the others."""
     lane: LaneName = LaneName.TRANSACTIONAL
+    """The lane that the mail leaves by. Where the catalog has the type, the lane of the type counts, and not this one."""
     only: frozenset[str] | None = None
     """The rooms whose users have asked for mail that the type does not send by itself; None: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """When a request is to be emitted: at a time, or at a time on the wall of each of its readers."""
+    """When a request is to be emitted: at a time, or at a time on the wall of each of its readers.
+
+    Either `at`, or both of the local ones.
+    """
 
     at: datetime | None = None
     local_date: date | None = None
+    """The day on the wall of each reader, together with `local_time`. Where nobody knows a reader's zone, the
+    gateway's counts.
+    """
     local_time: time | None = None
     cancel_key: str | None = None
+    """The key by which the same scope may take it back while it is still to come."""
     max_lateness_seconds: float | None = None
-    """After which it is not emitted any more; None: however late."""
+    """How late it may still be emitted; None: however late."""
 
 
 class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
-    """A request to emit one notification to one or more rooms."""
+    """A request to emit one notification to one or more rooms.
+
+    A struct, since many are made at once; it holds nothing that could be part of a cycle. The scheduler
+    stores it as JSON (`scheduling`), so a new field needs a default.
+    """
 
     rooms: tuple[str, ...]
+    """One notification each, in this order; each once."""
     type: str
     title: str | None
-    """None: by the words of the type. A text that is given goes before them."""
+    """The title. None: the words of the type say it. Texts that are given go before those of the type."""
     body: str = ""
     link: str | None = None
     data: Mapping[str, Any]
+    """The caller's own; what the type's schema says of it is checked in `wording`."""
     locale: str | None = None
     """The language for all its readers; None: each reader's own."""
     email: EmailRequest | None = None
-    """None: none, unless the type has mail of its own accord."""
+    """The mail that is asked for. None: no mail, unless the type has mail of its own accord."""
     no_email: bool = False
-    """None in any case."""
+    """Whether there is to be no mail in any case, whatever the type says."""
     expires_in_seconds: float | None = None
+    """How long after the emit it expires. None: as the type says, else never."""
     in_app: bool = True
+    """False: it is for mail alone, and has no sequence."""
     store: bool = True
+    """False: only who is connected now gets it, and it has no mail."""
     event: str = NOTIFICATION
     """Another name only when nothing is stored."""
     idempotency_key: str | None = None
+    """The key by which a repetition is known within its scope. None: each request is another one."""
     fingerprint: bytes = b""
     """A digest of the request's body: tells a repetition from another request under the same key."""
     timing: Timing | None = None
-    """None: now."""
+    """When it is to be emitted; None: now."""
     collapse_key: str | None = None
     """In each of its rooms it takes the place of what is shown there under the key; None: as the type says."""
     rhythm: Rhythm | None = None
@@ -120,14 +150,19 @@ class HistoryRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnoozeRequest:
+    """What a reader puts off, and until when."""
+
     id: str
     until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActRequest:
+    """The button of a notification that a reader presses."""
+
     id: str
     action: str
+    """Its id, as the notification has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +181,7 @@ class RosterRequest:
     after: str | None = None
     limit: int = 200
     prefix: str = ""
+    """Only users whose ids begin so; empty: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,11 +190,11 @@ class MailRequest:
 
     state: MailState | None = None
     address: str | None = None
-    """Whither it goes or went."""
+    """The address that the mail goes or went to."""
     user: str | None = None
     """Whose it is."""
     notification: str | None = None
-    """That it tells; a mail's own id, or a campaign's, will do."""
+    """The notification that the mail tells. The mail's own id will do as well, or a campaign's."""
     since: datetime | None = None
     until: datetime | None = None
     """Exclusive."""
@@ -171,6 +207,7 @@ class HeldRequest:
     """A page of mail that a rule holds, the earliest due first."""
 
     after: str | None = None
+    """The cursor of the page before."""
     limit: int = 50
 
 
@@ -184,8 +221,11 @@ class FindRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisconnectRequest:
+    """A user whose connections are to end."""
+
     user: str
     reason: str | None = None
+    """Why, for the logs; no client is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,10 +234,12 @@ class TypePreviewRequest:
 
     type: str
     data: Mapping[str, Any] | None = None
-    """None: those of the example."""
+    """The data to show it with; None: those of the example."""
     example: int = 0
+    """Which of the type's examples, from 0, where no data are given."""
     locale: str | None = None
+    """None: the user's, else the catalog's own."""
     user: str | None = None
-    """For whom it is also decided."""
+    """The user for whom it is also decided, gate by gate; None: nobody."""
     variant: str | None = None
-    """Of its experiment; None: what the user gets, or everybody."""
+    """The variant of its experiment that is to be shown. None: the one that falls to the user, or is chosen for everybody."""

@@ -1,4 +1,9 @@
-"""Housekeeping: what has expired is wiped, what is old is pruned, in small steps that no emit has to wait for."""
+"""Housekeeping: what has expired is wiped, what is old is pruned, in small steps that no emit has to wait for.
+
+Two things in one loop: deleting by age and by expiry, and the chores that parts ask for (`Part.keep_house`).
+So there is one rhythm, and a slow store is met by one thing at a time. What is put away before it is deleted
+is `archive`'s.
+"""
 
 import asyncio
 import logging
@@ -17,8 +22,11 @@ from storage.outbox import Outbox
 from storage.streams import Streams
 
 SWEEP_SECONDS = 30.0
+"""Between two sweeps of a node, half of it more or less."""
 STEP = 500
+"""Notifications that one statement wipes or deletes: short enough that an emit does not wait for the lock."""
 PAUSE_SECONDS = 0.05
+"""Between two steps: the appends of others come in between."""
 PRUNING_SECONDS = 20.0
 """After so long the rest waits for the next sweep: what else is to be done shall not wait for an archive that is slow."""
 
@@ -26,7 +34,11 @@ logger = logging.getLogger(__name__)
 
 
 class Housekeeper(Part):
-    """Every node has one; they may work at the same time, each step is idempotent."""
+    """Every node has one; they may work at the same time, each step is idempotent.
+
+    While the store is away nothing is kept, and nothing is lost by that. A crash in the middle leaves the
+    rest for the next sweep, of any node.
+    """
 
     def __init__(
         self,
@@ -46,6 +58,7 @@ class Housekeeper(Part):
         self.mail_owed: int | None = None
         """Mail of all nodes that is owed; None until it was counted."""
         self.mail_dead: int | None = None
+        """Dead letters of all nodes; None until they were counted."""
         self._streams = streams
         self._outbox = outbox
         self._clock = clock
@@ -54,6 +67,7 @@ class Housekeeper(Part):
         self._archivist = archivist
         self._sweep_seconds = sweep_seconds
         self._chores: list[Callable[[], Awaitable[None]]] = []
+        """In the order in which they were asked for, which is that of the parts."""
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
@@ -71,7 +85,11 @@ class Housekeeper(Part):
         await self._tasks.stop()
 
     async def sweep(self) -> tuple[int, int]:
-        """Wipe and prune all that is due, while the clock is sure; answers (wiped, pruned)."""
+        """Wipe and prune all that is due, while the clock is sure; answers (wiped, pruned).
+
+        What has expired is wiped to its end, since somebody has said when; what is only old has
+        `PRUNING_SECONDS` at most. Raises `StorageError`.
+        """
         wiped = pruned = 0
         # Asked before each step: the clock may jump in between.
         while self._may_delete() and (count := await self._streams.expire(now=self._clock(), limit=STEP)):
@@ -88,6 +106,7 @@ class Housekeeper(Part):
         return wiped, pruned
 
     async def _prune(self, *, before: datetime) -> int:
+        """Delete a step of what is older than this, by way of the archive where there is one; answers of how many."""
         if self._archivist is not None:
             return await self._archivist.prune(before=before)
         return await self._streams.prune(before=before, limit=STEP)
@@ -99,7 +118,10 @@ class Housekeeper(Part):
         self.mail_dead = counts.get(MailState.DEAD, 0)
 
     async def tidy(self) -> None:
-        """Do all that is due: sweep, count, and what the parts have asked for. Nothing is raised, but logged."""
+        """Do all that is due: sweep, count, and what the parts have asked for. Nothing is raised, but logged.
+
+        Each chore for itself: one that fails keeps none of the others from being done.
+        """
         for chore in (self._sweep_and_count, *self._chores):
             try:
                 await chore()
@@ -109,12 +131,14 @@ class Housekeeper(Part):
                 logger.exception("housekeeping failed")
 
     async def _sweep_and_count(self) -> None:
+        """The first chore: delete what is due, then count the mail; the log is told where anything was deleted."""
         wiped, pruned = await self.sweep()
         await self.count()
         if wiped or pruned:
             logger.info("house kept", extra={"wiped": wiped, "pruned": pruned})
 
     async def _tidy_forever(self) -> None:
+        """Do all that is due, every half minute, more or less."""
         while True:
             # Nodes that start together should not sweep together.
             await asyncio.sleep(self._sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing

@@ -1,6 +1,10 @@
 """What comes back: a report is found its mail (`attribution`), and says what became of that and of its address.
 
 What belongs to no mail changes nothing, and is kept for people to look at.
+
+Three doors lead here: `take` for messages (LMTP, a mailbox), `hear` for services that say it by HTTP,
+`hear_provider` for webhooks. They differ in whom they believe; what comes of it is the same. Suppressions are
+written by `suppressions`, states by the outbox.
 """
 
 import asyncio
@@ -25,11 +29,15 @@ from storage.strays import RAW_BYTES, Stray, StrayPage, Strays
 from storage.suppressions import Evidence, Reason, Suppression, category_scope, lane_scope
 
 SOURCE = "report"
+"""What stands as the source of a suppression that came of a report."""
 STRAYS = 1000
-"""That are kept."""
+"""How many strays are kept, about; the oldest go."""
 STRAY_AGE = timedelta(days=30)
+"""How long a stray is kept at most."""
 YOUNG = timedelta(minutes=1)
-"""What a provider tells of a mail that is not known is heard again until it is so old: the mail's worker may be about to write it down."""
+"""What a provider tells of a mail that is not known is to be told again, until it is so old: the worker of
+that mail may be about to write it down.
+"""
 COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})
 """The types of feedback that a reader gives; `auth-failure` and `virus` are machines', and `not-spam` is praise."""
 
@@ -37,7 +45,12 @@ logger = logging.getLogger(__name__)
 
 
 class Returns(Part):
-    """The use cases of what comes back. They raise `StorageError` when the store is away: the report is to be sent again."""
+    """The use cases of what comes back. They raise `StorageError` when the store is away: the report is to be sent again.
+
+    Everything here may be done again: a report that comes twice is `NOTED` the second time. Raising means
+    that it is to come again, and what was written until then is written again to the same effect. Any process
+    that has a store may have one; several may get the same report.
+    """
 
     def __init__(
         self,
@@ -62,6 +75,9 @@ class Returns(Part):
         """Deal with a message that came back, to the envelope's recipients `came_to` if they are known.
 
         Without `keep_letters` what is no report is not kept: it stays where it was found.
+
+        What is no report, a letter that somebody has written, is a stray. Raises `StorageError`; then whoever
+        brought it has to keep it.
         """
         # Beside the loop: who sends it says what it costs, within bounds.
         report = await asyncio.to_thread(reports.read, raw, came_to=came_to)
@@ -70,7 +86,10 @@ class Returns(Part):
         return await self._deal_with(report, ours, raw if keeps else None, source=SOURCE)
 
     async def hear(self, asked: HearsayRequest) -> Return:
-        """Deal with what a service says of a mail, as a provider has told it: who may ask is believed."""
+        """Deal with what a service says of a mail, as a provider has told it: who may ask is believed.
+
+        Nothing is kept as a stray: who asks is told by the answer that no mail was found.
+        """
         ours = await self._attribution.named(
             mail=asked.mail, message_id=asked.message_id, relay_id=asked.relay_id
         )
@@ -80,6 +99,9 @@ class Returns(Part):
         """Deal with what a provider tells that has shown to be one; `raw` is what it said.
 
         Raises `StoreUnavailable` too while the mail may be about to be written down: it is to be told again.
+
+        `provider` is the source of what is suppressed, such as `ses`. A provider that tells too early is told
+        to come again in 20 seconds.
         """
         ours = await self._attribution.of(report, Trust.PROVIDER)
         if (
@@ -97,6 +119,7 @@ class Returns(Part):
     async def _deal_with(
         self, report: Report, ours: Ours | None, raw: bytes | None, *, source: str
     ) -> Return:
+        """Do what comes of a report, count it once, and log it; `raw` is what is kept if it is a stray, None for nothing."""
         mail = None if ours is None else ours.mail
         dealt = await self._dealt(report, ours, raw, source)
         self._count(ours, dealt.fate)
@@ -112,6 +135,7 @@ class Returns(Part):
         return await self._strays.page(before=asked.before, limit=asked.limit)
 
     async def keep_house(self) -> None:
+        """Forget strays that are too old; not while the clock is in doubt."""
         if self._clock.may_delete:
             await self._strays.prune(before=self._clock() - STRAY_AGE)
 
@@ -122,6 +146,8 @@ class Returns(Part):
     # What comes of it
 
     async def _dealt(self, report: Report, ours: Ours | None, raw: bytes | None, source: str) -> Return:
+        # First: an answer of a holiday comes back to the return path too, and says nothing of the mail.
+        """What comes of a report by its kind. What is no mail of ours is kept to be looked at, and changes nothing."""
         if report.kind is Kind.REPLY:
             return Return(fate=Fate.IGNORED)
         if ours is None or report.kind is Kind.OTHER:
@@ -137,6 +163,10 @@ class Returns(Part):
         return await self._delivered_or_not(report, ours, source)
 
     async def _delivered_or_not(self, report: Report, ours: Ours, source: str) -> Return:
+        """A report of delivery: the mail arrived, or came back; then its address may come to stand in the list.
+
+        Delayed, expanded or relayed is neither, and only noted.
+        """
         outcome = _decisive(report, ours)
         noted = Return(fate=Fate.NOTED, mail=ours.id)
         if outcome is None:
@@ -158,6 +188,7 @@ class Returns(Part):
         return Return(fate=Fate.BOUNCED, mail=ours.id, suppressed=suppressed)
 
     async def _complained(self, report: Report, ours: Ours, source: str) -> Return:
+        """A reader called it spam: no more of its kind goes there. A machine's feedback is only noted."""
         if report.feedback not in COMPLAINTS or ours.has_been(MailState.COMPLAINED):
             return Return(fate=Fate.NOTED, mail=ours.id)
         suppressed = await self._suppress(ours, Reason.COMPLAINT, report.feedback, source)
@@ -165,7 +196,11 @@ class Returns(Part):
         return Return(fate=Fate.COMPLAINED, mail=ours.id, suppressed=suppressed)
 
     async def _suppress(self, ours: Ours, reason: Reason, code: str | None, source: str) -> bool:
-        """Its reader has had enough; answers whether that ends anything."""
+        """Its reader has had enough; answers whether that ends anything.
+
+        Every form of the mail's address is written down, in the scope of `_scope_of`; one that is there and
+        lasts as long stays.
+        """
         scope = _scope_of(ours)
         if scope is None or not ours.forms:
             return False
@@ -182,9 +217,11 @@ class Returns(Part):
         return True
 
     async def _came_back(self, ours: Ours, state: MailState, reason: str | None) -> bool:
+        """Note what became of the mail; False where as much or more was known, as by a report that overtook this one."""
         return await self._outbox.came_back(ours.id, state, reason=reason, now=self._clock())
 
     async def _keep(self, report: Report, raw: bytes, mail: str | None) -> None:
+        """Keep a stray, cut off at `RAW_BYTES`; of all, about the newest `STRAYS` are kept."""
         stray = Stray(
             id=uuid7(),
             received_at=self._clock(),
@@ -200,6 +237,9 @@ def _decisive(report: Report, ours: Ours) -> Outcome | None:
     """What the report says in the end; None for what only tells that it goes on.
 
     Beyond a forwarding address there may be several recipients: one that has got it is enough.
+
+    A report that names no recipient of ours is taken for the whole: some servers name only where they
+    forwarded it.
     """
     mine = [outcome for outcome in report.outcomes if ours.is_of(outcome)] or report.outcomes
     for action in (Action.DELIVERED, Action.FAILED):
@@ -210,7 +250,10 @@ def _decisive(report: Report, ours: Ours) -> Outcome | None:
 
 
 def _scope_of(ours: Ours) -> str | None:
-    """Bulk mail ends; of other mail only its kind does, and never what somebody needs."""
+    """Bulk mail ends; of other mail only its kind does, and never what somebody needs.
+
+    None for mail that is in no category: there is nothing that its reader could have had enough of.
+    """
     lane, entry = ours.mail.order.lane, ours.told.entry
     if lane is LaneName.BULK:
         return lane_scope(lane)

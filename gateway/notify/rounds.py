@@ -1,4 +1,9 @@
-"""Rounds: work that a node takes from the store, a part of it at a time, for as long as the node runs."""
+"""Rounds: work that a node takes from the store, a part of it at a time, for as long as the node runs.
+
+The rhythm alone: what a part of the work is, and who else may be at it, is the round's own (a lease, or
+idempotence). The scheduler, the snoozer, digests, campaigns, clicks, experiments and the statistics' recount
+are made of it.
+"""
 
 import asyncio
 import logging
@@ -8,13 +13,18 @@ from datetime import datetime
 from storage.errors import StorageError
 
 STORE_PAUSE_SECONDS = 1.0
+"""The pause after a round that failed."""
 
 Round = Callable[[], Awaitable[float]]
 """Does a part of what there is; answers for how many seconds there is nothing to do then."""
 
 
 class Rounds:
-    """Makes one round after the other, and rests between them as the last one says, or until there is news."""
+    """Makes one round after the other, and rests between them as the last one says, or until there is news.
+
+    One round at a time. Nothing escapes `run` but its own cancellation; so work may be cancelled anywhere in
+    a round, and a round must bear that.
+    """
 
     def __init__(self, make: Round, logger: logging.Logger, failure: str) -> None:
         """`failure` is logged when a round fails otherwise than by the store, which says so itself."""
@@ -24,12 +34,18 @@ class Rounds:
         self._news = asyncio.Event()
 
     def wake(self) -> None:
-        """Say that there may be something to do before the rest is over."""
+        """Say that there may be something to do before the rest is over. Never waits; during a round it has
+        the next one begin at once.
+        """
         self._news.set()
 
     async def run(self) -> None:
-        """Ends by being cancelled; a round that fails is made again after a pause."""
+        """Ends by being cancelled; a round that fails is made again after a pause.
+
+        The rest is what the last round has answered, in seconds; 0 or less is none.
+        """
         while True:
+            # Before the round: what is said during it was perhaps not seen by it, and must not be lost.
             self._news.clear()
             try:
                 rest = await self._make()

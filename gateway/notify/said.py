@@ -1,4 +1,9 @@
-"""What types say of data: their words by language, made when they are asked for, and remembered until they are asked for others."""
+"""What types say of data: their words by language, made when they are asked for, and remembered until they
+are asked for others.
+
+The scribe asks it for each request. The catalog checks data and makes words; what stands here only spares it
+the same work for the same news. Nothing waits.
+"""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -15,22 +20,29 @@ if TYPE_CHECKING:
     from gateway.catalog.payload import Problems
 
 REMEMBERED = 64
-"""Types, of each of which the last is remembered."""
+"""How many types are remembered, each with the last that it said; at one more all of it is forgotten."""
 
 
 class Text(Struct, frozen=True, gc=False):
-    """The words of one notification, and what the catalog says of it."""
+    """The words of one notification, and what the catalog says of it.
+
+    It may be shared by many notifications, so nobody changes one.
+    """
 
     words: Words
     subject: str | None
-    """Of its mail."""
+    """The subject of its mail; None where the catalog says none."""
     entry: Entry
     collapse_key: str | None = None
-    """Under which it takes the place of older ones; None: it stands by itself."""
+    """The key under which it takes the place of older notifications; None: it stands by itself."""
 
 
 class Said:
-    """What a type says of some data: what is wrong with them, or its words."""
+    """What a type says of some data: what is wrong with them, or its words.
+
+    It lives for one request, or in a `Memory` until its type says something else. `data` must not change
+    meanwhile: it is the caller's own, and is compared as it is.
+    """
 
     __slots__ = ("_catalog", "_data", "_texts", "_type", "problems")
 
@@ -39,17 +51,20 @@ class Said:
         self._type = type_
         self._data = data
         self._texts: dict[str, Text] = {}
-        """By the languages that the type has."""
+        """By the languages that the type has: these bound how many there are."""
         payload = type_.payload
         self.problems: Problems = () if payload is None else payload.problems(data)
-        """With any, there are no words."""
+        """What is wrong with the data; where there is anything, there are no words."""
 
     def is_of(self, type_: "NotificationType", data: Mapping[str, Any]) -> bool:
         """Whether this type says it of these data, to the letter: 1, 1.0 and true are equal, and said otherwise."""
         return self._type is type_ and self._data == data and orjson.dumps(self._data) == orjson.dumps(data)
 
     def text(self, locale: str | None) -> Text:
-        """The words in the best language for `locale`."""
+        """The words in the best language for `locale`.
+
+        Ask only without `problems`. What a type without words says is not kept: there is nothing to make.
+        """
         catalog, type_ = self._catalog, self._type
         spoken = catalog.spoken(type_, locale)
         text = self._texts.get(spoken)
@@ -61,14 +76,21 @@ class Said:
 
 
 class Memory:
-    """What was said last of each type: one piece of news often goes to many, in one batch or in several."""
+    """What was said last of each type: one piece of news often goes to many, in one batch or in several.
+
+    One belongs to one scribe, or to one arm of an experiment: two that say different things in turn would
+    forget each other's.
+    """
 
     def __init__(self) -> None:
         self._catalog: Catalog | None = None
         self._last: dict[str, Said] = {}
 
     def said(self, catalog: "Catalog", type_: "NotificationType", data: Mapping[str, Any]) -> Said:
-        """What the type of this catalog says; what another said is forgotten."""
+        """What the type of this catalog says; what another said is forgotten.
+
+        What another object of the same name has said, as another variant's type, does not count.
+        """
         if catalog is not self._catalog or len(self._last) >= REMEMBERED:
             self._last.clear()
             self._catalog = catalog
@@ -80,6 +102,7 @@ class Memory:
 
 
 def _text(catalog: "Catalog", type_: "NotificationType", data: Mapping[str, Any], locale: str) -> Text:
+    """Make the words in this language, which is one of the type's; the data have no problems."""
     said = catalog.say(type_, data, locale)
     actions = tuple([Action(each.id, each.label, each.link, each.style) for each in said.actions])
     words = Words(said.title or "", said.body, said.link, actions, said.image)
@@ -88,7 +111,10 @@ def _text(catalog: "Catalog", type_: "NotificationType", data: Mapping[str, Any]
 
 
 def pictured(entry: Entry, words: Words) -> Entry:
-    """The entry with the buttons and the picture of the words: those of most are the same without."""
+    """The entry with the buttons and the picture of the words: those of most are the same without.
+
+    A store writes an entry that many have once; one with buttons of its own is another.
+    """
     if words.actions == entry.actions and words.image == entry.image:
         return entry
     return structs.replace(entry, actions=words.actions, image=words.image)

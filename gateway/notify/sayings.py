@@ -2,6 +2,9 @@
 
 The gates stand in a fixed order, and the first that stops a mail decides. So those before it have let it pass, and those
 behind it were not asked. A mail that has left has passed them all.
+
+Pure, and for people: the trace shows it (`gateway.observe.trace`). The gates are those that the mail had to
+pass as it left, by `decide.gates_of`; it is right as long as their order is the one that it was decided by.
 """
 
 from collections.abc import Sequence
@@ -13,6 +16,8 @@ from storage.mail import AFTER_SENT, HASTENED, Mail, MailState
 
 
 class Said(StrEnum):
+    """What a gate has come to say of one mail."""
+
     PASSED = "passed"  # it lets it go
     HELD = "held"  # not before a time
     MERGED = "merged"  # into a digest
@@ -23,6 +28,8 @@ class Said(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Saying:
+    """A gate, by its rule, and what it has said."""
+
     rule: str
     said: Said
 
@@ -33,11 +40,17 @@ _STOPPED = {
     MailState.MERGED: Said.MERGED,
     MailState.SKIPPED: Said.SKIPPED,
 }
+"""By the state of a mail, what the gate has said that stands in `decided_by`."""
 _TRIED = (*AFTER_SENT, MailState.DEAD)
+"""States of what has been with a relay: a mail that is dead has passed the gates too, and failed behind them."""
 
 
 def sayings(gates: Sequence[AnyGate], mail: Mail) -> list[Saying]:
-    """What each of the gates has said of it last, in their order."""
+    """What each of the gates has said of it last, in their order.
+
+    A mail that somebody has sent on (`HASTENED`), or whose end is no gate's, as an expiry's, tells nothing of
+    the gates.
+    """
     rules = [gate.rule for gate in gates]
     if mail.state in _TRIED:
         return [Saying(rule, Said.PASSED) for rule in rules]

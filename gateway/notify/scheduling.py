@@ -1,8 +1,14 @@
 """Scheduling: what is to be emitted later waits in the store, and is emitted by whichever node sees first that it is due.
 
-Until then it is in no stream and has no sequence, so that what is cancelled leaves no hole. A node that dies while it emits loses its
-lease, and another emits again, under the same idempotency key: it is one notification. What nobody came to in its time is missed,
-and so is what may have been emitted before the store was put back: it waits for somebody who decides.
+Until then it is in no stream and has no sequence, so that what is cancelled leaves no hole. A node that dies
+while it emits loses its lease, and another emits again, under the same idempotency key: it is one
+notification.
+
+What nobody came to in its time is missed, and so is what may have been emitted before the store was put back:
+it waits for somebody who decides.
+
+The zone of a reader is looked up once, as it is accepted: whoever moves afterwards is told at the time of the
+old zone. What the type says, and whether it is switched on, is looked up as it is emitted.
 """
 
 import logging
@@ -32,32 +38,46 @@ from storage.schedule import Added, Cancelled, Missed, Schedule, Scheduled, Sche
 from storage.streams import Appended
 
 KEPT_AT_ONCE = 1000
+"""Items that one write keeps."""
 LEASED_AT_ONCE = 500
+"""Items that one round emits."""
 LEASE_SECONDS = 15.0
+"""How long another node waits before it emits what a node had in its hands that has died."""
 POLL_SECONDS = 5.0
-"""How long what another node was asked may stay unnoticed here, should that node die."""
+"""The longest rest between two looks: so long may it stay unnoticed here what another node was asked, should that node die."""
 SHORTEST_REST_SECONDS = 0.02
+"""The shortest rest between two looks, also where something is due sooner."""
 KEPT = timedelta(days=7)
 """How long it is known that something was emitted, cancelled or missed."""
 OVERDUE = timedelta(minutes=1)
-"""From here on, what was scheduled before the store was put back may have been emitted in what was lost by that."""
+"""How long after its time something that was scheduled before the store was put back counts as missed: it may
+have been emitted in what was lost by that.
+"""
 PRUNED_AT_ONCE = 5_000
+"""How much one keeping of the house forgets at most."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutOff:
-    """What was accepted for later."""
+    """What was accepted for later.
+
+    It is the answer to its caller, made as the items are durable.
+    """
 
     items: tuple[Scheduled, ...]
+    """One a room, with the time at which each is due."""
     held: Mapping[str, datetime]
     """By room, until when a rule would hold its mail, by what is known now."""
     duplicate: bool
+    """Whether all of it was accepted before, under the same key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequest:
+    """What is not to be emitted: all of a key, or what of it is for one room."""
+
     cancel_key: str
     room: str | None = None
 
@@ -73,7 +93,12 @@ class ScheduledRequest:
 
 
 class Scheduler(Part):
-    """The use cases of what is emitted later, and the work of emitting it. They raise `StoreUnavailable`."""
+    """The use cases of what is emitted later, and the work of emitting it. They raise `StoreUnavailable`.
+
+    Every node has one. The lease keeps them from emitting the same at once, and the idempotency key makes it
+    one notification should they all the same. While the store is away nothing is emitted; what became too
+    late meanwhile (`latest_at`) is missed then, and kept as such.
+    """
 
     def __init__(
         self,
@@ -88,7 +113,9 @@ class Scheduler(Part):
     ) -> None:
         """What is due is judged by `due_clock`: what went out early cannot be called back. `epoch` tells the store's."""
         self.emitted = 0
+        """How many this process has emitted since its start; repetitions are not counted."""
         self.missed: dict[str, int] = dict.fromkeys(Missed, 0)
+        """How many this process has found to be missed, by reason."""
         self._epoch = epoch
         self._schedule = schedule
         self._planner = planner
@@ -117,6 +144,7 @@ class Scheduler(Part):
         await self._tasks.stop()
 
     async def keep_house(self) -> None:
+        """Forget a bounded part of what ended long ago."""
         await self._schedule.prune(before=self._clock() - KEPT, limit=PRUNED_AT_ONCE)
 
     # What is asked
@@ -126,6 +154,9 @@ class Scheduler(Part):
 
         Of each request it answers what it became, or what an emit would raise of it; another under its key is
         `IdempotencyMismatch`. What is to be kept is kept together.
+
+        Items that are stored before an error is raised stay: asked again under a key, they are the same;
+        without one they are others.
         """
         now = self._clock()
         vetted = await self._planner.vet(requests)
@@ -147,6 +178,7 @@ class Scheduler(Part):
         added: list[Added] = []
         for start in range(0, len(flat), KEPT_AT_ONCE):
             added += await self._schedule.add(flat[start : start + KEPT_AT_ONCE], now=now)
+        # Something may be due before the rest is over: at once, if its time is past.
         self._rounds.wake()
         answers = iter(added)
         return [
@@ -157,7 +189,11 @@ class Scheduler(Part):
         ]
 
     async def _items(self, request: EmitRequest, scope: str, now: datetime) -> list[Scheduled]:
-        """What is to be emitted, room by room."""
+        """What is to be emitted, room by room.
+
+        The request goes along whole, with one room, so that each is emitted, cancelled and counted for
+        itself.
+        """
         timing = request.timing
         assert timing is not None
         lateness = timing.max_lateness_seconds
@@ -178,6 +214,9 @@ class Scheduler(Part):
         ]
 
     async def cancel(self, asked: CancelRequest, *, scope: str) -> Cancelled:
+        """Emit nothing of this key any more; answers how many that were, and how many were too late. Only of
+        the caller's own scope.
+        """
         return await self._schedule.cancel(scope, asked.cancel_key, room=asked.room, now=self._clock())
 
     async def page(self, asked: ScheduledRequest) -> SchedulePage:
@@ -195,10 +234,14 @@ class Scheduler(Part):
         return hastened
 
     async def of_room(self, room: str, *, limit: int) -> tuple[Scheduled, ...]:
+        """What is still to come for the room, the earliest first."""
         return await self._schedule.of_room(room, limit=limit)
 
     async def _times(self, rooms: Sequence[str], timing: Timing) -> dict[str, datetime]:
-        """When each room is due."""
+        """When each room is due; a room of many goes by the gateway's zone. Raises `StorageError`.
+
+        A time that the wall of a zone skips moves forward; of one that comes twice the first counts (fold 0).
+        """
         if timing.at is not None:
             return dict.fromkeys(rooms, timing.at)
         assert timing.local_date is not None
@@ -213,7 +256,10 @@ class Scheduler(Part):
     # What is due
 
     async def _emit_due(self) -> float:
-        """Emit what is due, a batch of it; answers for how many seconds there is nothing to do then."""
+        """Emit what is due, a batch of it; answers for how many seconds there is nothing to do then.
+
+        What cannot be emitted because the store is away is not ended, and comes again with its lease.
+        """
         now = self._due_clock()
         token, items = await self._schedule.lease(limit=LEASED_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now)
         if items:
@@ -222,12 +268,16 @@ class Scheduler(Part):
                 await self._schedule.miss(missed, token=token, now=now)
                 self._tell_of_missed(missed)
             ended = await self._emit([item for item in items if item.id not in missed])
+            # After the emit: a crash in between emits again, under the same key.
             await self._schedule.end(ended, token=token, now=now)
             return 0
         due = await self._schedule.next_due()
         return rest_until(due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
 
     def _missed(self, item: Scheduled, now: datetime) -> Missed | None:
+        """Why it is not to be emitted by itself any more; None where it is. Of an item without an epoch
+        nobody knows whether it was lost, so it is emitted.
+        """
         if item.latest_at is not None and item.latest_at < now:
             return Missed.LATE
         if item.epoch not in ("", self._epoch()) and now - item.due_at > OVERDUE:
@@ -235,6 +285,7 @@ class Scheduler(Part):
         return None
 
     def _tell_of_missed(self, missed: Mapping[str, Missed]) -> None:
+        """Count them, and log each reason once for the round: somebody has to hasten or drop them."""
         for why, count in Counter(missed.values()).items():
             self.missed[why] += count
             logger.error(
@@ -242,9 +293,13 @@ class Scheduler(Part):
             )
 
     async def _emit(self, items: Sequence[Scheduled]) -> list[str]:
-        """Emit each; answers those that need not come again."""
+        """Emit each; answers those that need not come again.
+
+        By scope, since an emission has one; within a scope in the order in which they are due.
+        """
         ended: list[str] = []
         by_scope: Callable[[Scheduled], str] = attrgetter("scope")
+        # The sort is stable: the store gave them oldest first.
         for scope, group in groupby(sorted(items, key=by_scope), key=by_scope):
             of_scope = list(group)
             outcomes = await self._emitter.emit_many([_read(item) for item in of_scope], scope=scope)
@@ -254,6 +309,9 @@ class Scheduler(Part):
         return ended
 
     def _is_final(self, item: Scheduled, outcome: Emitted | Exception) -> bool:
+        """Whether it has come to an end: it is emitted, or it never can be. What can never be is logged, for
+        nobody waits for an answer any more.
+        """
         if isinstance(outcome, Appended):
             self.emitted += not outcome.duplicate
             return True
@@ -270,13 +328,14 @@ class Scheduler(Part):
 def _accepted(
     items: Sequence[Scheduled], added: Sequence[Added], held: Mapping[str, datetime]
 ) -> PutOff | IdempotencyMismatch:
+    """What the request became; a mismatch where its key was used for something else in any of its rooms."""
     if not all(each.is_same for each in added):
         return IdempotencyMismatch("the idempotency key was used before with another content")
     return PutOff(items=tuple(items), held=held, duplicate=not any(each.is_new for each in added))
 
 
 def _id(scope: str, request: EmitRequest, room: str) -> str:
-    """Of a request under a key always the same, so that a repetition is known by it."""
+    """Of a request under a key always the same, so that a repetition is known by it: `k-` and 40 hex digits. Else a new id."""
     if request.idempotency_key is None:
         return uuid7()
     named = f"{scope}\0{request.idempotency_key}\0{room}"
@@ -287,10 +346,12 @@ _decoder = msgspec.json.Decoder(EmitRequest)
 
 
 def _written(request: EmitRequest, room: str) -> str:
+    """The request as it is kept: of one room, and without its timing."""
     return msgspec.json.encode(msgspec.structs.replace(request, rooms=(room,), timing=None)).decode()
 
 
 def _read(item: Scheduled) -> EmitRequest:
+    """The request as it is to be emitted, under a key of its own: `scheduled:<id>`."""
     request = _decoder.decode(item.request)
     # Whoever emits it again emits the same.
     return msgspec.structs.replace(

@@ -1,4 +1,8 @@
-"""What operators say of the store, of how long it keeps a notification, of people about whom nobody has said it, and of brakes."""
+"""What operators say of the store, of how long it keeps a notification, of people about whom nobody has said it, and of brakes.
+
+`gateway.process.settings` lists the groups; each `setting` names the variable, its default, its reader, and
+the words in the README. They are read once, at the start.
+"""
 
 from dataclasses import dataclass
 
@@ -9,10 +13,11 @@ from gateway.ground.values import duration, masked_url, number, url, whole
 from gateway.ground.zones import zone
 
 WINDOW_SECONDS = (600.0, 3 * 86_400.0)
-"""The shortest and the longest time of which a lane's mail is judged together."""
+"""The shortest and the longest window in which a lane's mail is judged together."""
 
 
 def _zone(name: str) -> str:
+    """The name, if there is a zone of it."""
     if zone(name) is None:
         raise ValidationError("must be a time zone such as Europe/Berlin.")
     return name
@@ -27,6 +32,7 @@ def _share(text: str) -> float:
 
 
 def _window(text: str) -> float:
+    """Seconds, from `24h` or `10m`, within `WINDOW_SECONDS`."""
     seconds = duration(text)
     if not WINDOW_SECONDS[0] <= seconds <= WINDOW_SECONDS[1]:
         raise ValidationError("must be from 10m to 3d.")

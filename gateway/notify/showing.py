@@ -1,4 +1,8 @@
-"""Whether what an emit makes is shown in-app: its cases are judged where a rule could stop them, and what is stopped is kept unseen."""
+"""Whether what an emit makes is shown in-app. What a rule stops is stored all the same, and kept unseen.
+
+Planning asks it, beside `owing`, which asks the same of mail. Who reads, and where, is none of it: a room of
+many hides from one reader by `muting`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
 
 Suspicion = Callable[[str], bool]
-"""Tells of a room whether a rule may hide something in it."""
+"""Tells of a room whether a rule may hide something in it: a yes may be wrong, and is judged then; a no may not."""
 Hidden = Mapping[str, Skip]
 """Why a notification is not shown, by its room."""
 NONE: Hidden = {}
@@ -26,15 +30,23 @@ class Choosers(Protocol):
     """Who may have refused something: `gateway.notify.preference_book.PreferenceBook`."""
 
     @property
-    def in_use(self) -> bool: ...
+    def in_use(self) -> bool:
+        """Whether anybody may have chosen anything."""
+        ...
 
-    def refusal(self, type_: "NotificationType", channel: Channel) -> Suspicion | None: ...
+    def refusal(self, type_: "NotificationType", channel: Channel) -> Suspicion | None:
+        """Tells the rooms whose users may have refused it; None: nobody has. It holds until its caller waits."""
+        ...
 
 
 async def hidden_of_each(
     judge: Judge, catalog: LiveCatalog, choosers: Choosers, requests: Sequence[Filled], now: datetime
 ) -> list[Hidden | StorageError]:
-    """What is hidden of each request. Types that are on for everybody cost nothing, nor do users who have refused nothing."""
+    """What is hidden of each request. Types that are on for everybody cost nothing, nor do users who have refused nothing.
+
+    In the order of the requests; each by room. A request with one room of which it is not known is answered
+    with that error: it is not stored in part.
+    """
     hidden: list[Hidden | StorageError] = [NONE] * len(requests)
     if not catalog.may_hide and (catalog.current is None or not choosers.in_use):
         return hidden
@@ -54,6 +66,7 @@ async def hidden_of_each(
             if suspicion(room):
                 cases.append(_case(type_, types.get(type_), room, now))
                 asked_by.append(index)
+    # The usual end: nothing was asked of the store.
     if not cases:
         return hidden
     skips: dict[int, dict[str, Skip]] = {}
@@ -72,6 +85,7 @@ async def hidden_of_each(
 
 
 def _case(type_: str, known: "NotificationType | None", room: str, now: datetime) -> Case:
+    """The in-app part of a notification in this room, in question."""
     return Case(
         type=type_, user=user_of(room), room=room, channel=IN_APP, now=now, due_at=now,
         category=None if known is None else known.category, critical=known is not None and known.critical,
@@ -79,7 +93,11 @@ def _case(type_: str, known: "NotificationType | None", room: str, now: datetime
 
 
 def _suspicion(catalog: LiveCatalog, choosers: Choosers, type_: str, now: datetime) -> Suspicion | None:
-    """Tells the rooms in which a rule may hide what is of this type; None where there is none."""
+    """Tells the rooms in which a rule may hide what is of this type; None where there is none.
+
+    Of a type that is not open to everybody all rooms are judged: the gates `switch`, `rollout` and `holdout`
+    tell which.
+    """
     if not catalog.is_open(type_, IN_APP, now):
         return _of_everybody
     known = None if catalog.current is None else catalog.current.types.get(type_)

@@ -1,6 +1,10 @@
 """Snoozing: what users have put off comes back when its time has come, by whichever node sees first that it has.
 
 A node that dies over it loses its lease, and another tells those users of it: it comes back once, and may be told twice.
+
+Putting off is `acting`'s. Coming back is written by the store in one step, unread and counted; here its users
+are told, by a command to all nodes, which each tell the sessions that they have
+(`gateway.sockets.returning`).
 """
 
 import logging
@@ -13,22 +17,29 @@ from gateway.notify.rounds import Rounds, rest_until
 from storage.snoozes import Returned, Snoozes
 
 BACK_AT_ONCE = 200
+"""Notifications that come back in one round; they make one command."""
 LEASE_SECONDS = 10.0
+"""How long another node waits before it tells the users of a node that has died between bringing back and telling."""
 POLL_SECONDS = 1.0
-"""How long what another node was asked may stay unnoticed here, should that node die."""
+"""The longest rest between two looks: so long may it stay unnoticed here what another node was asked, should that node die."""
 SHORTEST_REST_SECONDS = 0.02
 
 logger = logging.getLogger(__name__)
 
 
 class Snoozer(Part):
-    """Has what is due come back, and its users told."""
+    """Has what is due come back, and its users told.
+
+    Every node has one. Whoever is not connected is told by the next history: nothing is lost by a command
+    that does not come.
+    """
 
     def __init__(
         self, snoozes: Snoozes, *, tell: Callable[[Sequence[Returned]], Awaitable[None]], due_clock: Clock
     ) -> None:
         """`tell` has every node tell the users who are connected there; it need not reach them."""
         self.returned = 0
+        """How many snoozes this process has ended since its start."""
         self._snoozes = snoozes
         self._tell = tell
         self._due_clock = due_clock
@@ -39,7 +50,7 @@ class Snoozer(Part):
         meters.watch_counter("bellhop_snoozes_ended", "Snoozes ended here", lambda: self.returned)
 
     def wake(self) -> None:
-        """Something may be due sooner than was known."""
+        """Something may be due sooner than was known. Never waits."""
         self._rounds.wake()
 
     def start(self) -> None:
@@ -55,6 +66,7 @@ class Snoozer(Part):
             limit=BACK_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now
         )
         if returned:
+            # Told, then ended: a crash in between has another tell them once more, which changes no count.
             await self._tell(returned)
             await self._snoozes.end(returned, token=token)
             self.returned += len(returned)

@@ -1,4 +1,9 @@
-"""The store of a process, as parts: it is opened with patience, its line is looked after, and time goes by its clock."""
+"""The store of a process, as parts: it is opened with patience, its line is looked after, and time goes by its clock.
+
+They stand here and not in `storage`, which knows no parts. Their order in `gateway.process.node` is that of
+what they need: the store, then its line, then the clock, then what is queued for it. At a stop it is the
+other way round, so what waits is stored before the store is closed.
+"""
 
 import asyncio
 import logging
@@ -22,13 +27,19 @@ logger = logging.getLogger(__name__)
 
 
 class StorePart(Part):
-    """Opens the store, waiting a while for one that is away, and closes it."""
+    """Opens the store, waiting a while for one that is away, and closes it.
+
+    A store that cannot be used, as one of a newer release, fails the start at once; only one that is away is
+    waited for.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def start(self) -> None:
-        """Open the store; for one that is away wait some time, and tell the log why."""
+        """Open the store; for one that is away wait `STORE_PATIENCE_SECONDS`, and tell the log why, each
+        reason once. Raises `StoreUnavailable` then.
+        """
         deadline = asyncio.get_running_loop().time() + STORE_PATIENCE_SECONDS
         pause = 0.5
         told = ""
@@ -36,6 +47,7 @@ class StorePart(Part):
             try:
                 await self._store.open()
             except StoreUnavailable as error:
+                # Before the pause: the last attempt must not come after the patience is over.
                 if asyncio.get_running_loop().time() + pause > deadline:
                     raise
                 if str(error) != told:
@@ -51,7 +63,10 @@ class StorePart(Part):
 
 
 class LineagePart(Part):
-    """Has the store compared with its witness, by whose time the clock goes on."""
+    """Has the store compared with its witness, by whose time the clock goes on.
+
+    A store that was put back from a backup is known by it, before anything is stored or delivered.
+    """
 
     def __init__(self, lineage: Lineage, clock: Timekeeper) -> None:
         self._lineage = lineage
@@ -62,6 +77,7 @@ class LineagePart(Part):
 
     async def start(self) -> None:
         mark = await self._lineage.start()
+        # By it the clock learns when the last run ended: one that is far from that may be wrong.
         if mark is not None:
             self._clock.resume(mark.at)
 
@@ -70,7 +86,11 @@ class LineagePart(Part):
 
 
 class ClockPart(Part):
-    """Has the clock go by the store's, and the ids of notifications by the clock."""
+    """Has the clock go by the store's, and the ids of notifications by the clock.
+
+    While the clock is in doubt the node is not ready, nothing is deleted, and mail waits
+    (`gateway.ground.clock`).
+    """
 
     def __init__(self, clock: Timekeeper, store: Store) -> None:
         self._clock = clock
@@ -83,10 +103,12 @@ class ClockPart(Part):
         return [f"clock: {warning}" for warning in self._clock.warnings()]
 
     async def start(self) -> None:
+        """Ask the store for its time before anything goes by this one; from here on new ids follow it."""
         await self._clock.start(self._store.time)
         uuid7.follow(self._clock.nanoseconds)
 
     async def stop(self) -> None:
+        """Let ids follow the machine's clock again, as before the start."""
         uuid7.follow(time.time_ns)
         await self._clock.stop()
 
@@ -103,4 +125,5 @@ class CommitPart(Part):
         )
 
     async def stop(self) -> None:
+        """Accept nothing more, and return when all that was accepted is answered."""
         await self._commit.close()

@@ -2,6 +2,10 @@
 
 The node that is asked for a change keeps it in the store, and tells the others by the bus. That may be lost: so each node also
 asks the store whether something is new, every half second while there is a catalog or a switch, and seldom else.
+
+What a switch means is the catalog's (`gateway.catalog.live`, `switches`); who may set one is `types`' and its
+callers'. The gates ask the live catalog, so nothing of this is on the path of an emit. A mail process has one
+too, without a bus: it finds what is new by looking.
 """
 
 import asyncio
@@ -22,6 +26,9 @@ from storage.errors import StorageError
 from storage.switches import Settings, Switched, Switches, SwitchTable
 
 LOOK_SECONDS = 0.5
+"""Between two looks at the store while there is a catalog or a switch, or the last look has failed. A look
+asks for one number.
+"""
 SELDOM_SECONDS = 10.0
 """Where nothing is switched and there is no catalog: so long may the first switch take where the bus does not tell of it."""
 
@@ -29,11 +36,18 @@ logger = logging.getLogger(__name__)
 
 
 class SwitchesChanged(Command, frozen=True, tag="switches"):
-    """Look at what is switched: something is new."""
+    """Look at what is switched: something is new.
+
+    It carries nothing of what was set, so it may come late or twice.
+    """
 
 
 class Switching(Part):
-    """Keeps the switches of this node as the store has them. While the store is away, the last known ones stay."""
+    """Keeps the switches of this node as the store has them. While the store is away, the last known ones stay.
+
+    One look at a time (`_turn`); each compares the version, and reads the table only where that is another. A
+    process that has just started has the table of the store before it does anything.
+    """
 
     def __init__(self, shelf: Switches, live: LiveCatalog, bus: Bus, clock: Clock) -> None:
         self._shelf = shelf
@@ -41,6 +55,7 @@ class Switching(Part):
         self._bus = bus
         self._clock = clock
         self._table = SwitchTable(version=0, types={})
+        """What the store had at the last look."""
         self._turn = asyncio.Lock()
         self._news = asyncio.Event()
         self._away = Seldom(logger, "the switches cannot be read: those known before stay in force")
@@ -67,9 +82,12 @@ class Switching(Part):
         """Set what is asked for a type; when this returns it is in force here, and the others were told.
 
         Raises `StorageError`; a `StoreUnavailable` may come after it was kept, and asking again does no harm.
+
+        The others take it over within their look, whether or not the bus tells them.
         """
         switched = await self._shelf.change(type_, asked, by=by, now=self._clock())
         logger.info("a type was switched", extra={"type": type_, "by": by, "asked": asked})
+        # Before it is in force here: the others need not wait for what this node still has to read.
         await self._bus.order_others(SwitchesChanged())
         await self.refresh()
         return switched
@@ -83,6 +101,7 @@ class Switching(Part):
                 self._take(await self._shelf.all())
 
     def _take(self, table: SwitchTable) -> None:
+        """Put what was read in force; types whose settings were all taken away have no switch."""
         self._table = table
         self._live.switches = {
             type_: Switch.of(switched.settings)
@@ -100,6 +119,7 @@ class Switching(Part):
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS if missed or self._live.in_use else SELDOM_SECONDS):
                     await self._news.wait()
+            # Before the look: what is heard of during it is looked at again.
             self._news.clear()
             try:
                 await self.refresh()

@@ -1,4 +1,8 @@
-"""Topics that backends give to users, beside those that the users' tokens name: who is a member, and who hears of a change."""
+"""Topics that backends give to users, beside those that the users' tokens name: who is a member, and who hears of a change.
+
+A membership is a row of the store. That the user's sessions are moved into the room, or out of it, each node
+does itself when it hears of it (`gateway.sockets.memberships`).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +17,7 @@ from storage.coalescing import Coalescer
 from storage.topics import Changed, Full, MembersPage, Topics, TopicsPage
 
 LOOKUPS_TOGETHER = 500
+"""Users that one question to the store looks up."""
 LOOKUPS_WAITING = 50_000
 """Sessions that may wait to be told their topics; more are turned away."""
 
@@ -33,6 +38,7 @@ class MembersRequest:
     topic: str
     prefix: str = ""
     after: str | None = None
+    """The cursor of the page before."""
     limit: int = 200
 
 
@@ -48,7 +54,10 @@ class TopicsRequest:
 
 
 class TooManyTopics(Exception):
-    """A change that would give users more topics than a user may have."""
+    """A change that would give users more topics than a user may have.
+
+    Nothing of the change is kept. `users` are those who are full, as many as the store names.
+    """
 
     def __init__(self, users: Sequence[str]) -> None:
         super().__init__("a user has as many topics as one may")
@@ -60,10 +69,14 @@ class TopicBook(Part):
 
     As long as the store has never had a member, nobody is looked up: `in_use` tells. A node learns that it is from the first
     change, and from `learn`, whatever the bus has lost.
+
+    It keeps no memberships: each look-up asks. Of users that come at once, as after a restart of a node, one
+    question is asked for many.
     """
 
     def __init__(self, topics: Topics, *, bus: Bus, clock: Clock) -> None:
         self.in_use = False
+        """Whether the store has ever had a member, as far as this node knows; it never goes back to False."""
         self._topics = topics
         self._bus = bus
         self._clock = clock
@@ -73,19 +86,24 @@ class TopicBook(Part):
         )
 
     async def start(self) -> None:
+        """Learn whether there are any. Raises `StorageError`: without that nobody may come in."""
         await self.learn()
 
     async def stop(self) -> None:
         await self._lookups.close()
 
     async def learn(self) -> int:
-        """The revision of all memberships in the store."""
+        """The revision of all memberships in the store. By it a node finds that it has missed a change."""
         revision = await self._topics.revision()
         self.in_use = self.in_use or revision > 0
         return revision
 
     async def of(self, user: str) -> tuple[str, ...]:
-        """The topics that backends have given to the user."""
+        """The topics that backends have given to the user.
+
+        It is asked at each connect; beyond `LOOKUPS_WAITING` it raises `StoreUnavailable`, and the connect is
+        refused.
+        """
         return await self._lookups.ask(user) if self.in_use else ()
 
     async def of_many(self, users: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
@@ -97,16 +115,21 @@ class TopicBook(Part):
         return await self._topics.of_user(user)
 
     async def members(self, asked: MembersRequest) -> MembersPage:
+        """A page of a topic's members, by user id."""
         return await self._topics.members(
             asked.topic, prefix=asked.prefix, after=asked.after, limit=asked.limit
         )
 
     async def named(self, asked: TopicsRequest) -> TopicsPage:
+        """A page of topics; with `counted` a further question tells how many members each has."""
         page = await self._topics.named(prefix=asked.prefix, after=asked.after, limit=asked.limit)
         return replace(page, members=await self._topics.counts(page.topics)) if asked.counted else page
 
     async def change(self, asked: MembersChange) -> Changed:
-        """Change who is a member, on every node's live connections too. Raises `TooManyTopics`."""
+        """Change who is a member, on every node's live connections too. Raises `TooManyTopics`.
+
+        All of it or nothing. Repeated it changes nothing, and the nodes are told again.
+        """
         changed = await self._topics.change(
             asked.topic,
             room=topic_room(asked.topic),
@@ -121,5 +144,6 @@ class TopicBook(Part):
         return changed
 
     async def _look_up(self, users: list[str]) -> list[tuple[str, ...]]:
+        """The topics of each, in order; one who comes twice is asked for once."""
         found = await self._topics.of_users(list(dict.fromkeys(users)))
         return [found.get(user, ()) for user in users]

@@ -2,6 +2,9 @@
 
 A room of many has one stream, and its notifications one place in it. What differs by the reader are the words: a frame then
 holds the event once for each language, encoded once, and each node gives a session the one that fits it.
+
+`wording` makes the texts, `events.frame` the frame, `delivery` gives each session its packet. Replays and
+histories are for one reader, and are translated by `spoken`.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +24,10 @@ _LINE = b"\n"
 
 
 def spoken(notification: Notification, locale: str | None) -> Notification:
-    """The notification in the best language that it has for `locale`; its own where there is none."""
+    """The notification in the best language that it has for `locale`; its own where there is none.
+
+    It is the notification itself, and not a copy, where nothing has to be changed.
+    """
     entry = notification.entry
     if entry is None or locale is None or entry.locale is None or not entry.translations:
         return notification
@@ -48,12 +54,20 @@ def page_spoken(page: HistoryPage, locale: str) -> HistoryPage:
 
 
 def joined(events: Mapping[str, bytes]) -> bytes:
-    """One frame of the same event in several languages; the first is for whom none fits."""
+    """One frame of the same event in several languages; the first is for whom none fits.
+
+    A line end, then `de ["notification",…]` for each language, with line ends in between. JSON has no line
+    end within it, and a tag no space.
+    """
     return _LINE + _LINE.join(locale.encode() + b" " + event for locale, event in events.items())
 
 
 class Variants:
-    """The packets of a frame of several languages, and which of them a session gets."""
+    """The packets of a frame of several languages, and which of them a session gets.
+
+    It lives for one frame on one node. A packet is made for every language of the frame, before anybody is
+    asked for.
+    """
 
     def __init__(self, namespace: str, frame: bytes, locale_of: Callable[[str], str | None]) -> None:
         parts = [line.partition(b" ") for line in frame[1:].split(_LINE)]
@@ -62,16 +76,21 @@ class Variants:
         self._locale_of = locale_of
 
     def of(self, sid: str) -> Packet:
-        """The packet of a session."""
+        """The packet of a session.
+
+        The first language for a session whose own nobody knows, or that the frame does not have.
+        """
         return self._packets[_best(self._locale_of(sid), self._locales)]
 
 
 @lru_cache(maxsize=4096)
 def _best(wanted: str | None, available: tuple[str, ...]) -> str:
+    """The best of these languages; remembered, since the same few readers' languages are looked up in the same few lists."""
     return lookup(wanted, available, available[0])
 
 
 def _said(notification: Notification, locale: str, words: Words) -> Notification:
+    """The notification in these words; its entry says which language that is."""
     assert notification.entry is not None
     return structs.replace(
         notification,

@@ -1,4 +1,9 @@
-"""A type as a reader would get it: the words, the mail, and for a user what every gate says. Nothing is stored or sent."""
+"""A type as a reader would get it: the words, the mail, and for a user what every gate says. Nothing is stored or sent.
+
+For whoever writes a catalog, and for support. Of a request it is `preview` that shows what would become. Both
+use the scribe and the judge of an emit, so that they cannot say otherwise than it; a draft is made here by
+hand, for there is no request.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,22 +40,31 @@ class NoSuchType(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypePreview:
+    """What there is to be seen of a type; made for one look."""
+
     locale: str
     variant: str | None
-    """Of the type's experiment; None: its own words."""
+    """The variant of the type's experiment that is shown; None: the type's own words."""
     data: Mapping[str, Any]
+    """The data that it was made with: those given, or those of an example."""
     item: Notification | None
-    """As an inbox shows it; None for a type that is for mail only."""
+    """The notification as an inbox shows it; None for a type that is for mail only."""
     mail: Outgoing | None
     warnings: tuple[str, ...] = ()
+    """Warnings about the size of its mail: some providers cut off what is long."""
     templates: tuple[str, ...] = ()
+    """The names of the files that its mail is made by."""
     problem: str | None = None
     """Why there is no mail to show."""
     explained: Sequence[Explained] = ()
+    """What every gate says for the user, by channel; empty where no user was named."""
 
 
 class TypePreviewer:
-    """The use case of looking at a type."""
+    """The use case of looking at a type.
+
+    It keeps nothing. Each preview with mail costs a rendering in the press.
+    """
 
     def __init__(
         self,
@@ -68,7 +82,10 @@ class TypePreviewer:
         self._clock = clock
 
     async def preview(self, asked: TypePreviewRequest) -> TypePreview:
-        """Raises `NoSuchType`, `Unfit` for data that do not fit, and `StorageError` where it is for a user."""
+        """Raises `NoSuchType`, `Unfit` for data that do not fit, and `StorageError` where it is for a user.
+
+        A type whose mail cannot be made is an answer with a `problem`.
+        """
         catalog = self._catalog.current
         type_ = None if catalog is None else catalog.types.get(asked.type)
         if type_ is None:
@@ -105,7 +122,11 @@ class TypePreviewer:
     async def _made(
         self, type_: "NotificationType", asked: TypePreviewRequest, variant: "Variant | None"
     ) -> tuple[Notification, str | None]:
-        """What an emit would make of it, and the subject of its mail."""
+        """What an emit would make of it, and the subject of its mail.
+
+        The request is an emit's as its sender would make it, to one room that is a user's.
+        """
+        # Without a user some room has to be there; nothing is stored in it.
         room = user_room(asked.user or "reader")
         request = EmitRequest(
             rooms=(room,),
@@ -153,10 +174,14 @@ class TypePreviewer:
         )
 
     async def explain(self, user: str, type_: str) -> list[Explained]:
-        """What every gate says of the type for the user now, by channel; also of one that the catalog does not have."""
+        """What every gate says of the type for the user now, by channel; also of one that the catalog does not have.
+
+        One channel after the other; each asks for itself whatever its gates ask. Raises `StorageError`.
+        """
         return [await self._explain(user, type_, channel) for channel in CHANNELS]
 
     async def _explained(self, type_: "NotificationType", user: str) -> list[Explained]:
+        """The same of a type of the catalog: of mail only where it has any."""
         return [
             await self._explain(user, type_.name, channel)
             for channel in CHANNELS
@@ -164,6 +189,7 @@ class TypePreviewer:
         ]
 
     async def _explain(self, user: str, type_: str, channel: Channel) -> Explained:
+        """What every gate says of one channel at this moment."""
         now = self._clock()
         return await self._judge.explain(
             Case(type=type_, user=user, room=user_room(user), channel=channel, now=now, due_at=now)
@@ -171,6 +197,7 @@ class TypePreviewer:
 
 
 def _data(type_: "NotificationType", asked: TypePreviewRequest) -> Mapping[str, Any]:
+    """The data that are given, else those of the example. Raises `Unfit` for an example that there is not."""
     if asked.data is not None:
         return asked.data
     if asked.example < len(type_.examples):

@@ -1,4 +1,8 @@
-"""Types: what holds for the notifications of each, what admins have switched, and what they did in the last day."""
+"""Types: what holds for the notifications of each, what admins have switched, and what they did in the last day.
+
+It puts together what others know: the live catalog, `switching`, the `tally`, `versions` and the book of
+trials. Admins ask it, by HTTP and by their sessions; nothing on the path of an emit does.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +27,9 @@ if TYPE_CHECKING:
 COMPLAINT = "COMPLAINT"
 """Somebody is not content, and waits for an answer: what a gateway without a catalog knows."""
 CHANGES_SHOWN = 50
+"""Changes of one type's switches that are shown."""
 EXAMPLES_BYTES_SHOWN = 64 * 1024
+"""As JSON: an example may be as large as a notification, and a type may have many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,7 @@ class ChannelState:
     enabled: bool
     """As far as the type is on."""
     percent: float
+    """For how many it is on, from 0 to 100, as of now: a rollout may have steps in time."""
     overridden: bool
     """An admin has set it."""
     by_default: bool
@@ -49,14 +56,19 @@ class TypeState:
     urgent: bool
     """It needs an answer: admins are shown it until one of them has dealt with it."""
     category: str | None
+    """None for a type that the catalog does not have."""
     critical: bool
     lane: LaneName
+    """By which its mail leaves."""
     locales: Sequence[str]
+    """Languages that it has words in; empty for one that brings its own."""
     enabled: bool
+    """Whether the type as a whole is on."""
     channels: Mapping[Channel, ChannelState]
     changed: Change | None
     """What has switched it last."""
     day: Counts
+    """What became of it in this hour and the 23 before, in all processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +77,13 @@ class TypeDetail:
 
     state: TypeState
     schema: Mapping[str, Any] | None
+    """The JSON Schema of its data; None where anything goes."""
     examples: Sequence[Mapping[str, Any]]
     """The first ones, as many as fit `EXAMPLES_BYTES_SHOWN`."""
     changes: Sequence[Change]
     """Newest first."""
     experiment: TypeTrial | None
+    """None where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +93,7 @@ class KnownTypes:
     version: str | None
     """Of the catalog; None where there is none."""
     default_locale: str | None
+    """The catalog's own language; None where there is none."""
     nodes: Mapping[str, str | None]
     """The version that each node runs."""
     categories: Sequence["Category"]
@@ -95,7 +110,11 @@ class NamedCategory:
 
 
 class Types:
-    """The use cases of types. They raise `StoreUnavailable`."""
+    """The use cases of types. They raise `StoreUnavailable`.
+
+    What it shows is what this node knows: another may be a look behind (`switching`), or run another catalog
+    (`versions`).
+    """
 
     def __init__(
         self,
@@ -117,6 +136,10 @@ class Types:
         self._clock = clock
 
     async def known(self) -> KnownTypes:
+        """All types that there is something to show of, with the catalog and who runs which.
+
+        One question to the store at most.
+        """
         days = await self._tally.day()
         catalog = self._live.current
         return KnownTypes(
@@ -139,7 +162,10 @@ class Types:
         ]
 
     async def one(self, name: str) -> TypeDetail | None:
-        """The type; None if the catalog does not have it, and nobody has ever switched it."""
+        """The type; None if the catalog does not have it, and nobody has ever switched it.
+
+        It costs two questions to the store, and three more with an experiment: for a page about one type.
+        """
         if name not in self._switching.switched and name not in self._names():
             return None
         kind = self._kind(name)
@@ -154,11 +180,16 @@ class Types:
     async def switch(self, name: str, asked: Settings, *, by: str) -> TypeDetail:
         """Set what is asked, on every node; what is left out stays, and None is what the file says.
 
-        A type that the catalog does not have may be switched too: whoever has to stop one cannot wait for a file.
-        `variant` is what everybody gets of its experiment. Raises `TooManySwitched` as well, and `Unfit` for a variant that there is not.
+        A type that the catalog does not have may be switched too: whoever has to stop one cannot wait for a
+        file. `variant` is what everybody gets of its experiment. Raises `TooManySwitched` as well, and
+        `Unfit` for a variant that there is not.
+
+        When it returns it is in force here, and within a second elsewhere.
         """
         if "variant" in asked:
             settings = {key: value for key, value in asked.items() if key != "variant"}
+            # Under the experiment's id: a new experiment of the type, in another catalog, is not settled by
+            # it.
             asked = {**settings, "experiment": self._trials.choice(name, asked["variant"])}
         await self._switching.change(name, asked, by=by)
         detail = await self.one(name)
@@ -166,13 +197,17 @@ class Types:
         return detail
 
     def _names(self) -> Iterator[str]:
-        """Those that are shown: a switch that was taken back leaves nothing to show but its history."""
+        """Those that are shown: the catalog's in its order, then what was switched without it, by name.
+
+        A switch that was taken back leaves nothing to show but its history.
+        """
         catalog = self._live.current
         names = (COMPLAINT,) if catalog is None else tuple(catalog.types)
         yield from names
         yield from sorted(self._live.switches.keys() - set(names))
 
     def _kind(self, name: str) -> "NotificationType | None":
+        """The type as the catalog in force has it, if it does."""
         return None if self._live.current is None else self._live.current.types.get(name)
 
     def _state(self, name: str, day: Counts) -> TypeState:
@@ -210,6 +245,7 @@ class Types:
 
 
 def _first(examples: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The first examples that fit together into what is shown."""
     left = EXAMPLES_BYTES_SHOWN
     for example in examples:
         left -= len(encoding.dumps(example))

@@ -1,6 +1,10 @@
 """What may become of one channel's part of a notification, and the shape of the gates that say so.
 
 Knows no gate: each stands in `gateway.notify.gates`, in the order of `gateway.notify.decide`.
+
+So a gate, and whoever asks for a decision, can both stand on this module without knowing one another. The
+Protocols say what gates need of the rest; a process that lacks something takes one of the stand-ins
+(`NOTHING_SENT`, `NOBODY_CHOSE`, `NO_CAMPAIGNS`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -37,7 +41,9 @@ class Delay:
 
     until: datetime
     rule: str
+    """The name of the gate, as of `Skip`."""
     detail: str
+    """Why, in words, as of `Skip`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +51,11 @@ class Merge:
     """It becomes a part of a digest, and goes out with that."""
 
     window: Window
-    """Of the digest as it would be opened for it; where one is open, it joins that."""
+    """The window of a digest that would be opened for it; where one is open, it joins that."""
     rule: str
+    """The name of the gate, as of `Skip`."""
     detail: str
+    """Why, in words, as of `Skip`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +69,7 @@ class Skip:
 
 
 Verdict = Send | Delay | Merge | Skip
+"""What may become of a case. A gate says None where it has nothing against it; only `decide` says `Send`."""
 
 
 def words(verdict: Verdict) -> str | None:
@@ -99,24 +108,33 @@ class Moment(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One channel of one notification for one user, in question."""
+    """One channel of one notification for one user, in question.
+
+    It is made by whoever asks, of a request, of a mail that is leased, or of an item of a digest, and holds
+    whatever gates may know without asking. Gates pass a copy on with what they have found (`Gate.teach`);
+    nobody changes one.
+    """
 
     type: str
     user: str | None
-    """None for a room of many."""
+    """The user whose own room it is; None for a room of many."""
     room: str = ""
-    """By its name is decided what is decided for all in it."""
+    """The room. In a room of many what is decided is decided for all, and by the room's name."""
     channel: Channel
     now: datetime
+    """The moment that all rules go by, in UTC."""
     due_at: datetime
+    """When it would go out if nothing held it."""
     notification_id: str | None = None
-    """None for what is not made yet."""
+    """The id of the notification; None for one that is not made yet."""
     to: str | None = None
     """The address that was given, if one was; known from the gate `address` on."""
     unless: Unless | None = None
+    """What makes it needless, where its sender has said so."""
     lane: LaneName = LaneName.TRANSACTIONAL
+    """The lane that its mail leaves by: a suppression may be of one lane alone."""
     category: str | None = None
-    """That its type belongs to; None for a type of none."""
+    """The category that its type belongs to; None for a type that has none."""
     is_own: bool = True
     """Whether it is the mail of a single notification, and not one that tells several, or a campaign's."""
     critical: bool = False
@@ -124,41 +142,57 @@ class Case:
     hastened: bool = False
     """Whether somebody has said that it is to go now, whatever holds it."""
     campaign: str | None = None
-    """The campaign whose mail it is, when it is one's."""
+    """The campaign whose mail it is; None for any other mail."""
     rhythm: Rhythm | None = None
-    """What its sender has said of how often it may come."""
+    """How often it may come, as its sender has said; None: as its type says."""
     was_held: bool = False
     """Whether quiet hours have held it until now."""
     expires_at: datetime | None = None
-    """From then on there is nothing left to tell; None: never."""
+    """The moment from which on there is nothing left to tell; None: never."""
 
 
 class Contacts(Protocol):
-    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]: ...
+    """What is known of users: `gateway.notify.contacts.ContactBook`."""
+
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        """Those of `users` who are known, by user, in one question. Raises `StorageError`."""
+        ...
 
 
 class Chosen(Protocol):
-    @property
-    def in_use(self) -> bool: ...
+    """What users have chosen: `gateway.notify.preference_book.PreferenceBook`."""
 
-    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]: ...
+    @property
+    def in_use(self) -> bool:
+        """Whether anybody may have chosen anything; False spares the question."""
+        ...
+
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+        """What those of `users` have chosen who have chosen anything. Raises `StorageError`."""
+        ...
 
 
 class Receipts(Protocol):
-    async def receipts_of(self, user: str, ids: Sequence[str]) -> Mapping[str, Receipt]: ...
+    """What users did with notifications: `storage.inboxes.Inboxes`."""
+
+    async def receipts_of(self, user: str, ids: Sequence[str]) -> Mapping[str, Receipt]:
+        """What the user did with each of these, by id. Raises `StorageError`."""
+        ...
 
 
 class Sendings(Protocol):
-    async def counted(self, key: str, *, since: datetime) -> int:
-        """How many mails that count as `key` were sent since that time, or are under way."""
+    """What was sent under a throttle: `storage.outbox.Outbox`."""
+
+    async def counted(self, key: str, *, since: datetime, besides: str | None = None) -> int:
+        """How many mails that count as `key` were sent since that time, or are under way; `besides` is left out."""
         ...
 
 
 class NothingSent:
-    """Of a process that counts no mail."""
+    """The stand-in of a process that counts no mail."""
 
-    async def counted(self, key: str, *, since: datetime) -> int:
-        del key, since
+    async def counted(self, key: str, *, since: datetime, besides: str | None = None) -> int:
+        del key, since, besides
         return 0
 
 
@@ -166,13 +200,15 @@ NOTHING_SENT = NothingSent()
 
 
 class Digests(Protocol):
+    """What is gathered, and what could be: `storage.digests.Digests`."""
+
     async def has_company(self, room: str, *, key: str, rule: str, besides: str, now: datetime) -> bool:
         """As `storage.digests.Digests` says."""
         ...
 
 
 class NoDigests:
-    """Of a process that gathers nothing."""
+    """The stand-in of a process that gathers nothing."""
 
     async def has_company(self, room: str, *, key: str, rule: str, besides: str, now: datetime) -> bool:
         del room, key, rule, besides, now
@@ -183,7 +219,7 @@ NO_DIGESTS = NoDigests()
 
 
 class NobodyChose:
-    """Of a process that knows no preferences."""
+    """The stand-in of a process that knows no preferences."""
 
     in_use = False
 
@@ -199,6 +235,8 @@ NOBODY_CHOSE = NobodyChose()
 
 
 class Suppressions(Protocol):
+    """What stands against addresses: `gateway.notify.suppressions.SuppressionList`."""
+
     async def matching(
         self, addresses: Sequence[str], *, roughly: bool
     ) -> Mapping[str, Sequence[Suppression]]:
@@ -207,11 +245,17 @@ class Suppressions(Protocol):
 
 
 class Campaigns(Protocol):
-    async def standing(self, campaign_id: str, obligation_id: str) -> Standing | None: ...
+    """Whether campaigns run: `storage.campaigns.Campaigns`."""
+
+    async def standing(self, campaign_id: str, obligation_id: str) -> Standing | None:
+        """Whether the campaign runs, and whether this mail is still owed by it; None where there is no such
+        campaign. Raises `StorageError`.
+        """
+        ...
 
 
 class NoCampaigns:
-    """Of a process that knows none."""
+    """The stand-in of a process that knows no campaigns."""
 
     async def standing(self, campaign_id: str, obligation_id: str) -> None:
         del campaign_id, obligation_id
@@ -222,7 +266,10 @@ NO_CAMPAIGNS = NoCampaigns()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where gates look up their facts."""
+    """Where gates look up their facts.
+
+    One for each process, made at its start; a test makes one of what its gates ask.
+    """
 
     catalog: LiveCatalog
     contacts: Contacts
@@ -231,33 +278,46 @@ class Sources:
     suppressions: Suppressions
     campaigns: Campaigns = NO_CAMPAIGNS
     sendings: Sendings = NOTHING_SENT
+    """Where a throttle counts what was sent; a process that sends no mail may have a stand-in."""
     digests: Digests = NO_DIGESTS
+    """Where it is looked up whether what was held has company."""
     is_online: Callable[[str], Awaitable[bool]]
+    """Whether the user is connected to any node. It may raise whatever presence raises."""
     zone: tzinfo = UTC
-    """Of people whose zone nobody has told."""
+    """The time zone of people whose own nobody has told."""
 
 
 F = TypeVar("F")
+"""The type of a gate's facts, by which they are told apart."""
 
 
 def _always(sources: Sources, cases: Sequence[Case]) -> bool:
+    """For gates that are always in use."""
     del sources, cases
     return True
 
 
 def _nothing(case: Case, fact: object) -> Case:
+    """For gates whose facts teach the others nothing."""
     del fact
     return case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate(Generic[F]):
-    """One rule: which facts it goes by, where it finds them, and what it says. What it says is pure."""
+    """One rule: which facts it goes by, where it finds them, and what it says. What it says is pure.
+
+    A gate is a value, made once in its module. `judge` and `teach` read nothing but their arguments, so a
+    verdict can be shown, repeated and tested by the facts alone. `in_use` and `wants` never wait.
+    """
 
     rule: str
+    """Its name: it stands with the mail that it stops, and in the statistics, so it must not change.
+    """
     facts: type[F]
+    """A type of its own: `decide` finds a gate's facts by it."""
     judge: Callable[[Case, F], Verdict | None]
-    """None lets it pass."""
+    """What the gate says of a case by its facts; None: it lets the case pass."""
     in_use: Callable[[Sources, Sequence[Case]], bool] = _always
     """Whether any of these cases may have facts now: a rule that nobody has made costs nothing."""
     wants: Callable[[Case, Moment], bool]

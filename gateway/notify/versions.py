@@ -1,6 +1,9 @@
 """Versions: which catalog each node runs, as the nodes tell one another; that they differ for long is a mistake of somebody's.
 
 While a deployment rolls they differ for a moment. A node without a catalog tells so only where another has one.
+
+Nothing is decided by it: each node goes by its own catalog. It is shown to operators (`types`, `/readyz` as a
+warning, a gauge).
 """
 
 import asyncio
@@ -15,12 +18,15 @@ from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.tasks import Tasks
 
 TELL_SECONDS = 15.0
+"""The time between two tellings of a node that has nothing new to tell."""
 FORGET_SECONDS = 60.0
+"""After so long without a word, a node is taken to be gone: four tellings."""
 BREATH_SECONDS = 0.5
-"""Between two tellings: many nodes that start together are answered together."""
+"""The shortest time between two tellings: many nodes that start together are answered together."""
 NODES_MAX = 1000
+"""How many nodes are remembered with what they run; of further ones nothing is known."""
 NODES_NAMED = 3
-"""Of each version, in a warning."""
+"""How many nodes of each version a warning names."""
 
 
 class CatalogRuns(Command, frozen=True, tag="catalog"):
@@ -28,13 +34,17 @@ class CatalogRuns(Command, frozen=True, tag="catalog"):
 
     node: str
     version: str | None
-    """None: it has no catalog."""
+    """The version of its catalog; None: it has no catalog."""
     leaves: bool = False
     """The node stops: it is none of those that run any more."""
 
 
 class Versions(Part):
-    """What this node tells, and what it has heard."""
+    """What this node tells, and what it has heard.
+
+    What was heard is kept in memory, by node, and goes with the process. A bus that is away makes the others
+    be forgotten after a minute, and so ends the warning too.
+    """
 
     def __init__(self, live: LiveCatalog, bus: Bus, node: str) -> None:
         self._live = live
@@ -57,6 +67,7 @@ class Versions(Part):
         return {CatalogRuns: self.heard}
 
     def concerns(self) -> list[str]:
+        """Where nodes run different catalogs, which are at which; a node without one runs `none`."""
         nodes = self.nodes()
         by_version: dict[str, list[str]] = {}
         for node, version in nodes.items():
@@ -73,7 +84,10 @@ class Versions(Part):
         return dict(sorted({**heard, self._node: self._own()}.items()))
 
     def heard(self, command: CatalogRuns) -> None:
-        """Another node tells which catalog it runs, or that it leaves. Of `NODES_MAX` nodes it is remembered."""
+        """Another node tells which catalog it runs, or that it leaves. Of `NODES_MAX` nodes it is remembered.
+
+        Never waits. A node that was not known is answered soon, for it knows nobody.
+        """
         if command.node == self._node:
             return
         if command.leaves:
@@ -88,16 +102,19 @@ class Versions(Part):
         self._heard[command.node] = command.version, asyncio.get_running_loop().time()
 
     def start(self) -> None:
+        """Tell, where there may be other nodes to hear."""
         if self._bus.carries:
             self._tasks.start(self._tell_forever(), name="catalog versions")
 
     async def stop(self) -> None:
+        """Say that this node leaves, so that the others need not wait to forget it."""
         if self._tasks:
             await self._tasks.stop()
             if self._matters():
                 await self._bus.order_others(CatalogRuns(self._node, self._own(), leaves=True))
 
     def _own(self) -> str | None:
+        """The version of this node's catalog; None where it has none."""
         return None if self._live.current is None else self._live.current.version
 
     def _matters(self) -> bool:
@@ -105,12 +122,17 @@ class Versions(Part):
         return self._own() is not None or any(version is not None for version, _ in self._heard.values())
 
     def _forget(self) -> None:
+        """Forget who has told nothing for `FORGET_SECONDS`."""
         since = asyncio.get_running_loop().time() - FORGET_SECONDS
         for node in [node for node, (_, at) in self._heard.items() if at < since]:
             del self._heard[node]
 
     async def _tell_forever(self) -> None:
+        """Tell at once, and again every `TELL_SECONDS`; sooner when a catalog comes into force or a node has
+        come, but not within `BREATH_SECONDS`.
+        """
         while True:
+            # Before telling: whoever comes meanwhile is told in the next.
             self._due.clear()
             self._forget()
             if self._matters():
@@ -122,5 +144,6 @@ class Versions(Part):
 
 
 def _named(nodes: list[str]) -> str:
+    """The first of these nodes by name, and how many more there are."""
     more = len(nodes) - NODES_NAMED
     return ", ".join(nodes[:NODES_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,8 @@
-"""Whereabouts: the time zone in which each user lives, as far as anybody has told it."""
+"""Whereabouts: the time zone in which each user lives, as far as anybody has told it.
+
+Three rules go by a user's wall clock: quiet hours, digests at a time of day, and emits and campaigns at a
+local time. They all ask here, so that they go by the same one.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
@@ -14,6 +18,9 @@ async def zones_of(
     """The zone that each user has chosen, else what a backend has told, else the gateway's. Raises `StorageError`.
 
     `chosen` are the users' preferences, where they are at hand.
+
+    Every user that was asked for is in the answer. A name that this machine has no zone of counts as none
+    told. At most two questions, and none where all have chosen.
     """
     if chosen is None:
         chosen = await sources.preferences.of_many(users)

@@ -1,6 +1,10 @@
 """What the catalog makes of a request: its data are checked, its words made, its channels, lane and life filled in.
 
 What is given in the request goes before what its type says. Without a catalog a request is what it says, and must say it all.
+
+Planning asks it first. Words are made here and not at the reading, so that a notification says for ever what
+it said. Types with an experiment have a scribe of their own (`trials.wording`), which changes the words
+alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,12 +30,16 @@ if TYPE_CHECKING:
 NO_ROOMS: frozenset[str] = frozenset()
 NO_LANGUAGES: Mapping[str, str | None] = {}
 MISSING = ["Missing data for required field."]
+"""The words of the requests' own parser, so that it does not matter who has found that a field is missing."""
 NO_MAIL = "Digest and throttle are about mail, and there is to be none: give it."
 NOTHING_LEFT = ["Neither shown nor mailed: there would be nothing left."]
 
 
 class UnknownType(Unfit):
-    """The catalog is strict and has no such type."""
+    """The catalog is strict and has no such type.
+
+    A catalog is strict by a setting; otherwise a type that it does not have is emitted as it is.
+    """
 
     def __init__(self, type_: str) -> None:
         super().__init__({"type": [f"the catalog has no type {type_}"]})
@@ -42,15 +50,23 @@ class UnknownType(Unfit):
 
 
 class Filled(Struct, frozen=True, gc=False):
-    """A request with all that its type says. Without a type in the catalog there are no texts: it brings its own."""
+    """A request with all that its type says. Without a type in the catalog there are no texts: it brings its own.
+
+    The request in it is the caller's, with what the type says put where nothing was said.
+    """
 
     request: EmitRequest
     texts: Mapping[str, Text]
-    """By room."""
+    """The words for each room; empty where the catalog does not have the type."""
 
 
 class Scribe:
-    """Fills in requests by the catalog in force."""
+    """Fills in requests by the catalog in force.
+
+    It has no state but a memory of words, and serves all emits of a node. Nothing is stored here; what is
+    answered depends on the catalog in force as it is asked, so a reload in between two calls makes other
+    words.
+    """
 
     def __init__(self, catalog: LiveCatalog, languages: Languages, chosen: Chosen = NOBODY_CHOSE) -> None:
         self._catalog = catalog
@@ -59,7 +75,12 @@ class Scribe:
         self._chosen = chosen
 
     async def fill(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
-        """Each request as it is to be carried out, or why it cannot be: `Unfit`. Readers' languages are asked for once."""
+        """Each request as it is to be carried out, or why it cannot be: `Unfit`. Readers' languages are asked for once.
+
+        In the order of the requests. It may also answer a `StorageError`: where a type is mailed only to
+        those who have asked for it, and nobody can say who has. Where no language is known of a reader, words
+        are made in the catalog's own.
+        """
         catalog = self._catalog.current
         if catalog is None:
             return [_as_it_is(request) for request in requests]
@@ -71,6 +92,8 @@ class Scribe:
         for request in requests:
             type_ = request.kind or catalog.types.get(request.type)
             if type_ is not None:
+                # Asked for request by request, and only of types that are so: that is few, in most catalogs
+                # none.
                 wishes: frozenset[str] | StorageError = NO_ROOMS
                 if type_.email is not None and self._may_wish(type_.email, request):
                     wishes = await self._wishes(type_, request)
@@ -90,7 +113,10 @@ class Scribe:
         )  # fmt: skip
 
     async def _wishes(self, type_: "NotificationType", request: EmitRequest) -> frozenset[str] | StorageError:
-        """The rooms whose users have asked for that mail."""
+        """The rooms whose users have asked for that mail.
+
+        Raises nothing: an error is the answer, so that it is this request's alone.
+        """
         rooms = {user: room for room in request.rooms if (user := user_of(room)) is not None}
         try:
             chosen = await self._chosen.of_many(list(rooms))
@@ -102,7 +128,10 @@ class Scribe:
 
 
 def _readers(catalog: "Catalog", requests: Sequence[EmitRequest]) -> list[str]:
-    """The users whose languages make a difference, each once."""
+    """The users whose languages make a difference, each once.
+
+    Of requests whose language is given, and of types with one language, nobody's makes a difference.
+    """
     users: dict[str, None] = {}
     for request in requests:
         type_ = request.kind or catalog.types.get(request.type)
@@ -112,6 +141,7 @@ def _readers(catalog: "Catalog", requests: Sequence[EmitRequest]) -> list[str]:
 
 
 def _as_it_is(request: EmitRequest) -> Filled | Exception:
+    """The request as it is, or what it lacks: without a type to fill it in, it must say it all."""
     if request.title is None:
         return Unfit({"title": MISSING})
     if request.email is None:
@@ -129,7 +159,11 @@ def _filled(
     languages: Mapping[str, str | None],
     wishes: frozenset[str] | StorageError,
 ) -> Filled | Exception:
-    """The request with the words of its type for each room; an exception where it does not suit the type."""
+    """The request with the words of its type for each room; an exception where it does not suit the type.
+
+    In this order: what is wrong with the data is told first, then what is missing, then that nothing would be
+    left.
+    """
     if isinstance(wishes, StorageError):
         return wishes
     if said.problems:
@@ -142,6 +176,7 @@ def _filled(
     filled = _with_channels(type_, request, wishes)
     if not filled.in_app and filled.email is None:
         return Unfit({"in_app": NOTHING_LEFT if type_.in_app else [_mail_only(request)]})
+    # The path of most requests, however many rooms they have: one text, made once.
     if request.locale is not None or len(type_.wordings) <= 1:
         # All readers get the same, as of most types and in most requests.
         text = given(request, said.text(request.locale))
@@ -158,6 +193,7 @@ def _filled(
 
 
 def _mail_only(request: EmitRequest) -> str:
+    """Why nothing would be left of it, and what to ask instead."""
     return f"The type {request.type} is for mail only: give user: rooms, and leave email as it is."
 
 
@@ -186,6 +222,7 @@ def _own_mail(rule: "EmailRule", request: EmitRequest, wishes: frozenset[str]) -
 
 
 def _by_rule(email: EmailRequest, rule: "EmailRule | None", lane: str) -> EmailRequest:
+    """The mail that is asked for, with what the type says of it where nothing was said. The lane is the type's in any case."""
     after, unless = email.after_seconds, email.unless
     if rule is not None:
         after = rule.after if after is None else after
@@ -194,7 +231,10 @@ def _by_rule(email: EmailRequest, rule: "EmailRule | None", lane: str) -> EmailR
 
 
 def for_all(type_: "NotificationType", request: EmitRequest, said: Said) -> Text:
-    """The text for a room of many readers, in all languages."""
+    """The text for a room of many readers, in all languages.
+
+    Its own language is that of readers of whom none is known; what the request gives is the same in all.
+    """
     own = given(request, said.text(None))
     translations = {
         locale: given(request, said.text(locale)).words
@@ -205,7 +245,10 @@ def for_all(type_: "NotificationType", request: EmitRequest, said: Said) -> Text
 
 
 def given(request: EmitRequest, text: Text) -> Text:
-    """The text, with what the request gives before it."""
+    """The text, with what the request gives before it.
+
+    A text that is given is the same in every language. An empty body gives none.
+    """
     if (
         request.title is None and not request.body and request.link is None
         and not request.actions and request.image is None

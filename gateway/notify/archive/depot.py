@@ -3,6 +3,8 @@
 DepotError
 ├── DepotUnavailable    away, full, or not ours to write; the same may succeed later
 └── DepotDamaged        what is there is not what was written
+
+There are two, in `folder` and in `bucket`. Whoever uses one knows neither.
 """
 
 from collections.abc import AsyncIterator
@@ -14,24 +16,43 @@ class DepotError(Exception):
 
 
 class DepotUnavailable(DepotError):
-    """It cannot be written or read now."""
+    """It cannot be written or read now.
+
+    Whatever the library behind says comes as this: no network, no right, no room.
+    """
 
 
 class DepotDamaged(DepotError):
-    """A file is not what it should be."""
+    """A file is not what it should be.
+
+    To try again is of no use: somebody has to look. `reading` names the piece in front of it.
+    """
 
 
 class Depot(Protocol):
-    """Files by their names, in one folder."""
+    """Files by their names, in one folder.
+
+    Names are those of `files`, without a folder. Whoever writes has the turn of `storage.archive`, so no name is
+    written by two at once. Nothing is deleted by us.
+    """
 
     async def put(self, name: str, content: bytes) -> None:
-        """Have a file of this name and content, durable when this returns; one that is there is replaced at one stroke."""
+        """Have a file of this name and content, durable when this returns; one that is there is replaced at one stroke.
+
+        Raises `DepotUnavailable`; then there may be a file of this name or none, but never a part of one.
+        """
         ...
 
     async def get(self, name: str) -> bytes | None:
-        """The content; None when there is no such file."""
+        """The content; None when there is no such file.
+
+        Raises `DepotUnavailable`.
+        """
         ...
 
     def names(self) -> AsyncIterator[str]:
-        """The names of all files, in any order."""
+        """The names of all files, in any order.
+
+        Files that are being written are not among them. Raises `DepotUnavailable`.
+        """
         ...

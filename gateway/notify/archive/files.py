@@ -1,4 +1,9 @@
-"""The files of the archive: a piece of notifications, packed, and the manifest that tells what it must be."""
+"""The files of the archive: a piece of notifications, packed, and the manifest that tells what it must be.
+
+A piece `notifications-2026-05-0001` is two files, with `.jsonl.gz` and `.manifest.json` behind its name. The
+manifest is written second, so a piece with one is whole as far as its writer knows. Nothing here depends on
+where the files lie.
+"""
 
 import asyncio
 import gzip
@@ -15,30 +20,43 @@ from gateway.notify.archive.lines import Line, line_of
 from storage.archive import Piece
 
 FORMAT = 1
+"""Another one is not read: `manifest_at` raises `DepotDamaged` for it."""
 MANIFEST = ".manifest.json"
+"""The ending of what tells what the other file must be."""
 CONTENT = ".jsonl.gz"
+"""The ending of the notifications."""
 UNPACKED_MAX = 1 << 30
-"""Of a file, in bytes: what unpacks to more was not packed by us."""
+"""Bytes to which a file may unpack: what unpacks to more was not packed by us. It guards against a file that
+is made to fill the memory.
+"""
 _NAME = re.compile(r"notifications-(\d{4}-\d{2})-\d{4,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a file must be."""
+    """What a file must be.
+
+    It is made of the packed file, and compared with what is made of it again: a manifest that was changed
+    shows as well as a file that was.
+    """
 
     name: str
     """Of the piece: its files are this with an ending."""
     rows: int
+    """Notifications in it."""
     size: int
     """Of the file as it lies there, in bytes; and its hash."""
     sha256: str
     first_id: str
+    """Of the first line; `last_id` of the last."""
     last_id: str
     first_at: str
+    """Of the oldest; `last_at` of the newest. Lines need not be in the order of their times."""
     last_at: str
     format: int = FORMAT
 
     def text(self) -> bytes:
+        """The file's content: JSON, with a field a line, so that people can read it."""
         return json.dumps(asdict(self), indent=1).encode() + b"\n"
 
 
@@ -48,21 +66,30 @@ def name_of(piece: Piece) -> str:
 
 
 def is_name(text: str) -> bool:
+    """Whether it is the name of a piece: `notifications-2026-05-0001`, or with more digits."""
     return _NAME.fullmatch(text) is not None
 
 
 def order(name: str) -> tuple[str, int]:
     """In which they were written: by month and number."""
+    # By number and not by text: `10000` comes behind `9999`.
     return name[:21], int(name[22:])
 
 
 def packed(lines: Sequence[bytes]) -> bytes:
-    """The same lines are packed the same."""
+    """The same lines are packed the same.
+
+    Without a time in its head (`mtime=0`): a piece that is written again after a crash is the same file, to
+    the byte.
+    """
     return gzip.compress(b"".join(lines), mtime=0)
 
 
 def opened(name: str, content: bytes) -> tuple[Manifest, list[Line]]:
-    """What is in a file, and the manifest of that. Raises `DepotDamaged` where it cannot be read, and when nothing is."""
+    """What is in a file, and the manifest of that. Raises `DepotDamaged` where it cannot be read, and when nothing is.
+
+    It reads every line, so it belongs beside the loop.
+    """
     lines = list(unpacked(content))
     if not lines:
         raise DepotDamaged("there is nothing in it")
@@ -81,19 +108,21 @@ def opened(name: str, content: bytes) -> tuple[Manifest, list[Line]]:
 
 
 def unpacked(content: bytes) -> Iterator[Line]:
-    """Raises `DepotDamaged` where it cannot be read."""
+    """The lines of a file. Raises `DepotDamaged` where it cannot be read, also while they are taken."""
+    # With a bound, which `gzip.decompress` has none of.
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
         text = unpacker.decompress(content, UNPACKED_MAX)
     except zlib.error as error:
         raise DepotDamaged("it cannot be unpacked") from error
+    # Not at the end also means that there was more than the bound.
     if not unpacker.eof or unpacker.unused_data:
         raise DepotDamaged("it is cut off, or something stands behind its end")
     return map(line_of, text.splitlines())
 
 
 async def manifest_at(depot: Depot, name: str) -> Manifest:
-    """Raises `DepotDamaged` when there is none that can be read."""
+    """The manifest of a piece. Raises `DepotDamaged` when there is none that can be read, and `DepotUnavailable`."""
     text = await depot.get(name + MANIFEST)
     if text is None:
         raise DepotDamaged("its manifest is missing")
@@ -107,7 +136,10 @@ async def manifest_at(depot: Depot, name: str) -> Manifest:
 
 
 async def verified(depot: Depot, name: str) -> tuple[Manifest, list[Line]]:
-    """What is in a file that is what its manifest says. Raises `DepotDamaged` when it is not."""
+    """What is in a file that is what its manifest says. Raises `DepotDamaged` when it is not.
+
+    Raises `DepotUnavailable` too.
+    """
     manifest = await manifest_at(depot, name)
     content = await depot.get(name + CONTENT)
     if content is None:
@@ -117,6 +149,8 @@ async def verified(depot: Depot, name: str) -> tuple[Manifest, list[Line]]:
 
 
 def _compared(manifest: Manifest, content: bytes) -> list[Line]:
+    # First: nothing is unpacked that is not what was written.
+    """The lines of a file that is what its manifest says, to the byte."""
     if hashlib.sha256(content).hexdigest() != manifest.sha256:
         raise DepotDamaged("it was changed: its hash is not that of its manifest")
     found, lines = opened(manifest.name, content)

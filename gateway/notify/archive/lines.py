@@ -1,6 +1,10 @@
 """The lines of a file of the archive: one notification each, as JSON (docs/archive.md has them).
 
 What is of one user's own room is sealed whole; only its id, time and type can be read without the user's key.
+
+`writing` makes lines, `reading` and the archivist's own look take them apart. What a line holds is the
+store's structs as msgspec writes them, without what says nothing; a field that a later release adds needs a
+default.
 """
 
 import json
@@ -26,16 +30,22 @@ class Content(Struct, omit_defaults=True):
 
     notification: dict[str, Any]
     data: str = "{}"
+    """As the store writes it."""
     receipt: dict[str, Any] | None = None
+    """Times and the action of a reader of an own room; None in a room of many."""
 
 
 class Line(Struct, omit_defaults=True):
-    """What of a notification can be read by everybody, and the rest: sealed under a key, or as it is."""
+    """What of a notification can be read by everybody, and the rest: sealed under a key, or as it is.
+
+    One of `sealed` and `content` is there, and `key` with `sealed` (`line_of` sees to that).
+    """
 
     id: str
     at: datetime
     type: str
     key: str | None = None
+    """The id of the key; it names no user."""
     sealed: str | None = None
     content: Content | None = None
 
@@ -46,7 +56,10 @@ _contents = msgspec.json.Decoder(Content)
 
 
 def written(kept: Kept, keys: Mapping[str, Key]) -> bytes:
-    """The line of a notification; `keys` are those of the users whose rooms there are."""
+    """The line of a notification; `keys` are those of the users whose rooms there are.
+
+    The same notification and key make the same bytes, so that a piece may be written again.
+    """
     n = kept.notification
     content = Content(
         notification=_said(msgspec.to_builtins(replace(n, data={}))),
@@ -69,7 +82,10 @@ def _said(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def told(kept: Kept) -> str:
-    """A notification in one line of JSON, for who reads the archive."""
+    """A notification in one line of JSON, for who reads the archive.
+
+    For people and their tools; it is not the format of the archive.
+    """
     n = kept.notification
     said: dict[str, Any] = _said(msgspec.to_builtins(replace(n, data={})))
     read = {} if kept.receipt is None else _said(msgspec.to_builtins(kept.receipt))
@@ -88,7 +104,11 @@ def line_of(text: bytes) -> Line:
 
 
 def kept_of(line: Line, keys: Mapping[str, Key]) -> Kept | None:
-    """What was put away; None when the key is not among `keys`, which are by their ids. Raises `DepotDamaged`."""
+    """What was put away; None when the key is not among `keys`, which are by their ids. Raises `DepotDamaged`.
+
+    Without the key it is the notification of somebody who was erased: nobody can read it any more, and that
+    is as it should be.
+    """
     content = line.content
     if line.sealed is not None and line.key is not None:
         key = keys.get(line.key)
@@ -100,6 +120,7 @@ def kept_of(line: Line, keys: Mapping[str, Key]) -> Kept | None:
             raise DepotDamaged("what is sealed in it cannot be read") from error
     assert content is not None  # `line_of` has looked
     try:
+        # `title` has no default, and one that is empty was left out as saying nothing.
         fields = {"title": "", **content.notification, "data": {}}
         notification = msgspec.convert(fields, Notification)
         return Kept(

@@ -1,4 +1,8 @@
-"""The way to the depot of a store: each store has a folder of its own, so that two never write under one name."""
+"""The way to the depot of a store: each store has a folder of its own, so that two never write under one name.
+
+The name follows from the store's secret, so every node comes to the same, and a store that was put back finds
+its own again.
+"""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -12,7 +16,10 @@ OpenDepot = Callable[[], Awaitable[Depot]]
 
 
 def opener(place: Place, shared_secret: Callable[[], Awaitable[bytes]]) -> OpenDepot:
-    """What opens the depot at the first time that it is asked for, and has it from then on."""
+    """What opens the depot at the first time that it is asked for, and has it from then on.
+
+    The secret may be made at the first time. One that fails is tried again by the next who asks.
+    """
     opened: list[Depot] = []
 
     async def depot() -> Depot:
@@ -24,7 +31,7 @@ def opener(place: Place, shared_secret: Callable[[], Awaitable[bytes]]) -> OpenD
 
 
 def depot_at(place: Place, folder: str) -> Depot:
-    """The depot in this folder of the place. Nothing is sent or made yet."""
+    """The depot in this folder of the place. Nothing is sent or made yet; what is wrong with the place shows as it is used."""
     if place.bucket is None:
         return FolderDepot(place.folder / folder)
     # Only where it is used: it brings a runtime of its own.

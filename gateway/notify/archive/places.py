@@ -1,4 +1,8 @@
-"""Where the archive is: a folder, or a bucket of an object store. Read from a URL; nothing is opened."""
+"""Where the archive is: a folder, or a bucket of an object store. Read from a URL; nothing is opened.
+
+`file:///srv/archive`, or `s3://id:secret@bucket/folder?endpoint=https://s3.example.org&region=eu-central-1`.
+The settings read it at the start, so that a mistake is known before anything is deleted.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,29 +13,42 @@ _OPTIONS = ("endpoint", "region")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """A bucket of a service that speaks S3. What is None is taken from the environment, as AWS_… names it."""
+    """A bucket of a service that speaks S3. What is None is taken from the environment, as AWS_… names it.
+
+    Its `repr` has no secret in it, for settings are shown.
+    """
 
     name: str
     endpoint: str | None = None
+    """Of another service than Amazon's; None: theirs."""
     region: str | None = None
     key_id: str | None = None
+    """Both parts of a key, or neither."""
     secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A folder of this machine, or one within a bucket."""
+    """A folder of this machine, or one within a bucket.
+
+    With a bucket, `folder` is what stands in front of the names of its objects, and may be empty.
+    """
 
     folder: Path
     bucket: Bucket | None = None
 
 
 def place(url: str) -> Place:
-    """Raises `ValueError` with what the URL must be, which quotes nothing of it."""
+    """Raises `ValueError` with what the URL must be, which quotes nothing of it.
+
+    Messages go on after the name of the setting, as "must be …". The URL may hold a secret, so no message
+    shows any of it.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
+        # Without the cause: its text would quote the URL.
         raise ValueError("is not a URL.") from None
     if parts.fragment:
         raise ValueError("has a # in it, which must be written %23.")

@@ -1,4 +1,8 @@
-"""What can be done with the archive beside writing it: it is listed, verified, read, and put back into its store."""
+"""What can be done with the archive beside writing it: it is listed, verified, read, and put back into its store.
+
+The command line asks it (`bellhop archive`), beside a gateway that runs or without one. It only reads the
+depot; it writes to the store in `restore` alone.
+"""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +15,10 @@ from gateway.notify.archive.lines import Line, kept_of
 from storage.archive import Archive, Kept
 
 RESTORED_AT_ONCE = 200
+"""Notifications in one write to the store."""
 
 Progress = Callable[[int, int], None]
-"""Told how many pieces are done, of how many."""
+"""Told how many pieces are done, of how many. Called before each piece, so never with all of them done."""
 
 
 @dataclass(slots=True)
@@ -35,11 +40,15 @@ class Listed:
     name: str
     manifest: Manifest | None
     fault: str | None = None
+    """Why its manifest cannot be read; None when it can."""
 
 
 @dataclass(slots=True)
 class Verified:
-    """What came of looking at all."""
+    """What came of looking at all.
+
+    A piece with a fault adds nothing to the figures.
+    """
 
     rows: int = 0
     sealed: int = 0
@@ -49,7 +58,11 @@ class Verified:
 
 
 class Reader:
-    """Reads the depot of a store with the keys of that store."""
+    """Reads the depot of a store with the keys of that store.
+
+    A piece is held in memory as a whole, one at a time. The keys are asked for by piece, so an erasure in the
+    meantime holds from the next on.
+    """
 
     def __init__(self, shelf: Archive, depot: Depot, *, progress: Progress) -> None:
         self._shelf = shelf
@@ -57,7 +70,10 @@ class Reader:
         self._progress = progress
 
     async def pieces(self, wanted: Sequence[str] = ()) -> list[str]:
-        """The names of the pieces in their order: all, or those of `wanted`, pieces or months. Raises `LookupError`."""
+        """The names of the pieces in their order: all, or those of `wanted`, pieces or months. Raises `LookupError`.
+
+        The `LookupError` holds the first that is not there; nothing is done in part.
+        """
         names = await names_at(self._depot)
         if not wanted:
             return names
@@ -75,7 +91,11 @@ class Reader:
                 yield Listed(name=name, manifest=None, fault=str(error))
 
     async def verify(self, names: Sequence[str]) -> Verified:
-        """Whether each is what its manifest says, and all that there is a key for can be read."""
+        """Whether each is what its manifest says, and all that there is a key for can be read.
+
+        It reads every piece whole, and goes on after a fault: it is to find them all. Raises
+        `DepotUnavailable`.
+        """
         found = Verified()
         for done, name in enumerate(names):
             self._progress(done, len(names))
@@ -90,7 +110,11 @@ class Reader:
         return found
 
     async def of_user(self, user: str, names: Sequence[str]) -> AsyncIterator[Kept]:
-        """What the archive has of a user's own room; nothing of who was erased. Raises `DepotDamaged`."""
+        """What the archive has of a user's own room; nothing of who was erased. Raises `DepotDamaged`.
+
+        It reads all of these pieces, since only the lines tell whose they are. Raises `DepotUnavailable` and
+        `StorageError`.
+        """
         key = await self._shelf.key_of(user)
         if key is None:
             return
@@ -100,7 +124,10 @@ class Reader:
                     yield kept
 
     async def of_room(self, room: str, names: Sequence[str]) -> AsyncIterator[Kept]:
-        """What the archive has of a room of many. Raises `DepotDamaged`."""
+        """What the archive has of a room of many. Raises `DepotDamaged`.
+
+        What is sealed is of users' own rooms, and is passed over. Raises as `of_user`.
+        """
         async for _, lines in self._files(names):
             for line in lines:
                 kept = None if line.sealed is not None else kept_of(line, {})
@@ -108,7 +135,11 @@ class Reader:
                     yield kept
 
     async def restore(self, names: Sequence[str], *, now: datetime) -> Restored:
-        """Put back what is not there; may be done again after any part of it. Raises `DepotDamaged`."""
+        """Put back what is not there; may be done again after any part of it. Raises `DepotDamaged`.
+
+        Receipts come back with it, but nothing becomes unread. It is as old as ever, so retention puts it
+        away again, unless that was made longer before; the command line looks for that. Raises as `of_user`.
+        """
         done = Restored()
         async for manifest, lines in self._files(names):
             kept = [each async for each in self._readable(lines)]
@@ -121,6 +152,7 @@ class Reader:
         return done
 
     async def _files(self, names: Sequence[str]) -> AsyncIterator[tuple[Manifest, list[Line]]]:
+        """Each of these pieces, verified. Raises `DepotDamaged` with the piece's name in front."""
         for done, name in enumerate(names):
             self._progress(done, len(names))
             try:
@@ -137,4 +169,5 @@ class Reader:
 
 
 def _is_of(name: str, wanted: str) -> bool:
+    """Whether the piece is the one wanted, or of the month wanted: `2026-05`."""
     return name == wanted or name.startswith(f"notifications-{wanted}-")

@@ -1,4 +1,8 @@
-"""Sealing: what the archive has of a user is readable while the user's key is there, and by nobody after."""
+"""Sealing: what the archive has of a user is readable while the user's key is there, and by nobody after.
+
+To erase a user, the store forgets the key (`erase_user`): what the archive has of the user is noise from then
+on, in every copy of its files, and nobody has to find or rewrite them.
+"""
 
 import hmac
 import secrets
@@ -13,6 +17,7 @@ from gateway.notify.archive.depot import DepotDamaged
 from storage.archive import Key
 
 NONCE_BYTES = 12
+"""As GCM has it: 96 bits."""
 
 
 def seal(key: Key, about: str, content: bytes) -> str:
@@ -20,8 +25,11 @@ def seal(key: Key, about: str, content: bytes) -> str:
 
     AES-256-GCM (NIST SP 800-38D) over what zlib makes of it. The nonce is made of the content by the key: so a file that is
     written again after a crash is the same file, and no nonce serves for two contents.
+
+    `about` is bound to it as associated data, so a line cannot be given another id.
     """
     nonce = hmac.digest(key.secret, about.encode() + b"\0" + content, "sha256")[:NONCE_BYTES]
+    # Packed first: what is encrypted does not pack. The file is packed once more, for all that is open.
     sealed = AESGCM(key.secret).encrypt(nonce, zlib.compress(content), about.encode())
     return b64encode(nonce + sealed).decode()
 
@@ -38,5 +46,8 @@ def unseal(key: Key, about: str, sealed: str) -> bytes:
 
 
 def key_of(user: str, keys: Mapping[str, Key]) -> Key:
-    """The user's; for one who was erased a moment ago one that nobody keeps."""
+    """The user's; for one who was erased a moment ago one that nobody keeps.
+
+    What is sealed by such a key is there, and can never be read: the piece stays whole without the user.
+    """
     return keys.get(user) or Key(user=user, id=secrets.token_hex(8), secret=secrets.token_bytes(32))

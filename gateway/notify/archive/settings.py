@@ -11,6 +11,7 @@ from gateway.notify.archive.places import Place, place
 
 
 def _place(text: str) -> Place:
+    """The place of a URL; what is wrong with it is told without the URL."""
     try:
         return place(text)
     except ValueError as error:
@@ -28,6 +29,7 @@ class ArchiveSettings(Group):
     )  # fmt: skip
 
     def contradictions(self) -> list[str]:
+        """A bucket without the library that speaks to it."""
         if self.place is not None and self.place.bucket is not None and find_spec("obstore") is None:
             return ["BELLHOP_ARCHIVE_URL: s3:// wants the extra `s3`, which is not installed"]
         return []

@@ -1,8 +1,12 @@
 """The archivist: what is too old is put away, verified, and only then deleted.
 
-One node does it at a time, under a lease. Each step is one that can be done again after a crash: which notifications make a
-piece is stored before it is written; it is written again under the same name; it goes from the store only when it was read back and
-found whole, which is stored too.
+One node does it at a time, under a lease. Each step can be done again after a crash. Which notifications make
+a piece is stored before the piece is written. It is written again under the same name. It goes from the store
+only when it was read back and found whole, which is stored too.
+
+`retention` calls `prune` in the place of deleting by age, and knows nothing of files. In steps: `begin`
+(stored), two files, read back, `keep` (stored), `release`. A crash after any of them leads the next node to
+the same piece: one that is open is written again, one that is kept is only deleted.
 """
 
 import asyncio
@@ -25,8 +29,11 @@ from storage.errors import StorageError
 PIECE_ROWS = 2000
 """In one file. Of a piece, all is held while it is written: no more than so many notifications of 64 KiB."""
 READ_AT_ONCE = 200
+"""Notifications that one question to the store reads."""
 RELEASED_AT_ONCE = 500
+"""Notifications that one statement deletes."""
 PAUSE_SECONDS = 0.05
+"""Between two deletions: the appends of others come in between."""
 LEASE_SECONDS = 300.0
 """Longer than it takes to write a piece and to read it back, with all that is tried again."""
 
@@ -34,7 +41,12 @@ logger = logging.getLogger(__name__)
 
 
 class Archivist(Part):
-    """Every node has one, and they take turns."""
+    """Every node has one, and they take turns.
+
+    While the archive cannot be written nothing is deleted, the store grows, and a warning says so. Whoever
+    fails gives up the turn, so that a node which can write has its try. A turn that is over is seen before
+    each step that counts, and the store refuses what comes from it.
+    """
 
     def __init__(
         self,
@@ -48,6 +60,7 @@ class Archivist(Part):
         self.put_away = 0
         """Notifications, by this process."""
         self.failures = 0
+        """Times that the archive could not be written, by this process."""
         self._shelf = shelf
         self._open_depot = open_depot
         self._clock = clock
@@ -55,7 +68,9 @@ class Archivist(Part):
         self._holder = f"{holder}/{uuid.uuid4()}"
         self._piece_rows = piece_rows
         self._trouble: str | None = None
+        """Why it cannot be written now; None while it can, or while another node is at it."""
         self._leads = False
+        """Whether the turn was this one's when it was last asked for."""
 
     def measure(self, meters: Meters) -> None:
         meters.watch_counter(
@@ -82,6 +97,9 @@ class Archivist(Part):
                 await self._lead(0)
 
     async def _lead(self, seconds: float) -> int | None:
+        """Take the turn for so many seconds, or prolong it; its number, or None while another has it. With 0
+        seconds it is given up.
+        """
         turn = await self._shelf.lead(self._holder, lease_seconds=seconds, now=self._clock())
         self._leads = turn is not None and seconds > 0
         return turn
@@ -108,8 +126,10 @@ class Archivist(Part):
             await self._lead(0)
             return 0
         self._works()
+        # Something of it was gone, or the turn is over: a new piece is begun the next time.
         if not is_kept:
             return 0
+        # What the archive has goes from here, whoever's turn it is by now: deleting is idempotent.
         left = len(piece.ids)
         while left:
             left = await self._shelf.release(piece, limit=RELEASED_AT_ONCE)
@@ -118,7 +138,11 @@ class Archivist(Part):
         return len(piece.ids)
 
     async def _keep(self, piece: Piece, turn: int) -> bool:
-        """Write the piece and read it back; whether it may go now."""
+        """Write the piece and read it back; whether it may go now. Raises `DepotError` and `StorageError`.
+
+        The turn is prolonged before each long step: a node that was held up for minutes must not write what
+        another has begun anew.
+        """
         depot = await self._open_depot()
         lines = await self._lines(piece.ids)
         if lines is None:
@@ -134,6 +158,8 @@ class Archivist(Part):
         if await self._lead(LEASE_SECONDS) != turn:
             return False
         await depot.put(name + CONTENT, content)
+        # Second: whoever reads in between finds a piece without a manifest, and no manifest without its
+        # piece.
         await depot.put(name + MANIFEST, manifest.text())
         if await self._lead(LEASE_SECONDS) != turn:
             return False
@@ -151,11 +177,15 @@ class Archivist(Part):
         return lines if len(lines) == len(ids) else None
 
     async def _keys(self, kept: Sequence[Kept]) -> dict[str, Key]:
+        """The keys of the users whose own rooms are among these; made for whoever has none yet."""
         users = {user for each in kept if (user := user_of(each.notification.room)) is not None}
         return await self._shelf.keys(users) if users else {}
 
     async def _look(self, depot: Depot, name: str, piece: Piece) -> None:
-        """Whether the archive has the piece, whole and readable, by what is read back. Raises `DepotDamaged`."""
+        """Whether the archive has the piece, whole and readable, by what is read back. Raises `DepotDamaged`.
+
+        Every line that can be unsealed is, so that what is deleted is known to be readable.
+        """
         _, lines = await verified(depot, name)
         if [line.id for line in lines] != list(piece.ids):
             raise DepotDamaged("what was written is not what is read back")
@@ -163,6 +193,7 @@ class Archivist(Part):
         await asyncio.to_thread(lambda: [kept_of(line, keys) for line in lines])
 
     def _failed(self, error: DepotError) -> None:
+        """Count it, and tell it once, until it is written again."""
         self.failures += 1
         if self._trouble is None:
             logger.error(
@@ -171,10 +202,12 @@ class Archivist(Part):
         self._trouble = str(error)
 
     def _works(self) -> None:
+        """The archive is written: there is no trouble any more."""
         if self._trouble is not None:
             logger.info("the archive is written again")
         self._trouble = None
 
 
 def _written(kept: Sequence[Kept], keys: Mapping[str, Key]) -> list[bytes]:
+    """The lines of these; it is run beside the loop."""
     return [written(each, keys) for each in kept]

@@ -1,4 +1,8 @@
-"""The accounts of campaigns: each as it stands, what became of its recipients, and whether that comes out even."""
+"""The accounts of campaigns: each as it stands, what became of its recipients, and whether that comes out even.
+
+Both `book` and `steering` answer with it, and raise its errors. Nothing is counted along the way: figures are
+counted from the rows each time they are asked for, so none can be off after a crash.
+"""
 
 from dataclasses import dataclass
 
@@ -12,11 +16,14 @@ from storage.recipients import Counts, Recipients, RecipientState
 
 
 class NoSuchCampaign(Exception):
-    """There is none of this id."""
+    """There is none of this id: it was never made, or is forgotten by now."""
 
 
 class WrongState(Exception):
-    """The campaign's state does not allow what was asked."""
+    """The campaign's state does not allow what was asked.
+
+    Nothing was changed. `state` is the one that it was found in.
+    """
 
     def __init__(self, state: CampaignState) -> None:
         super().__init__(f"the campaign is {state}")
@@ -25,12 +32,17 @@ class WrongState(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A campaign, and what became of its recipients so far."""
+    """A campaign, and what became of its recipients so far.
+
+    It is put together of several reads while the campaign goes on; each is right for its moment.
+    """
 
     campaign: Campaign
     plan: Plan
     counts: Counts
+    """By state of the recipients, by rule of those who are skipped, and by state of the mails."""
     experiment: Results | None = None
+    """None of a campaign that says it in one way."""
 
     @property
     def imported(self) -> int:
@@ -49,7 +61,10 @@ class Progress:
 
 
 class Accounts:
-    """Looks campaigns up. Raises `StoreUnavailable`."""
+    """Looks campaigns up. Raises `StoreUnavailable`.
+
+    It only reads, and keeps nothing.
+    """
 
     def __init__(self, shelf: Campaigns, recipients: Recipients, clock: Clock) -> None:
         self._shelf = shelf
@@ -57,13 +72,17 @@ class Accounts:
         self._clock = clock
 
     async def found(self, campaign_id: str) -> Campaign:
-        """Raises `NoSuchCampaign`."""
+        """The campaign of this id. Raises `NoSuchCampaign`."""
         campaign = await self._shelf.find(campaign_id)
         if campaign is None:
             raise NoSuchCampaign(campaign_id)
         return campaign
 
     async def told(self, campaign: Campaign) -> Progress:
+        """The campaign with its figures of now.
+
+        One question to the shelf of recipients, and two more with an experiment. Raises `StorageError`.
+        """
         return Progress(
             campaign=campaign,
             plan=plan_of(campaign),

@@ -1,4 +1,8 @@
-"""The audience of a campaign, page by page: the members of a topic, or the users whom a filter lets pass."""
+"""The audience of a campaign, page by page: the members of a topic, or the users whom a filter lets pass.
+
+The runner writes a page after the other down, and a dry run looks at one. Whether somebody gets anything is
+not decided here: whoever belongs to the audience is a recipient, also one who will be skipped.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,19 +16,28 @@ from storage.recipients import Recipient
 from storage.topics import Topics
 
 PAGE = 500
+"""Users that are looked at in one step: of a filter that lets few pass, few of them are answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A page of an audience."""
+    """A page of an audience.
+
+    It may be empty and have a next all the same: nobody of that part has passed.
+    """
 
     recipients: list[Recipient]
+    """Each with a new id: written down again after a crash, a user who is known keeps the first one."""
     next: str | None
     """Where the next page begins; None: this was the last."""
 
 
 class Audiences:
-    """Finds who belongs to an audience. Raises `StorageError`."""
+    """Finds who belongs to an audience. Raises `StorageError`.
+
+    It keeps nothing. A page begins behind a user's id, in the order of ids; so whoever comes to the audience
+    while it is gathered belongs to it or not, by where the gathering has come to.
+    """
 
     def __init__(self, topics: Topics, people: People, languages: Languages) -> None:
         self._topics = topics
@@ -48,6 +61,9 @@ class Audiences:
                 return Gathered(_recipients(users), last)
 
     async def _passed(self, audience: OfUsers, profiles: Sequence[Profile]) -> list[str]:
+        """The users of these profiles whom the filter lets pass, in their order. Languages are asked for only
+        where the filter names one, and only of those whose attributes are right.
+        """
         users = [
             profile.contact.user for profile in profiles if _has(profile.attributes, audience.attributes)
         ]
@@ -62,6 +78,7 @@ def _recipients(users: Sequence[str]) -> list[Recipient]:
 
 
 def _has(attributes: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether each attribute that is wanted is there, and is so; attributes that are not named do not count."""
     return all(name in attributes and _same(attributes[name], value) for name, value in wanted.items())
 
 

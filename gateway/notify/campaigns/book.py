@@ -1,4 +1,8 @@
-"""What can be asked of campaigns: making one, importing, looking, and deciding whether it runs."""
+"""What can be asked of campaigns: making one, importing, looking, trying it. Whether it runs is `steering`'s.
+
+Admins and services ask it. It works on nothing itself:
+`running` does, on whichever node, by what the store says.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -37,32 +41,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imports:
-    """What became of some lines of an import."""
+    """What became of some lines of an import.
+
+    It is of one part of an import, which is taken some lines at a time.
+    """
 
     added: int
     known: int
     """Of users who were in the campaign before."""
     refused: Mapping[int, str] = field(default_factory=dict)
-    """By line, why it is left out."""
+    """By line, why it is left out: its data do not fit the type. The others are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """What would become of some recipients now."""
+    """What would become of some recipients now.
+
+    What is held or skipped for now may be decided otherwise when it is its turn.
+    """
 
     looked_at: int
+    """Recipients that this part has looked at; the other figures add up to it."""
     send: int
     later: Mapping[str, int]
-    """By the rule that holds them."""
+    """By the rule that holds them: their own time, quiet hours, the experiment."""
     skipped: Mapping[str, int]
     """By the rule that says no."""
     dead: int
+    """Those for whom no mail can be made, such as for data that do not fit."""
     next: str | None
     """Where the next part begins."""
 
 
 class CampaignBook:
-    """The use cases of campaigns. They raise `StoreUnavailable`, `NoSuchCampaign` and `WrongState`."""
+    """The use cases of campaigns. They raise `StoreUnavailable`, `NoSuchCampaign` and `WrongState`.
+
+    What it checks of a plan is checked as it is made, by the catalog of that moment. What a later catalog
+    makes impossible pauses the campaign (`Speech.hindrance`).
+    """
 
     def __init__(
         self,
@@ -89,7 +105,10 @@ class CampaignBook:
         """Whether they run."""
 
     async def create(self, asked: CampaignRequest, *, by: str) -> Progress:
-        """Make a draft. Raises `Unfit` for a type that no campaign can be of."""
+        """Make a draft. Raises `Unfit` for a type that no campaign can be of.
+
+        Nothing is sent by it. A draft that is never started is forgotten in its time, like what has ended.
+        """
         _, type_ = sendable(self._catalog, asked.type)
         if asked.plan.in_app is not None and not type_.in_app:
             raise Unfit({"in_app": [f"The type {type_.name} is for mail only."]})
@@ -115,10 +134,12 @@ class CampaignBook:
                 raise Unfit(errors)
 
     def _check(self, type_: "NotificationType", data: Mapping[str, object]) -> None:
+        """Raise `Unfit` where the data do not fit the type."""
         if errors := self._problems(type_, data):
             raise Unfit(errors)
 
     def _problems(self, type_: "NotificationType", data: Mapping[str, object]) -> dict[str, list[str]]:
+        """What is wrong with the data, by the place of each, as sentences. The catalog is there: the type was found in it."""
         catalog = self._catalog.current
         assert catalog is not None
         errors: dict[str, list[str]] = {}
@@ -127,13 +148,15 @@ class CampaignBook:
         return errors
 
     async def page(self, *, before: str | None, limit: int) -> CampaignPage:
-        """Newest first. Raises `InvalidCursor`."""
+        """Campaigns, newest first. Raises `InvalidCursor`."""
         return await self._shelf.page(before=before, limit=limit)
 
     async def progress(self, campaign_id: str) -> Progress:
+        """The campaign with its figures of now."""
         return await self._accounts.told(await self._accounts.found(campaign_id))
 
     async def recipients(self, asked: RecipientsRequest) -> RecipientPage:
+        """A page of its recipients, with what became of each."""
         await self._accounts.found(asked.campaign)
         return await self._recipients.page(
             asked.campaign, state=asked.state, after=asked.after, limit=asked.limit
@@ -142,7 +165,10 @@ class CampaignBook:
     # Importing
 
     async def importing(self, campaign_id: str) -> Campaign:
-        """The campaign, if recipients may be imported into it now."""
+        """The campaign, if recipients may be imported into it now.
+
+        Asked once, before the lines come: what it says may be over by the next line, and `take` looks again.
+        """
         campaign = await self._accounts.found(campaign_id)
         if campaign.state is not CampaignState.DRAFT:
             raise WrongState(campaign.state)
@@ -151,7 +177,11 @@ class CampaignBook:
         return campaign
 
     async def take(self, campaign: Campaign, lines: Sequence[RecipientRequest]) -> Imports:
-        """Write these recipients down; it is safe to repeat. Nothing is told of consent by it, and nothing is changed."""
+        """Write these recipients down; it is safe to repeat. Nothing is told of consent by it, and nothing is changed.
+
+        A user who is in the campaign already stays as is, and is counted as known. So an import that was cut
+        off is begun again from its start.
+        """
         (_, type_), plan = sendable(self._catalog, campaign.type), plan_of(campaign)
         recipients, refused = [], {}
         for line in lines:
@@ -161,6 +191,7 @@ class CampaignBook:
             given = None if line.given == NOTHING_GIVEN else written(line.given)
             recipients.append(Recipient(id=uuid7(), user=line.user, address=line.address, given=given))
         added = await self._recipients.add(campaign.id, recipients, now=self._clock())
+        # It was started since: whoever is not in it by then does not come to it.
         if added is None:
             raise WrongState((await self._accounts.found(campaign.id)).state)
         return Imports(added=added, known=len(recipients) - added, refused=refused)
@@ -168,7 +199,10 @@ class CampaignBook:
     # Before it is started
 
     async def dry_run(self, asked: DryRunRequest) -> DryRun:
-        """What would become of a part of the recipients if they were decided for now."""
+        """What would become of a part of the recipients if they were decided for now.
+
+        Nothing is kept. It decides as the runner would, and so costs as much; `limit` bounds it.
+        """
         campaign = await self._accounts.found(asked.campaign)
         recipients, following = await self._ahead(campaign, asked)
         decided = await self._drafter.decide(campaign, recipients, now=self._clock())
@@ -185,7 +219,9 @@ class CampaignBook:
         )
 
     async def _ahead(self, campaign: Campaign, asked: DryRunRequest) -> tuple[list[Recipient], str | None]:
-        """A part of those who are still to be decided, and where the next begins."""
+        """A part of those who are still to be decided, and where the next begins: from the rows, or, of an
+        audience that is not written down, from that.
+        """
         audience = plan_of(campaign).audience
         if campaign.gathered or isinstance(audience, Imported):
             found = await self._recipients.pending(campaign.id, after=asked.after, limit=asked.limit)
@@ -194,7 +230,10 @@ class CampaignBook:
         return page.recipients, page.next
 
     async def test(self, asked: TestRequest) -> list[str]:
-        """Send the mail to a few addresses; answers the mails' ids. Raises `Unfit` for data that do not fit."""
+        """Send the mail to a few addresses; answers the mails' ids. Raises `Unfit` for data that do not fit.
+
+        They are no recipients, and count nowhere. Asked again, it sends again.
+        """
         obligations = await self._drafter.test(
             await self._accounts.found(asked.campaign), asked, now=self._clock()
         )

@@ -1,6 +1,9 @@
 """Drafting: what each recipient of a campaign is decided to be, and the mail of those who get one. Nothing is kept here.
 
 It is the same decision as an emit's, and it is made again as the mail leaves.
+
+The runner keeps what it answers, the book shows it as a dry run or owes it as a test. It stands apart from
+both, so that a dry run cannot say otherwise than what is sent.
 """
 
 import asyncio
@@ -43,19 +46,26 @@ from storage.recipients import Decided, Recipient, RecipientState
 from storage.streams import Notification
 
 LOCAL_TIME = "local_time"
-"""By this a recipient waits for the time on the own wall."""
+"""In the place of a rule: a recipient waits for the time on the own wall."""
 NOT_ASKED = Skip(rule=preferences.RULE, detail="has not asked for it")
 REASON_CHARACTERS = 200
+"""Of what is wrong with a recipient, so many are kept."""
 WORDED_AT_ONCE = 50
+"""Recipients whose words are made before the loop's other work has its turn."""
 SENT_ANYWAY = Judged(Send(), ())
+"""What stands for a decision of a test mail: nobody was asked, for its recipients are its makers."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A recipient whose turn may have come."""
+    """A recipient whose turn may have come.
+
+    Whoever is held out, or waits for the winner, is none.
+    """
 
     recipient: Recipient
     given: Given
+    """What the import has told of it; empty for an audience."""
     variant: Variant | None
     is_tried: bool = False
     """Whether the variant has fallen to it by lot."""
@@ -74,7 +84,12 @@ class _Draft:
 
 
 class Drafter:
-    """Decides for recipients by what is known now. Raises `StorageError`, and has decided nothing then."""
+    """Decides for recipients by what is known now. Raises `StorageError`, and has decided nothing then.
+
+    It keeps nothing of a recipient: all that it answers follows from the campaign, the recipient, and what is
+    known at `now`. So whoever decides the same ones again, after a crash or at the same time, comes to the
+    same ids of mails.
+    """
 
     def __init__(self, *, scribe: Scribe, judge: Judge, sources: Sources) -> None:
         self._scribe = scribe
@@ -85,7 +100,11 @@ class Drafter:
     async def decide(
         self, campaign: Campaign, recipients: Sequence[Recipient], *, now: datetime
     ) -> list[Decided]:
-        """What becomes of each, in any order."""
+        """What becomes of each, in any order.
+
+        Each recipient is in the answer once. Whoever is to wait is `pending`, with when to look again, or
+        without where only a choice ends it.
+        """
         plan = plan_of(campaign)
         split = trial.split_of(campaign.id, plan)
         candidates: list[_Candidate] = []
@@ -102,6 +121,8 @@ class Drafter:
                 )
             else:
                 candidates.append(_Candidate(each, given_of(each.given), lot.variant, is_tried=lot.is_tried))
+        # Also of those who are skipped or wait: what has fallen to somebody is written down whatever becomes
+        # of it, and so counts.
         tried = {
             each.recipient.id: each.variant.name for each in candidates if each.variant and each.is_tried
         }
@@ -111,7 +132,11 @@ class Drafter:
     async def _decide(
         self, campaign: Campaign, plan: Plan, candidates: Sequence[_Candidate], *, now: datetime
     ) -> list[Decided]:
-        """What becomes of each of those who are to get something."""
+        """What becomes of each of those who are to get something.
+
+        In this order, from what costs least: whose time has not come, who has not asked for it, then words,
+        then the gates.
+        """
         waiting = await self._waiting(campaign, plan, candidates, now)
         decided = [
             Decided(id=id_, state=RecipientState.PENDING, wake_at=due_at, rule=LOCAL_TIME)
@@ -144,7 +169,11 @@ class Drafter:
     async def _waiting(
         self, campaign: Campaign, plan: Plan, candidates: Sequence[_Candidate], now: datetime
     ) -> dict[str, datetime]:
-        """When it is the time of those whose time has not come, by their ids."""
+        """When it is the time of those whose time has not come, by their ids.
+
+        A variant's time goes before the campaign's. It is the first such time since the beginning: of an
+        import with a zone in that, of others as `whereabouts` knows it.
+        """
         timed = [
             (each, wall)
             for each in candidates
@@ -174,7 +203,10 @@ class Drafter:
         return filled
 
     async def _unasked(self, campaign: Campaign, recipients: Sequence[Recipient]) -> set[str]:
-        """Those who have not asked for mail of a type that is mailed only to who has, by their ids."""
+        """Those who have not asked for mail of a type that is mailed only to who has, by their ids.
+
+        A type whose mail is its own by default asks nobody, and costs nothing.
+        """
         type_ = self.speech.type_of(campaign)
         assert type_ is not None
         assert type_.email is not None
@@ -200,7 +232,11 @@ class Drafter:
         )
 
     async def test(self, campaign: Campaign, asked: TestRequest, *, now: datetime) -> list[Obligation]:
-        """The mail that readers at these addresses would get, whatever they have chosen. Raises `Unfit`."""
+        """The mail that readers at these addresses would get, whatever they have chosen. Raises `Unfit`.
+
+        Its gates are those of a test as it leaves (`decide.OF_TESTS`). Its first variant is the one that is
+        sent where none is named.
+        """
         plan, given = plan_of(campaign), Given(locale=asked.locale, data=dict(asked.data))
         if self.speech.type_of(campaign) is None:
             raise Unfit({"type": [f"{NO_TYPE[:1].upper()}{NO_TYPE[1:]}."]})
@@ -217,6 +253,7 @@ class Drafter:
                 raise filled
             email = filled.request.email
             assert email is not None
+            # At once: whatever the type waits for, its makers do not.
             case = replace(_case(campaign, person, filled.request, email, now), due_at=now)
             obligations.append(
                 _obligation(_Draft(person, filled, email, case, name), SENT_ANYWAY, of, person.id)
@@ -227,7 +264,11 @@ class Drafter:
 def _drafted(
     campaign: Campaign, candidate: _Candidate, filled: Filled | Exception, now: datetime
 ) -> _Draft | Decided:
-    """The mail in question, or what becomes of a recipient who has none."""
+    """The mail in question, or what becomes of a recipient who has none.
+
+    What a scribe refuses, such as data that do not fit any more, ends the recipient: `dead`, with the reason,
+    and may be retried.
+    """
     recipient, variant = candidate.recipient, candidate.variant
     if isinstance(filled, StorageError):
         raise filled
@@ -258,7 +299,10 @@ def _case(
 
 
 def _decided(campaign: Campaign, draft: _Draft, judged: Judged) -> Decided:
-    """What the verdict makes of the recipient: owed a mail, skipped, or to be decided later."""
+    """What the verdict makes of the recipient: owed a mail, skipped, or to be decided later.
+
+    A merge is a send: the verdict's digest is passed over.
+    """
     verdict, id_ = judged.verdict, draft.recipient.id
     if isinstance(verdict, Skip):
         return _skipped(id_, verdict)
@@ -274,6 +318,8 @@ def _decided(campaign: Campaign, draft: _Draft, judged: Judged) -> Decided:
     # A newsletter is a mail of its own: nothing of it is merged into another.
     sent = Judged(Send(), judged.facts)
     try:
+        # By the address, so that two recipients who have the same one come to one mail: the second is skipped
+        # by the store.
         mail_id = obligation_id(campaign.id, draft.case.to or owing.address_of(judged))
     except ValueError as error:
         return Decided(id=id_, state=RecipientState.DEAD, reason=f"{error}"[:REASON_CHARACTERS])
@@ -281,11 +327,15 @@ def _decided(campaign: Campaign, draft: _Draft, judged: Judged) -> Decided:
 
 
 def _skipped(id_: str, skip: Skip) -> Decided:
+    """A recipient who gets nothing, by this rule."""
     return Decided(id=id_, state=RecipientState.SKIPPED, rule=skip.rule, reason=skip.detail)
 
 
 def _obligation(draft: _Draft, judged: Judged, of: Subject, id_: str) -> Obligation:
-    """The mail that is owed, with what it says, as it is now."""
+    """The mail that is owed, with what it says, as it is now.
+
+    The news is in no stream, and never shown in-app; the app is told once for all (`announced`).
+    """
     request, room = draft.filled.request, draft.case.room
     text = draft.filled.texts[room]
     return Obligation(

@@ -2,6 +2,9 @@
 
 It is the generic cell rate algorithm: each mail takes up its part of a minute, and what is taken up may lie ahead of the clock
 by one second, or by one mail.
+
+The runner asks it in each step, and keeps one time in the campaign's row (`paced_until`): so the rate is that
+of all nodes together, and holds over restarts.
 """
 
 from datetime import datetime, timedelta
@@ -10,11 +13,15 @@ MINUTE = 60.0
 
 
 def _ahead(per_minute: int) -> float:
-    """Seconds that may be taken up before they come."""
+    """Seconds that may be taken up before they come: one second, or one mail where that takes longer."""
     return max(1.0, MINUTE / per_minute)
 
 
 def allowed(per_minute: int, paced_until: datetime | None, now: datetime) -> int:
+    """How many more may be owed now; 0 or less for none.
+
+    `paced_until` is up to when the rate is taken up; None: nothing was owed yet.
+    """
     taken = 0.0 if paced_until is None else max(0.0, (paced_until - now).total_seconds())
     # Of a mail that is due at this very moment the fractions of two floats may make a little less than one.
     return int((_ahead(per_minute) - taken) * per_minute / MINUTE + 1e-6)

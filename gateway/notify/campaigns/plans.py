@@ -1,4 +1,9 @@
-"""What a campaign is to say, to whom, and when: as it is asked for, and as it is kept."""
+"""What a campaign is to say, to whom, and when: as it is asked for, and as it is kept.
+
+Values alone. `gateway.protocol` makes the requests, with what can be checked of them; `book` checks the rest
+by the catalog. A plan is kept as JSON in the campaign's row and is read by later releases, so a new field
+needs a default, and no field may change its meaning.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,15 +19,21 @@ from storage.campaigns import Campaign
 from storage.recipients import RecipientState
 
 _NAMESPACE = UUID("0192f5ab-7c1e-7d63-9a52-6f0c5a1b8e47")
-"""Of what is named by a campaign and an address; must never change."""
+"""Of what is named by a campaign and an address. It must never change: a campaign that runs would send twice."""
 
 
 class Imported(Struct, frozen=True, tag="import", tag_field="kind"):
-    """Whoever is imported."""
+    """Whoever is imported.
+
+    The rows are written by the import, before the start.
+    """
 
 
 class OfTopic(Struct, frozen=True, tag="topic", tag_field="kind"):
-    """The members that backends have given the topic."""
+    """The members that backends have given the topic.
+
+    They are read as the campaign runs, from its start on.
+    """
 
     topic: str
 
@@ -33,7 +44,7 @@ class OfUsers(Struct, frozen=True, tag="users", tag_field="kind"):
     locale: str | None = None
     """A language, with all its regions."""
     attributes: dict[str, Any] = {}
-    """Each must be so."""
+    """Each must be so, as JSON compares: `true` is not `1`. Empty: everybody."""
 
 
 Audience = Imported | OfTopic | OfUsers
@@ -45,6 +56,7 @@ class OwnTexts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str | None = None
     body: str | None = None
     link: str | None = None
+    """A phrase as in a catalog, filled in for each recipient."""
     subject: str | None = None
 
 
@@ -52,15 +64,20 @@ class Variant(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One of several ways to say it, each of which some of the recipients get."""
 
     name: str
+    """It is written down with each recipient, and shown with what was found."""
     weight: int = 1
+    """Its part of those who are tried, beside the other weights."""
     texts: dict[str, OwnTexts] = {}
     """By language, over the campaign's."""
     local_time: time | None = None
-    """In the place of the campaign's."""
+    """When on the own wall it is sent, in the place of the campaign's."""
 
 
 class Experiment(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How the variants are tried, and what is expected of them."""
+    """How the variants are tried, and what is expected of them.
+
+    Figures are parts of one, but where they are percent.
+    """
 
     baseline: float
     """The part of the recipients of whom a click is expected anyway."""
@@ -73,7 +90,7 @@ class Experiment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     share: float = 100.0
     """Percent of the others, on whom the variants are tried; the rest wait for the winner."""
     seconds: float = 86_400.0
-    """After the beginning it is over."""
+    """After the beginning it is over, with a winner or without."""
 
 
 class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,6 +98,7 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     audience: Audience
     data: dict[str, Any] = {}
+    """What the words are filled with, under what an import says of a recipient."""
     in_app: str | None = None
     """The room of many that is told the same in the app; None: none is."""
     local_time: time | None = None
@@ -95,6 +113,7 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """At most, of all nodes together; None: as the lane allows."""
 
     def variant(self, name: str | None) -> Variant | None:
+        """The variant of this name; None where there is none."""
         return next((each for each in self.variants if each.name == name), None)
 
 
@@ -102,17 +121,22 @@ class Given(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an import tells of a recipient, beside who it is."""
 
     locale: str | None = None
+    """None: the recipient's own, as the contacts know it."""
     timezone: str | None = None
+    """A name; None: as the contacts know it."""
     data: dict[str, Any] = {}
     """Goes before the campaign's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignRequest:
+    """A campaign that is to be made, as a draft."""
+
     name: str
     type: str
     plan: Plan
     send_at: datetime | None = None
+    """When it is to begin, once it is started; None: at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +144,10 @@ class RecipientRequest:
     """One line of an import."""
 
     line: int
+    """Its number, by which errors are told."""
     user: str
     address: str | None
+    """None: the one that is known of the user when it is decided."""
     given: Given
 
 
@@ -131,6 +157,7 @@ class RecipientsRequest:
 
     campaign: str
     state: RecipientState | None = None
+    """Only those in this state; None: all."""
     after: str | None = None
     limit: int = 50
 
@@ -141,6 +168,7 @@ class DryRunRequest:
 
     campaign: str
     after: str | None = None
+    """Where the part before has ended (`DryRun.next`)."""
     limit: int = 1000
 
 
@@ -152,7 +180,9 @@ class TestRequest:
 
     campaign: str
     to: tuple[str, ...]
+    """Addresses; each gets one mail."""
     data: Mapping[str, Any]
+    """In the place of what an import says of a recipient."""
     locale: str | None = None
     variant: str | None = None
     """None: the control."""
@@ -172,19 +202,26 @@ NOTHING_GIVEN = Given()
 
 
 def written(value: Plan | Given) -> str:
+    """As it is kept: JSON, without what is a default."""
     return msgspec.json.encode(value).decode()
 
 
 def plan_of(campaign: Campaign) -> Plan:
+    """The plan of a campaign, read each time: it is small."""
     return _plans.decode(campaign.plan)
 
 
 def given_of(text: str | None) -> Given:
+    """What an import has told of a recipient, as it was kept."""
     return NOTHING_GIVEN if text is None else _givens.decode(text)
 
 
 def obligation_id(campaign_id: str, address: str) -> str:
-    """The id of the one mail of the campaign to the address, whoever makes it, and however often. Raises ValueError."""
+    """The id of the one mail of the campaign to the address, whoever makes it, and however often. Raises ValueError.
+
+    The address is taken in the form that addresses are compared by, so `Ann@Shop.example` and
+    `ann@shop.example` are one mail.
+    """
     return str(uuid5(_NAMESPACE, f"{campaign_id}\0{compared(address)}"))
 
 
@@ -194,6 +231,7 @@ def first_at(wall: time, zone: tzinfo, since: datetime) -> datetime:
     A time that the wall skips is as far behind its gap as it would be in it; of one that comes twice the first counts.
     """
     day = since.astimezone(zone).date()
+    # Today's may be over; of a gap at midnight tomorrow's may be too, so the day after is the last.
     for ahead in (0, 1):
         moment = datetime.combine(day + timedelta(days=ahead), wall, tzinfo=zone).astimezone(UTC)
         if moment >= since:

@@ -3,6 +3,10 @@
 Each turn is a bounded step under a lease, on whichever node takes it; one that dies in the middle is taken over when its lease
 ends, and what it has done stays done. The mails leave by the outbox's bulk lane, from all nodes; no more than `AHEAD` wait
 there, so that a pause or a cancellation finds few that are under way.
+
+It decides nothing itself: `drafting` does, by the same gates as an emit. `steering` and the brake move a
+campaign's state; each step here begins by looking at that, and what it writes is refused by the store where
+the state is another by then.
 """
 
 import logging
@@ -28,33 +32,49 @@ from storage.mail import LaneName, MailState
 from storage.recipients import Recipients
 
 SCOPE = "campaigns"
-"""In this name a campaign is announced in the app."""
+"""The name in which a campaign is announced in the app."""
 LEASE_SECONDS = 10.0
+"""How long another node waits before it goes on with a campaign whose node has died. A step has to be
+shorter: whoever is late is refused.
+"""
 DECIDED_AT_ONCE = 200
+"""How many recipients one step decides for."""
 AHEAD = 1000
-"""Mails of one campaign that are owed at once."""
+"""How many mails of one campaign may be owed at once: so many may still be there when it is cancelled."""
 COLLECTED_AT_ONCE = 2 * AHEAD
+"""More than can be owed: one look collects all."""
 COLLECT_SECONDS = 0.25
-"""Between two looks at mails that are under way."""
+"""The rest between two looks at mails that are under way."""
 POLL_SECONDS = 5.0
-"""How long what another node was asked may stay unnoticed here, should that node die."""
+"""The rest while no campaign has work: so long may it stay unnoticed here what another node was asked, should that node die."""
 WAKE_SECONDS = 1.0
-"""Between two looks while any campaign is at work: this node's mail worker is to help."""
+"""The longest rest while any campaign is at work: this node's mail worker is woken at each look, to help."""
 SHORTEST_REST_SECONDS = 0.02
 FAILED_SECONDS = 5.0
+"""The pause of one campaign after a step of it that failed; the others go on."""
 FINDINGS_SECONDS = 60.0
-"""Between two looks at what an experiment has found."""
+"""The rest between two looks at what an experiment has found."""
 LATEST = timedelta(hours=6)
-"""After its time a campaign does not begin by itself any more: somebody has to say that it still shall."""
+"""How late a campaign still begins by itself. After that somebody has to say that it shall."""
 MISSED = "its time was over by more than six hours: resume it if it shall begin still"
 UNTELLABLE = "its data do not fit the type any more: it cannot be told in the app"
 PRUNED_AT_ONCE = 2_000
+"""Rows in one keeping of the house."""
 
 logger = logging.getLogger(__name__)
 
 
 class CampaignRunner(Part):
-    """Works on all campaigns that have work, one bounded turn after the other."""
+    """Works on all campaigns that have work, one bounded turn after the other.
+
+    Every node has one, and each works on one campaign at a time. A campaign's life in steps: it is gathered,
+    announced, decided for a few hundred at a time, collected, and finished when nobody is pending or owed.
+    Whatever a crash leaves undone is seen by the next step: rows that are pending, mails whose end is not
+    taken over.
+
+    While the store is away nothing goes on (`Rounds` asks again), and mail that is owed leaves when it is
+    back.
+    """
 
     def __init__(
         self,
@@ -106,7 +126,7 @@ class CampaignRunner(Part):
         await self._tasks.stop()
 
     def wake(self) -> None:
-        """Say that a campaign may have work."""
+        """Say that a campaign may have work. Never waits."""
         self._rounds.wake()
 
     def hurry(self) -> None:
@@ -120,11 +140,15 @@ class CampaignRunner(Part):
             await self._shelf.prune(before=before, limit=PRUNED_AT_ONCE)
 
     async def _turn(self) -> float:
-        """Work on the one that has waited longest; answers for how many seconds there is nothing to do then."""
+        """Work on the one that has waited longest; answers for how many seconds there is nothing to do then.
+
+        After a campaign was worked on there is no rest: the next in line may have waited as long.
+        """
         now = self._due_clock()
         wake_at = await self._shelf.next_wake()
         if wake_at is None:
             return POLL_SECONDS
+        # At each look: what another node has owed, the worker of this one learns of by no message.
         self.hurry()
         if wake_at > now:
             return rest_until(wake_at, now, shortest=SHORTEST_REST_SECONDS, longest=WAKE_SECONDS)
@@ -134,6 +158,9 @@ class CampaignRunner(Part):
         return 0
 
     async def _work(self, lead: Lead, now: datetime) -> None:
+        """Make a step and give the campaign back, with when to look at it again. Raises `StorageError`, and
+        then the lease runs out.
+        """
         try:
             wake_at = await self._step(lead, now)
         except StorageError:
@@ -162,15 +189,22 @@ class CampaignRunner(Part):
                 return None
 
     async def _begin(self, campaign: Campaign, now: datetime) -> None:
+        """Have it run, unless its time is long over: a node that was off for a day must not send a morning's
+        newsletter at night.
+        """
         of = (CampaignState.SCHEDULED,)
         if campaign.send_at is not None and now > campaign.send_at + LATEST:
             logger.error("a campaign has missed its time", extra={"campaign": campaign.id})
             await self._shelf.move(campaign.id, of, CampaignState.PAUSED, now=now, reason=MISSED)
+        # Moving ends this lead: the next turn, of whichever node, goes on.
         else:
             await self._shelf.move(campaign.id, of, CampaignState.RUNNING, now=now, wake_at=now)
 
     async def _gather(self, lead: Lead, now: datetime) -> None:
-        """Write a page of the audience down. Who belongs to it later than now does not get it."""
+        """Write a page of the audience down. Who belongs to it later than now does not get it.
+
+        A step is one page. Who is written down already stays as is.
+        """
         campaign = lead.campaign
         page = await self._audiences.page(plan_of(campaign).audience, after=campaign.gathered_upto)
         if page.recipients:
@@ -182,7 +216,12 @@ class CampaignRunner(Part):
             logger.info("a campaign's recipients are written down", extra={"campaign": campaign.id})
 
     async def _go_on(self, lead: Lead, now: datetime) -> datetime | None:
-        """Collect, decide, and owe."""
+        """Collect, decide, and owe; answers when to look again, None for never.
+
+        In this order: first whether it can go on at all, then the app, then what has ended, and only then new
+        recipients. Without any to be decided it waits for mails, or for the time of those who are held; with
+        none of either it is finished, or its experiment has to be concluded.
+        """
         campaign = lead.campaign
         plan = plan_of(campaign)
         if (reason := self._braked() or self._drafter.speech.hindrance(campaign)) is not None:
@@ -197,6 +236,7 @@ class CampaignRunner(Part):
                 return None
         owed = await self._recipients.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
         rate, paced_until = plan.mails_per_minute, campaign.paced_until
+        # By what is owed after collecting: room is made by what has ended.
         room = min(AHEAD - owed, DECIDED_AT_ONCE)
         if rate is not None:
             room = min(room, pacing.allowed(rate, paced_until, now))
@@ -216,6 +256,7 @@ class CampaignRunner(Part):
         next_due = await self._recipients.next_due(campaign.id)
         if next_due is not None:
             return max(now, next_due, now if rate is None else pacing.free_at(rate, paced_until, now))
+        # Only the store can tell: it looks at all rows at once.
         if await self._shelf.finish(lead, now=now):
             logger.info("a campaign is finished", extra={"campaign": campaign.id})
             return None
@@ -224,7 +265,11 @@ class CampaignRunner(Part):
         return now + timedelta(seconds=COLLECT_SECONDS)
 
     async def _conclude(self, campaign: Campaign, now: datetime) -> datetime:
-        """Have those who wait get what the experiment has found; answers when to look again."""
+        """Have those who wait get what the experiment has found; answers when to look again.
+
+        Not before `SHORTEST` after the beginning. A look costs the figures of the experiment, so it is made
+        once a minute.
+        """
         chosen = campaign.chosen
         if chosen is None:
             earliest = (campaign.started_at or now) + SHORTEST
@@ -240,7 +285,7 @@ class CampaignRunner(Part):
         return now
 
     async def _see_off(self, campaign: Campaign, now: datetime) -> datetime | None:
-        """Collect what was under way as it was stopped."""
+        """Collect what was under way as it was stopped; answers when to look again, None when nothing is under way."""
         # Before: what ends between the two is collected.
         leased = (await self._recipients.counts(campaign.id)).mails.get(MailState.LEASED, 0)
         owed = await self._recipients.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
@@ -249,13 +294,19 @@ class CampaignRunner(Part):
         return now + timedelta(seconds=COLLECT_SECONDS) if under_way else None
 
     async def _give_up(self, campaign: Campaign, reason: str, now: datetime) -> None:
-        """Leave it to somebody who can mend it."""
+        """Pause it with a reason, which is shown; whoever has mended it resumes it. Moved away from `running`
+        meanwhile, it stays as it is.
+        """
         logger.error("a campaign cannot go on", extra={"campaign": campaign.id, "reason": reason})
         of = (CampaignState.RUNNING,)
         await self._shelf.move(campaign.id, of, CampaignState.PAUSED, now=now, reason=reason)
 
     async def _announce(self, lead: Lead) -> None:
-        """Emit what says the same in the app, and note which notification that is."""
+        """Emit what says the same in the app, and note which notification that is.
+
+        Raises `Unfit` where the data do not fit any more. A crash between the two emits the same again, which
+        is answered as a repetition.
+        """
         campaign = lead.campaign
         plan = plan_of(campaign)
         assert plan.in_app is not None

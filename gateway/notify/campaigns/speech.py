@@ -1,6 +1,9 @@
 """How campaigns speak: each in the words that its type had when it was started, and its own over them.
 
 What loads the catalog's libraries is imported where there is a catalog: a node without one does not load them.
+
+`book` and `steering` ask whether a campaign can be of a type, the runner whether it can go on, the drafter
+for the type as the campaign has it.
 """
 
 from typing import TYPE_CHECKING
@@ -17,13 +20,18 @@ if TYPE_CHECKING:
     from gateway.notify.campaigns.own_words import Kinds
 
 NO_TYPE = "the catalog does not have its type any more, with words and mail"
+"""This and the next two are reasons of a pause: they are kept with the campaign, and shown as they are."""
 SPEECHLESS = "the catalog has another default language now, in which it has no words"
 REDESIGNED = "the templates of its mail are others since it began: resume it to go on with these"
 DESIGNS_REMEMBERED = 64
+"""A version of the catalog has a design for each type; at one more all are forgotten."""
 
 
 def sendable(catalog: LiveCatalog, name: str) -> "tuple[Catalog, NotificationType]":
-    """The type, if a campaign can be of it, and the catalog that has it. Raises `Unfit`."""
+    """The type, if a campaign can be of it, and the catalog that has it. Raises `Unfit`.
+
+    For what is begun by somebody, who can be told what to change.
+    """
     current = catalog.current
     type_ = None if current is None else current.types.get(name)
     if current is None or type_ is None:
@@ -36,7 +44,10 @@ def sendable(catalog: LiveCatalog, name: str) -> "tuple[Catalog, NotificationTyp
 
 
 class Speech:
-    """What campaigns say, by what was frozen of them and by the catalog in force."""
+    """What campaigns say, by what was frozen of them and by the catalog in force.
+
+    It remembers what it has made, and nothing that could be wrong: a reload of the catalog makes other keys.
+    """
 
     def __init__(self, catalog: LiveCatalog) -> None:
         self._catalog = catalog
@@ -51,7 +62,11 @@ class Speech:
         return type_ if type_ is not None and type_.email is not None and type_.wordings else None
 
     def hindrance(self, campaign: Campaign) -> str | None:
-        """Why it cannot go on as it has begun, by the catalog in force, if it cannot."""
+        """Why it cannot go on as it has begun, by the catalog in force, if it cannot.
+
+        The runner asks at each step, so it is cheap: a text of JSON is read, and a design is hashed once for
+        a version. A campaign that was never frozen has begun with nothing that could be lost.
+        """
         catalog, type_ = self._catalog.current, self.type_of(campaign)
         if catalog is None or type_ is None:
             return NO_TYPE
@@ -70,7 +85,10 @@ class Speech:
         return None if self._designs[place] == kept.design else REDESIGNED
 
     def kind(self, campaign: Campaign, plan: Plan, variant: Variant | None) -> "NotificationType":
-        """Its type, in its own words and in those of the variant."""
+        """Its type, in its own words and in those of the variant.
+
+        Ask only where there is no `hindrance`: a type is there then.
+        """
         catalog, type_ = self._catalog.current, self.type_of(campaign)
         assert catalog is not None
         assert type_ is not None

@@ -1,4 +1,9 @@
-"""Whether a campaign runs, which variant it goes on with, and what it says from its start on."""
+"""Whether a campaign runs, which variant it goes on with, and what it says from its start on.
+
+The states and who moves them: a person here, the runner as it begins, gives up or finishes. Each move names
+the states that it goes from, so of two at once one is refused. Workers look at the state as each mail leaves
+(`gates.campaign`).
+"""
 
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Clock
@@ -10,6 +15,7 @@ from gateway.notify.campaigns.speech import sendable
 from gateway.notify.requests import Unfit
 from storage.campaigns import Campaign, Campaigns, CampaignState, Cancelled
 
+# From which states each is possible.
 STARTED_FROM = (CampaignState.DRAFT,)
 PAUSED_FROM = (CampaignState.SCHEDULED, CampaignState.RUNNING)
 RESUMED_FROM = (CampaignState.PAUSED,)
@@ -23,7 +29,11 @@ CANCELLED_FROM = (
 
 
 class Steering:
-    """The use cases of running campaigns. They raise `StoreUnavailable`, `NoSuchCampaign` and `WrongState`."""
+    """The use cases of running campaigns. They raise `StoreUnavailable`, `NoSuchCampaign` and `WrongState`.
+
+    It writes, and wakes the runner of this node; others look within a few seconds. What it answers is the
+    campaign after the move.
+    """
 
     def __init__(
         self,
@@ -41,7 +51,11 @@ class Steering:
         self._clock = clock
 
     async def start(self, campaign_id: str) -> Progress:
-        """Begin, or have it begin at its time. Raises `Unfit` when the catalog has no such type any more."""
+        """Begin, or have it begin at its time. Raises `Unfit` when the catalog has no such type any more.
+
+        In this order: what it says is kept, then it runs. A crash in between leaves a draft with words, which
+        are kept anew when it is started again.
+        """
         campaign = await self._accounts.found(campaign_id)
         catalog, type_ = sendable(self._catalog, campaign.type)
         from gateway.notify.campaigns import own_words
@@ -55,6 +69,9 @@ class Steering:
         return await self._moved(campaign_id, moved)
 
     async def pause(self, campaign_id: str) -> Progress:
+        """Have nothing of it leave until it is resumed; what is with a worker at this moment may. One that is
+        over, or a draft, is `WrongState`.
+        """
         now = self._clock()
         moved = await self._shelf.move(campaign_id, PAUSED_FROM, CampaignState.PAUSED, now=now, wake_at=now)
         return await self._moved(campaign_id, moved)
@@ -65,6 +82,7 @@ class Steering:
         Its words stay as they were when it was started; the templates of its mail are those of now.
         """
         campaign = await self._accounts.found(campaign_id)
+        # Before it runs: else the runner would pause it at once for its templates.
         await self._redesign(campaign)
         now = self._clock()
         is_later = campaign.started_at is None and campaign.send_at is not None and campaign.send_at > now
@@ -74,6 +92,7 @@ class Steering:
         return await self._moved(campaign_id, moved)
 
     async def _redesign(self, campaign: Campaign) -> None:
+        """Take the files of the mail as they are now for what was frozen, while it is paused."""
         catalog = self._catalog.current
         type_ = None if catalog is None else catalog.types.get(campaign.type)
         if campaign.frozen is None or catalog is None or type_ is None:
@@ -85,7 +104,10 @@ class Steering:
             await self._shelf.freeze(campaign.id, RESUMED_FROM, made)
 
     async def choose(self, asked: ChooseRequest) -> Progress:
-        """Have those who wait get this variant. Raises `Unfit` where nobody waits, or for another than is chosen already."""
+        """Have those who wait get this variant. Raises `Unfit` where nobody waits, or for another than is chosen already.
+
+        The first choice stays, whether a person's or the experiment's.
+        """
         campaign = await self._accounts.found(asked.campaign)
         plan = plan_of(campaign)
         if campaign.state not in CHOSEN_IN:
@@ -103,7 +125,10 @@ class Steering:
         return await self._accounts.told(chosen)
 
     async def cancel(self, campaign_id: str) -> Cancelled:
-        """End it. What a worker holds at this moment may leave still, and is counted."""
+        """End it. What a worker holds at this moment may leave still, and is counted.
+
+        There is no way back. Whoever was not decided gets nothing, and what waits in the outbox is skipped.
+        """
         cancelled = await self._shelf.cancel(campaign_id, CANCELLED_FROM, now=self._clock())
         if cancelled is None:
             raise WrongState((await self._accounts.found(campaign_id)).state)
@@ -111,7 +136,11 @@ class Steering:
         return cancelled
 
     async def retry(self, campaign_id: str) -> int:
-        """Have those tried again that are dead; answers how many."""
+        """Have those tried again that are dead; answers how many.
+
+        Under the same Message-ID, so whoever got it after all can drop the second. A campaign that was
+        finished runs again.
+        """
         campaign = await self._accounts.found(campaign_id)
         if campaign.state not in (CampaignState.FINISHED, CampaignState.RUNNING):
             raise WrongState(campaign.state)
@@ -120,6 +149,7 @@ class Steering:
         return again
 
     async def _moved(self, campaign_id: str, moved: Campaign | None) -> Progress:
+        """The campaign after a move; `WrongState` where there was none, with the state that it is in."""
         if moved is None:
             raise WrongState((await self._accounts.found(campaign_id)).state)
         self._runner.wake()

@@ -1,6 +1,9 @@
 """The experiment of a campaign: who gets which variant, and what is found of them.
 
 A person's lot says which; it follows from the user's id and the salt alone, so whoever decides comes to the same.
+
+`gateway.experiments` draws lots and concludes; here a campaign is put in its terms. Types have experiments of
+their own (`gateway.notify.trials`), with other rows and the same rules.
 """
 
 from dataclasses import dataclass
@@ -14,18 +17,25 @@ from storage.campaigns import Campaign
 from storage.recipients import Recipients, VariantCount
 
 EXPERIMENT = "experiment"
-"""By this a recipient waits for the winner."""
+"""The rule by which a recipient waits for the winner."""
 WAITS = "waits for what the experiment finds"
+"""In the place of a reason, for those who wait."""
 TIMED = timedelta(days=2)
-"""At least so long lasts an experiment with times of day: the last has its slot a day later, and then a day to be read."""
+"""The shortest time that an experiment with times of day lasts: the last arm has its slot a day later, and
+then a day to be read.
+"""
 NOTHING = VariantCount()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """What a recipient gets of an experiment."""
+    """What a recipient gets of an experiment.
+
+    All three at their defaults: the campaign says it in one way.
+    """
 
     variant: Variant | None = None
+    """None: the campaign's own words, or nothing."""
     is_tried: bool = False
     """Whether it is counted: the variant has fallen to it by lot."""
     aside: Aside | None = None
@@ -36,6 +46,9 @@ EVERYBODYS = Lot()
 
 
 def split_of(campaign_id: str, plan: Plan) -> Split | None:
+    """How recipients are shared out; None without an experiment. With the salt of an earlier campaign people
+    have the same lots as in that.
+    """
     if plan.experiment is None:
         return None
     return Split(
@@ -59,10 +72,12 @@ def lot_of(campaign: Campaign, plan: Plan, split: Split | None, user: str) -> Lo
 
 
 def is_timed(plan: Plan) -> bool:
+    """Whether variants are sent at times of day: arms of different hours cannot be compared as they go."""
     return any(each.local_time is not None for each in plan.variants)
 
 
 def design_of(plan: Plan) -> Design | None:
+    """What the experiment is planned to find; None without one."""
     if plan.experiment is None:
         return None
     return Design(
@@ -79,6 +94,7 @@ def has_waiting(plan: Plan) -> bool:
 
 
 def over_at(campaign: Campaign, plan: Plan) -> datetime | None:
+    """When it is over; None before its beginning. One with times of day lasts `TIMED` at least."""
     if plan.experiment is None or campaign.started_at is None:
         return None
     lasts = timedelta(seconds=plan.experiment.seconds)
@@ -86,13 +102,18 @@ def over_at(campaign: Campaign, plan: Plan) -> datetime | None:
 
 
 async def told(recipients: Recipients, campaign: Campaign, *, now: datetime) -> Results | None:
-    """What is found so far; None of a campaign without variants. Raises `StorageError`."""
+    """What is found so far; None of a campaign without variants. Raises `StorageError`.
+
+    Those count who have the variant by lot, whether they were mailed or not; conversions are clicks of
+    people.
+    """
     plan = plan_of(campaign)
     design = design_of(plan)
     if design is None:
         return None
     counts = await recipients.variant_counts(campaign.id)
     planned = design.conversions
+    # Only by the sequential rule does the order count.
     order = [] if planned is None else await recipients.conversions(campaign.id, limit=planned)
     arms = [
         Arm(

@@ -2,6 +2,9 @@
 
 In the app a person's client says so, and is believed. In a mail it is a request by anybody: it is written down as it comes, and
 judged when what else came is known. A person's, and one that the person's own client confirms, mark what the mail tells.
+
+The pages of `gateway.http.clicks` follow links here, sessions say what was followed in the app. Where no link
+is led by way of us (no secret, no URL), only the app's clicks are heard.
 """
 
 import logging
@@ -32,15 +35,21 @@ from storage.inboxes import Chosen, Count, Inboxes
 from storage.streams import Streams
 
 HITS_PER_MAIL = 50
-"""Written down; a mail that is followed more often is told no more of."""
+"""How many hits of one mail are written down; of further ones nothing is told."""
 JUDGED_AFTER = timedelta(seconds=60)
+"""How long a hit waits for others on the same mail, by which it is judged."""
 JUDGED_AT_ONCE = 100
+"""Hits of one round."""
 LOOK_SECONDS = 10.0
+"""The rest between two rounds, when the last was not full."""
 PRUNED_AT_ONCE = 2_000
+"""How much one keeping of the house forgets at most."""
 UNTRACKED, BEYOND = "untracked", "beyond"
 """Hits that are not written down: the person agrees no more, or the mail has `HITS_PER_MAIL`."""
 TYPES_NAMED = 5
+"""Types that a warning names."""
 UNSET = "mail is left as it is, its links too, without BELLHOP_LINK_SECRET and BELLHOP_BASE_URL or BELLHOP_CLICK_URL"
+# Names in the metric, beside the kinds of hits.
 FOLLOWED, CONFIRMED = "in_app", "confirmed"
 
 logger = logging.getLogger(__name__)
@@ -56,15 +65,21 @@ class Destination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """What is seen of a request that follows a link."""
+    """What is seen of a request that follows a link; the page makes it."""
 
     network: str
-    """That it comes from."""
+    """The network that the request comes from: of IPv4 a /24, of IPv6 a /48."""
     signals: tuple[str, ...]
+    """Those of `judging` that are seen of the request itself."""
 
 
 class ClickBook(Part):
-    """The use cases of clicks. They raise `StoreUnavailable` when the store is away."""
+    """The use cases of clicks. They raise `StoreUnavailable` when the store is away.
+
+    A hit is written down before the page answers, and judged a minute later by whichever node looks. Judging
+    twice is judging once: the store lets one of several be the one that did, and marks are idempotent. While
+    the store is away hits are lost, and links lead nowhere: where they lead is in the store.
+    """
 
     def __init__(
         self,
@@ -85,6 +100,7 @@ class ClickBook(Part):
         self.listeners: list[Listen] = []
         """Told of every click in this process."""
         self.counted: Counter[str] = Counter()
+        """By kind of hit, and the words above; of this process."""
         self._clicks = clicks
         self._links = links
         self._catalog = catalog
@@ -107,6 +123,7 @@ class ClickBook(Part):
         )
 
     def concerns(self) -> list[str]:
+        """Types that ask for tracked links, on a node that can make none."""
         if self._links is not None or self._catalog.current is None:
             return []
         types = sorted(
@@ -125,6 +142,7 @@ class ClickBook(Part):
         await self._tasks.stop()
 
     async def keep_house(self) -> None:
+        """Forget hits that are as old as a history is kept, and targets whose time is over."""
         now = self._clock()
         before = now - self._history if self._history else None
         await self._clicks.prune(hits_before=before, now=now, limit=PRUNED_AT_ONCE)
@@ -132,7 +150,10 @@ class ClickBook(Part):
     # In the app
 
     async def follow(self, user: str, rooms: Sequence[str], notification_id: str) -> Count:
-        """The user has followed the link of a notification; done again it changes nothing."""
+        """The user has followed the link of a notification; done again it changes nothing.
+
+        Answers what is unread then. The user's client is believed: it marks only what is that user's.
+        """
         marked = await self._reading.click(user, rooms, [notification_id])
         if marked.changed:
             self.counted[FOLLOWED] += 1
@@ -140,6 +161,7 @@ class ClickBook(Part):
         return marked
 
     async def _tell_of(self, user: str, notification_id: str) -> None:
+        """Tell the listeners of a click in the app; a look-up, which is spared where nobody listens."""
         if not self.listeners:
             return
         told = await self._streams.notification(notification_id)
@@ -155,6 +177,9 @@ class ClickBook(Part):
         """The user's own client says that the link of this token was followed by its user.
 
         Answers what is marked by it, if anything is; None for a token of nobody's, or of another's mail.
+
+        In this order, each step idempotent: the campaign's recipient, the hit, then the mark in the app.
+        `rooms` are those that the user is in.
         """
         ticket = self._ticket(token)
         mail = None if ticket is None else await self._mails.find(ticket.mail)
@@ -169,6 +194,7 @@ class ClickBook(Part):
         if confirmed is not None:
             self.counted[CONFIRMED] += 1
             await self._tell_of_hit(confirmed)
+        # What was told to a room that the user has left is not the user's to mark.
         if mail.marks is None or mail.marks.room not in rooms:
             return None, await self._reading.unread(user, rooms)
         return mail.marks.id, await self._reading.click(user, rooms, [mail.marks.id])
@@ -176,7 +202,11 @@ class ClickBook(Part):
     # In mails
 
     async def destination(self, token: str) -> Destination | None:
-        """Where a link leads; None for one that is not ours, or not any more."""
+        """Where a link leads; None for one that is not ours, or not any more.
+
+        Anybody may ask; nothing is written down by it. A token that is not ours costs no question to the
+        store.
+        """
         ticket = self._ticket(token)
         if ticket is None or self._links is None:
             return None
@@ -192,11 +222,16 @@ class ClickBook(Part):
         return None if user is None else (await self._preferences.of(user)).locale
 
     async def note(self, destination: Destination, visit: Visit) -> None:
-        """Write down that the link was followed, unless its person does not agree, or the mail is not known any more."""
+        """Write down that the link was followed, unless its person does not agree, or the mail is not known any more.
+
+        Nothing says who follows but the token: a mail that was forwarded counts for the person whom it was
+        sent to. Of where it comes from, a hash is kept that differs by mail.
+        """
         ticket = destination.ticket
         mail = await self._mails.find(ticket.mail)
         if mail is None or self._links is None:
             return
+        # Asked anew at each: whoever has taken the consent back is not noted by an old mail.
         if not await self._agrees(mail.user):
             self.counted[UNTRACKED] += 1
             return
@@ -221,6 +256,8 @@ class ClickBook(Part):
         """Judge what was hit before that time, a part of it at most; answers how many that were.
 
         Any number of nodes may do so at once: what is marked twice is marked once, and of each hit one of them tells.
+
+        Each hit costs several questions, so a round has `JUDGED_AT_ONCE` at most.
         """
         hits = await self._clicks.unjudged(before=before, limit=JUDGED_AT_ONCE)
         for hit in hits:
@@ -234,9 +271,11 @@ class ClickBook(Part):
         return len(hits)
 
     async def _look(self) -> float:
+        """One round for `Rounds`: at once again after a full one."""
         return 0 if await self.judge(self._clock() - JUDGED_AFTER) == JUDGED_AT_ONCE else LOOK_SECONDS
 
     async def _mark(self, hit: Hit) -> None:
+        """Mark what a person has followed by it: the campaign's recipient, and what was told in the app. Idempotent."""
         if hit.campaign is not None:
             await self._mails.clicked(hit.campaign, hit.mail, at=hit.at)
         if hit.notification is None or hit.room is None:
@@ -249,6 +288,7 @@ class ClickBook(Part):
             await self._bus.order_all(Recount(user_room(hit.user)))
 
     async def _agrees(self, user: str) -> bool:
+        """Whether the person has agreed to be known by links; who has never said so has not."""
         return (await self._preferences.of(user)).tracking
 
     def _ticket(self, token: str) -> Ticket | None:
@@ -265,6 +305,7 @@ class ClickBook(Part):
                 await self._tell_of_hit(each)
 
     async def _tell_of_hit(self, hit: Hit) -> None:
+        """Tell the listeners of a hit, and whether it is the first that counts of its mail."""
         if not self.listeners:
             return
         counting = [each.id for each in await self._clicks.of_mail(hit.mail) if each.counts]
@@ -277,8 +318,10 @@ class ClickBook(Part):
         )  # fmt: skip
 
     def _tell(self, clicked: Clicked) -> None:
+        """Tell every listener, whatever another has raised."""
         for listen in self.listeners:
             try:
+                # Written down already: what a listener raises must not have the hit judged again.
                 listen(clicked)
             except Exception:
                 logger.exception("a click is not counted")

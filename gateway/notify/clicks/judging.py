@@ -2,6 +2,8 @@
 
 Pure, so that what is kept can be judged anew. What only looks like a program's is neither one's nor the other's: people's own
 clients tell some of those apart, and the rest counts for nobody.
+
+`book` brings what was noted, and writes the verdict down with the rules that made it.
 """
 
 from collections.abc import Sequence
@@ -25,20 +27,25 @@ PROXY: Final = "proxy"
 """Of a picture: a provider has fetched it for a reader, or ahead of one. Which of them, it does not say."""
 # What is seen as others are looked at.
 BURST: Final = "burst"
-"""Of one network, several links of the mail within a moment."""
+"""One network has followed several links of the mail within a moment."""
 EARLY: Final = "early"
-"""Before a person could have read it: scanners look before a mail is let in."""
+"""It came before a person could have read the mail: scanners look before a mail is let in."""
 TRAPPED: Final = "trap"
-"""Of one network, a link within a moment that no person can see."""
+"""One network has followed, within a moment, a link that no person can see."""
 SOON: Final = "soon"
-"""Soon, at an address whose mail somebody scans for a company."""
+"""It came soon, at an address whose mail somebody scans for a company."""
 
 OF_PROGRAMS: Final = frozenset({PREFETCH, AGENT, BURST, TRAPPED, EARLY})
 DOUBTS: Final = frozenset({NO_NAVIGATION, SOON, PROXY})
+"""One of these alone leaves it open which it was."""
 BURST_TIME: Final = timedelta(seconds=10)
+"""How far apart, before or after, hits may be to count as of the same moment."""
 BURST_LINKS: Final = 3
+"""How many different links make a burst; fewer do where they are half of the mail's."""
 EARLY_TIME: Final = timedelta(seconds=10)
+"""How long after its sending a hit is early."""
 SOON_TIME: Final = timedelta(minutes=10)
+"""How long after its sending a hit is soon, at an address that may be a company's."""
 OF_EVERYBODY: Final = frozenset(
     (
         "aol.com", "free.fr", "freenet.de", "gmail.com", "gmx.at", "gmx.ch", "gmx.de", "gmx.net", "googlemail.com",
@@ -57,7 +64,7 @@ class Posted:
     sent_at: datetime | None
     """When the relay has taken it; None while we have not noted that."""
     domain: str
-    """Of the address that it went to."""
+    """The domain of the address that it went to."""
 
     @classmethod
     def of(cls, mail: Mail) -> Self:
@@ -65,7 +72,11 @@ class Posted:
 
 
 def judge(hit: Hit, others: Sequence[Hit], posted: Posted | None) -> tuple[HitKind, tuple[str, ...]]:
-    """What the hit is, and by which rules; `others` are all on its mail. None is known of a mail that is not kept any more."""
+    """What the hit is, and by which rules; `others` are all on its mail. None is known of a mail that is not kept any more.
+
+    The rules are all told, also those that did not decide. With no `posted` only what was seen of the
+    requests counts.
+    """
     near = _near(hit, others)
     return _judged(hit, posted, near=near, in_burst=_is_burst(near, hit.links))
 
@@ -87,6 +98,7 @@ def _judged(
         why.append(TRAPPED)
     if posted is not None:
         since = None if posted.sent_at is None else seen.at - posted.sent_at
+        # A mail that is not noted as sent has only just left: its worker writes that down a moment later.
         if since is None or since < EARLY_TIME:
             why.append(EARLY)
         elif since < SOON_TIME and posted.domain not in OF_EVERYBODY:

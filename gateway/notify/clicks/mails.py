@@ -1,4 +1,8 @@
-"""The mails whose links are led by way of us, as they are found again when one is followed."""
+"""The mails whose links are led by way of us, as they are found again when one is followed.
+
+It knows on which shelf each kind of mail has what it tells: a notification's own, a digest's, a campaign's.
+What is done with it is `book`'s.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,17 +17,25 @@ from storage.streams import Notification, Streams
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedMail:
-    """A mail, and what it tells."""
+    """A mail, and what it tells.
+
+    It is put together as it is asked for; a mail that retention has deleted is none any more, and its links
+    lead on all the same.
+    """
 
     user: str
     type: str
     marks: Notification | None
     """What is marked in the app by a click; None where nothing was told there."""
     campaign: str | None
+    """The campaign whose mail it is; None for any other."""
 
 
 class TrackedMails:
-    """Looks them up. Raises `StorageError`."""
+    """Looks them up. Raises `StorageError`.
+
+    It keeps nothing.
+    """
 
     def __init__(
         self, *, streams: Streams, outbox: Outbox, campaigns: Campaigns, recipients: Recipients
@@ -46,6 +58,7 @@ class TrackedMails:
             return None
         if of.kind is not Kind.CAMPAIGN:
             own = await self._streams.notification(of.id)
+            # What is hidden in the app is there to nobody: a click marks nothing of it.
             is_shown = own is not None and own.seq is not None
             return TrackedMail(user=user, type=told.type, marks=own if is_shown else None, campaign=None)
         campaign = await self._campaigns.find(of.id)
@@ -54,7 +67,10 @@ class TrackedMails:
         return TrackedMail(user=user, type=told.type, marks=marks, campaign=of.id)
 
     async def clicked(self, campaign: str, mail: str, *, at: datetime) -> None:
-        """A person has followed a link of a campaign's mail."""
+        """A person has followed a link of a campaign's mail.
+
+        The first time counts; done again it changes nothing.
+        """
         await self._recipients.clicked(campaign, mail, at=at)
 
     async def posted(self, mail: str) -> Posted | None:

@@ -1,4 +1,8 @@
-"""Which mails have their links led by way of us, or hold a picture: those of a type that asks for it, to people who have agreed to it."""
+"""Which mails have their links led by way of us, or hold a picture: those of a type that asks for it, to people who have agreed to it.
+
+A mail worker asks it as it makes a mail: `marks` before it is rendered, `keep` with the links that the
+rendered mail holds, before it leaves. So there is no link on its way whose target nobody knows.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,13 +18,18 @@ from storage.campaigns import TEST
 from storage.outbox import Lease
 
 KNOWN_TARGETS = 10_000
-"""That need not be kept again: a newsletter's are the same in each mail."""
+"""How many targets are remembered that need not be kept again: a newsletter's are the same in each mail. At
+one more all are forgotten.
+"""
 SLACK = timedelta(days=1)
-"""By so much may what is known to be kept end earlier than it would if it were kept again."""
+"""How much earlier a target that is remembered may end than if it were kept again now."""
 
 
 class Tracker:
-    """What a mail worker asks. Raises `StorageError`."""
+    """What a mail worker asks. Raises `StorageError`.
+
+    One for each process that sends mail; what it remembers only spares writes.
+    """
 
     def __init__(
         self,
@@ -43,7 +52,11 @@ class Tracker:
         """Targets that are nobody's, and until when they are kept at least."""
 
     async def marks(self, lease: Lease) -> Marks | None:
-        """What makes the mail's links, and its picture; None where it is left as it is."""
+        """What makes the mail's links, and its picture; None where it is left as it is.
+
+        Consent is looked at as the mail leaves, and again as a link is followed or the picture is fetched. A
+        test mail is never tracked: its readers are no recipients.
+        """
         catalog = self._catalog.current
         type_ = None if catalog is None else catalog.types.get(lease.notification.type)
         rule = None if type_ is None else type_.email
@@ -58,7 +71,7 @@ class Tracker:
         return self._links.marks(lease.id, clicks=rule.clicks, opens=rule.opens)
 
     async def keep(self, lease: Lease, targets: Sequence[str]) -> None:
-        """Keep what its links lead to."""
+        """Keep what its links lead to, durably, until `days` are over at least; done again it changes nothing."""
         user = user_of(lease.notification.room)
         assert user is not None  # others have no marks
         now = self._clock()
@@ -67,6 +80,8 @@ class Tracker:
         news = {key: url for key, url in wanted.items() if self._known.get(key, now) < until - SLACK}
         if not news:
             return
+        # What is one user's alone is asked for again each time: by the second user it becomes nobody's, and
+        # only the store can tell.
         shared = await self._targets.keep(news, user=user, until=until if self._life else None)
         if len(self._known) + len(shared) > KNOWN_TARGETS:
             self._known.clear()

@@ -1,4 +1,9 @@
-"""Mail needs an address: the one that was given, or the one last seen in the user's token."""
+"""Mail needs an address: the one that was given, or the one last seen in the user's token.
+
+It stands before all that is about an address, and tells those behind it which it is (`teach`). For an emit,
+what it says is not stored as it is: `owing` answers the request with `NoAddress`, unless the sender may leave
+users out.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,15 +12,19 @@ from gateway.notify.verdicts import EMAIL, Case, Gate, Moment, Skip, Sources
 
 RULE = "address"
 UNKNOWN = "no address is known"
+"""By this detail `owing.left_out` knows whom it was."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
+    """Where mail of the case's user goes, as the contacts know it."""
+
     email: str | None
-    """None when nobody has told one."""
+    """The address; None when nobody has told one."""
 
 
 def judge(case: Case, address: Address) -> Skip | None:
+    """No mail where nobody has told an address."""
     del case
     return Skip(rule=RULE, detail=UNKNOWN) if address.email is None else None
 
@@ -26,12 +35,14 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Address | None]:
+    """The addresses of all users of the cases, in one question to the contacts."""
     contacts = await sources.contacts.contacts(list(dict.fromkeys(case.user or "" for case in cases)))
     known = {user: contact.email for user, contact in contacts.items()}
     return [Address(known.get(case.user or "")) for case in cases]
 
 
 def teach(case: Case, address: Address) -> Case:
+    """The case with the address that was found, for the gates behind."""
     return replace(case, to=address.email)
 
 

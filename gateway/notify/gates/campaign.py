@@ -1,4 +1,8 @@
-"""A campaign's mail leaves while the campaign runs: not when it is paused, and never when it is cancelled."""
+"""A campaign's mail leaves while the campaign runs: not when it is paused, and never when it is cancelled.
+
+It is asked for campaigns' mail alone, in front of all others (`decide.OF_CAMPAIGNS`): by it a pause and a
+cancellation hold for what is in the outbox already. A test mail is not asked.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,16 +12,18 @@ from gateway.notify.verdicts import Case, Delay, Gate, Moment, Skip, Sources, Ve
 from storage.campaigns import CANCELLED_REASON, RULE, CampaignState, Standing
 
 PAUSED = "the campaign is paused"
+"""What is told for every state that `_WAITS` does not name."""
 _WAITS = {
     CampaignState.RUNNING: "its recipient is being decided again",
     # A dead one that was revived: the campaign is about to be told.
     CampaignState.FINISHED: "the campaign is finished",
 }
 LOOK_SECONDS = 60.0
-"""Between two looks at what slipped out of a campaign as that was paused."""
+"""How long a mail waits before its campaign is looked at again: it slipped out of the campaign as that was paused."""
 
 
 def judge(case: Case, standing: Standing) -> Verdict | None:
+    """Pass while it runs and the recipient is still owed the mail; never, once it is cancelled; else look again in a minute."""
     if standing.state is CampaignState.CANCELLED:
         return Skip(rule=RULE, detail=CANCELLED_REASON)
     if standing.state is CampaignState.RUNNING and standing.is_owed:
@@ -32,7 +38,10 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Standing | None]:
-    """A campaign that is not there holds nothing: its mails went with it."""
+    """A campaign that is not there holds nothing: its mails went with it.
+
+    One question for each mail: a worker asks for one at a time.
+    """
     return [
         await sources.campaigns.standing(case.campaign or "", case.notification_id or "") for case in cases
     ]

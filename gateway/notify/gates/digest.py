@@ -1,5 +1,9 @@
-"""Mail that is to come in a digest: by the person's word, once a day or a week, else by its sender's, else by what the catalog says of
-its type; else what quiet hours have held, if that is several.
+"""Mail that is to come in a digest: as the person has chosen, else as its sender says, else as its type does;
+else what quiet hours have held, if that is several.
+
+It says `Merge` for all that it has a plan for: at an emit that is kept as a mail that waits, and only as it
+is due is it put into a digest (`departing`). It is the last gate, so what is gathered is what would have been
+sent.
 """
 
 from collections.abc import Sequence
@@ -20,11 +24,15 @@ RULE = "digest"
 HELD = "quiet"
 """The key of what quiet hours have held: at their end it comes in one mail."""
 HELD_SECONDS = 60.0
-"""After the first of it: so long the others, which are due in the same moment, may take to be looked at."""
+"""How long a digest of what was held stays open after the first of it: the others are due in the same moment,
+and may take so long to be looked at.
+"""
 _CHOSEN = {"daily": Plan(key="daily", every=DAILY), "weekly": Plan(key="weekly", every=WEEKLY)}
+"""What a person may choose: one digest over all types each."""
 
 
 def judge(case: Case, plan: Plan) -> Merge:
+    """Merge by the plan, with the window of the moment when it is due."""
     window = plan.window(max(case.now, case.due_at))
     if plan.key == HELD:
         return Merge(
@@ -35,7 +43,11 @@ def judge(case: Case, plan: Plan) -> Merge:
 
 
 def wants(case: Case, moment: Moment) -> bool:
-    """Not of what is in a digest already, nor of a digest's own mail."""
+    """Not of what is in a digest already, nor of a digest's own mail.
+
+    A campaign's mail is asked as it is drafted, and `drafting` passes over the merge: a newsletter is
+    gathered with nothing.
+    """
     is_asked = case.channel == EMAIL and case.user is not None and not case.hastened
     return is_asked and case.is_own and moment is not Moment.CLOSING
 
@@ -43,6 +55,7 @@ def wants(case: Case, moment: Moment) -> bool:
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Plan | None]:
     """A plan for each case whose mail is gathered."""
     chosen = await sources.preferences.of_many(list(dict.fromkeys(case.user or "" for case in cases)))
+    # Nobody of these has chosen anything, and no type and no sender wants one.
     if not chosen and not in_use(sources, cases):
         return [None] * len(cases)
     catalog = sources.catalog.current
@@ -70,6 +83,7 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Plan | None]:
 
 
 def _plan(case: Case, type_: "NotificationType | None", preferences: Preferences) -> Plan | None:
+    """How the mail is gathered; None where it is sent alone. The zone is put in by `gather`, where it counts."""
     value = preferences.cell(type_, case.type, EMAIL).value
     if isinstance(value, str):
         return _CHOSEN[value]
@@ -78,7 +92,11 @@ def _plan(case: Case, type_: "NotificationType | None", preferences: Preferences
 
 
 async def _together(sources: Sources, case: Case) -> Plan | None:
-    """That what was held comes in one mail, unless it is one mail only."""
+    """That what was held comes in one mail, unless it is one mail only.
+
+    One question for each case that was held and has no other plan: it is asked as a mail leaves, which is one
+    at a time.
+    """
     is_one_of_several = await sources.digests.has_company(
         case.room, key=HELD, rule=quiet.RULE, besides=case.notification_id or "", now=case.now
     )

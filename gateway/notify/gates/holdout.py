@@ -1,4 +1,8 @@
-"""Who is held out of the experiment of a type gets nothing of it, until that is settled."""
+"""Who is held out of the experiment of a type gets nothing of it, until that is settled.
+
+Whoever is held out is told nothing by any channel, so that what the others do can be compared. It is no
+choice of the person's. What is critical need not be spared: the catalog refuses a holdout for it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +17,21 @@ HELD_OUT = Skip(rule=RULE, detail="held out of the experiment")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What falls to a person in an experiment."""
+    """What falls to a person in an experiment, as it is shown to people too."""
 
     trial: str
+    """The experiment's id."""
     lot: int
+    """The person's lot, from 0 to 9,999."""
     variant: str | None
-    """None: the type's own words, or nothing."""
+    """The variant; None: the type's own words, or nothing."""
     counted: bool
+    """Whether the variant has fallen to the person by lot."""
     held_out: bool
 
 
 def judge(case: Case, place: Place) -> Skip | None:
+    """Nothing for who is held out."""
     del case
     return HELD_OUT if place.held_out else None
 
@@ -41,10 +49,12 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Place | None]:
+    """A place for each person whose type has an experiment; computed, nothing is asked."""
     return [_place(sources, case) for case in cases]
 
 
 def _place(sources: Sources, case: Case) -> Place | None:
+    """What falls to the user of the case; None where the type has no experiment."""
     trial = sources.catalog.trial(case.type)
     if trial is None or case.user is None:
         return None

@@ -1,4 +1,10 @@
-"""What the person does not want is not sent, unless it is critical."""
+"""What the person does not want is not sent, unless it is critical.
+
+In-app and mail alike, in the person's own room. Rooms of many are left out for one reader by
+`gateway.notify.muting`. Where the catalog says that a category waits for a yes, mail of it to who has said
+nothing is none either; that a type has no yes of its own is no refusal, and whether mail is owed then is seen
+in `wording`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +29,7 @@ class Choice:
 
 
 def judge(case: Case, choice: Choice) -> Skip | None:
+    """Nothing of what the person has refused, with where the word stands."""
     cell = choice.cell
     return Skip(rule=RULE, detail=f"{case.user} {_DETAILS[cell.origin]}") if cell.is_refused else None
 

@@ -1,4 +1,10 @@
-"""Mail waits for the end of the person's quiet hours, unless it is critical; then it is decided again. What expires first is not sent."""
+"""Mail waits for the end of the person's quiet hours, unless it is critical; then it is decided again. What
+expires first is not sent.
+
+What it holds at an emit is stored with the end as its time, so a night costs no look-ups; as it is due it is
+asked again, for the person may have changed the hours meanwhile. What several of these have come to at the
+end, the gate `digest` puts into one mail.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +19,7 @@ from gateway.notify.whereabouts import zones_of
 
 RULE = "quiet_hours"
 SPREAD_SECONDS = 600
-"""After the end: not all of a town is mailed in the same second."""
+"""Over how many seconds after their end the mail is spread: not all of a town is mailed in the same second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +28,11 @@ class Night:
 
     hours: QuietHours
     zone: str
-    """By its name: facts are shown to people."""
+    """The name of the user's zone: facts are shown to people."""
 
 
 def judge(case: Case, night: Night) -> Delay | Skip | None:
+    """Held until the night is over, and up to ten minutes more; nothing, where it has expired by then."""
     due_at = max(case.now, case.due_at)
     end = quiet_until(night.hours, zone(night.zone) or UTC, due_at)
     if end is None:
@@ -45,7 +52,10 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Night | None]:
-    """A night for who has one; whose zone nobody has told has that of the gateway."""
+    """A night for who has one; whose zone nobody has told has that of the gateway.
+
+    Zones are asked for only of those who have quiet hours.
+    """
     users = list(dict.fromkeys(case.user or "" for case in cases))
     chosen = await sources.preferences.of_many(users)
     hours = {user: each.quiet_hours for user, each in chosen.items()}

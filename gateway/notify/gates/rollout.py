@@ -1,4 +1,9 @@
-"""A channel of a type may be on for a part of the users only: by the bucket of each, or of a shared room."""
+"""A channel of a type may be on for a part of the users only: by the bucket of each, or of a shared room.
+
+A bucket is made of the type, the channel, a salt and the user's id or the room's name
+(`gateway.catalog.switches.Share`): so a larger part has all that were in the smaller one. Nobody is asked,
+and nothing is stored.
+"""
 
 from collections.abc import Sequence
 
@@ -9,6 +14,7 @@ RULE = "rollout"
 
 
 def judge(case: Case, share: Share) -> Skip | None:
+    """Nothing for a bucket that is not among those that it is on for."""
     del case
     if share.is_in:
         return None
@@ -18,6 +24,7 @@ def judge(case: Case, share: Share) -> Skip | None:
 
 
 def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
+    """Whether there is a catalog or a switch at all."""
     del cases
     return sources.catalog.in_use
 
@@ -29,6 +36,7 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Share | None]:
+    """The share of each case whose type is mentioned anywhere; of all others all is on."""
     live = sources.catalog
     return [
         live.share(case.type, case.channel, case.user or case.room, case.now)

@@ -1,4 +1,8 @@
-"""No mail goes to an address that refused it for good, or whose reader has had enough of its kind."""
+"""No mail goes to an address that refused it for good, or whose reader has had enough of its kind.
+
+Who writes the list is `gateway.notify.suppressions`. It is asked at an emit, roughly, to spare mail that
+would be skipped anyway, and exactly as each mail leaves.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +29,7 @@ class Suppressed:
 
 
 def judge(case: Case, suppressed: Suppressed) -> Skip | None:
+    """Nothing to an address against which something stands that is about such mail."""
     found = next((each for each in suppressed.entries if _holds(each, case)), None)
     return None if found is None else Skip(rule=RULE, detail=_detail(found))
 
@@ -40,6 +45,7 @@ def _holds(suppression: Suppression, case: Case) -> bool:
 
 
 def _detail(suppression: Suppression) -> str:
+    """Why, with the server's code and the day; without the address, for it is kept with the mail and shown."""
     code = f" ({suppression.evidence.code})" if suppression.evidence.code else ""
     return f"the address {_WORDS[suppression.reason]}{code} on {suppression.created_at:%Y-%m-%d}"
 
@@ -51,6 +57,7 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Suppressed | None]:
+    """What stands against each address, in one question for all of the cases."""
     addresses = list({case.to for case in cases if case.to})
     # What is not made yet is judged again as it leaves.
     roughly = all(case.notification_id is None for case in cases)

@@ -1,4 +1,8 @@
-"""A type, or one channel of it, may be switched off: by the catalog's file, and at run time by admins."""
+"""A type, or one channel of it, may be switched off: by the catalog's file, and at run time by admins.
+
+It stands first: what is switched off goes to nobody, whatever anybody has chosen, and critical or not. Flags
+are read from the live catalog, so nothing is asked of the store.
+"""
 
 from collections.abc import Sequence
 
@@ -9,6 +13,7 @@ RULE = "switch"
 
 
 def judge(case: Case, flag: Flag) -> Skip | None:
+    """Nothing while the type or the channel is off."""
     if not flag.type_on:
         return Skip(rule=RULE, detail="the type is switched off")
     if not flag.channel_on:
@@ -17,6 +22,7 @@ def judge(case: Case, flag: Flag) -> Skip | None:
 
 
 def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
+    """Whether there is a catalog or a switch at all."""
     del cases
     return sources.catalog.in_use
 
@@ -28,6 +34,7 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Flag | None]:
+    """The flag of each case whose type is mentioned anywhere; of all others all is on."""
     live = sources.catalog
     return [live.flag(case.type, case.channel) if live.mentions(case.type) else None for case in cases]
 

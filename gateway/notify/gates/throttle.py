@@ -1,4 +1,9 @@
-"""No more mail than its sender or the catalog allows in a rolling window, by what was sent; what is more goes into a digest, or nowhere."""
+"""No more mail than its sender or the catalog allows in a rolling window, by what was sent; what is more goes
+into a digest, or nowhere.
+
+This gate only looks, and several mails at once may all be let pass by it. That no more leave than may is seen
+to by `departing`, which claims a place for each as it goes, under the same name (`counted_as`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,19 +27,25 @@ class Usage:
     """What may be sent to the user, and what was sent."""
 
     limit: int
+    """Mails that may be sent in the window."""
     per: float
-    """Seconds."""
+    """The length of the window, in seconds."""
     sent: int
+    """Mails that were sent in it, or are under way."""
     plan: Plan | None
-    """Of the digest that takes what is more; None: it is not sent at all."""
+    """The plan of the digest that takes what is more; None: it is not sent at all."""
 
 
 def judge(case: Case, usage: Usage) -> Merge | Skip | None:
+    """Pass while there is room."""
     return None if usage.sent < usage.limit else exceeded(case, usage)
 
 
 def exceeded(case: Case, usage: Usage) -> Merge | Skip:
-    """What becomes of a mail that is one too many."""
+    """What becomes of a mail that is one too many.
+
+    `departing` asks it too, for what the claim has refused. The digest's window begins when the mail is due.
+    """
     detail = f"{case.user} gets {usage.limit} in {spoken(usage.per)} at most"
     if usage.plan is None:
         return Skip(rule=RULE, detail=detail)
@@ -42,7 +53,11 @@ def exceeded(case: Case, usage: Usage) -> Merge | Skip:
 
 
 def counted_as(case: Case, throttle: Throttle) -> str:
-    """What a mail counts as that is sent."""
+    """What a mail counts as that is sent.
+
+    The type or the key, a zero byte, and the user: `type:NEW_DEAL` and `ann`, or `key:…` where the sender or
+    the catalog counts several types together.
+    """
     return f"{key_of(case.type, throttle.key)}\0{case.user}"
 
 
@@ -65,17 +80,22 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Usage | None]:
+    """What each user was sent, one question for each case: it is asked as a mail leaves, which is one at a time."""
     catalog = sources.catalog.current
     types = {} if catalog is None else catalog.types
     return [await _usage(sources, case, types.get(case.type)) for case in cases]
 
 
 async def _usage(sources: Sources, case: Case, type_: "NotificationType | None") -> Usage | None:
+    """How much of the throttle is used; None for what has none."""
     throttle = throttle_of(case, type_)
     if throttle is None:
         return None
     since = case.now - timedelta(seconds=throttle.per)
-    sent = await sources.sendings.counted(counted_as(case, throttle), since=since)
+    # One that failed for a moment has claimed its place already, and must not be one too many by itself.
+    sent = await sources.sendings.counted(
+        counted_as(case, throttle), since=since, besides=case.notification_id
+    )
     plan = None if throttle.then == "drop" else await _plan(sources, case, type_, throttle)
     return Usage(limit=throttle.limit, per=throttle.per, sent=sent, plan=plan)
 

@@ -1,4 +1,8 @@
-"""Mail that its sender wants only unless the user has read, has seen, or is online at the moment it is due."""
+"""Mail that its sender wants only unless the user has read, has seen, or is online at the moment it is due.
+
+It is asked as the mail is due, and as a digest closes, where `Case.unless` is that nothing is told again that
+was seen. Who has read what is the store's, who is online is presence's.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -19,14 +23,17 @@ class Attention:
 
     receipt: Receipt = Receipt()  # noqa: RUF009 - immutable
     online: bool = False
+    """On any node. Asked only where it counts."""
 
 
 def judge(case: Case, attention: Attention) -> Skip | None:
+    """Nothing where the user has done what its sender has named."""
     detail = _detail(case, attention)
     return None if detail is None else Skip(rule=RULE, detail=f"{case.user} {detail}")
 
 
 def _detail(case: Case, attention: Attention) -> str | None:
+    """What the user has done, as the rest of a sentence; None where that is not what counts."""
     receipt = attention.receipt
     match case.unless:
         case Unless.ONLINE if attention.online:
@@ -46,7 +53,10 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Attention | None]:
-    """What each user has done, in one question for each user; who is online is asked one by one."""
+    """What each user has done, in one question for each user; who is online is asked one by one.
+
+    Raises `StorageError` for the receipts; presence raises nothing here.
+    """
     ids: dict[str, list[str]] = {}
     for case in cases:
         if case.unless is not Unless.ONLINE and case.notification_id is not None:
@@ -61,6 +71,7 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Attention | No
 
 
 async def _presence(sources: Sources, case: Case) -> Attention | None:
+    """Whether the user is there; None, which lets the mail pass, where presence cannot say."""
     assert case.user is not None
     try:
         return Attention(online=await sources.is_online(case.user))

@@ -3,6 +3,9 @@
 Who does something says so in a moment, and in its own words: a frame was written, some ids were read, a mail left. What
 that is in events is worked out here, later, and beside the path: types are looked up, and what follows is added. Who has read
 something has seen it, and to have seen it one must have got it: so what is told of a person never grows from step to step.
+
+`noting` queues happenings and calls the `Reckoner`; nothing else knows of them. A happening is in memory
+alone, and no longer than it waits.
 """
 
 import hashlib
@@ -21,14 +24,17 @@ from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one
 from storage.streams import Placed, Streams
 
 SPAN_MAX = 1000
-"""Notifications of one room that are told as read when all is; of more the newest are not."""
+"""Of one room that was read with all else, so many notifications are told as read; of more the newest are not."""
 _READER_BYTES = 8
+"""The length of the hash that tells readers apart: enough for the readers of one notification."""
 _FRAME_BYTES = 1024
+"""How many bytes of a frame weigh as much as a small happening."""
 _IMPLIED: Mapping[Outcome, tuple[Outcome, ...]] = {
     Outcome.CLICKED: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED),
     Outcome.READ: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ),
     Outcome.SEEN: (Outcome.DELIVERED, Outcome.SEEN),
 }
+"""What somebody has done who has done this."""
 
 
 @dataclass(slots=True)
@@ -36,10 +42,13 @@ class Written:
     """Frames were written, in the same moment, each to the connections of its room."""
 
     at: datetime
+    """When the first of them was."""
     frames: list[tuple[str, bytes]] = field(default_factory=list)
     weight: int = 0
+    """The weight of all its frames together."""
 
     def add(self, room: str, frame: bytes, *, weight: int) -> None:
+        """One more frame of the same moment."""
         self.frames.append((room, frame))
         self.weight += weight
 
@@ -50,6 +59,7 @@ class Replayed:
 
     at: datetime
     missed: Sequence[tuple[str, Placed]]
+    """The id of each, and where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +68,10 @@ class Marked:
 
     at: datetime
     outcome: Outcome
+    """`SEEN`, `READ` or `CLICKED`; what it implies is added as it is worked out."""
     user: str
     rooms: Sequence[str] | None
-    """None: the store has marked them, whichever they are in."""
+    """The rooms that the reader is in. None: the store has marked them, whichever room they are in."""
     ids: Sequence[str]
 
 
@@ -71,13 +82,17 @@ class ReadAll:
     at: datetime
     user: str
     read_from: Mapping[str, int]
-    """Up to where each had been read before."""
+    """Up to where each room had been read before."""
     heads: Mapping[str, int]
+    """Up to where each is read now."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailEnded:
-    """A mail left, or will not."""
+    """A mail left, or will not.
+
+    It is told by the process whose worker had it. A postponement is none.
+    """
 
     at: datetime
     outcome: Outcome
@@ -86,28 +101,34 @@ class MailEnded:
     type: str
     lane: str
     rule: str = ""
+    """The rule by which it was skipped; empty where it was not."""
     variant: str = ""
+    """Empty where it is said in one way."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailHeard:
-    """Something was heard of a mail that had left."""
+    """Something was heard of a mail that had left.
+
+    In which series it was sent is looked up, since who hears of it knows that only in part.
+    """
 
     at: datetime
     outcome: Outcome
     id: str
     type: str
     lane: str = ""
-    """As far as it is known."""
+    """The lane that it left by; empty where that is not known."""
     variant: str = ""
-    """The same."""
+    """Which of several ways to say it this was; empty where that is not known."""
 
 
 Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
+"""What may wait in the queue of a noter."""
 
 
 def weight_of_frame(frame: bytes) -> int:
-    """The weight of a frame that was written."""
+    """The weight of a frame that was written: 1, and 1 more for each KiB."""
     return 1 + len(frame) // _FRAME_BYTES
 
 
@@ -127,6 +148,7 @@ def weight(happening: Happening) -> int:
 
 
 def _never(type_: str) -> bool:
+    """For a process in which no type has variants."""
     del type_
     return False
 
@@ -142,24 +164,37 @@ _frames = msgspec.json.Decoder(tuple[str, _Told])
 
 
 class Sent(Protocol):
-    """Who knows in which series a mail was sent: `storage.stats.Stats`."""
+    """Who knows in which series a mail was sent: `storage.stats.Stats`.
 
-    async def series_of(self, mails: Sequence[str]) -> dict[str, Series]: ...
+    Mails whose sending is not known are absent.
+    """
+
+    async def series_of(self, mails: Sequence[str]) -> dict[str, Series]:
+        """Of those that are known to be sent, in which series. Raises `StorageError`."""
+        ...
 
 
 @dataclass(slots=True)
 class Reckoner:
-    """Makes events of happenings. Raises `StorageError` when the store is away: then all is to be asked again."""
+    """Makes events of happenings. Raises `StorageError` when the store is away: then all is to be asked again.
+
+    Events have keys that follow from what they tell, so the same happenings make the same events: a batch
+    that is worked out twice, after an error, is told once.
+    """
 
     streams: Streams
     sent: Sent
     secret: bytes = field(repr=False)
-    """By which readers of shared rooms are told apart, and not known."""
+    """The secret under which readers of shared rooms are hashed: they are told apart, and not known."""
     varies: Callable[[str], bool] = _never
-    """Whether a type has variants: of such a one is looked up which it was."""
+    """Tells whether a type has variants: of such a type it is looked up which variant a notification is."""
 
     async def events(self, happenings: Sequence[Happening]) -> list[Event]:
-        """The events of all, in a number of questions that does not grow with them, but with those who read all."""
+        """The events of all, in a number of questions that does not grow with them, but with those who read all.
+
+        Order does not matter to the store. A frame that cannot be read raises: what is worked out then is
+        lost as a whole (`Noter`).
+        """
         events: list[Event] = []
         marks: list[Marked] = []
         heard: list[MailHeard] = []
@@ -179,6 +214,8 @@ class Reckoner:
                 case MailEnded():
                     events += _of_mail(each)
                     if each.outcome is Outcome.SENT:
+                        # Of this batch, and so not in the store yet: what is heard of it a moment later has
+                        # its series from here.
                         sent[each.id] = _series_of(each)
                 case MailHeard():
                     heard.append(each)
@@ -202,6 +239,7 @@ class Reckoner:
         )
 
     async def _of_marks(self, marks: Sequence[Marked]) -> list[Event]:
+        """Each with what it implies, of what is in one of the reader's rooms; one question for all."""
         ids = list(dict.fromkeys(id_ for mark in marks for id_ in mark.ids))
         placed = await self.streams.placed(ids) if ids else {}
         return [
@@ -214,6 +252,7 @@ class Reckoner:
         ]
 
     async def _of_all(self, read: ReadAll) -> list[Event]:
+        """Read, of what a room held between the two marks; one question for each room."""
         events: list[Event] = []
         for room, after in read.read_from.items():
             span = await self.streams.span(room, after=after, limit=SPAN_MAX)
@@ -242,6 +281,7 @@ class Reckoner:
         ]
 
     def _of(self, at: datetime, outcome: Outcome, id_: str, place: Placed, user: str) -> Event:
+        """The event of an id in its room, for its reader."""
         if user_of(place.room) is not None:
             return _event(at, outcome, id_, place, StatsChannel.IN_APP)
         # It was delivered when anybody had it: how many that were, no node can tell of a room of many.
@@ -249,6 +289,7 @@ class Reckoner:
         return _event(at, outcome, id_, place, StatsChannel.SHARED, reader)
 
     def _reader(self, user: str, id_: str) -> bytes:
+        """A hash of the reader, under the store's secret."""
         # Another for each notification: nobody can be followed by it.
         text = f"{id_} {user}".encode(errors="replace")
         return hashlib.blake2b(text, key=self.secret, digest_size=_READER_BYTES).digest()
@@ -257,12 +298,17 @@ class Reckoner:
 def _event(
     at: datetime, outcome: Outcome, id_: str, place: Placed, channel: StatsChannel, reader: bytes = b""
 ) -> Event:
+    """The event of one notification, by the key that tells a repetition."""
     series = Series(place.type, channel.value, variant=place.variant)
     return Event(key=key_of_one(id_, outcome, reader), at=at, outcome=outcome, series=series)
 
 
 def _of_frame(at: datetime, room: str, frame: bytes) -> Event:
-    """Of a frame of several languages the first tells as much as any."""
+    """Of a frame of several languages the first tells as much as any.
+
+    It reads the id and the type out of the bytes that were written: a lookup for each would cost more than
+    the frame.
+    """
     if frame[0] == MARK:
         frame = frame[1:].split(b"\n", 1)[0].partition(b" ")[2]
     _, told = _frames.decode(frame)
@@ -271,6 +317,9 @@ def _of_frame(at: datetime, room: str, frame: bytes) -> Event:
 
 
 def _of_mail(ended: MailEnded) -> Iterable[Event]:
+    """The events of a mail's end: of what stands by itself, also that it was accepted. A notification's own
+    mail was counted so when it was emitted (`Noter`).
+    """
     series = _series_of(ended)
     if ended.of.kind is not Kind.NOTIFICATION or ended.id != ended.of.id:
         # What stands by itself is not emitted: that it was owed is known by its end at the latest.
@@ -281,5 +330,6 @@ def _of_mail(ended: MailEnded) -> Iterable[Event]:
 
 
 def _series_of(ended: MailEnded) -> Series:
+    """The series of a mail: of a campaign's, under its id."""
     campaign = ended.of.id if ended.of.kind is Kind.CAMPAIGN else ""
     return Series(ended.type, StatsChannel.EMAIL.value, ended.lane, campaign, variant=ended.variant)

@@ -1,4 +1,4 @@
-"""What operators say of the statistics."""
+"""What operators say of the statistics. With 0 days nothing is heard and nothing is counted, so they cost nothing."""
 
 from dataclasses import dataclass
 

@@ -3,6 +3,9 @@
 Who takes part is written down before anything is said to them. What they do then waits in a queue that has an end, and is stored
 in batches every second; what has waited so long is what a crash takes along, of all arms alike. While no type has an experiment
 nothing is heard, and nothing is asked of the store.
+
+Every node has one, and each mail process for the mails that it sends. Readers and clicks tell it by
+listeners, mail workers by `mailed`; admins ask it through `types`.
 """
 
 import asyncio
@@ -41,18 +44,21 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import Trial
 
 FLUSH_SECONDS = 1.0
+"""The rest between two writes."""
 FINDINGS_SECONDS = 60.0
-"""Between two looks at what the experiments have found."""
+"""The rest between two looks at what the experiments have found."""
 WAITING_MAX = 20_000
-"""Marks that wait at most."""
+"""How many marks may wait."""
 AT_ONCE = 500
+"""Marks that are looked up and stored together."""
 READ_AT_ONCE = 1000
-"""Of what was read with all else, so many are looked at."""
+"""How many notifications are looked at when a reader has read all at once; if there are more, the newest are not counted."""
 ENROLLED_MAX = 50_000
-"""People of whom it is remembered here that they are written down."""
+"""How many people are remembered here as written down; at one more all are forgotten, and written down again to no effect."""
 PRUNED_AT_ONCE = 2_000
+"""How much one keeping of the house forgets at most."""
 BY = "experiment"
-"""In this name an experiment that is over is settled."""
+"""The name under which an experiment that is over is settled."""
 NOTHING = ArmCount()
 
 logger = logging.getLogger(__name__)
@@ -60,21 +66,28 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """What somebody has done with a notification, or that its mail has left."""
+    """What somebody has done with a notification, or that its mail has left.
+
+    It waits until it is looked up which experiment the notification is of, if of any: most are of none.
+    """
 
     id: str
     user: str | None
-    """None: whoever it is for."""
+    """Who has done it; None: whoever the notification is for."""
     outcome: Outcome
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class _ReadAll:
-    """All up to here was read in a person's own room."""
+    """All up to here was read in a person's own room.
+
+    Of rooms of many nothing is on trial, so they do not count.
+    """
 
     user: str
     after: int
+    """Up to where it had been read before."""
     upto: int
     at: datetime
 
@@ -86,13 +99,19 @@ class TypeTrial:
     type: str
     trial: "Trial"
     begun_at: datetime | None
+    """When the first person came to take part; None while nobody has."""
     chosen: str | None
     """The variant that everybody gets, once it is settled."""
     results: Results
 
 
 class TrialBook(Part):
-    """The use cases of the experiments of types. They raise `StoreUnavailable`."""
+    """The use cases of the experiments of types. They raise `StoreUnavailable`.
+
+    Marks wait in their order, and are taken out of the queue when they are stored: a store that is away is
+    waited for, up to `WAITING_MAX`. A mark that is told again changes nothing, for the first of each person
+    counts.
+    """
 
     def __init__(
         self,
@@ -115,7 +134,9 @@ class TrialBook(Part):
         self._history_days = history_days
         self._may_delete = may_delete
         self._waiting: deque[_Mark | _ReadAll] = deque()
+        """What was heard and is not stored yet."""
         self._enrolled: set[tuple[str, str]] = set()
+        """By experiment and user: who was reached when they were written down."""
         self._told_of_loss = Seldom(
             logger, "what came of experiments was lost: the store is away, or too slow"
         )
@@ -128,6 +149,7 @@ class TrialBook(Part):
         )
 
     def start(self) -> None:
+        """Begin to store what is heard, and to settle what is over. Both wait for the store as `Rounds` does."""
         self._tasks.start(Rounds(self._flush_often, logger, "trials cannot be told").run(), name="trials")
         self._tasks.start(
             Rounds(self._settle_all, logger, "experiments cannot be settled").run(), name="findings of trials"
@@ -151,7 +173,11 @@ class TrialBook(Part):
     # Who takes part, and what they do
 
     async def enrol(self, participants: Sequence[Participant]) -> None:
-        """Write down whoever is not known to be; when this returns they are. Raises `StorageError`."""
+        """Write down whoever is not known to be; when this returns they are. Raises `StorageError`.
+
+        It is on the path of an emit, so whoever is known here costs nothing. An emit whose people cannot be
+        written down is not stored.
+        """
         new = [each for each in participants if (each.trial, each.user) not in self._enrolled]
         if not new:
             return
@@ -164,6 +190,7 @@ class TrialBook(Part):
     def marked(
         self, outcome: Outcome, user: str, rooms: Sequence[str], ids: Sequence[str] | None, marked: Marked
     ) -> None:
+        """A reader has done something: reading and clicking may be what an experiment counts. Never waits."""
         del rooms
         if not marked.changed or outcome not in (Outcome.READ, Outcome.CLICKED):
             return
@@ -172,25 +199,32 @@ class TrialBook(Part):
             for id_ in ids:
                 self._put(_Mark(id_, user, outcome, now))
             return
+        # Only the own room: to a room of many the type's own words are said.
         own = user_room(user)
         if own in marked.read_from:
             self._put(_ReadAll(user, marked.read_from[own], marked.heads.get(own, 0), now))
 
     def clicked(self, click: Clicked) -> None:
-        """Of one in the app its reader's marks tell."""
+        """Of one in the app its reader's marks tell.
+
+        Only of a person, or confirmed by the person's client. Never waits.
+        """
         if click.mail is None or not (click.kind is HitKind.HUMAN or click.is_confirmed):
             return
         self._put(_Mark(click.notification or click.mail, click.user, Outcome.CLICKED, click.at))
 
     def mailed(self, ended: MailOutcome) -> None:
+        """A mail of this process has left: by that its reader is reached, where a click counts. Never waits."""
         if ended.result is Result.SENT and ended.of.kind is Kind.NOTIFICATION and self._is_tried(ended.type):
             self._put(_Mark(ended.of.id, None, Outcome.SENT, self._clock()))
 
     def _is_tried(self, type_: str) -> bool:
+        """Whether the type has an experiment that is not settled."""
         trial = self._live.trial(type_)
         return trial is not None and self._live.chosen(type_, trial) is None
 
     def _put(self, mark: _Mark | _ReadAll) -> None:
+        """Have it wait, if there is room; else it is lost, and counted."""
         if len(self._waiting) < WAITING_MAX:
             self._waiting.append(mark)
         else:
@@ -202,7 +236,10 @@ class TrialBook(Part):
         return FLUSH_SECONDS
 
     async def flush(self) -> None:
-        """Store what came until now. Raises `StorageError`: then it waits."""
+        """Store what came until now. Raises `StorageError`: then it waits.
+
+        An answer that was lost stores the same again, which changes nothing.
+        """
         # Two at once would each let go of what the other has stored.
         async with self._one_at_a_time:
             await self._flush()
@@ -214,6 +251,7 @@ class TrialBook(Part):
             notes = await (self._read(first) if isinstance(first, _ReadAll) else self._notes(step))
             if notes:
                 await self._shelf.note(notes)
+            # Only now: an error before leaves them where they are.
             for _ in step:
                 self._waiting.popleft()
 
@@ -227,6 +265,7 @@ class TrialBook(Part):
         return step
 
     async def _notes(self, marks: Sequence[_Mark | _ReadAll]) -> list[Note]:
+        """What these marks say of who takes part in an experiment that is not settled; one question for all."""
         open_ = self._open()
         own = [mark for mark in marks if isinstance(mark, _Mark)]
         found = await self._streams.tried(list(dict.fromkeys(mark.id for mark in own))) if open_ else {}
@@ -240,6 +279,9 @@ class TrialBook(Part):
         return notes
 
     async def _read(self, read: _ReadAll) -> list[Note]:
+        """What somebody has converted in by reading all: in each experiment that counts reading, of which
+        something was there.
+        """
         open_ = self._open()
         if not open_:
             return []
@@ -266,13 +308,17 @@ class TrialBook(Part):
     # What is found
 
     async def of(self, type_: str) -> TypeTrial | None:
-        """How the experiment of the type stands; None where it has none."""
+        """How the experiment of the type stands; None where it has none.
+
+        Three questions to the store.
+        """
         trial = self._live.trial(type_)
         if trial is None:
             return None
         begun_at = await self._shelf.begun_at(trial.id)
         counts = await self._shelf.counts(trial.id)
         planned = trial.design.conversions
+        # Only by the sequential rule does the order count.
         order = [] if planned is None else await self._shelf.conversions(trial.id, limit=planned)
         arms = [_arm(each.name, each.weight, counts.get(each.name, NOTHING)) for each in trial.variants]
         over_at = None if begun_at is None else begun_at + timedelta(seconds=trial.seconds)
@@ -327,6 +373,7 @@ class TrialBook(Part):
         return {"id": trial.id, "variant": variant}
 
     async def _settle_all(self) -> float:
+        """Look at every experiment that is not settled; on every node, once a minute."""
         types = {} if self._live.current is None else self._live.current.types
         for name, type_ in types.items():
             if type_.trial is not None and self._live.chosen(name, type_.trial) is None:
@@ -334,7 +381,11 @@ class TrialBook(Part):
         return FINDINGS_SECONDS
 
     async def settle(self, type_: str) -> str | None:
-        """Have everybody get what the experiment has found, if that is known; answers which that is."""
+        """Have everybody get what the experiment has found, if that is known; answers which that is.
+
+        Two nodes may come to it at once: they come to the same, and the switch is set twice to the same.
+        Raises `StorageError`.
+        """
         # Another node may have.
         await self._switching.refresh()
         told, now = await self.of(type_), self._clock()
@@ -350,6 +401,7 @@ class TrialBook(Part):
 
 
 def _arm(name: str, weight: int, count: ArmCount) -> Arm:
+    """An arm, with what became of its people."""
     return Arm(
         name=name, weight=weight, assigned=count.assigned, people=count.reached, converted=count.converted
     )

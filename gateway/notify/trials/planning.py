@@ -1,4 +1,8 @@
-"""Planning where types have experiments: whoever is on trial in what is to be appended is written down before it is."""
+"""Planning where types have experiments: whoever is on trial in what is to be appended is written down before it is.
+
+It stands in the emitter's planner's place while a type has an experiment (`taking_part`), and in the
+previews' always: these make drafts, by which nobody is written down.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -10,6 +14,7 @@ from storage.streams import Emission
 from storage.trials import Participant
 
 Enrol = Callable[[Sequence[Participant]], Awaitable[None]]
+"""Writes these down; when it returns they are. Raises `StorageError`."""
 
 
 class TrialPlanner(Planner):
@@ -20,6 +25,10 @@ class TrialPlanner(Planner):
         self._enrol = enrol
 
     async def plan(self, requests: Sequence[EmitRequest], scope: str) -> list[Emission | Exception]:
+        """As of any planner; whoever is on trial in it is written down before it is answered.
+
+        A crash after that leaves people written down whom nothing was said to, of all arms alike.
+        """
         planned = await super().plan(requests, scope)
         if participants := list(_participants(planned)):
             # Before: what is read at once finds its reader there, and what a crash keeps from being said was said to nobody.
@@ -28,6 +37,7 @@ class TrialPlanner(Planner):
 
 
 def _participants(planned: Iterable[Emission | Exception]) -> Iterator[Participant]:
+    """Who is on trial in what is planned, once for each notification. Whoever is only mailed is not reached yet."""
     for emission in planned:
         if not isinstance(emission, Emission):
             continue

@@ -1,4 +1,8 @@
-"""Who hears of the experiments of types: all of them while a type has one, and else nobody, so that it costs nothing."""
+"""Who hears of the experiments of types: all of them while a type has one, and else nobody, so that it costs nothing.
+
+It stands apart from the book so that this knows nothing of emitters, and they nothing of it. The process
+makes one at its start.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +19,11 @@ if TYPE_CHECKING:
 
 
 class TakingPart:
-    """Brings the experiments of the catalog in force to those who emit, and to those who hear of readers."""
+    """Brings the experiments of the catalog in force to those who emit, and to those who hear of readers.
+
+    It changes only at a reload of the catalog, in one turn of the loop: an emit is planned by one planner or
+    by the other. A settled experiment still counts as one, until it is out of the catalog.
+    """
 
     def __init__(
         self,
@@ -39,9 +47,12 @@ class TakingPart:
         live.on_change.append(self._adopt)
 
     def _adopt(self, catalog: "Catalog | None") -> None:
+        """Connect or disconnect, by what the catalog that has just come into force has."""
         del catalog
         tries = self._live.has_trials
         self._emitter.planner = self._tried if tries else self._plain
+        # As the listeners have it, and not by a flag: a reload that changes nothing must not add a second
+        # one.
         hears = self._book.marked in self._reading.listeners
         if tries and not hears:
             self._reading.listeners.append(self._book.marked)

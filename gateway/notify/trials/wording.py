@@ -2,6 +2,9 @@
 
 An emit that brings a title, a body or a subject of its own says the same to everybody, so nothing is on trial in it; nor is
 there in what is not stored. To a room of many the type's own words are said, for one text cannot be of several arms.
+
+The scribe below it has checked the data and made the type's own words, with channels and lane; here the words
+alone are exchanged, after that.
 """
 
 from collections.abc import Sequence
@@ -24,12 +27,16 @@ if TYPE_CHECKING:
 
 
 class TrialScribe(Scribe):
-    """Fills in requests as any scribe does, and has those of types on trial say what fell to each reader."""
+    """Fills in requests as any scribe does, and has those of types on trial say what fell to each reader.
+
+    With a catalog whose experiments are all settled it says what was chosen, to rooms of many as well.
+    """
 
     _memories: tuple[Memory, ...] | None = None
     """What each arm has said last: one after the other they would forget it."""
 
     async def fill(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
+        """As of any scribe, with each reader's variant in the texts of types that have an experiment."""
         catalog = self._catalog.current
         filled = await super().fill(requests)
         if catalog is None:
@@ -37,6 +44,9 @@ class TrialScribe(Scribe):
         return [self._tried(catalog, each) if isinstance(each, Filled) else each for each in filled]
 
     def _tried(self, catalog: "Catalog", filled: Filled) -> Filled:
+        """The request with its readers' variants; as it is where nothing is on trial in it. What a campaign
+        brings as its type is none.
+        """
         request = filled.request
         type_ = None if request.kind is not None else catalog.types.get(request.type)
         if type_ is None or type_.trial is None or not request.store or _has_own_words(request):
@@ -52,6 +62,7 @@ class TrialScribe(Scribe):
         drawn = draw(self._catalog, request.type, trial, user)
         if drawn.variant is None:
             return own
+        # Only now: a node without experiments has none.
         if self._memories is None:
             self._memories = tuple(Memory() for _ in range(VARIANTS_MOST))
         kind = drawn.variant.kind
@@ -62,11 +73,15 @@ class TrialScribe(Scribe):
 
 
 def _has_own_words(request: EmitRequest) -> bool:
+    """Whether it brings words that would be the same for everybody."""
     subject = None if request.email is None else request.email.subject
     return request.title is not None or bool(request.body) or subject is not None
 
 
 def _stamped(entry: Entry, trial: "Trial", drawn: Lot) -> Entry:
+    """The entry with the variant. It is written down in any case; the experiment only where it has fallen to
+    the reader by lot, for only then it counts.
+    """
     assert drawn.variant is not None
     name, id_ = drawn.variant.name, trial.id if drawn.is_tried else None
     if entry.translations or entry.actions or entry.image is not None:
