@@ -4,6 +4,8 @@ Whoever follows one is sent on at once. That it was followed is written down bes
 is no click. A page that may use the public site is handed the token on, so that the person's own session there can say that it
 was them: in the fragment, which no server is told and which outlasts redirects; in the query where the address has a fragment.
 The picture is the same for every token, ours or not: nobody learns by it whether a mail is known.
+
+It reads who asks; what a click counts for, and whether it was a person, is of `gateway.notify.clicks`.
 """
 
 import logging
@@ -28,11 +30,13 @@ from mailer.clicks import PICTURE_SUFFIX
 from storage.errors import StorageError
 
 HANDED_ON = "bellhop-click"
-"""The name of the token in the address of the page that the link leads to."""
+"""The name of the token in the address of the page that the link leads to. Pages read it; it is part of the public protocol."""
 HEADER_CHARACTERS = 500
-"""Of one that is looked at."""
+"""Of one that is looked at. Headers come from anybody, and a search through them costs."""
 _AHEAD = re.compile("prefetch|prerender|preview", re.IGNORECASE)
+"""What browsers put into a header when they fetch a page before somebody wants it."""
 _PURPOSES = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+"""The headers in which browsers of different years say so."""
 _PROGRAM = re.compile(
     "(?<!cu)bot|crawl|spider|scan|preview|headless|python|curl|wget|java/|go-http|okhttp|httpclient|http-client|axios"
     "|node-fetch|undici|libwww|ruby|php|barracuda|mimecast|proofpoint|symantec|trendmicro|sophos|fireeye|cisco|bitdefender",
@@ -48,7 +52,12 @@ logger = logging.getLogger(__name__)
 
 
 class ClickPages(Part):
-    """The links `/c/{token}` of the public site, and the pictures `/c/{token}.gif`."""
+    """The links `/c/{token}` of the public site, and the pictures `/c/{token}.gif`.
+
+    It keeps nothing itself. It stands on the public site, or on a domain of its own that leads there
+    (`BELLHOP_CLICK_URL`). `origins` are those whose pages may use the public site: only they are handed the
+    token.
+    """
 
     def __init__(
         self,
@@ -70,10 +79,17 @@ class ClickPages(Part):
         ]
 
     async def _follow(self, request: web.Request) -> web.Response:
+        """Send whoever follows a link on to its target; 404 with a page for people where nobody can read the
+        token.
+
+        Raises `StorageError` while the target cannot be looked up. The target comes from the store alone, so
+        that a made-up link leads nowhere.
+        """
         token = request.match_info["token"]
         destination = await self._clicks.destination(token)
         if destination is None:
             return await self._unknown(request, token)
+        # aiohttp answers a HEAD by the same handler.
         if request.method != "HEAD":
             await self._note(request, destination)
         return web.Response(
@@ -82,6 +98,7 @@ class ClickPages(Part):
         )
 
     async def _note(self, request: web.Request, destination: Destination) -> None:
+        """Write down that a link was asked for, with what was seen of the asking. Never raises `StorageError`."""
         visit = Visit(network=self._network(request), signals=tuple(_signals_of_click(request)))
         try:
             await self._clicks.note(destination, visit)
@@ -104,20 +121,26 @@ class ClickPages(Part):
         )
 
     def _network(self, request: web.Request) -> str:
+        """The network that the request comes from, behind proxies that are trusted; an address is kept nowhere."""
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
         return network_of(client_address(peer(request), forwarded, self._trusted_proxies))
 
     def _handed_on(self, url: str, token: str) -> str:
+        """The target, with the token where its page may be told; another site's address goes unchanged."""
         parts = urlsplit(url)
         if not self._origins.allow(f"{parts.scheme}://{parts.netloc}", None):
             return url
         if not parts.fragment:
             return parts._replace(fragment=f"{HANDED_ON}={token}").geturl()
+        # A fragment may be a route of a page's own: to add to it could break that.
         query = f"{parts.query}&" if parts.query else ""
         return parts._replace(query=f"{query}{HANDED_ON}={token}").geturl()
 
     async def _unknown(self, request: web.Request, token: str) -> web.Response:
-        """The page for a link that nobody can read, in the language of its reader as far as that is known."""
+        """The page for a link that nobody can read, in the language of its reader as far as that is known.
+
+        Never raises for the store: a link that leads nowhere should say so even while the store is away.
+        """
         try:
             locale = await self._clicks.language(token)
         except StorageError:
@@ -134,7 +157,10 @@ class ClickPages(Part):
 
 
 def network_of(address: str) -> str:
-    """The network that an address is of: of IPv4 a /24, of IPv6 a /48; the text itself where it is no address."""
+    """The network that an address is of: of IPv4 a /24, of IPv6 a /48; the text itself where it is no address.
+
+    So a person is not known by it, and two requests of one scanner look alike. Never raises.
+    """
     try:
         bits = 24 if ip_address(address).version == 4 else 48
         return str(ip_network(f"{address.partition('%')[0]}/{bits}", strict=False))
@@ -143,7 +169,10 @@ def network_of(address: str) -> str:
 
 
 def _signals_of_click(request: web.Request) -> Iterator[str]:
-    """What tells of a program."""
+    """What tells of a program.
+
+    In the words of `gateway.notify.clicks.judging`; nothing for what looks like a person's browser.
+    """
     yield from _signals(request)
     if _said(request, "Sec-Fetch-Mode") != "navigate":
         yield NO_NAVIGATION

@@ -1,4 +1,8 @@
-"""What the page of links in mails says, in each language that it speaks."""
+"""What the page of links in mails says, in each language that it speaks.
+
+Notices of the gateway (`gateway.process.notices`) and the page for unknown clicks speak by it too. A further
+language is one more value here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,18 +17,26 @@ LONGEST_ACCEPT: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWords:
+    """What the page says in one language. All texts are plain; they are escaped where they are used."""
+
     title: str
+    """Of the page."""
     ask: str
     """With `{name}`, of a category."""
     click: str
+    """On the button of the question."""
     done: str
+    """With `{name}`, of a category."""
     gone: str
+    """Where the category is no more."""
     saved: str
     heading: str
     explain: str
     category: str
     channels: Mapping[str, str]
+    """Names of the channels, by channel."""
     always: str
+    """In the place of a switch that nobody can choose."""
     often: Mapping[str, str]
     """In a digest, by what was chosen."""
     off: str
@@ -38,6 +50,7 @@ class PageWords:
     notice: str
     """With `{what}`, of what was turned off."""
     notice_body: str
+    """What to do if that was somebody else."""
 
     def of_tracking(self, *, opens: bool) -> str:
         """What the agreement to being told of is to."""
@@ -91,10 +104,14 @@ GERMAN: Final = PageWords(
     notice_body="Wenn Sie das nicht waren, stellen Sie es wieder an.",
 )
 WORDS: Final[Mapping[str, PageWords]] = MappingProxyType({"en": ENGLISH, "de": GERMAN})
+"""By language."""
 
 
 def language(locale: str | None, accepted: str = "") -> str:
-    """The language of the page: the person's, if it speaks that, else one that the browser accepts, else English."""
+    """The language of the page: the person's, if it speaks that, else one that the browser accepts, else English.
+
+    Always one of `WORDS`.
+    """
     for wanted in (locale, *_accepted(accepted)):
         if wanted and (spoken := lookup(wanted, WORDS, "")):
             return spoken
@@ -102,7 +119,10 @@ def language(locale: str | None, accepted: str = "") -> str:
 
 
 def _accepted(header: str) -> list[str]:
-    """The languages of an `Accept-Language` (RFC 9110, section 12.5.4), the most wanted first."""
+    """The languages of an `Accept-Language` (RFC 9110, section 12.5.4), the most wanted first.
+
+    What cannot be read is passed over; of equal weights the first stays first.
+    """
     weighed = []
     for item in header[:LONGEST_ACCEPT].split(","):
         tag, _, weight = item.strip().partition(";")

@@ -1,4 +1,8 @@
-"""What is said and told of clicks."""
+"""What is said and told of clicks.
+
+Which links there are and how a click is judged is of `gateway.notify.clicks`. Only a session asks; the public
+links need no shape.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +18,7 @@ from storage.clicks import Hit, HitKind
 from storage.opens import Open
 
 TOKEN_MAX = 128
+"""Characters; tokens are shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +26,16 @@ class ClickRequest:
     """Which link was followed: that of a notification, that of a mail, or one that is both."""
 
     id: str | None
+    """Of a notification, or None."""
     token: str | None
+    """Of a link in a mail, or None."""
 
 
 class ClickSchema(Schema):
-    """A link was followed."""
+    """A link was followed.
+
+    One of the two must be there, and both may.
+    """
 
     id = Text(r"[!-~]*", "an id", longest=64, load_default=None)
     token = Text(r"[!-~]*", "a token", longest=TOKEN_MAX, load_default=None)
@@ -74,6 +84,7 @@ def opened(value: Open) -> Json:
 
 
 def hit(value: Hit) -> Json:
+    """One hit. Until it is judged, `why` has what was seen of it; after, the rules."""
     return {
         "at": time(value.at),
         "user": value.user,
@@ -86,4 +97,5 @@ def hit(value: Hit) -> Json:
 
 
 def hits(values: Sequence[Hit]) -> list[Json]:
+    """All of them, in their order."""
     return [hit(value) for value in values]

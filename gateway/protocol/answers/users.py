@@ -1,4 +1,7 @@
-"""What is answered about users: who is here, and all that is held, as schemas."""
+"""What is answered about users: who is here, and all that is held, as schemas.
+
+`UserDataAnswer` has some of nearly every noun: whatever is kept of a user is to be found in it.
+"""
 
 from marshmallow import Schema, fields
 
@@ -15,8 +18,10 @@ class OnlineAnswer(Schema):
     user = required.text()
     name = required.text(allow_none=True)
     roles = fields.List(fields.String(), required=True)
+    """Of the newest connection."""
     connections = required.number()
     since = required.time()
+    """Of the oldest connection."""
 
 
 class RosterAnswer(Schema):
@@ -31,6 +36,7 @@ class PresenceAnswer(Schema):
     online = required.flag()
     connections = required.number()
     last_seen = required.time(allow_none=True)
+    """When a token was last seen, or a session left; null: never."""
 
 
 class DisconnectedAnswer(Schema):
@@ -84,6 +90,7 @@ class UserDataAnswer(ProfileAnswer):
     notifications = fields.List(fields.Nested(RecordAnswer), required=True)
     receipts = fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True)
     read_upto = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    """By room, the sequence up to which all counts as read."""
     suppressions = fields.List(
         fields.Nested(SuppressionAnswer),
         required=True,
