@@ -43,6 +43,11 @@ class Catalog:
         found = {locale for type_ in self.types.values() for locale in type_.wordings}
         return (self.default_locale, *sorted(found - {self.default_locale}))
 
+    @property
+    def tells_opens(self) -> bool:
+        """Whether the mail of any type tells that it was opened."""
+        return any(type_.email is not None and type_.email.opens for type_ in self.types.values())
+
     def problems(self, type_: NotificationType, data: Mapping[str, Any]) -> Problems:
         """What is wrong with the data of a type; nothing where they fit.
 

@@ -57,6 +57,8 @@ class EmailRule:
     """Seconds to wait."""
     clicks: bool = False
     """Whether its links are led by way of the gateway, for those who have agreed to that."""
+    opens: bool = False
+    """Whether it holds a picture that tells when it is fetched, for the same."""
 
 
 BUTTON_STYLES = ("default", "primary", "danger")
@@ -153,10 +155,10 @@ class NotificationType:
         return self.rollouts.get(channel, EVERYBODY)
 
 
-Metric = Literal["click", "read"]
+Metric = Literal["click", "read", "conversion"]
 """What an experiment counts."""
-METRICS: tuple[Metric, ...] = ("click", "read")
-"""What counts as a conversion: a link that was followed, in the app or in a mail, or what was read in the app."""
+METRICS: tuple[Metric, ...] = ("click", "read", "conversion")
+"""What counts: a link that was followed, in the app or in a mail; what was read in the app; or what a backend tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

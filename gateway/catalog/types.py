@@ -147,12 +147,13 @@ def _channels(table: Table) -> tuple[bool, EmailRule | None]:
     email = channels.table("email")
     if email is None:
         return channels.flag("in_app", default=True), None
-    email.only(("default", "unless", "after", "clicks"))
+    email.only(("default", "unless", "after", "clicks", "opens"))
     return channels.flag("in_app", default=True), EmailRule(
         default=email.flag("default", default=True),
         unless=email.one_of("unless", None, ("read", "seen", "online")),  # type: ignore[arg-type]  # one of them or none
         after=email.seconds("after", 0.0, most=AFTER_SECONDS_MAX),
         clicks=email.flag("clicks", default=False),
+        opens=email.flag("opens", default=False),
     )
 
 

@@ -102,7 +102,7 @@ def _judge(rule: Table, type_: NotificationType, metric: str, split: Split, seco
         return
     if metric == "read":
         rule.wrong("the type is not shown in the app, and mail is not read there: take click", "metric")
-    elif type_.email is None or not type_.email.clicks:
+    elif metric == "click" and (type_.email is None or not type_.email.clicks):
         rule.wrong("nobody would know of a click: the type is for mail only, without channels.email.clicks")
 
 

@@ -129,7 +129,8 @@ def _tracking(visit: Visit, words: PageWords) -> list[str]:
     """The switch of tracking, for who has turned it on."""
     if not visit.chosen.preferences.tracking:
         return []
-    return [f"<p>{_switch(TRACKING, words.tracking, words, is_on=True, is_shown=True)}</p>"]
+    said = words.of_tracking(opens=visit.tells_opens)
+    return [f"<p>{_switch(TRACKING, said, words, is_on=True, is_shown=True)}</p>"]
 
 
 def _row(line: Line, words: PageWords) -> str:

@@ -42,6 +42,8 @@ class PageWords:
     off: str
     all_email: str
     tracking: str
+    tracking_opens: str
+    """The same where mail tells that it was opened, too."""
     save: str
     more: str
     unknown: str
@@ -49,6 +51,10 @@ class PageWords:
     """With `{what}`, of what was turned off."""
     notice_body: str
     """What to do if that was somebody else."""
+
+    def of_tracking(self, *, opens: bool) -> str:
+        """What the agreement to being told of is to."""
+        return self.tracking_opens if opens else self.tracking
 
 
 ENGLISH: Final = PageWords(
@@ -67,6 +73,7 @@ ENGLISH: Final = PageWords(
     off="off",
     all_email="Email at all; what is important comes in any case",
     tracking="We may see which links in email you follow",
+    tracking_opens="We may see which links in email you follow, and which emails you open",
     save="Save",
     more="Everything that you are sent",
     unknown="This link is not known, or not any more.",
@@ -89,6 +96,7 @@ GERMAN: Final = PageWords(
     off="aus",
     all_email="Überhaupt E-Mails; was wichtig ist, kommt auf jeden Fall",
     tracking="Wir dürfen sehen, welchen Links in E-Mails Sie folgen",
+    tracking_opens="Wir dürfen sehen, welchen Links in E-Mails Sie folgen, und welche E-Mails Sie öffnen",
     save="Speichern",
     more="Alles, was Sie bekommen",
     unknown="Dieser Link ist nicht bekannt, oder nicht mehr.",

@@ -90,6 +90,7 @@ class Tracer:
             *points.of_nodes(nodes),
             *points.of_readers(record),
             *points.of_hits(record),
+            *points.of_opens(record, {traced.id: traced.mail for traced, _ in mails}),
             *points.of_deeds(deeds),
         ]
         for traced, course in mails:

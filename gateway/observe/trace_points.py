@@ -4,16 +4,17 @@ They only order and name what is kept. The words are those of docs/protocol.md; 
 them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 
+from gateway.notify.clicks.judging import Posted, judge_open
 from gateway.notify.records import Record
 from gateway.observe.traced import NodeView, Point, TracedMail, Via
 from storage.audit import DONE, Deed
 from storage.courses import Course, StepKind
 from storage.inboxes import Receipt
-from storage.mail import MailState
+from storage.mail import Mail, MailState
 from storage.searching import Provenance
 from storage.streams import Notification
 
@@ -94,6 +95,19 @@ def of_hits(record: Record) -> Iterator[Point]:
         yield Point(
             at=hit.at, via=Via.MAIL, what="followed", by=hit.user, mail=hit.mail, detail=f"{hit.kind}{confirmed}{why}"
         )  # fmt: skip
+
+
+def of_opens(record: Record, mails: Mapping[str, Mail]) -> Iterator[Point]:
+    """That its mail was opened, and what looks as if it had: it proves nothing. `mails` are those of the trace, by id."""
+    for opened in record.opens:
+        mail = mails.get(opened.mail)
+        posted = None if mail is None else Posted.of(mail)
+        hits = [hit for hit in record.clicks if hit.mail == opened.mail]
+        kind, rules = judge_open(opened, hits, posted)
+        why = f": {', '.join(rules)}" if rules else ""
+        yield Point(
+            at=opened.at, via=Via.MAIL, what="opened", by=opened.user, mail=opened.mail, detail=f"{kind}{why}"
+        )
 
 
 def of_deeds(deeds: Sequence[Deed]) -> Iterator[Point]:

@@ -136,6 +136,7 @@ class Node(Member):
             self.sites.unsubscribe,
             self.sites.hooks,
             self.inboxes.clicks,
+            self.inboxes.opens,
             self.sites.clicks,
         ]
 

@@ -111,7 +111,7 @@ def _places(lowered: Lowered, words: PageWords) -> list[str]:
     """What was turned off, as people call it."""
     names = lowered.visit.chosen.names
     whole = [words.channels[channel] for channel in lowered.patch.get("channels", {})]
-    whole += [words.tracking] if "tracking" in lowered.patch else []
+    whole += [words.of_tracking(opens=lowered.visit.tells_opens)] if "tracking" in lowered.patch else []
     return whole + [
         f"{names.get(category, category)} ({words.channels[channel]})"
         for category, channels in lowered.patch.get("categories", {}).items()

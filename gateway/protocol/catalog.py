@@ -10,6 +10,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
+from gateway.catalog.kinds import METRICS
 from gateway.experiments.bounds import NAME, NAME_LONGEST
 from gateway.notify.requests import TypePreviewRequest
 from gateway.protocol import required
@@ -231,7 +232,7 @@ class TypeExperimentAnswer(ResultsAnswer):
     """The experiment of a type, and what it has found so far. It counts people, each once."""
 
     id = required.text(metadata={"description": "Another one with whatever is changed of it."})
-    metric = required.text(metadata={"enum": ["click", "read"]})
+    metric = required.text(metadata={"enum": list(METRICS)})
     baseline = fields.Float(required=True)
     """A part of 1, as it was expected."""
     effect = fields.Float(required=True)

@@ -15,6 +15,7 @@ from gateway.protocol import required
 from gateway.protocol.fields import Text
 from gateway.protocol.parsing import parser
 from storage.clicks import Hit, HitKind
+from storage.opens import Open
 
 TOKEN_MAX = 128
 """Characters; tokens are shorter."""
@@ -66,6 +67,20 @@ class HitAnswer(Schema):
     confirmed_at = required.time(
         allow_none=True, metadata={"description": "When the user's own client has said that it was the user."}
     )
+
+
+class OpenAnswer(Schema):
+    """The picture of a mail was fetched; by whom, nobody knows."""
+
+    at = required.time()
+    mail = required.text(metadata={"description": "The id of the mail."})
+    signals = fields.List(
+        fields.String(), required=True, metadata={"description": "What was seen that tells of a program."}
+    )
+
+
+def opened(value: Open) -> Json:
+    return {"at": time(value.at), "mail": value.mail, "signals": list(value.signals)}
 
 
 def hit(value: Hit) -> Json:

@@ -15,6 +15,7 @@ from auth.principal import Role
 from gateway.protocol.offered import (
     audits,
     campaigns,
+    experiments,
     kinds,
     mails,
     nodes,
@@ -34,6 +35,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
     *told.OPERATIONS,
     *campaigns.OPERATIONS,
+    *experiments.OPERATIONS,
     *kinds.OPERATIONS,
     *audits.OPERATIONS,
     *nodes.OPERATIONS,

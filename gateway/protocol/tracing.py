@@ -87,7 +87,7 @@ class PointAnswer(Schema):
     via = fields.Enum(Via, by_value=True, required=True)
     what = required.text(
         metadata={
-            "description": "One word: `called`, `stored`, `hidden`, `written`, `recalled`, `expires`, `expired`; what a reader did; `postponed`, `held`, `sent`, `delivered` and so on of a mail; of a deed, the operation's name."
+            "description": "One word: `called`, `stored`, `hidden`, `written`, `recalled`, `expires`, `expired`; what a reader did; `postponed`, `held`, `sent`, `delivered`, `opened` (which proves nothing) and so on of a mail; of a deed, the operation's name."
         }
     )
     detail = required.text(

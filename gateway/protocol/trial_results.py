@@ -98,6 +98,10 @@ def arm(value: Arm) -> Json:
     return {"name": value.name, "assigned": value.assigned, "rate": share.rate, "low": low, "high": high}
 
 
+def arms(told: Results) -> list[Json]:
+    return [{**arm(each), "reached": each.people, "converted": each.converted} for each in told.arms]
+
+
 def part(value: Part) -> Json:
     """One person's part, for what is kept of a person."""
     return {

@@ -26,6 +26,7 @@ from gateway.notify.scheduling import Scheduler
 from gateway.notify.stats.asking import Statistics
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.topics import TopicBook
+from gateway.notify.trials.book import TrialBook
 from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
 from gateway.observe.alerts import Alerts
@@ -78,6 +79,8 @@ class UseCases:
     """Figures of what came of it all."""
     types: Types
     """Types and their switches."""
+    trials: TrialBook
+    """Experiments of types."""
     type_previewer: TypePreviewer
     """What a type would say, and why."""
     observatory: Observatory

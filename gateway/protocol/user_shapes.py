@@ -93,6 +93,7 @@ def user_data(value: Held) -> Json:
         "audit": [audits.deed(each) for each in value.deeds],
         "clicks": clicks.hits(value.clicks),
         "click_targets": list(value.click_targets),
+        "opens": [clicks.opened(each) for each in value.opens],
         "trials": [trial_results.part(each) for each in value.trials],
     }
 

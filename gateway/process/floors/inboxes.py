@@ -4,6 +4,7 @@ from gateway.cluster.commands import CameBack
 from gateway.notify.acting import Acting
 from gateway.notify.clicks.book import ClickBook
 from gateway.notify.clicks.mails import TrackedMails
+from gateway.notify.clicks.opens import OpenBook
 from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.notify.settings import StoreSettings
@@ -40,18 +41,29 @@ class InboxFloor:
             snoozed=self.snoozer.wake,
         )
         """Snoozes, presses and the like."""
+        mails = TrackedMails(
+            streams=store.streams,
+            outbox=store.outbox,
+            campaigns=store.campaigns,
+            recipients=store.recipients,
+        )
+        self.opens = OpenBook(
+            store.opens,
+            member.click_links,
+            catalog=member.catalog,
+            mails=mails,
+            preferences=member.preferences,
+            clock=member.clock,
+            history_days=member.settings[StoreSettings].history_days,
+        )
+        """Mail that was opened: for traces alone."""
         self.clicks = ClickBook(
             store.clicks,
             member.click_links,
             catalog=member.catalog,
             streams=store.streams,
             inboxes=store.inboxes,
-            mails=TrackedMails(
-                streams=store.streams,
-                outbox=store.outbox,
-                campaigns=store.campaigns,
-                recipients=store.recipients,
-            ),
+            mails=mails,
             preferences=member.preferences,
             reading=self.reading,
             bus=member.bus,

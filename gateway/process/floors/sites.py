@@ -73,7 +73,7 @@ def _click_pages(member: Member, inboxes: InboxFloor) -> ClickPages | None:
     if member.click_links is None:
         return None
     trusted = member.settings[SiteSettings].trusted_proxies
-    return ClickPages(inboxes.clicks, member.origins, trusted_proxies=trusted)
+    return ClickPages(inboxes.clicks, inboxes.opens, member.origins, trusted_proxies=trusted)
 
 
 def _hooks(member: Member) -> "ProviderHooks | None":

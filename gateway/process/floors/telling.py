@@ -73,6 +73,7 @@ class TellingFloor:
             outbox=member.store.outbox,
             inboxes=member.store.inboxes,
             clicks=member.store.clicks,
+            opens=member.store.opens,
             fanout=member.fanout,
             bus=member.bus,
             clock=member.clock,

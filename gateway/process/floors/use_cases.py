@@ -49,6 +49,7 @@ def use_cases(
         digests=member.digests,
         statistics=keeping.statistics,
         types=_types(member, keeping),
+        trials=keeping.trials,
         type_previewer=_type_previewer(member, telling),
         observatory=views.observatory,
         feed=views.feed,

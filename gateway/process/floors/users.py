@@ -43,6 +43,7 @@ class UserFloor:
             recipients=store.recipients,
             audit=store.audit,
             clicks=store.clicks,
+            opens=store.opens,
             trials=store.trials,
             reading=inboxes.reading,
             receiver=member.delivery,

@@ -9,7 +9,7 @@ from gateway.protocol import required
 from gateway.protocol.answers.notifications import ReceiptAnswer, RecordAnswer
 from gateway.protocol.answers.waiting import DigestAnswer, ScheduledAnswer, UserCampaignAnswer
 from gateway.protocol.audits import DeedAnswer
-from gateway.protocol.clicks import HitAnswer
+from gateway.protocol.clicks import HitAnswer, OpenAnswer
 from gateway.protocol.suppressions import SuppressionAnswer
 from gateway.protocol.trial_results import TrialPartAnswer
 
@@ -113,6 +113,11 @@ class UserDataAnswer(ProfileAnswer):
         fields.String(),
         required=True,
         metadata={"description": "What those links lead to that nobody else was sent."},
+    )
+    opens = fields.List(
+        fields.Nested(OpenAnswer),
+        required=True,
+        metadata={"description": "Of the user's mail, the newest first."},
     )
     trials = fields.List(
         fields.Nested(TrialPartAnswer),

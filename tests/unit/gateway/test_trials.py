@@ -1,5 +1,6 @@
 """The experiments of types: what is planned for whom, and what becomes of it when the store is away or a catalog comes into force."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -259,3 +260,17 @@ async def test_who_took_part_long_ago_is_forgotten_while_the_clock_is_right(proc
     await process.book.keep_house()
 
     assert await process.counts() == {}
+
+
+async def test_stored_twice_at_once_each_mark_is_stored_and_let_go_of_once(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever flushes beside another that is not done must not drop what came meanwhile."""
+    people = [await process.tell(f"u{n}") for n in range(3)]
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    for told in people:
+        process.book.clicked(click(told, user=told.room.removeprefix("user:")))
+
+    await asyncio.gather(process.book.flush(), process.book.flush())
+
+    assert (await process.counts())["glad"].converted == 3
