@@ -23,10 +23,10 @@ async def no_way_out(notification: Notification) -> None:
 
 
 class Clicks(Protocol):
-    """Whose links lead by way of us. Both raise `StorageError`."""
+    """Whose links lead by way of us, and which mail holds a picture. Both raise `StorageError`."""
 
     async def marks(self, lease: Lease) -> Marks | None:
-        """What makes its links; None for a mail whose links are to be left as they are."""
+        """What makes its links, and its picture; None for a mail that is to be left as it is."""
         ...
 
     async def keep(self, lease: Lease, targets: Sequence[str]) -> None:

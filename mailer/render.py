@@ -15,6 +15,7 @@ from mailer.letterhead import Letterhead
 from mailer.order import Order
 from mailer.templating import Templates
 from mailer.transport import Outgoing
+from mailer.unseen import pictured, trapped
 from mailer.weblinks import is_path, web_url
 from storage.mail import LaneName, MailOrder
 from storage.streams import Notification
@@ -63,7 +64,8 @@ class Renderer:
     ) -> Outgoing:
         """`id_` is what the mail is called, if it is not its notification's own; `compose` makes it by a catalog's designs.
 
-        `unsubscribe_url` stands in the place of the letterhead's URL of the web; with `marks` its links lead by way of us.
+        `unsubscribe_url` stands in the place of the letterhead's URL of the web; with `marks` its links lead by way of us, or it holds
+        a picture, or both.
 
         Raises `RenderFailure` for an address that cannot work and for bulk mail that is too large, `TemplateFailure` for
         such a template.
@@ -84,11 +86,15 @@ class Renderer:
             made = compose(self.composition(notification, subject, next(iter(unsubscribe), None)))
             text, html = made.text, made.html
         targets: tuple[str, ...] = ()
-        if marks is not None:
+        if marks is not None and marks.clicks:
             # Only here: whoever leads no links by way of us loads no parser for it.
             from mailer.tracking import tracked
 
             html, targets = tracked(html, marks, spared=self._spared(unsubscribe))
+            if targets:
+                html = trapped(html, marks.trap(links=len(targets)))
+        if marks is not None and marks.opens:
+            html = pictured(html, marks.picture())
         if order.lane is LaneName.BULK and (size := len(html.encode())) > BULK_BYTES_MAX:
             raise RenderFailure(f"its HTML has {size} bytes, and bulk mail {BULK_BYTES_MAX} at most")
         id_ = id_ or notification.id

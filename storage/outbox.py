@@ -151,8 +151,11 @@ class Outbox(Protocol):
         """
         ...
 
-    async def counted(self, key: str, *, since: datetime) -> int:
-        """How many mails that claimed under `key` since that time are under way or sent."""
+    async def counted(self, key: str, *, since: datetime, besides: str | None = None) -> int:
+        """How many mails that claimed under `key` since that time are under way or sent, one left out.
+
+        `besides` is the mail that asks: it may have claimed before, have failed, and be under way again.
+        """
         ...
 
     async def find(self, obligation_id: str) -> Notification | None:

@@ -19,6 +19,7 @@ from storage.inboxes import Inboxes
 from storage.lanes import Lanes
 from storage.links import Links
 from storage.mailboxes import Mailboxes
+from storage.opens import Opens
 from storage.outbox import Outbox
 from storage.people import People
 from storage.preferences import Preferences
@@ -103,6 +104,9 @@ class Store(Protocol):
 
     @property
     def clicks(self) -> Clicks: ...
+
+    @property
+    def opens(self) -> Opens: ...
 
     @property
     def archive(self) -> Archive: ...

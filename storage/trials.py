@@ -42,7 +42,16 @@ class Converted:
     at: datetime
 
 
-Note = Reached | Converted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """Somebody else says that a participant has done it. It counts of those who were reached before."""
+
+    trial: str
+    user: str
+    at: datetime
+
+
+Note = Reached | Converted | Reported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""Who may call, as a part: the keys of user tokens, fetched where they are published, and the services' own."""
+"""Who may call, as a part: the keys of user tokens, fetched where they are published, and the services' own.
+
+Sites and sessions ask `verifier` and `services`, and know nothing of keys.
+"""
 
 import aiohttp
 
@@ -11,13 +14,19 @@ from gateway.ground.clock import system_clock
 from gateway.ground.parts import Part
 
 JWKS_SECONDS = 5
+"""How long the issuer may take; a connect waits for it."""
 
 
 class Access(Part):
-    """Has the `verifier` of user tokens, and the `services` that may call. Raises `KeyConfigurationError`."""
+    """Has the `verifier` of user tokens, and the `services` that may call. Raises `KeyConfigurationError`.
+
+    One for a node. Published keys are fetched when first needed, and kept; while the issuer is away, those
+    that are known go on to hold.
+    """
 
     def __init__(self, settings: KeySettings) -> None:
         self._http: aiohttp.ClientSession | None = None
+        """There from the start to the stop; None where nothing was started."""
         url = settings.jwt_jwks_url
         self._keys = Keys.of(
             secrets=settings.jwt_secrets,
@@ -34,16 +43,27 @@ class Access(Part):
         self.services = Services(settings.api_keys, self.verifier)
 
     def start(self) -> None:
+        """Have what keys are fetched with."""
         self._http = aiohttp.ClientSession()
 
     async def stop(self) -> None:
+        """End a fetch that is under way, then close the connections."""
         await self._keys.close()
         if self._http is not None:
             await self._http.close()
 
     async def _fetch(self, url: str) -> bytes:
+        """The published keys as text, one byte more than may be at most, so that too much is seen. Raises
+        `aiohttp.ClientError` and `TimeoutError`.
+        """
         assert self._http is not None
         async with self._http.get(
             url, timeout=aiohttp.ClientTimeout(JWKS_SECONDS), allow_redirects=False, raise_for_status=True
         ) as answer:
-            return await answer.content.read(JWKS_BYTES_MAX + 1)
+            # A read answers with what has come so far: keys that come in pieces are read to their end.
+            body = bytearray()
+            async for piece in answer.content.iter_chunked(JWKS_BYTES_MAX + 1):
+                body += piece
+                if len(body) > JWKS_BYTES_MAX:
+                    break
+            return bytes(body[: JWKS_BYTES_MAX + 1])

@@ -1,4 +1,7 @@
-"""What operators say of who may call: the keys of user tokens, and the API keys of services."""
+"""What operators say of who may call: the keys of user tokens, and the API keys of services.
+
+Secrets are judged by length alone, and never shown whole.
+"""
 
 import re
 from collections.abc import Container, Mapping
@@ -13,15 +16,18 @@ NO_KEY = (
     "There is no key to verify tokens with: set BELLHOP_JWT_SECRET (try `openssl rand -hex 32`), "
     "BELLHOP_JWT_PUBLIC_KEY or BELLHOP_JWT_JWKS_URL. `bellhop demo` makes its own."
 )
+"""What is told where tokens could not be verified."""
 
 
 def _jwt_secrets(text: str) -> tuple[str, ...]:
+    """Secrets that are long enough. Raises `ValidationError`."""
     if any(len(secret.encode()) < 32 for secret in items(text)):
         raise ValidationError("is too short: a secret has 32 bytes or more (try `openssl rand -hex 32`).")
     return tuple(items(text))
 
 
 def _pem(text: str) -> str:
+    """A public key in PEM. Raises `ValidationError`, above all for a private one."""
     # Some tools can only hand in one line, with \n written out.
     pem = text.replace("\\n", "\n").strip()
     if "PRIVATE KEY" in pem:
@@ -51,16 +57,18 @@ def _api_keys(text: str) -> Mapping[str, str]:
 
 
 def _masked_api_keys(text: str) -> str:
+    """The names, without the keys."""
     return ",".join(f"{item.partition(':')[0]}:{MASK}" if ":" in item else MASK for item in cut(text))
 
 
 def _first_line(text: str) -> str:
+    """As much of a public key as tells which it is."""
     return text.replace("\\n", "\n").strip().splitlines()[0] + " …"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySettings(Group):
-    """What tokens and services are verified with."""
+    """What tokens and services are verified with. Several may be set: a token is good by any of them."""
 
     jwt_secrets: tuple[str, ...] = setting(
         "JWT_SECRET", None, _jwt_secrets,
@@ -94,6 +102,7 @@ class KeySettings(Group):
         return bool(self.jwt_secrets or self.jwt_public_key or self.jwt_jwks_url)
 
     def missing(self, given: Container[str]) -> list[str]:
+        """That there is nothing to verify tokens with, for a process that serves."""
         # Of a key that is wrong enough was said already.
         if self.verify_tokens or any(
             name in given for name in ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")

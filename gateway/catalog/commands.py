@@ -1,4 +1,8 @@
-"""`bellhop catalog …`: what can be done with a folder without a running gateway. Exit codes as of `bellhop`."""
+"""`bellhop catalog …`: what can be done with a folder without a running gateway. Exit codes as of `bellhop`.
+
+It stands here and not in `gateway.process`, for a folder can be worked at without a node, as in somebody's
+CI. Output is for programs; sentences go to the standard error.
+"""
 
 import argparse
 import asyncio
@@ -13,6 +17,7 @@ from gateway.catalog.problems import CatalogError, Mistakes
 
 WELL, FAILED, WRONG = 0, 1, 2
 _Run = Callable[[argparse.Namespace], int]
+"""Does what was asked, and answers the exit code."""
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +25,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, dest="action", metavar="ACTION", title="actions")
 
     def command(name: str, run: _Run, text: str, more: str = "") -> argparse.ArgumentParser:
+        """A command on a folder."""
         added: argparse.ArgumentParser = commands.add_parser(
             name, help=text, description=f"{text[0].upper()}{text[1:]}. {more}".strip()
         )
@@ -61,6 +67,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _guarded(run: _Run) -> _Run:
+    """The command, with mistakes and files that cannot be read told in sentences."""
+
     def guarded(given: argparse.Namespace) -> int:
         try:
             return run(given)
@@ -77,6 +85,7 @@ def _guarded(run: _Run) -> _Run:
 
 
 def _load(folder: Path) -> Any:
+    """The catalog in a folder. Raises `CatalogError`."""
     # Only now: the other commands should not wait for what a catalog is made of.
     from gateway.catalog.loading import load
 
@@ -84,6 +93,7 @@ def _load(folder: Path) -> Any:
 
 
 def _init(given: argparse.Namespace) -> int:
+    """Copy the example. What is there is never written over, so it may be run again."""
     others = []
     with as_file(files("gateway.catalog") / "shop") as shop:
         for source in sorted(path for path in shop.iterdir() if path.is_file()):
@@ -100,6 +110,7 @@ def _init(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
+    """Load, make every proof, and compare with the old one where that is asked."""
     catalog = _load(given.folder)
     made = _proofs(catalog)
     failures = sorted({f"{one.name}: {one.failure}" for one in made if one.failure})
@@ -123,6 +134,7 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _render(given: argparse.Namespace) -> int:
+    """Write the proofs, or compare them with what is there."""
     from gateway.catalog import proofs
 
     catalog = _load(given.folder)
@@ -142,12 +154,14 @@ def _render(given: argparse.Namespace) -> int:
 
 
 def _proofs(catalog: Any) -> Any:
+    """Every example in every language; starts a press of its own for the mails."""
     from gateway.catalog import proofs
 
     return asyncio.run(proofs.proofs(catalog))
 
 
 def _types(given: argparse.Namespace) -> int:
+    """Print the types as code."""
     from gateway.catalog import emitters
 
     catalog = _load(given.folder)
@@ -156,12 +170,14 @@ def _types(given: argparse.Namespace) -> int:
 
 
 def _import(given: argparse.Namespace) -> int:
+    """Take over what was built; nothing is written with any mistake in it."""
     from gateway.catalog import imports
     from gateway.catalog.mails import check_templates
 
     catalog = _load(given.folder)
     mistakes = Mistakes(given.folder)
     taken = imports.converted(given.source, catalog.types, mistakes)
+    # Judged together with what is in the folder: a new template may lean on an old layout.
     check_templates({**catalog.templates, **taken}, catalog.types, catalog.default_locale, mistakes)
     if not taken:
         mistakes.add(str(given.source), 1, "there is no .html and no .txt file in it")
@@ -175,4 +191,5 @@ def _import(given: argparse.Namespace) -> int:
 
 
 def _counted(number: int, noun: str) -> str:
+    """A number with its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

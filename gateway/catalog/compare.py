@@ -1,4 +1,8 @@
-"""Whether a new catalog still accepts what an old one accepted: of what is sent today, nothing may be refused tomorrow."""
+"""Whether a new catalog still accepts what an old one accepted: of what is sent today, nothing may be refused tomorrow.
+
+For an operator's CI, before a new catalog is rolled out. Whether a schema covers another is proven by
+`jsonschema_rs`; the words are ours, and only help to find the place.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,10 +19,14 @@ _CANONICAL = {
     for name, value in OPTIONS.items()
     if name in ("validate_formats", "pattern_options", "offline")
 }
+"""The options that a comparison takes, as the schemas are compiled with."""
 
 
 def breaks(old: Catalog, new: Catalog) -> Iterator[str]:
-    """Each type of which something may be refused, with what is known of it; nothing where the opposite is proven."""
+    """Each type of which something may be refused, with what is known of it; nothing where the opposite is proven.
+
+    Types that are new break nothing. Pure, but for the time that a proof takes.
+    """
     for name, before in old.types.items():
         after = new.types.get(name)
         if after is None:
@@ -29,6 +37,7 @@ def breaks(old: Catalog, new: Catalog) -> Iterator[str]:
             continue
         if before.wordings and not after.wordings:
             yield f"{name}: its texts are gone, and an emit that leaves its title to the catalog is refused"
+        # Any data will do from now on.
         if after.payload is None:
             continue
         if before.payload is None:
@@ -40,11 +49,14 @@ def breaks(old: Catalog, new: Catalog) -> Iterator[str]:
 
 
 def _narrowed(name: str, old: Schema, new: Schema) -> Iterator[str]:
+    """What a new schema may refuse that the old one accepted; nothing where it is proven to cover it."""
+    # Most are, and a proof costs time.
     if old == new:
         return
     before, after = (jsonschema_rs.canonicalize(dict(one), **_CANONICAL) for one in (old, new))
     if after.covers(before) == canonical.Containment.YES:
         return
+    # Only where the proof has failed: the reasons are a guess, and may name what does no harm.
     reasons = list(_reasons(old, new, "data"))
     if reasons:
         yield from (f"{name}: {reason}" for reason in reasons)
@@ -55,7 +67,7 @@ def _narrowed(name: str, old: Schema, new: Schema) -> Iterator[str]:
 
 
 def _reasons(old: Any, new: Any, where: str) -> Iterator[str]:
-    """The plain ones, in words; the proof needs none of them."""
+    """The plain ones, in words; the proof needs none of them. `where` is the path within the data, such as `"data.items[]"`."""
     if not isinstance(old, dict) or not isinstance(new, dict):
         return
     for name in new.get("required", []):

@@ -1,4 +1,8 @@
-"""Types for a backend, in TypeScript and Python: so that it fails to compile, and not to deliver."""
+"""Types for a backend, in TypeScript and Python: so that it fails to compile, and not to deliver.
+
+Only what can be said in those type systems is said: a pattern or a bound is for the gateway to check. Names
+that are no identifiers are quoted.
+"""
 
 import json
 import keyword
@@ -13,12 +17,18 @@ from gateway.catalog.shapes import Schema, resolved
 _DEEPEST = 12
 """Levels that are written out; what is deeper is anything."""
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
+"""What may be a property without quotes."""
 _TS = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean", "null": "null"}
+"""Names of types, by JSON Schema's."""
 _PY = {"string": "str", "number": "float", "integer": "int", "boolean": "bool", "null": "None"}
+"""The same for Python."""
 
 
 def typescript(catalog: Catalog) -> str:
-    """A module with `Data`, the shape of each type's data, and `Emit`, the body of an emit."""
+    """A module with `Data`, the shape of each type's data, and `Emit`, the body of an emit.
+
+    Deterministic: a backend may keep the file, and compare.
+    """
     lines = [f"// Made by `bellhop catalog types --lang ts` of catalog {catalog.version}. Do not edit.", ""]
     lines.append("export interface Data {")
     lines += [
@@ -40,7 +50,10 @@ def typescript(catalog: Catalog) -> str:
 
 
 def python(catalog: Catalog) -> str:
-    """A module with a TypedDict for each type's data, one for its emit, and `Emit`, any of these."""
+    """A module with a TypedDict for each type's data, one for its emit, and `Emit`, any of these.
+
+    Classes stand before those that use them.
+    """
     made = _Python()
     blocks: list[str] = []
     for kind in catalog.types.values():
@@ -62,26 +75,30 @@ def python(catalog: Catalog) -> str:
 
 
 def _untitled(catalog: Catalog) -> list[str]:
+    """Types without words."""
     return [kind.name for kind in catalog.types.values() if not kind.wordings]
 
 
 def _schema(kind: NotificationType) -> Schema:
+    """The schema of a type's data; any object where it has none."""
     return kind.payload.schema if kind.payload is not None else {"type": "object"}
 
 
 def _alternatives(schema: Schema, root: Schema) -> list[Any] | None:
-    """The schemas of which one holds, where a schema is no more than that."""
+    """The schemas of which one holds, where a schema is no more than that. None for a schema that says something itself."""
     if "$ref" in schema:
         return [resolved(schema["$ref"], root)]
     return next((schema[word] for word in ("anyOf", "oneOf") if word in schema), None)
 
 
 def _types(schema: Schema) -> list[str]:
+    """The types that a schema allows; none where it does not say."""
     given = schema.get("type", "object" if "properties" in schema else [])
     return [given] if isinstance(given, str) else list(given)
 
 
 def _typescript(schema: Any, root: Schema, depth: int) -> str:
+    """A schema as a type, at this depth of indentation."""
     if not isinstance(schema, Mapping) or depth > _DEEPEST:
         return "unknown"
     if "const" in schema or "enum" in schema:
@@ -92,6 +109,7 @@ def _typescript(schema: Any, root: Schema, depth: int) -> str:
 
 
 def _typescript_of(name: str, schema: Schema, root: Schema, depth: int) -> str:
+    """One of the types that a schema allows."""
     if name == "array":
         inner = _typescript(schema.get("items", True), root, depth + 1)
         return f"Array<{inner}>"
@@ -109,13 +127,15 @@ def _typescript_of(name: str, schema: Schema, root: Schema, depth: int) -> str:
 
 
 class _Python:
-    """Collects the classes that a type needs before its own."""
+    """Collects the classes that a type needs before its own. One for a module: names of classes must differ in it."""
 
     def __init__(self) -> None:
         self.blocks: list[str] = []
+        """The classes so far, in the order in which they must stand."""
         self._taken: set[str] = set()
 
     def type_of(self, schema: Any, root: Schema, name: str, depth: int) -> str:
+        """A schema as a type; `name` is that of the class, where it needs one."""
         if not isinstance(schema, Mapping) or depth > _DEEPEST:
             return "Any"
         if "const" in schema or "enum" in schema:
@@ -128,6 +148,7 @@ class _Python:
         return " | ".join(self._type(one, schema, root, name, depth) for one in _types(schema)) or "Any"
 
     def _type(self, type_: str, schema: Schema, root: Schema, name: str, depth: int) -> str:
+        """One of the types that a schema allows; makes a class for an object with properties."""
         if type_ == "array":
             return f"list[{self.type_of(schema.get('items', True), root, f'{name}Item', depth + 1)}]"
         if type_ != "object":
@@ -148,12 +169,14 @@ class _Python:
 
 
 def _literal(values: list[Any]) -> str:
+    """Values as a `Literal`; anything where one of them can be none."""
     if not all(isinstance(value, (str, int, bool, type(None))) for value in values):
         return "Any"
     return f"Literal[{', '.join(json.dumps(v) if isinstance(v, str) else repr(v) for v in values)}]"
 
 
 def _typed_dict(name: str, fields: Mapping[str, str]) -> str:
+    """A TypedDict as a class, or by a call where a key is no name in Python."""
     if all(key.isidentifier() and not keyword.iskeyword(key) for key in fields):
         return "\n".join(
             [f"class {name}(TypedDict):", *(f"    {key}: {made}" for key, made in fields.items())]

@@ -1,4 +1,7 @@
-"""What a catalog says of a category and of a type, as it is after loading."""
+"""What a catalog says of a category and of a type, as it is after loading.
+
+Only values: `types` reads them, `catalog` and `live` are asked with them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +18,9 @@ from mailer.phrases import Phrase
 from storage.rhythms import Digest, Throttle
 
 Lane = Literal["transactional", "bulk"]
+"""By which a type's mail leaves."""
 LANES: tuple[Lane, ...] = ("transactional", "bulk")
+"""The first is what is meant where none is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,7 @@ class Category:
     """A row of a user's preferences."""
 
     key: str
+    """Such as `"orders"`."""
     names: Mapping[str, str]
     """By locale."""
     order: int = 0
@@ -33,6 +39,7 @@ class Category:
     """Whether nobody gets mail of it who has not asked for that; but for what is critical."""
 
     def name(self, locale: str, default: str) -> str:
+        """What it is called in the best language for the reader."""
         return self.names[
             lookup(locale, self.names, default if default in self.names else next(iter(self.names)))
         ]
@@ -40,16 +47,22 @@ class Category:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailRule:
+    """That and how a type is mailed of its own accord."""
+
     default: bool = True
     """What holds for who has chosen nothing."""
     unless: Literal["read", "seen", "online"] | None = None
+    """What makes it needless: that it was read, or seen, or that its reader is online."""
     after: float = 0.0
     """Seconds to wait."""
     clicks: bool = False
     """Whether its links are led by way of the gateway, for those who have agreed to that."""
+    opens: bool = False
+    """Whether it holds a picture that tells when it is fetched, for the same."""
 
 
 BUTTON_STYLES = ("default", "primary", "danger")
+"""The first is what is meant where none is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +73,7 @@ class Button:
     label: Phrase
     link: Phrase | None = None
     style: str = "default"
+    """One of `BUTTON_STYLES`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +84,19 @@ class Wording:
     body: Phrase | None = None
     link: Phrase | None = None
     subject: Phrase | None = None
+    """Of a mail; None: the title."""
     buttons: tuple[Button, ...] = ()
     image: Phrase | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationType:
+    """A type, as the file has it; switches of admins are not in it."""
+
     name: str
     category: str
     critical: bool = False
+    """Nobody can choose not to get it."""
     opt_in: bool = False
     """Whether its mail waits for its reader's yes; never of what is critical."""
     urgent: bool = False
@@ -87,23 +105,30 @@ class NotificationType:
     payload: Payload | None = None
     """None: any data will do."""
     in_app: bool = True
+    """Whether it is shown in the app at all."""
     email: EmailRule | None = None
     """None: no mail of its own accord."""
     wordings: Mapping[str, Wording] = field(default_factory=lambda: MappingProxyType({}))
     """By locale; none: an emit brings its own title."""
     examples: tuple[Mapping[str, Any], ...] = ()
+    """Data that fit, for proofs and previews."""
     expires_in: float | None = None
     """Seconds."""
     collapse: Phrase | None = None
     """The key by which a newer one stands for an older one."""
     digest: Digest | None = None
+    """None: mail comes by itself."""
     throttle: Throttle | None = None
+    """None: as often as it comes."""
     enabled: Mapping[Channel, bool] = field(default_factory=lambda: MappingProxyType({}))
+    """By channel; what is missing is on."""
     rollouts: Mapping[Channel, Rollout] = field(default_factory=lambda: MappingProxyType({}))
+    """By channel; what is missing is for everybody."""
     trial: "Trial | None" = None
     """In which variants of its texts are tried; None: it has one way to say what it says."""
 
     def is_enabled(self, channel: Channel) -> bool:
+        """Whether the file has this channel on."""
         return self.enabled.get(channel, True)
 
     @property
@@ -113,7 +138,10 @@ class NotificationType:
 
     @property
     def is_shown_to_all(self) -> bool:
-        """Whether it is on in-app, for everybody and at any time."""
+        """Whether it is on in-app, for everybody and at any time.
+
+        Where it holds for every type, an emit asks no gate of rollouts.
+        """
         rollout = self.rollout("in_app")
         return (
             self.is_enabled("in_app")
@@ -123,12 +151,14 @@ class NotificationType:
         )
 
     def rollout(self, channel: Channel) -> Rollout:
+        """For how many the file has this channel on."""
         return self.rollouts.get(channel, EVERYBODY)
 
 
-Metric = Literal["click", "read"]
-METRICS: tuple[Metric, ...] = ("click", "read")
-"""What counts as a conversion: a link that was followed, in the app or in a mail, or what was read in the app."""
+Metric = Literal["click", "read", "conversion"]
+"""What an experiment counts."""
+METRICS: tuple[Metric, ...] = ("click", "read", "conversion")
+"""What counts: a link that was followed, in the app or in a mail; what was read in the app; or what a backend tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +167,7 @@ class Variant:
 
     name: str
     weight: int
+    """Its part of the lots, beside the others'."""
     kind: NotificationType
     """The type with the words of the variant."""
 
@@ -149,10 +180,13 @@ class Trial:
     """Another one with whatever is changed."""
     metric: Metric
     split: Split
+    """How users fall to variants."""
     design: Design
+    """What is expected of it, and how many people that takes."""
     seconds: float
     """After its beginning it is over."""
     variants: tuple[Variant, ...]
 
     def variant(self, name: str) -> Variant | None:
+        """The variant of this name; None: there is none."""
         return next((each for each in self.variants if each.name == name), None)

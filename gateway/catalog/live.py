@@ -1,6 +1,9 @@
 """The catalog in force on this node, with the switches that admins have set at run time.
 
 A node without a catalog loads nothing of what reading one takes.
+
+`part` puts catalogs in force, `gateway.notify` sets the switches. Two nodes may differ for a moment in both;
+who asks twice may get two answers.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class LiveCatalog:
-    """Whatever uses the catalog asks here, each time anew: a reload replaces `current`, an admin `switches`."""
+    """Whatever uses the catalog asks here, each time anew: a reload replaces `current`, an admin `switches`.
+
+    One for a process, on its loop alone. What is remembered is made anew with each change, so that asking
+    costs a look-up.
+    """
 
     def __init__(self) -> None:
         self.current: Catalog | None = None
@@ -56,7 +63,10 @@ class LiveCatalog:
         self._note_openness()
 
     def replace(self, catalog: "Catalog | None") -> None:
-        """Put a catalog in force from now on."""
+        """Put a catalog in force from now on.
+
+        Listeners are told in the order in which they came. Never waits.
+        """
         self.current = catalog
         types = () if catalog is None else catalog.types.values()
         self.has_digests = any(type_.digest is not None for type_ in types)
@@ -66,10 +76,12 @@ class LiveCatalog:
         self.has_trials = bool(trials)
         self.has_holdouts = any(trial.split.holdout for trial in trials)
         self._note_openness()
+        # Last: who is told asks at once, and must find all of it new.
         for told in self.on_change:
             told(catalog)
 
     def _note_openness(self) -> None:
+        """Forget what was remembered; note whether there is anything to be remembered."""
         self._open.clear()
         types = () if self.current is None else self.current.types.values()
         self.may_hide = bool(self._switches) or not all(type_.is_shown_to_all for type_ in types)
@@ -79,7 +91,10 @@ class LiveCatalog:
         return type_ in self.switches or (self.current is not None and type_ in self.current.types)
 
     def is_open(self, type_: str, channel: Channel, now: datetime) -> bool:
-        """Whether the channel of the type is on for everybody. It is remembered, unless a rollout has steps in time."""
+        """Whether the channel of the type is on for everybody. It is remembered, unless a rollout has steps in time.
+
+        The common question of an emit. A rollout with steps changes by itself, so it is reckoned each time.
+        """
         known = self._open.get((type_, channel))
         if known is not None:
             return known
@@ -89,6 +104,7 @@ class LiveCatalog:
         found = flag.type_on and flag.channel_on and self.share(type_, channel, "", now).percent >= 100
         kind = None if self.current is None else self.current.types.get(type_)
         if kind is not None and kind.trial is not None and self.chosen(type_, kind.trial) is None:
+            # A holdout keeps it from some, until the experiment is settled.
             found = found and not kind.trial.split.holdout
         if kind is None or not kind.rollout(channel).steps:
             self._open[type_, channel] = found
@@ -100,12 +116,18 @@ class LiveCatalog:
         return None if kind is None else kind.trial
 
     def chosen(self, type_: str, trial: "Trial") -> "Variant | None":
-        """The variant that everybody gets, once the experiment of the type is settled."""
+        """The variant that everybody gets, once the experiment of the type is settled.
+
+        None also where a choice was made of another experiment, as before its variants were changed.
+        """
         choice = self.switches.get(type_, UNTOUCHED).choice
         return None if choice is None or choice.trial != trial.id else trial.variant(choice.variant)
 
     def flag(self, type_: str, channel: Channel) -> Flag:
-        """Whether the channel of the type is switched on, as it is in force."""
+        """Whether the channel of the type is switched on, as it is in force.
+
+        An admin's word on a channel goes before the one on the type, and that before the file.
+        """
         known = None if self.current is None else self.current.types.get(type_)
         switch = self.switches.get(type_, UNTOUCHED)
         whole, own = switch.enabled, switch.channel(channel).enabled
@@ -116,13 +138,18 @@ class LiveCatalog:
             # To switch a type on is no word on its channels, unless the file has switched off all of them.
             channel_on = known is None or known.is_enabled(channel) or (whole is True and off_by_file)
         return Flag(
+            # A file that switches off every channel has switched off the type, until an admin switches one
+            # on.
             type_on=(not off_by_file or switch.has_channel_on) if whole is None else whole,
             channel_on=channel_on,
             overridden=whole is not None or own is not None,
         )
 
     def share(self, type_: str, channel: Channel, key: str, now: datetime) -> Share:
-        """For how many the channel of the type is on, by the bucket of `key`: a user's id, or a shared room's name."""
+        """For how many the channel of the type is on, by the bucket of `key`: a user's id, or a shared room's name.
+
+        An admin's percentage takes the place of the file's and of its steps; the salt is always the file's.
+        """
         known = None if self.current is None else self.current.types.get(type_)
         rollout = EVERYBODY if known is None else known.rollout(channel)
         own = self.switches.get(type_, UNTOUCHED).channel(channel).percent

@@ -1,4 +1,8 @@
-"""From a folder to a catalog: every mistake of the whole folder at once, each with its file and line."""
+"""From a folder to a catalog: every mistake of the whole folder at once, each with its file and line.
+
+It puts together what `folder`, `tables`, `types` and `mails` read. It is imported only where there is a
+catalog: what it needs is large.
+"""
 
 import re
 import tomllib
@@ -20,16 +24,22 @@ from mailer import languages
 TYPES_MAX = 300
 """What admins are told of all of them is one answer, and has to fit what a connection may have unsent."""
 _TOP = ("default_locale", "strict", "categories", "types")
+"""The keys of the file."""
 
 
 def load(folder: Path) -> Catalog:
-    """Raises `CatalogError`."""
+    """The catalog in a folder. Raises `CatalogError` with every mistake that was found.
+
+    Blocks, up to a second for a large one. Twice the same files make equal catalogs of the same version.
+    """
     mistakes = Mistakes(folder)
     read = files.read(folder, mistakes)
     top = _top(read, folder, mistakes)
+    # Without a file that is TOML nothing else could be told.
     mistakes.raise_if_any()
     default_locale = _default_locale(top)
     categories = _categories(top)
+    # Types whose names are wrong are left out, and told.
     types = {
         name: read_type(name, table, read, categories, default_locale)
         for name, table in top.tables("types")
@@ -54,6 +64,7 @@ def load(folder: Path) -> Catalog:
 
 
 def _top(read: files.Folder, folder: Path, mistakes: Mistakes) -> Table:
+    """The file as a table; an empty one where it cannot be read."""
     text = read.texts.get(files.FILE)
     value: Mapping[str, Any] = {}
     places = Places("")
@@ -69,6 +80,7 @@ def _top(read: files.Folder, folder: Path, mistakes: Mistakes) -> Table:
 
 
 def _line_of(error: Exception, text: str) -> int:
+    """The line that an error of `tomllib` names."""
     # Told in words only: "(at line 3, column 1)", or "(at end of document)".
     _, _, behind = str(error).rpartition("(at line ")
     line = behind.partition(",")[0]
@@ -76,12 +88,14 @@ def _line_of(error: Exception, text: str) -> int:
 
 
 def _said(error: Exception) -> str:
+    """What such an error says, without the place."""
     return (
         "it is nested too deeply" if isinstance(error, RecursionError) else str(error).partition(" (at ")[0]
     )
 
 
 def _default_locale(top: Table) -> str:
+    """The language of last resort; English where it is wrong, so that the rest can be read."""
     tag = top.text("default_locale", None)
     if tag is None:
         if "default_locale" not in top.value:
@@ -92,6 +106,7 @@ def _default_locale(top: Table) -> str:
 
 
 def _categories(top: Table) -> dict[str, Category]:
+    """The categories by key; each mistake is noted."""
     found = {}
     for position, (key, table) in enumerate(top.tables("categories")):
         _is_named(table, KEY, "a category is lower case letters, digits and _, 64 at most")
@@ -115,6 +130,7 @@ def _categories(top: Table) -> dict[str, Category]:
 
 
 def _names(table: Table) -> dict[str, str]:
+    """The names of a category by locale."""
     if not table.value:
         table.wrong("holds no name")
     for locale in table.value:
@@ -128,7 +144,7 @@ def _names(table: Table) -> dict[str, str]:
 
 
 def _is_named(table: Table, pattern: str, rule: str) -> bool:
-
+    """Whether a table's own name fits the pattern; noted where it does not."""
     if re.fullmatch(pattern, str(table.path[-1])):
         return True
     table.wrong(rule)

@@ -1,4 +1,8 @@
-"""The mail templates of a catalog against its types: whether each can be used by whom it is for."""
+"""The mail templates of a catalog against its types: whether each can be used by whom it is for.
+
+It reads templates as texts: which names they use, and which others they lean on. Nothing is rendered; that is
+tried by `proofs`.
+"""
 
 import re
 from collections.abc import Mapping
@@ -12,6 +16,7 @@ from mailer import blueprints, languages
 from mailer.choice import chosen
 
 _NAME = re.compile(r"([A-Z][A-Z0-9_]*|default)(?:\.([A-Za-z0-9-]+))?\.(mjml|html|txt)")
+"""The name of a template that is for a type, a language and a form."""
 
 
 def check_templates(
@@ -20,7 +25,11 @@ def check_templates(
     default_locale: str,
     mistakes: Mistakes,
 ) -> None:
-    """Note what is wrong with them; nothing is run."""
+    """Note what is wrong with them; nothing is run.
+
+    Each template is judged for every type that it would be chosen for, and a use of data that a type's schema
+    does not declare is a mistake.
+    """
     read = {name: blueprints.read(source, templates) for name, source in templates.items()}
     for name, blueprint in read.items():
         _check_name(name, templates, types, mistakes)
@@ -28,6 +37,7 @@ def check_templates(
             mistakes.add(name, flaw.line, flaw.problem)
     kinds = list(types.values())
     if any(name.startswith(f"{DIGEST}.") for name in templates):
+        # The gateway's own type has a schema too.
         kinds.append(NotificationType(name=DIGEST, category="", payload=Payload(DIGEST_SCHEMA)))
     for kind in kinds:
         if kind.email is not None or any(name.startswith(f"{kind.name}.") for name in templates):
@@ -37,6 +47,7 @@ def check_templates(
 def _check_name(
     name: str, templates: Mapping[str, str], types: Mapping[str, NotificationType], mistakes: Mistakes
 ) -> None:
+    """Note a name that looks like a type's and is none, and one that another template stands before."""
     match = _NAME.fullmatch(name)
     if match is None:
         return  # a layout, or a part of others
@@ -56,6 +67,7 @@ def _check_name(
 def _check_uses(
     kind: NotificationType, read: Mapping[str, blueprints.Blueprint], default_locale: str, mistakes: Mistakes
 ) -> None:
+    """Note what the templates of one type use and its schema does not declare, layouts included."""
     files: set[str] = set()
     for locale in kind.wordings or (default_locale,):
         for name in chosen(read, kind.name, locale).values():

@@ -1,4 +1,7 @@
-"""The type that the gateway mails in its own name: no catalog has it, and any may have templates for it."""
+"""The type that the gateway mails in its own name: no catalog has it, and any may have templates for it.
+
+Its words are made by the gateway, in every language that it speaks.
+"""
 
 from typing import Any, Final
 
@@ -18,6 +21,7 @@ _LISTED: Final = {
         "created_at": _TEXT,
     },
 }
+"""A notification that a digest tells."""
 DIGEST_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["notifications", "total", "more", "more_words", "since", "words"],
@@ -34,4 +38,4 @@ DIGEST_SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
-"""What a template is told of one as `data`."""
+"""What a template is told of one as `data`. Part of what operators build upon: it may get more, and keeps what it has."""

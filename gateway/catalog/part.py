@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,11 @@ logger = logging.getLogger(__name__)
 
 
 class CatalogPart(Part):
-    """Puts the catalog of the folder in force."""
+    """Puts the catalog of the folder in force.
+
+    One for a process; without a folder it does nothing. A start with a mistake fails, a reload with one does
+    not: the node goes on as it was.
+    """
 
     def __init__(self, settings: CatalogSettings, live: LiveCatalog) -> None:
         self._folder = settings.folder
@@ -41,6 +46,7 @@ class CatalogPart(Part):
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
+        """Show whether an older catalog is in force than the folder has."""
         meters.watch_gauge(
             "bellhop_catalog_refused",
             "1 while the folder's catalog has mistakes, and an earlier one is in force",
@@ -48,19 +54,21 @@ class CatalogPart(Part):
         )
 
     def concerns(self) -> list[str]:
+        """That the folder's catalog is not the one in force."""
         if self._refused is None:
             return []
         version = None if self._live.current is None else self._live.current.version
         return [f"catalog: {self._refused}; {version} stays in force"]
 
     async def start(self) -> None:
-        """Raises `CatalogError`."""
+        """Load the catalog and put it in force. Raises `CatalogError`, and then the process does not start."""
         if self._folder is None:
             return
         self._put_in_force(await self._load(self._folder))
-        self._tasks.start(self._reload_when_asked(self._folder), name="catalog")
+        self._tasks.start(partial(self._reload_when_asked, self._folder), name="catalog")
 
     def reload(self) -> bool:
+        """Ask for a reload; several while one is under way are one."""
         if self._folder is None:
             return False
         self._asked.set()
@@ -70,6 +78,7 @@ class CatalogPart(Part):
         await self._tasks.stop()
 
     async def _reload_when_asked(self, folder: Path) -> None:
+        """Reload as often as it is asked for, one after the other."""
         while True:
             await self._asked.wait()
             # Before the load: who asks in its middle may have changed a file that was read already.
@@ -77,6 +86,7 @@ class CatalogPart(Part):
             await self._reload(folder)
 
     async def _reload(self, folder: Path) -> None:
+        """Read the folder anew; what is wrong is logged, and shown as a concern until a good one comes."""
         try:
             catalog = await self._load(folder)
         except CatalogError as error:
@@ -98,15 +108,18 @@ class CatalogPart(Part):
                 self._put_in_force(catalog)
 
     async def _load(self, folder: Path) -> "Catalog":
+        """The folder's catalog, with the operator's own word on strictness. Raises `CatalogError`."""
         # On a thread: a large one takes a second, in which others are served.
         catalog = await asyncio.to_thread(_loaded, folder)
         return catalog if self._strict is None else replace(catalog, strict=self._strict)
 
     def _put_in_force(self, catalog: "Catalog") -> None:
+        """Have all ask this one from now on."""
         self._live.replace(catalog)
         logger.info("catalog in force", extra={"version": catalog.version, "types": len(catalog.types)})
 
     def _complain(self, **facts: int) -> None:
+        """Say that the one before stays."""
         version = None if self._live.current is None else self._live.current.version
         logger.error(
             "the catalog is refused: the one before stays in force", extra={"version": version, **facts}
@@ -114,6 +127,7 @@ class CatalogPart(Part):
 
 
 def _loaded(folder: Path) -> "Catalog":
+    """In a thread: load a folder."""
     # Here, so that who has no catalog does not load what it takes.
     from gateway.catalog.loading import load
 
@@ -123,7 +137,9 @@ def _loaded(folder: Path) -> "Catalog":
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the collector of garbage: it would walk over all that lives each time that so much has been made, and nobody is served meanwhile."""
+    """Without the collector of garbage: it would walk over all that lives each time that so much has been
+    made, and nobody is served meanwhile.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:

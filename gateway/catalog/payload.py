@@ -2,6 +2,8 @@
 
 A schema is compiled once. It asserts formats, asks nobody for anything (there is no reference but to its own parts), matches
 patterns in linear time, and its cost is bounded before it is used: a few references can make a validator go round for ever.
+
+`shapes` says what a schema may hold and cost; `jsonschema_rs` checks data by it.
 """
 
 import json
@@ -14,6 +16,7 @@ from gateway.catalog import shapes
 from gateway.catalog.tables import not_json
 
 LARGEST_BYTES = 32 * 1024
+"""Of a schema, written as JSON."""
 _DEEPEST = 128
 """Levels of a schema as a value; as a schema it has half of it at most."""
 MOST_PROBLEMS = 20
@@ -23,6 +26,7 @@ OPTIONS: dict[str, Any] = {
     "offline": True,
     "pattern_options": jsonschema_rs.RegexOptions(),
 }
+"""Formats are asserted, nothing is fetched, and patterns cannot run away."""
 Problems = tuple[tuple[str, str], ...]
 """JSON Pointers (RFC 6901) from the emit, such as `/data/order`, with what is wrong there; no value is quoted."""
 
@@ -33,15 +37,20 @@ class SchemaError(ValueError):
     def __init__(self, problem: str, path: tuple[str | int, ...] = ()) -> None:
         super().__init__(problem)
         self.path = path
+        """The keys down to the place, from the schema's own top."""
 
 
 class Payload:
-    """A compiled schema. Raises `SchemaError`."""
+    """A compiled schema. Raises `SchemaError`.
+
+    Made when a catalog is loaded, and never changed. Compiling costs far more than checking.
+    """
 
     __slots__ = ("_fits", "_validator", "schema")
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.schema = dict(schema)
+        """As it was given."""
         if not_json(self.schema, deepest=_DEEPEST):
             raise SchemaError("it holds what JSON has not, such as a date, or is nested too deeply")
         size = len(json.dumps(self.schema))
@@ -62,7 +71,10 @@ class Payload:
         self._fits = self._validator.is_valid
 
     def problems(self, data: Mapping[str, Any]) -> Problems:
-        """What is wrong with a payload; nothing for one that fits."""
+        """What is wrong with a payload; nothing for one that fits.
+
+        Never raises. The first `MOST_PROBLEMS` are told; each place once.
+        """
         # The common answer first, which takes a fraction of the time.
         if self._fits(data):
             return ()
@@ -76,7 +88,10 @@ class Payload:
 
 
 def _problems(error: jsonschema_rs.ValidationError) -> Iterator[tuple[str, str]]:
-    """A property that is missing, or should not be there, is told by its own name."""
+    """A property that is missing, or should not be there, is told by its own name.
+
+    Each with its pointer.
+    """
     kind = error.kind
     path = list(error.instance_path)
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
@@ -89,11 +104,13 @@ def _problems(error: jsonschema_rs.ValidationError) -> Iterator[tuple[str, str]]
 
 
 def pointer(path: list[str | int]) -> str:
+    """The JSON Pointer of a path within the data."""
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
     return "".join(f"/{step}" for step in ("data", *steps))
 
 
 def _told(error: jsonschema_rs.ValidationError) -> str:
+    """What a schema's own mistake is, in words without the library's advice."""
     message = error.message
     if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Format) and error.kind.format == "regex":
         return f"{message}: a pattern has no look-around and no back-reference, and a bounded size"

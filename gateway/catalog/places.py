@@ -2,6 +2,9 @@
 
 `tomllib` gives values and no places, and no kept library gives both. What it has accepted is sound TOML, and of such a text
 the lines are found by a scanner that need not judge it. JSON differs in two signs.
+
+Mistakes are told with their lines by it. It is only asked of files that parsed: of others it may find
+anything.
 """
 
 import json
@@ -11,16 +14,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Key = str | int
+"""A key, or the number of an element."""
 Path = tuple[Key, ...]
+"""The keys down to a value."""
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+"""Blanks, line ends and comments."""
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL)
+"""The four kinds of strings of TOML; JSON has one of them."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+"""A key without quotes."""
 _SCALAR = re.compile(r"[^,\]}#\n]+")
+"""A number, a time, true or false."""
 _DOT = re.compile(r"[ \t]*\.[ \t]*")
+"""Between the keys of a dotted key."""
 
 
 class Places:
-    """The lines, from 1, of the keys and elements of a sound text of TOML, or of JSON."""
+    """The lines, from 1, of the keys and elements of a sound text of TOML, or of JSON.
+
+    Made once for a file; keeps a line for each key and element. Where a key stands twice, as a table and in a
+    header of another, the first counts.
+    """
 
     def __init__(self, text: str, *, is_json: bool = False) -> None:
         self._lines: dict[Path, int] = {}
@@ -40,6 +54,7 @@ class Places:
         return self._contents.get(path, self.line(path))
 
     def paths(self) -> set[Path]:
+        """All that have a line."""
         return set(self._lines)
 
 
@@ -56,22 +71,28 @@ def paths_of(value: object, path: Path = ()) -> Iterator[Path]:
 
 
 class _Scanner:
+    """Goes through a text once. It trusts the text to be sound: a `tomllib` or `json` has read it."""
+
     def __init__(self, text: str, *, is_json: bool) -> None:
         self._text = text
         self._sign = ":" if is_json else "="
         self._is_json = is_json
         self._at = 0
+        """Where it stands."""
         self._line = 1
         self._counted = 0
+        """Up to where line ends were counted."""
         self._elements: dict[Path, int] = {}
         """How many tables an array of tables has had."""
         self.contents: dict[Path, int] = {}
+        """The first line of each text's content."""
 
     def document(self) -> Iterator[tuple[Path, int]]:
         """Of JSON."""
         yield from self._value(())
 
     def places(self) -> Iterator[tuple[Path, int]]:
+        """Of TOML: each key, table and element with its line."""
         table: Path = ()
         while self._skip():
             line = self._here()
@@ -107,6 +128,7 @@ class _Scanner:
         return path
 
     def _pair(self, table: Path) -> Iterator[tuple[Path, int]]:
+        """A key and its value; a dotted key is several."""
         line = self._here()
         path = table
         for key in self._keys():
@@ -116,6 +138,7 @@ class _Scanner:
         yield from self._value(path)
 
     def _value(self, path: Path) -> Iterator[tuple[Path, int]]:
+        """What stands in a value."""
         self._skip()
         opening = self._text[self._at]
         if string := _STRING.match(self._text, self._at):
@@ -132,6 +155,7 @@ class _Scanner:
             self._at = scalar.end()
 
     def _array(self, path: Path) -> Iterator[tuple[Path, int]]:
+        """The elements of a list."""
         self._at += 1
         index = 0
         while self._skip() and self._text[self._at] != "]":
@@ -142,6 +166,7 @@ class _Scanner:
         self._at += 1
 
     def _inline(self, path: Path) -> Iterator[tuple[Path, int]]:
+        """The pairs in braces."""
         self._at += 1
         while self._skip() and self._text[self._at] != "}":
             yield from self._pair(path)
@@ -149,11 +174,13 @@ class _Scanner:
         self._at += 1
 
     def _comma(self) -> None:
+        """Go behind a comma, where there is one."""
         self._skip()
         if self._text[self._at] == ",":
             self._at += 1
 
     def _keys(self) -> list[str]:
+        """The keys of a dotted key."""
         keys = [self._key()]
         while dot := _DOT.match(self._text, self._at):
             self._at = dot.end()
@@ -161,6 +188,7 @@ class _Scanner:
         return keys
 
     def _key(self) -> str:
+        """One key, bare or in quotes."""
         bare = _BARE.match(self._text, self._at)
         if bare is not None:
             self._at = bare.end()
@@ -185,6 +213,7 @@ class _Scanner:
         return self._at < len(self._text)
 
     def _here(self) -> int:
+        """The line where it stands. Each line end is counted once, so a file costs its length."""
         self._line += self._text.count("\n", self._counted, self._at)
         self._counted = self._at
         return self._line

@@ -7,17 +7,24 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mistake:
+    """One thing that is wrong, and where."""
+
     file: str
+    """Below the folder, with slashes."""
     line: int
     """From 1."""
     problem: str
+    """A sentence that quotes names, and no data."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.problem}"
 
 
 class CatalogError(Exception):
-    """A catalog that cannot be used. Its mistakes are in the order of files and lines."""
+    """A catalog that cannot be used. Its mistakes are in the order of files and lines.
+
+    Raised once for a whole folder, when all was read.
+    """
 
     def __init__(self, mistakes: Sequence[Mistake], folder: Path) -> None:
         self.mistakes = tuple(sorted(set(mistakes)))
@@ -32,7 +39,10 @@ class CatalogError(Exception):
 
 
 class Mistakes:
-    """Collects them while a folder is read."""
+    """Collects them while a folder is read.
+
+    One for a load. Reading goes on behind a mistake, with something harmless in its place.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -42,6 +52,7 @@ class Mistakes:
         return iter(self._found)
 
     def add(self, file: str, line: int, problem: str) -> None:
+        """Note one; the same one twice is told once."""
         self._found.append(Mistake(file, line, problem))
 
     def raise_if_any(self) -> None:

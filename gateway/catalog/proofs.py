@@ -1,4 +1,8 @@
-"""Every example of a catalog in every locale, as a reader would get it: for golden files, and to see that mails can be made."""
+"""Every example of a catalog in every locale, as a reader would get it: for golden files, and to see that mails can be made.
+
+Everything is made as for a real reader but the sender, the links and the brand, which are fixed: so the same
+catalog makes the same files anywhere.
+"""
 
 import json
 import re
@@ -19,13 +23,18 @@ from mailer.letterhead import Letterhead
 from mailer.press import Press
 
 BASE_URL = "https://shop.example"
+"""What links in proofs begin with."""
 UNSUBSCRIBE_URL = "https://shop.example/unsubscribe"
 BRAND = "Shop"
+"""Whose mail it is."""
 _OURS = re.compile(r"\d+\.[A-Za-z0-9-]+(\.[a-z0-9_-]+)?\.(json|html|txt)")
+"""Names of golden files: others in the folder are left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
+    """One example in one language."""
+
     type: str
     number: int
     """Of the example, from 1."""
@@ -36,6 +45,7 @@ class Proof:
     mail: Composed | None = None
     """None: the type sends no mail, or it could not be made."""
     failure: str | None = None
+    """Why its mail cannot be made or sent; None where it can."""
 
     @property
     def name(self) -> str:
@@ -63,6 +73,7 @@ class Proof:
 
 @asynccontextmanager
 async def _press(catalog: Catalog) -> AsyncIterator[Press]:
+    """A press for this catalog's templates, closed at the end."""
     sender = address.parse_ours(f"{BRAND} <shop@shop.example>")
     press = Press(Letterhead(sender=sender), catalog.templates)
     try:
@@ -72,7 +83,10 @@ async def _press(catalog: Catalog) -> AsyncIterator[Press]:
 
 
 async def proofs(catalog: Catalog) -> list[Proof]:
-    """One for each type, variant, example and locale; mails are made in a process of bounded time and memory."""
+    """One for each type, variant, example and locale; mails are made in a process of bounded time and memory.
+
+    One after the other; types without examples have none.
+    """
     async with _press(catalog) as press:
         return [
             await _proof(catalog, variant, kind, number, locale, press)
@@ -84,7 +98,10 @@ async def proofs(catalog: Catalog) -> list[Proof]:
 
 
 def _ways(type_: NotificationType) -> Iterator[tuple[str | None, NotificationType]]:
-    """The type's own words, and each variant that says something else."""
+    """The type's own words, and each variant that says something else.
+
+    A variant that only differs in its weight would be the same files once more.
+    """
     yield None, type_
     for variant in type_.trial.variants if type_.trial is not None else ():
         if variant.kind.wordings != type_.wordings:
@@ -94,6 +111,7 @@ def _ways(type_: NotificationType) -> Iterator[tuple[str | None, NotificationTyp
 async def _proof(
     catalog: Catalog, variant: str | None, kind: NotificationType, number: int, locale: str, press: Press
 ) -> Proof:
+    """One proof; a mail that cannot be made is a failure of it, and no error."""
     data = kind.examples[number - 1]
     planned = catalog.plan_for(kind, data, locale)
     mail, failure = None, None
@@ -109,6 +127,7 @@ async def _proof(
 
 
 def _composition(kind: NotificationType, planned: Planned, number: int, locale: str) -> Composition:
+    """What a template is told, as for a real mail."""
     title = planned.title or kind.name
     told = context(
         title=title, body=planned.body, link=planned.link, subject=planned.subject or title,
@@ -119,6 +138,7 @@ def _composition(kind: NotificationType, planned: Planned, number: int, locale: 
 
 
 def _too_large(kind: NotificationType, mail: Composed) -> str | None:
+    """That a bulk mail is larger than one may be, if it is."""
     if kind.lane == "bulk" and mail.bytes > BULK_BYTES_MAX:
         return (
             f"{mail.templates[0]}: {mail.bytes} bytes of HTML, and a bulk mail has at most {BULK_BYTES_MAX}"
@@ -134,7 +154,10 @@ def differences(made: list[Proof], folder: Path) -> list[str]:
 
 
 def keep(made: list[Proof], folder: Path) -> int:
-    """Write the golden files, and remove those that no example makes any more; answers how many there are."""
+    """Write the golden files, and remove those that no example makes any more; answers how many there are.
+
+    Written with the same line ends everywhere.
+    """
     wanted = dict(file for proof in made for file in proof.files())
     for name in set(_kept(folder)) - set(wanted):
         (folder / name).unlink()
@@ -145,6 +168,7 @@ def keep(made: list[Proof], folder: Path) -> int:
 
 
 def _kept(folder: Path) -> dict[str, str]:
+    """The golden files that are there."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes().decode("utf-8", "replace")
         for path in folder.glob("[A-Z]*/*")

@@ -1,4 +1,7 @@
-"""What operators say of the catalog."""
+"""What operators say of the catalog.
+
+The folder is only named here; `part` reads it.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +13,7 @@ from gateway.ground.values import boolean
 
 
 def _folder(text: str) -> Path:
+    """A folder that is there. Raises `ValidationError`."""
     if not Path(text).is_dir():
         raise ValidationError("is not a folder; `bellhop catalog init` makes one.")
     return Path(text)
@@ -30,6 +34,7 @@ class CatalogSettings(Group):
     )  # fmt: skip
 
     def contradictions(self) -> list[str]:
+        """Strictness without a catalog would refuse everything."""
         if self.strict and self.folder is None:
             return [
                 "BELLHOP_CATALOG_STRICT refuses what the catalog does not have: set BELLHOP_CATALOG as well."

@@ -1,4 +1,8 @@
-"""A payload schema as a shape to walk: which paths it declares, what it must not hold, and what it costs at most."""
+"""A payload schema as a shape to walk: which paths it declares, what it must not hold, and what it costs at most.
+
+It walks schemas as values and compiles nothing. `payload` asks it before a schema is used, and `texts` and
+`mails` ask which paths of `data` there are.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,40 +10,59 @@ from difflib import get_close_matches
 from typing import Any
 
 Schema = Mapping[str, Any]
+"""JSON Schema as a value."""
 _ANY, _EACH = None, -1
 _LISTS = ("allOf", "anyOf", "oneOf")
+"""Keywords whose value is a list of schemas for the same value."""
 _IN_PLACE = ("if", "then", "else", "not")
+"""Keywords whose schema judges the same value."""
 _KEYED = ("properties", "patternProperties", "dependentSchemas", "$defs")
+"""Keywords whose value has schemas by name."""
 _BELOW = ("additionalProperties", "items", "contains", "propertyNames", "unevaluatedProperties", "unevaluatedItems")  # fmt: skip
+"""Keywords whose schema judges what is below."""
 _PLAIN = (
     "type", "enum", "const", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength",
     "pattern", "maxItems", "minItems", "uniqueItems", "maxContains", "minContains", "maxProperties", "minProperties", "required",
     "dependentRequired", "format", "title", "description", "default", "deprecated", "readOnly", "writeOnly", "examples",
     "contentEncoding", "contentMediaType", "$comment", "$schema", "$ref",
 )  # fmt: skip
+"""Keywords without a schema in them."""
 _KEYWORDS = frozenset((*_LISTS, *_IN_PLACE, *_KEYED, *_BELOW, *_PLAIN, "prefixItems"))
+"""All that may be used."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+"""The only one."""
 DEEPEST_DATA = 32
+"""Levels of data that are reckoned with; an emit has no more."""
 MOST_VISITS = 5000
 """How often one part of a payload may be looked at, all ways together."""
 _DEEPEST_SCHEMA = 64
+"""Levels of a schema."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
+    """Something that a schema must not hold."""
+
     path: tuple[str | int, ...]
+    """The keys down to the place."""
     problem: str
 
 
 def flaws(schema: Schema) -> Iterator[Flaw]:
-    """What a payload schema must not hold, although JSON Schema lets it."""
+    """What a payload schema must not hold, although JSON Schema lets it.
+
+    Unknown keywords are flaws too: JSON Schema passes over them, so a typing error would check nothing.
+    """
     yield from _flaws(schema, schema, ())
     if schema.get("type") != "object":
         yield Flaw((), 'a payload is an object: the schema begins with type = "object"')
 
 
 def too_dear(schema: Schema) -> str | None:
-    """Why a payload could keep a check by this sound schema busy for very long, if it could."""
+    """Why a payload could keep a check by this sound schema busy for very long, if it could.
+
+    A bound, not a measure: it reckons with the worst payload. Asked once for each schema.
+    """
     cost = _Cost(schema)
     if cost.is_endless():
         return "a reference leads back to itself, and a check would never end"
@@ -49,6 +72,7 @@ def too_dear(schema: Schema) -> str | None:
 
 
 def _flaws(schema: Any, root: Schema, path: tuple[str | int, ...]) -> Iterator[Flaw]:
+    """The flaws of a schema and of those in it."""
     if len(path) > _DEEPEST_SCHEMA:
         yield Flaw(path, "the schema is nested too deeply")
     elif not isinstance(schema, Mapping):
@@ -101,7 +125,7 @@ def resolved(reference: Any, root: Schema) -> Any:
 
 
 def _beside(schema: Schema, root: Schema) -> Iterator[Any]:
-    """The schemas that judge the same value as this one."""
+    """The schemas that judge the same value as this one. A check by this one asks them in any case."""
     if "$ref" in schema:
         yield resolved(schema["$ref"], root)
     for word in _LISTS:
@@ -119,13 +143,18 @@ def _below(schema: Schema) -> Iterator[Any]:
 
 
 class _Cost:
-    """How often one part of a value is looked at, at most."""
+    """How often one part of a value is looked at, at most.
+
+    One for a schema. Parts are known by identity, since references lead to the same objects.
+    """
 
     def __init__(self, root: Schema) -> None:
         self._root = root
         self._known: dict[tuple[int, int], int] = {}
+        """Visits by part and depth."""
 
     def is_endless(self) -> bool:
+        """Whether a check of any value could go round without going deeper."""
         waiting: list[Any] = [self._root]
         seen: set[int] = set()
         while waiting:
@@ -150,6 +179,7 @@ class _Cost:
         return False
 
     def visits(self, schema: Any, depth: int) -> int:
+        """How often one part of a value is looked at by this schema and those below it, at most."""
         if not isinstance(schema, Mapping):
             return 1
         key = (id(schema), depth)
@@ -158,12 +188,16 @@ class _Cost:
             below = [self.visits(one, depth - 1) for one in _below(schema)] if depth else []
             # Members are judged by one property each, mostly: the dearest counts, and patterns beside it.
             extra = sum(sorted(below)[-1 - len(schema.get("patternProperties", ())) :])
+            # Bounded, so that no number grows beyond what is asked.
             self._known[key] = min(1 + beside + extra, MOST_VISITS * 10)
         return self._known[key]
 
 
 def declares(schema: Schema, path: tuple[str | int | None, ...]) -> bool:
-    """Whether a schema says that a payload may have this path: by name, not by leaving it open."""
+    """Whether a schema says that a payload may have this path: by name, not by leaving it open.
+
+    None in a path is any step, -1 each element. `additionalProperties: true` declares nothing.
+    """
     at: list[Any] = [schema]
     for step in path:
         at = [inner for one in _spread(at, schema) for inner in _members(one, step)]
@@ -171,7 +205,10 @@ def declares(schema: Schema, path: tuple[str | int | None, ...]) -> bool:
 
 
 def names_at(schema: Schema, path: tuple[str | int | None, ...]) -> list[str]:
-    """The properties that are declared at a path."""
+    """The properties that are declared at a path.
+
+    For the sentence that tells what is meant.
+    """
     at: list[Any] = [schema]
     for step in path:
         at = [inner for one in _spread(at, schema) for inner in _members(one, step)]
@@ -191,6 +228,7 @@ def _spread(schemas: list[Any], root: Schema) -> list[Schema]:
 
 
 def _members(schema: Schema, step: str | int | None) -> Iterator[Any]:
+    """The schemas of what a step leads to."""
     if step is _ANY or isinstance(step, str):
         named = schema.get("properties", {})
         if step is _ANY:

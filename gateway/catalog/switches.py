@@ -1,4 +1,8 @@
-"""What admins set at run time for a type and its channels, over what the file says; and what two gates go by for it."""
+"""What admins set at run time for a type and its channels, over what the file says; and what two gates go by for it.
+
+Values only. The store keeps them as the JSON that was asked; who may set them is of the operations, and how
+nodes hear of them of `gateway.notify`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,9 +19,11 @@ class Override:
 
     enabled: bool | None = None
     percent: float | None = None
+    """From 0 to 100; None is what the file says."""
 
 
 NONE = Override()
+"""No word of an admin on a channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +31,7 @@ class Choice:
     """The variant that everybody gets from now on, of one experiment: another one is not settled by it."""
 
     trial: str
+    """The id of the experiment."""
     variant: str
 
 
@@ -35,9 +42,12 @@ class Switch:
     enabled: bool | None = None
     """Of the whole type; None is what the file says."""
     channels: Mapping[Channel, Override] = field(default_factory=lambda: MappingProxyType({}))
+    """What is missing is what the file says."""
     choice: Choice | None = None
+    """None: the experiment goes on."""
 
     def channel(self, channel: Channel) -> Override:
+        """What was set for this channel."""
         return self.channels.get(channel, NONE)
 
     @property
@@ -47,7 +57,10 @@ class Switch:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Switch":
-        """From settings as they are asked for and kept; what a newer release has set beside is left aside."""
+        """From settings as they are asked for and kept; what a newer release has set beside is left aside.
+
+        Never raises for settings that were kept.
+        """
         channels, choice = settings.get("channels", {}), settings.get("experiment")
         return cls(
             enabled=settings.get("enabled"),
@@ -63,11 +76,15 @@ class Switch:
 
 
 UNTOUCHED = Switch()
+"""No word of an admin on a type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
-    """Whether a type, and a channel of it, are switched on."""
+    """Whether a type, and a channel of it, are switched on.
+
+    What the gate of switches goes by, and what an explanation shows.
+    """
 
     type_on: bool
     """False: the whole is off, whatever is said of its channels."""
@@ -79,7 +96,10 @@ class Flag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """For how many a channel of a type is on, and whether it is for one of them."""
+    """For how many a channel of a type is on, and whether it is for one of them.
+
+    What the gate of rollouts goes by. Made for each question, and kept with a verdict.
+    """
 
     type: str
     channel: Channel
@@ -87,15 +107,17 @@ class Share:
     key: str
     """A user's id, or the name of a shared room."""
     percent: float
+    """Of those who have a bucket."""
     overridden: bool
     """An admin has set the percentage."""
 
     @property
     def bucket(self) -> int:
-        """Made anew each time: whoever is in anyhow need not wait for it."""
+        """Made anew each time: whoever is in anyhow need not wait for it. It costs a hash."""
         return bucket(self.type, self.channel, self.salt, self.key)
 
     @property
     def is_in(self) -> bool:
+        """Whether it is on for this key."""
         # Rounded: 0.07 times 100 is a little more than 7 to a computer.
         return self.percent >= 100 or self.bucket < round(self.percent * 100)

@@ -1,4 +1,8 @@
-"""Reading the tables of `catalog.toml`: each value checked where it stands, each mistake noted with its line, and none raised."""
+"""Reading the tables of `catalog.toml`: each value checked where it stands, each mistake noted with its line, and none raised.
+
+It knows TOML's types and the mistakes of people. What a key means is of who asks for it. Every reader answers
+something that can be worked with, so that one mistake does not hide the next.
+"""
 
 import math
 import re
@@ -15,13 +19,18 @@ _Default = TypeVar("_Default")
 
 
 class Table:
-    """A table of the file, with what is expected in it."""
+    """A table of the file, with what is expected in it.
+
+    Made for a table that was read; it changes nothing. Inner tables share its file and its mistakes.
+    """
 
     def __init__(
         self, value: Mapping[str, Any], *, path: Path, file: str, places: Places, mistakes: Mistakes
     ) -> None:
         self.value = value
+        """As `tomllib` read it."""
         self.path = path
+        """The keys down to it."""
         self._file = file
         self._places = places
         self._mistakes = mistakes
@@ -44,7 +53,10 @@ class Table:
         self._mistakes.add(file, line, problem)
 
     def only(self, known: Collection[str]) -> None:
-        """Note each key that is not one of these."""
+        """Note each key that is not one of these.
+
+        A key that nobody knows is a mistake: it would be without effect, and look as if it had one.
+        """
         for key in self.value:
             if key not in known:
                 near = get_close_matches(key, known, 1)
@@ -54,6 +66,7 @@ class Table:
     def text(
         self, key: str, default: _Default, *, pattern: str | None = None, meaning: str = ""
     ) -> str | _Default:
+        """A text that fits the pattern as a whole; the default where it is missing or wrong."""
         value = self.value.get(key)
         if value is None:
             return default
@@ -63,6 +76,7 @@ class Table:
         return value
 
     def one_of(self, key: str, default: _Default, choices: Collection[str]) -> str | _Default:
+        """One of the choices; the default where it is missing or wrong."""
         value = self.value.get(key)
         if value is None or value in choices:
             return default if value is None else str(value)
@@ -70,6 +84,7 @@ class Table:
         return default
 
     def flag(self, key: str, *, default: bool) -> bool:
+        """True or false."""
         value = self.value.get(key, default)
         if not isinstance(value, bool):
             self.wrong("must be true or false", key)
@@ -77,6 +92,7 @@ class Table:
         return value
 
     def whole(self, key: str, default: int, *, least: int, most: int) -> int:
+        """A whole number within bounds; true is none."""
         value = self.value.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             self.wrong(f"must be a whole number from {least} to {most}", key)
@@ -105,6 +121,7 @@ class Table:
         return float(value)
 
     def table(self, key: str) -> "Table | None":
+        """The table under a key; None where there is none, or something else."""
         value = self.value.get(key)
         if value is None:
             return None
@@ -134,13 +151,18 @@ class Table:
                 self.wrong("must be a table", key, index)
 
     def _inner(self, value: Mapping[str, Any], *keys: str | int) -> "Table":
+        """A table in this one."""
         return Table(
             value, path=(*self.path, *keys), file=self._file, places=self._places, mistakes=self._mistakes
         )
 
 
 def not_json(value: object, *, deepest: int) -> bool:
-    """Whether a value of TOML, or something in it, is nothing that JSON could say to everybody, or is nested more than that deeply."""
+    """Whether a value of TOML, or something in it, is nothing that JSON could say to everybody, or is nested
+    more than that deeply.
+
+    TOML has times, and numbers of any size; neither survives JSON.
+    """
     if isinstance(value, (dict, list)):
         inner = value.values() if isinstance(value, dict) else value
         return deepest < 0 or any(not_json(each, deepest=deepest - 1) for each in inner)

@@ -1,4 +1,8 @@
-"""Reading the texts of one type in one language: phrases, links, and what a reader may press."""
+"""Reading the texts of one type in one language: phrases, links, and what a reader may press.
+
+What a phrase is and how it is said is of `mailer.phrases`; here it is judged against the type's schema.
+`types` and `variants` read by it.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,12 +14,18 @@ from mailer.phrases import Phrase, PhraseError, phrase
 from mailer.uses import Use
 
 BUTTONS_MAX = 3
+"""Of one type."""
 BUTTON_ID = r"[a-z][a-z0-9_-]{0,31}"
+"""Such as `"track"`."""
 LINK_STARTS = ("/", "https://", "http://")
+"""What a link may begin with."""
 
 
 def undeclared(use: Use, payload: Payload | None) -> str | None:
-    """Why a path of `data` that a template uses cannot be relied on, if it cannot."""
+    """Why a path of `data` that a template uses cannot be relied on, if it cannot.
+
+    Words made of what may be missing would have holes: so the schema must name what they use.
+    """
     if payload is None:
         return f"uses {use}, and the type has no schema that declares it"
     if shapes.declares(payload.schema, use.path):
@@ -26,13 +36,17 @@ def undeclared(use: Use, payload: Payload | None) -> str | None:
 
 
 def stray(source: str, starts: Sequence[str] = LINK_STARTS) -> str | None:
-    """Why a link may lead where nobody has said, if it may."""
+    """Why a link may lead where nobody has said, if it may.
+
+    A value from an emit must not decide to which site a link leads.
+    """
     start = next((start for start in starts if source.startswith(start)), None)
     after = source[len(start or "") :]
     # The host, and that it is a path of ours at all, must not come from anybody's data.
     if (
         start is not None
         and after[:1] not in ("/", "\\")
+        and (start == "/" or after)
         and not (start == "/" and after[:1] == "{")
         and not (start != "/" and "{" in after.partition("/")[0])
     ):
@@ -44,7 +58,7 @@ def stray(source: str, starts: Sequence[str] = LINK_STARTS) -> str | None:
 def read_link(
     table: Table, key: str, locale: str, payload: Payload | None, *, starts: Sequence[str] = LINK_STARTS
 ) -> Phrase | None:
-    """A text that leads somewhere, and begins with one of `starts`."""
+    """A text that leads somewhere, and begins with one of `starts`. None where it is left out, or is no phrase."""
     source = table.value.get(key)
     if isinstance(source, str) and (problem := stray(source, starts)):
         table.wrong(problem, key)
@@ -54,7 +68,7 @@ def read_link(
 def read_phrase(
     table: Table, key: str, locale: str, payload: Payload | None, *, is_link: bool = False
 ) -> Phrase | None:
-    """A text, as far as it is sound: what it uses of the data must be declared."""
+    """A text, as far as it is sound: what it uses of the data must be declared. None where it is left out or wrong."""
     source = table.text(key, None)
     if source is None:
         return None
@@ -62,6 +76,7 @@ def read_phrase(
         table.wrong("is empty", key)
         return None
     try:
+        # Compiled here, once; a catalog in use only says them.
         made = phrase(source, locale=locale, is_link=is_link)
     except PhraseError as error:
         table.wrong_in_text(str(error), error.line, key)
@@ -73,7 +88,10 @@ def read_phrase(
 
 
 def read_buttons(texts: Table, locale: str, payload: Payload | None) -> tuple[Button, ...]:
-    """The buttons that are sound, in their order."""
+    """The buttons that are sound, in their order.
+
+    With too many there are none: which ones were meant is not to be guessed.
+    """
     found: dict[str, Button] = {}
     given = texts.value.get("actions")
     if isinstance(given, list) and len(given) > BUTTONS_MAX:

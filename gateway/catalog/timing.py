@@ -1,4 +1,7 @@
-"""Reading what a catalog says of how often a type may reach somebody: its digest and its throttle."""
+"""Reading what a catalog says of how often a type may reach somebody: its digest and its throttle.
+
+An emit may say the same (`gateway.protocol.rhythms`); both make values of `storage.rhythms`.
+"""
 
 import re
 
@@ -7,10 +10,13 @@ from gateway.ground.spans import seconds_of
 from storage.rhythms import DAYS, Clock, Digest, Throttle
 
 WINDOW_SECONDS_MAX = 31 * 86400
+"""31 days."""
 LIMIT_MAX = 1000
+"""Mails of a throttle."""
 CLOCK = rf"(?:daily@|weekly@({'|'.join(DAYS)})[@ ])([01]\d|2[0-3]):([0-5]\d)"
 """A time of the reader's day: the same for a reader of the interface's description."""
 _AT = re.compile(CLOCK)
+"""What `clock_of` reads."""
 EVERY = "seconds, a time such as 90s, 10m, 2h or 7d, or a time of the reader's day such as daily@09:00 or weekly@mon@09:00"
 """What a digest's `every` may be, in words."""
 
@@ -57,6 +63,7 @@ def clock_of(value: object) -> Clock | None:
 
 
 def _every(table: Table) -> float | Clock:
+    """The span or the time of day of a digest; an hour where it is wrong."""
     every = table.value.get("every", 3600.0)
     clock = clock_of(every)
     if clock is not None:

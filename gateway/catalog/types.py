@@ -1,4 +1,8 @@
-"""Reading one type of a catalog."""
+"""Reading one type of a catalog.
+
+It reads one table under `types`, with what stands in files beside it. Parts with rules of their own are read
+by `texts`, `timing` and `variants`.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -22,20 +26,29 @@ from gateway.catalog.variants import read_trial
 from mailer import languages
 
 TYPE = r"[A-Z][A-Z0-9_]{0,63}"
+"""The name of a type."""
 KEY = r"[a-z][a-z0-9_]{0,63}"
+"""The key of a category."""
 EXPIRES_SECONDS_MAX = 10 * 365 * 86400
+"""Ten years."""
 AFTER_SECONDS_MAX = 365 * 86400
+"""A year."""
 STEPS_MAX = 100
+"""Of one rollout."""
 _KEYS = (
     "category", "critical", "urgent", "lane", "schema", "channels", "texts", "examples", "expires_in", "collapse", "digest", "throttle", "enabled", "rollout",
     "variants", "experiment",
 )  # fmt: skip
+"""Of a type."""
 
 
 def read_type(
     name: str, table: Table, folder: Folder, categories: Mapping[str, Category], default_locale: str
 ) -> NotificationType:
-    """The type, as far as it is sound; each mistake is noted."""
+    """The type, as far as it is sound; each mistake is noted.
+
+    Whatever is wrong has its default in the answer, which is never used then: the load fails in the end.
+    """
     table.only(_KEYS)
     if name == DIGEST:
         table.wrong("is the gateway's own, for the mail of digests; its templates may stand here")
@@ -65,11 +78,13 @@ def read_type(
         enabled=MappingProxyType(_enabled(table)),
         rollouts=MappingProxyType(dict(_rollouts(table))),
     )
+    # Last: variants are the type with other words.
     trial = read_trial(table, type_)
     return type_ if trial is None else replace(type_, trial=trial)
 
 
 def _category(table: Table, categories: Mapping[str, Category]) -> str:
+    """The key of the category, which must be there."""
     key = table.text("category", "")
     if "category" not in table.value:
         table.wrong("category is missing: the row of the preferences that it belongs to")
@@ -79,6 +94,7 @@ def _category(table: Table, categories: Mapping[str, Category]) -> str:
 
 
 def _payload(table: Table, folder: Folder) -> Payload | None:
+    """The schema, given here or by the name of a file; None where there is none, or it is wrong."""
     value = table.value.get("schema")
     if isinstance(value, str):
         return _payload_of_file(table, value, folder)
@@ -93,6 +109,7 @@ def _payload(table: Table, folder: Folder) -> Payload | None:
 
 
 def _payload_of_file(table: Table, name: str, folder: Folder) -> Payload | None:
+    """The schema in a file of the folder; mistakes are noted with its own lines."""
     text = folder.texts.get(name)
     if text is None or not name.endswith(".json"):
         table.wrong(
@@ -115,10 +132,12 @@ def _payload_of_file(table: Table, name: str, folder: Folder) -> Payload | None:
 
 
 def _located(error: SchemaError) -> str:
+    """A mistake of a schema, with the place within it."""
     return f"{'.'.join(map(str, error.path))}: {error}" if error.path else str(error)
 
 
 def _channels(table: Table) -> tuple[bool, EmailRule | None]:
+    """Whether it is shown in the app, and how it is mailed."""
     channels = table.table("channels")
     if channels is None:
         return True, None
@@ -128,16 +147,18 @@ def _channels(table: Table) -> tuple[bool, EmailRule | None]:
     email = channels.table("email")
     if email is None:
         return channels.flag("in_app", default=True), None
-    email.only(("default", "unless", "after", "clicks"))
+    email.only(("default", "unless", "after", "clicks", "opens"))
     return channels.flag("in_app", default=True), EmailRule(
         default=email.flag("default", default=True),
         unless=email.one_of("unless", None, ("read", "seen", "online")),  # type: ignore[arg-type]  # one of them or none
         after=email.seconds("after", 0.0, most=AFTER_SECONDS_MAX),
         clicks=email.flag("clicks", default=False),
+        opens=email.flag("opens", default=False),
     )
 
 
 def _wordings(table: Table, payload: Payload | None, default_locale: str) -> dict[str, Wording]:
+    """The texts by locale. The default locale must be among them, if there are any."""
     found = {}
     for locale, texts in table.tables("texts"):
         texts.only(("title", "body", "link", "subject", "actions", "image"))
@@ -156,6 +177,7 @@ def _wordings(table: Table, payload: Payload | None, default_locale: str) -> dic
                 buttons=read_buttons(texts, locale, payload),
                 image=read_link(texts, "image", locale, payload, starts=("https://",)),
             )
+    # After all languages: it compares them.
     agree_on_buttons(table, found)
     given = table.value.get("texts")
     if isinstance(given, dict) and given and default_locale not in given:
@@ -164,6 +186,7 @@ def _wordings(table: Table, payload: Payload | None, default_locale: str) -> dic
 
 
 def _examples(table: Table, payload: Payload | None) -> Iterable[Mapping[str, Any]]:
+    """The examples that fit the schema."""
     for row in table.rows("examples"):
         if not_json(row.value, deepest=shapes.DEEPEST_DATA):
             row.wrong("holds what JSON has not, such as a date (write it as a text), or is nested too deeply")
@@ -174,6 +197,7 @@ def _examples(table: Table, payload: Payload | None) -> Iterable[Mapping[str, An
 
 
 def _enabled(table: Table) -> dict[Channel, bool]:
+    """What is switched off or on, of the whole or by channel."""
     if isinstance(table.value.get("enabled"), bool):
         return dict.fromkeys(CHANNELS, table.value["enabled"])
     channels = table.table("enabled")
@@ -184,6 +208,7 @@ def _enabled(table: Table) -> dict[Channel, bool]:
 
 
 def _rollouts(table: Table) -> Iterable[tuple[Channel, Rollout]]:
+    """For how many each channel is on."""
     channels = table.table("rollout")
     if channels is None:
         return
@@ -209,6 +234,7 @@ def _rollouts(table: Table) -> Iterable[tuple[Channel, Rollout]]:
 
 
 def _steps(rule: Table) -> Iterable[Step]:
+    """The steps of a rollout, in the order of time."""
     last: datetime | None = None
     given = rule.value.get("steps")
     if isinstance(given, list) and len(given) > STEPS_MAX:

@@ -1,4 +1,8 @@
-"""Reading the experiment of a type: its variants, how they are tried, and what is expected of them."""
+"""Reading the experiment of a type: its variants, how they are tried, and what is expected of them.
+
+How lots are drawn and figures judged is of `gateway.experiments`; here a plan is read, and refused if it
+cannot find what it looks for.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -26,15 +30,22 @@ from gateway.experiments.findings import Design
 from gateway.experiments.lots import Split
 
 DAY_SECONDS = 86_400
+"""A day."""
 LASTS_SECONDS = 14 * DAY_SECONDS
+"""Two weeks, where nothing is said."""
 LASTS_SECONDS_MAX = 90 * DAY_SECONDS
+"""Ninety days."""
 
 
 def read_trial(table: Table, type_: NotificationType) -> Trial | None:
-    """The experiment of the type, as far as it is sound; None where it has none."""
+    """The experiment of the type, as far as it is sound; None where it has none.
+
+    A type with an experiment that is wrong has none in the answer; the load fails in the end.
+    """
     rule = table.table("experiment")
     if rule is None and "variants" not in table.value:
         return None
+    # Read also without an experiment, so that their own mistakes are told.
     variants = tuple(_variants(table, type_))
     if rule is None:
         if "experiment" not in table.value:
@@ -91,11 +102,12 @@ def _judge(rule: Table, type_: NotificationType, metric: str, split: Split, seco
         return
     if metric == "read":
         rule.wrong("the type is not shown in the app, and mail is not read there: take click", "metric")
-    elif type_.email is None or not type_.email.clicks:
+    elif metric == "click" and (type_.email is None or not type_.email.clicks):
         rule.wrong("nobody would know of a click: the type is for mail only, without channels.email.clicks")
 
 
 def _judge_variants(table: Table, variants: tuple[Variant, ...]) -> bool:
+    """Whether there are enough of them, of different names; noted where not."""
     # Of those that are named amiss it is told where they stand.
     names = [each.name for each in variants if each.name]
     if len(set(names)) < len(names) or not 2 <= len(variants) <= VARIANTS_MOST:
@@ -108,6 +120,7 @@ def _judge_variants(table: Table, variants: tuple[Variant, ...]) -> bool:
 
 
 def _variants(table: Table, type_: NotificationType) -> Iterator[Variant]:
+    """Each variant as the type with its words."""
     if not type_.wordings:
         table.wrong("variants are of the type's own texts, and it has none")
     for row in table.rows("variants"):
@@ -127,7 +140,7 @@ def _variants(table: Table, type_: NotificationType) -> Iterator[Variant]:
 
 
 def _over(row: Table, type_: NotificationType) -> Iterator[tuple[str, Wording]]:
-    """What a variant says in each language that it says anything in."""
+    """What a variant says in each language that it says anything in. What a variant leaves out it says as the type does."""
     for locale, texts in row.tables("texts"):
         texts.only(("title", "body", "link", "subject"))
         under = type_.wordings.get(locale)
@@ -147,6 +160,7 @@ def _over(row: Table, type_: NotificationType) -> Iterator[tuple[str, Wording]]:
 
 
 def _part(rule: Table, key: str) -> float | None:
+    """A number between 0 and 1, both excluded; None where it is none."""
     value = rule.value.get(key)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1:
         return float(value)
@@ -155,6 +169,9 @@ def _part(rule: Table, key: str) -> float | None:
 
 
 def _id(name: str, value: Mapping[str, Any]) -> str:
-    """Of an experiment; another where anything of it, or of what is said without it, is changed: then it begins anew."""
+    """Of an experiment; another where anything of it, or of what is said without it, is changed: then it begins anew.
+
+    Sixteen hexadecimal digits; texts belong to it, for the control is made of them.
+    """
     whole = [name, *(value.get(key) for key in ("texts", "variants", "experiment"))]
     return sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()[:16]

@@ -1,4 +1,8 @@
-"""The words of one notification for one reader: pure, quick, and without an error for any data."""
+"""The words of one notification for one reader: pure, quick, and without an error for any data.
+
+`Catalog.say` calls it for each language of a room. Phrases were checked when the catalog was loaded, and data
+before this; what is too long is cut.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +16,15 @@ from mailer.filters import Reader
 from mailer.phrases import Phrase
 
 LONGEST_TITLE = 200
+"""Characters; as of an emit, since what is made here is stored in the same place."""
 LONGEST_BODY = 4000
+"""Characters."""
 LONGEST_LINK = 2048
+"""Characters; a longer one is left out, not cut."""
 LONGEST_COLLAPSE = 255
+"""Characters of a key."""
 LONGEST_LABEL = 40
+"""Characters of a button."""
 
 
 class PlannedAction(msgspec.Struct, frozen=True, gc=False):
@@ -24,16 +33,21 @@ class PlannedAction(msgspec.Struct, frozen=True, gc=False):
     id: str
     label: str
     link: str | None
+    """None: it leads nowhere."""
     style: str
 
 
 class Worded(msgspec.Struct, frozen=True, gc=False):
-    """The words of a notification in one language."""
+    """The words of a notification in one language.
+
+    A value for each language; thousands are made in a second, so it is of the kind that is made fastest.
+    """
 
     title: str | None = None
     """None: the type has no words, and the emit must bring its title."""
     body: str = ""
     link: str | None = None
+    """None: it leads nowhere."""
     actions: tuple[PlannedAction, ...] = ()
     image: str | None = None
     subject: str | None = None
@@ -51,22 +65,31 @@ class Planned(Worded, frozen=True, kw_only=True, gc=False):
     locale: str
     """The one that the words are in: the best that the type has for the reader."""
     catalog_version: str
+    """Of the catalog that made them."""
     category: str | None = None
     """None: the catalog does not have the type."""
     expires_in: float | None = None
+    """Seconds; None: it does not."""
     problems: Problems = ()
+    """What is wrong with the data; empty where they fit."""
 
 
 def worded(
     known: NotificationType, data: Mapping[str, Any], reader: Reader, *, default_locale: str
 ) -> Worded:
-    """The words of a type, for data that fit its schema."""
+    """The words of a type, for data that fit its schema.
+
+    Never raises. A title that the data leave empty is the type's name: a notification must have something to
+    see.
+    """
     name, wording, collapse = known.name, known.wordings.get(reader.locale), known.collapse
+    # In the default language for all: a key must not differ by reader.
     key = None if collapse is None else _line(collapse, data, Reader(default_locale), name, LONGEST_COLLAPSE)
     if wording is None:
         return Worded(collapse=key or None)
     body, link, buttons, image = wording.body, wording.link, wording.buttons, wording.image
     subject = wording.subject
+    # By position, which is quicker: this is made for every language of every emit.
     return Worded(
         _line(wording.title, data, reader, name, LONGEST_TITLE) or name,
         "" if body is None else _body(body, data, reader, name),
@@ -86,6 +109,7 @@ def _action(button: Button, data: Mapping[str, Any], reader: Reader, type_: str)
 
 
 def _line(phrase: Phrase, data: Mapping[str, Any], reader: Reader, type_: str, longest: int) -> str:
+    """A phrase as one line, cut where it is too long."""
     said = phrase.say(data, reader, type_)
     # What is short, printable and has no blanks at its ends or beside each other needs no cleaning, and is most.
     if len(said) <= longest and said.isprintable() and "  " not in said and said.strip() == said:
@@ -95,6 +119,7 @@ def _line(phrase: Phrase, data: Mapping[str, Any], reader: Reader, type_: str, l
 
 
 def _body(phrase: Phrase, data: Mapping[str, Any], reader: Reader, type_: str) -> str:
+    """A phrase as paragraphs, cut where it is too long."""
     said = phrase.say(data, reader, type_).strip()
     if not said.isprintable():
         said = "\n\n".join("\n".join(lines) for lines in plain.paragraphs(said))

@@ -2,6 +2,9 @@
 
 A field that a command gets later needs a default, and what is not known here is left aside: nodes of two releases work
 together while one replaces the other.
+
+The bus carries them and `gateway.cluster.switchboard` hands them out. Here they only have a form. A command
+may be lost, as everything on the bus: whoever sends one must not depend on its being carried out everywhere.
 """
 
 from functools import lru_cache, reduce
@@ -13,7 +16,11 @@ import msgspec
 
 @lru_cache(maxsize=1)
 def _decoder() -> "msgspec.json.Decoder[Command]":
-    """Of all the kinds there are. Thousands of commands a second come to every node, so it is made once for all."""
+    """Of all the kinds there are. Thousands of commands a second come to every node, so it is made once for all.
+
+    A kind that is defined later empties the cache, so that a part may define its own at any time before the
+    first is decoded.
+    """
     return msgspec.json.Decoder(reduce(or_, Command.__subclasses__()))
 
 
@@ -21,6 +28,8 @@ class Command(msgspec.Struct, frozen=True, tag_field="do"):
     """What is to be done at every node that hears it. Never changed once it is made.
 
     A part may define kinds of its own, beside itself.
+
+    Its fields are what msgspec can read from JSON. It must stay below 64 KiB; the bus takes no larger.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -144,16 +153,21 @@ class PeerTell(Command, frozen=True, tag="peer:tell"):
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """A command that this release does not know, or knows with other fields."""
+    """A command that this release does not know, or knows with other fields. It is told in the log, seldom."""
 
     name: str
 
 
 class Unreadable(ValueError):
-    """It is no command at all."""
+    """It is no command at all.
+
+    Nothing that a node has written; it is counted by the bus.
+    """
 
 
 class _Head(msgspec.Struct):
+    """As much of a command as all releases agree on."""
+
     do: str
 
 
@@ -162,11 +176,15 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(command: Command) -> bytes:
+    """The JSON of a command."""
     return _encoder.encode(command)
 
 
 def decode(text: bytes) -> Command | Unknown:
-    """The command that another node has encoded. Raises `Unreadable`."""
+    """The command that another node has encoded. Raises `Unreadable`.
+
+    `Unknown` is no error: nodes of a newer release say what this one does not know.
+    """
     try:
         return _decoder().decode(text)
     except msgspec.ValidationError:
@@ -176,6 +194,7 @@ def decode(text: bytes) -> Command | Unknown:
 
 
 def _name(text: bytes) -> str:
+    """What the command is called that could not be read. Raises `Unreadable` where it has no `do`."""
     try:
         return _head.decode(text).do
     except msgspec.ValidationError as error:

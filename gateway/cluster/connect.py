@@ -1,6 +1,8 @@
 """From the settings to what links a node with the others: its bus, its presence, and the witness of their store.
 
 Whether there are others is judged here, once.
+
+All others take the Protocols, and never ask which it is.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,7 +24,10 @@ from mailer.budget import Budget, LocalBudget, Unlimited
 
 
 class Links(Protocol):
-    """Makes what links a node with the others. Nothing is dialled before a start."""
+    """Makes what links a node with the others. Nothing is dialled before a start.
+
+    Each method makes a new one; the caller starts, stops or closes it.
+    """
 
     def bus(self, secret: Callable[[], Awaitable[bytes]]) -> Bus:
         """`secret` tells what all nodes on one store share; it is asked when the bus starts."""
@@ -44,6 +49,7 @@ class Alone:
     """For the only node of its store."""
 
     settings: ClusterSettings
+    """For the grace alone."""
 
     def bus(self, secret: Callable[[], Awaitable[bytes]]) -> Bus:
         del secret
@@ -53,6 +59,9 @@ class Alone:
         return LocalPresence(grace_seconds=self.settings.presence_grace_seconds, clock=system_clock)
 
     def witness(self, file: Path | None) -> Witness:
+        """A file beside that of the store. A store on a server has none without Redis: nothing outside of it is
+        kept by a single node.
+        """
         return NoWitness() if file is None else FileWitness.beside(file)
 
     def budget(self, lane: str, rate: float) -> Budget:
@@ -62,7 +71,10 @@ class Alone:
 
 @dataclass(frozen=True, slots=True)
 class OnRedis:
-    """For nodes that find one another on a Redis."""
+    """For nodes that find one another on a Redis.
+
+    Each of the four has connections of its own, so that none waits for another.
+    """
 
     settings: ClusterSettings
 
@@ -71,6 +83,7 @@ class OnRedis:
         return RedisBus(settings.bus_url, prefix=settings.bus_prefix, node_id=settings.node_id, secret=secret)
 
     def presence(self) -> Presence:
+        """Presence of all nodes with the same prefix."""
         settings = self.settings
         return RedisPresence(
             settings.bus_url,
@@ -81,11 +94,13 @@ class OnRedis:
         )
 
     def witness(self, file: Path | None) -> Witness:
+        """Beside a file a file, also with Redis: the file is on the machine that the store is on."""
         if file is not None:
             return FileWitness.beside(file)
         return RedisWitness(self.settings.bus_url, prefix=self.settings.bus_prefix)
 
     def budget(self, lane: str, rate: float) -> Budget:
+        """One budget of all nodes; without a rate nothing is asked."""
         if not rate:
             return Unlimited()
         settings = self.settings

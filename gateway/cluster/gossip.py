@@ -3,6 +3,8 @@
 Behind a load balancer every node emits to everybody, and a store that all of them number for has to ask where a room
 stands before each batch. What is heard here is true, as it is stored, but may come late or never: then the store is
 asked, as it is without.
+
+It is an economy, and promises nothing: to lose all of it costs a question to the store for each batch.
 """
 
 import asyncio
@@ -32,12 +34,16 @@ class Learns(Protocol):
 
 
 class HeadGossip(Part):
-    """Tells the other nodes how far this one has appended; hears the same of them, for the store to learn."""
+    """Tells the other nodes how far this one has appended; hears the same of them, for the store to learn.
+
+    One for a node. It keeps at most `ROOMS_HELD` heads until they are told, and tells each room's last alone.
+    """
 
     def __init__(self, *, learns: Learns, bus: Bus) -> None:
         self._learns = learns
         self._bus = bus
         self._heads: dict[str, int] = {}
+        """What is to be told, by room."""
         self._due = asyncio.Event()
         self._tasks = Tasks()
 
@@ -45,17 +51,23 @@ class HeadGossip(Part):
         return {HeadsAppended: self.learn}
 
     def start(self) -> None:
-        self._tasks.start(self._tell_forever(), name="head gossip")
+        self._tasks.start(self._tell_forever, name="head gossip")
 
     async def stop(self) -> None:
         await self._tasks.stop()
 
     async def tell(self, frames: Sequence[Frame]) -> None:
-        """These have just been published, each of what is stored: the others need to know the last of each room."""
+        """These have just been published, each of what is stored: the others need to know the last of each room.
+
+        Called by the emitter after it has published. With many rooms it waits for the bus, 50 ms at most for
+        each command.
+        """
         if not self._bus.carries:
             return
         heads = self._heads
         for room, seq, _ in frames:
+            # Once it is full, further rooms are left out, and those that are there are still brought up to
+            # date.
             if seq != TRANSIENT and (len(heads) < ROOMS_HELD or room in heads):
                 heads[room] = seq
         if len(heads) >= ROOMS_WORTH_TELLING:
@@ -64,16 +76,22 @@ class HeadGossip(Part):
             self._due.set()
 
     def learn(self, command: HeadsAppended) -> None:
-        """Take what another node tells. Thousands a second of these come to every node."""
+        """Take what another node tells. Thousands a second of these come to every node.
+
+        It must stay cheap: it runs while the socket of the bus is read.
+        """
         self._learns.learn(command.heads)
 
     async def _tell_now(self) -> None:
+        """Tell all that is held, in as many commands as it takes."""
+        # Taken first: what comes while the bus takes these is told next time.
         heads, self._heads = self._heads, {}
         told = iter(heads.items())
         while some := dict(islice(told, ROOMS_AT_ONCE)):
             await self._bus.order_others(HeadsAppended(some))
 
     async def _tell_forever(self) -> None:
+        """Tell what single emits have left, a tick after the first of them."""
         while True:
             await self._due.wait()
             await asyncio.sleep(TICK_SECONDS)

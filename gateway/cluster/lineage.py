@@ -3,6 +3,9 @@
 A restored store hands out sequences a second time, and clients that have had them would drop what comes under them. Heads
 never go back otherwise, pruning and erasing included; so a head that is behind what this node has appended, or what a
 witness outside the store has seen, is proof. The store turns to a new epoch then, and every client begins again.
+
+It judges; it does not repair. What follows from a new epoch is done by who hears `on_turn`: sessions are sent
+away, cursors forgotten.
 """
 
 import asyncio
@@ -21,16 +24,23 @@ from storage.groupcommit import Appends
 from storage.streams import Appended, Emission, Notification, Streams
 
 CHECK_SECONDS = 2.0
+"""How often the store is looked at while nothing is suspected."""
 WRITE_SECONDS = 1.0
+"""How old the witness may be, when anything is appended."""
 REWRITE_SECONDS = 30.0
 """A witness of a store that nobody appends to still tells when the node ran last."""
 ROOMS_REMEMBERED = 64
+"""Rooms whose heads are compared; the newest suffice, since a store that was put back lacks these first."""
 
 logger = logging.getLogger(__name__)
 
 
 class Lineage:
-    """Keeps the epoch of one node, and the evidence."""
+    """Keeps the epoch of one node, and the evidence.
+
+    One for a node. While the store is away nothing is concluded. Nodes check independently: the first that
+    has proof begins the epoch, and the store sees to it that two do not begin two.
+    """
 
     def __init__(self, epochs: Epochs, streams: Streams, witness: Witness, bus: Bus, clock: Clock) -> None:
         self.epoch = ""
@@ -51,20 +61,25 @@ class Lineage:
         self._is_sound = False
         """Whether the store stood the last check."""
         self._written: tuple[str, int] | None = None
+        """The room and sequence that the witness was told last."""
         self._written_at = float("-inf")
         self._due = asyncio.Event()
         self._checking = asyncio.Lock()
+        """Two checks at once could each begin an epoch."""
         self._tasks = Tasks()
 
     async def start(self) -> Mark | None:
         """Compare the store with its witness; answers that, if there is one. Raises `StoreUnavailable`."""
         mark = await self._hear_witness()
         await self.check()
-        self._tasks.start(self._check_forever(), name="lineage check")
-        self._tasks.start(self._write_forever(), name="lineage witness")
+        self._tasks.start(self._check_forever, name="lineage check")
+        self._tasks.start(self._write_forever, name="lineage witness")
         return mark
 
     async def stop(self) -> None:
+        """Look once more and tell the witness, so that the next start compares with the very last. Never raises
+        for a store that is away.
+        """
         await self._tasks.stop()
         with contextlib.suppress(StorageError):
             await self.check()
@@ -72,7 +87,10 @@ class Lineage:
         await self._witness.close()
 
     def appended(self, notifications: Iterable[Notification]) -> None:
-        """These have just been stored by this node, after all it has told before."""
+        """These have just been stored by this node, after all it has told before.
+
+        Called on the loop for every commit: it compares in memory and waits for nothing.
+        """
         recent = self._recent
         for notification in notifications:
             room, seq = notification.room, notification.seq
@@ -87,16 +105,29 @@ class Lineage:
             del recent[next(iter(recent))]
 
     def suspect(self) -> None:
-        """Something does not fit: look soon."""
+        """Something does not fit: look soon.
+
+        Never waits. The check follows at once.
+        """
         self._due.set()
 
     def began(self, command: EpochBegan) -> None:
-        """Another node has found the store put back, and has seen to it."""
+        """Another node has found the store put back, and has seen to it.
+
+        The bus may lose the command; then the next check finds the epoch in the store.
+        """
         self._adopt(command.epoch)
 
     async def check(self) -> None:
-        """Look whether the store is where it was; begin a new epoch if it is not."""
+        """Look whether the store is where it was; begin a new epoch if it is not.
+
+        Raises `StorageError`, and then nothing was concluded. Several calls at once come one after the other.
+
+        A crash behind `turn` and before the order leaves the epoch in the store, where the other nodes find
+        it within `CHECK_SECONDS`.
+        """
         async with self._checking:
+            # Until it stands the check, the witness must not be told of it: that would wipe out the evidence.
             self._is_sound = False
             epoch = await self._epochs.current()
             behind = await self._behind()
@@ -106,6 +137,7 @@ class Lineage:
                     "the store was put back to an older state: a new epoch begins",
                     extra={"epoch": began, "rooms": len(behind)},
                 )
+                # What was had belongs to the former line, and would prove every epoch wrong.
                 self._recent.clear()
                 self._adopt(began)
                 await self._bus.order_others(EpochBegan(began))
@@ -115,13 +147,16 @@ class Lineage:
             self._is_sound = True
 
     async def _behind(self) -> list[str]:
+        """The rooms whose heads are behind what this node knows."""
         if not self._recent:
             return []
+        # A copy: what is appended during the question is not in its answer.
         remembered = dict(self._recent)
         heads = await self._streams.heads(list(remembered))
         return [room for room, seq in remembered.items() if heads[room] < seq]
 
     def _adopt(self, epoch: str) -> None:
+        """Go by another epoch, and tell who has to know. The first one at the start is no turn."""
         if epoch == self.epoch:
             return
         is_first, self.epoch = not self.epoch, epoch
@@ -135,6 +170,7 @@ class Lineage:
     # The witness
 
     async def _hear_witness(self) -> Mark | None:
+        """Ask the witness, once until it answers; what it says is evidence for the next check."""
         try:
             mark = await self._witness.read()
         except WitnessAway as error:
@@ -149,6 +185,7 @@ class Lineage:
         return mark
 
     async def _write(self) -> None:
+        """Tell the witness how far the store has come, when that is known to be sound."""
         if not (self._is_heard and self._is_sound):
             return
         newest = next(reversed(self._recent.items()), ("", 0))
@@ -166,6 +203,7 @@ class Lineage:
             await _quietly(self._write)
 
     async def _check_forever(self) -> None:
+        """Check every few seconds, and at once where something is suspected."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_SECONDS):
@@ -194,6 +232,7 @@ class Witnessed:
         self._lineage = lineage
 
     async def append(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]:
+        """As the store's, which it calls; a duplicate is nothing new and not told."""
         answers = await self._appends.append(emissions)
         # The last ones do: they are the newest, and whoever looks through thousands is waited for by all who emit.
         for answer in answers[-1:-9:-1]:

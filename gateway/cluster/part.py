@@ -1,4 +1,7 @@
-"""What a node has in common with others, as parts: the bus with those who hear it, and who is online."""
+"""What a node has in common with others, as parts: the bus with those who hear it, and who is online.
+
+The two are made by `gateway.cluster.connect`; here they get a start, a stop and a place in the probes.
+"""
 
 from gateway.cluster.bus.base import Bus, CarryOut, Receive, Returned
 from gateway.cluster.presence.base import Announce, Presence
@@ -6,7 +9,11 @@ from gateway.ground.parts import Meters, Part
 
 
 class BusPart(Part):
-    """The bus, and who is told what comes by it."""
+    """The bus, and who is told what comes by it.
+
+    `receive` gets the frames of other nodes, `carry_out` the commands, and `returned` is told after an
+    outage. It does not fail to start without Redis: a node works alone then, and says so.
+    """
 
     def __init__(self, bus: Bus, *, receive: Receive, carry_out: CarryOut, returned: Returned) -> None:
         self._bus = bus
@@ -18,6 +25,7 @@ class BusPart(Part):
         self._bus.measure(meters)
 
     def unready(self) -> list[str]:
+        """Why other nodes are not reached. The node serves all the same; a balancer may prefer another."""
         return [f"bus: {reason}" for reason in self._bus.reasons()]
 
     async def start(self) -> None:
@@ -28,7 +36,11 @@ class BusPart(Part):
 
 
 class PresencePart(Part):
-    """Presence, and who is told that somebody came or went."""
+    """Presence, and who is told that somebody came or went.
+
+    It starts before the doors open, so that no session comes in untold, and stops behind the sites: the
+    sessions have gone by then, and what is left of them is taken out.
+    """
 
     def __init__(self, presence: Presence, announce: Announce) -> None:
         self._presence = presence

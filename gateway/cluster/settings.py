@@ -1,4 +1,7 @@
-"""What operators say of the nodes beside this one: the bus, who is online, and what this node is called."""
+"""What operators say of the nodes beside this one: the bus, who is online, and what this node is called.
+
+The Redis that they name is that of bus, presence, budgets and witness alike.
+"""
 
 import re
 import secrets
@@ -13,9 +16,11 @@ from gateway.ground.values import boolean, duration, masked_url, matching, posit
 _plain_bus_url = url(
     "local", "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", needs_host=("redis", "rediss")
 )
+"""What reads the forms of a URL, without knowing Redis."""
 
 
 def _bus_url(text: str) -> str:
+    """The URL as it was given, when it can be used. Raises `ValidationError`, whose words hold no password."""
     _plain_bus_url(text)
     if not text.startswith("local:"):
         # Only here: most commands need not wait for redis-py.
@@ -30,7 +35,10 @@ def _bus_url(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSettings(Group):
-    """How the nodes of a cluster find one another."""
+    """How the nodes of a cluster find one another.
+
+    All nodes of a cluster must have the same but for `node_id`. It is read at the start.
+    """
 
     node_id: str = setting(
         "NODE_ID", None, matching(r"[A-Za-z0-9_.-]{1,100}", "1-100 letters, digits, `_`, `.` and `-`"),
@@ -64,10 +72,14 @@ class ClusterSettings(Group):
 
     @property
     def is_alone(self) -> bool:
-        """Whether there can be no other node."""
+        """Whether there can be no other node.
+
+        Then nothing is dialled, and the store may be a file.
+        """
         return self.bus_url.startswith("local:")
 
     def contradictions(self) -> list[str]:
+        """What cannot work with a node that is alone."""
         if self.foreign_emits and self.is_alone:
             return ["BELLHOP_FOREIGN_EMITS needs a Redis to take them from: set BELLHOP_BUS_URL."]
         return []

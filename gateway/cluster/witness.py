@@ -2,6 +2,9 @@
 
 Beside a SQLite file lies a small one; a cluster keeps a key in Redis. What a witness says is true and may be a second
 old; it may be lost, and is then no evidence of anything.
+
+`gateway.cluster.lineage` asks it at the start and writes to it every second. What follows from what it says
+is decided there.
 """
 
 import asyncio
@@ -18,26 +21,35 @@ from gateway.cluster.redis.address import Address
 from gateway.cluster.redis.line import Line
 
 PATIENCE_SECONDS = 1.0
+"""For each question to Redis; the check of the lineage must not hang on it."""
 BYTES_MAX = 4096
+"""Of a file that is read; a sound one is much shorter."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """The newest that was appended, in which epoch, and when that was written down."""
+    """The newest that was appended, in which epoch, and when that was written down.
+
+    It is enough to know one room: a store that was put back is behind in the newest.
+    """
 
     epoch: str
     room: str
+    """Empty where nothing was appended yet."""
     seq: int
     at: datetime
+    """By the clock of the node that wrote it."""
 
 
 class WitnessAway(Exception):
-    """What the witness says is not known now."""
+    """What the witness says is not known now. Raised by all ways to keep one, with words for the log."""
 
 
 class Witness(Protocol):
+    """Reads and writes one mark. Only its newest state counts, so a write that is lost does no harm."""
+
     async def read(self) -> Mark | None:
         """What was written last, None if nothing or nothing sound. Raises `WitnessAway`."""
         ...
@@ -63,13 +75,18 @@ class NoWitness:
 
 
 class FileWitness:
-    """A small file beside the store's, replaced as a whole; not synced, since being older than the store is no harm."""
+    """A small file beside the store's, replaced as a whole; not synced, since being older than the store is no harm.
+
+    A power failure may leave it older than the store, or empty, which is as if nothing had been written. It
+    is never half written: it is renamed into its place.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     @classmethod
     def beside(cls, store: Path) -> "FileWitness":
+        """The witness of the store in this file, such as `bellhop.db-witness`."""
         return cls(store.with_name(f"{store.name}-witness"))
 
     async def read(self) -> Mark | None:
@@ -85,6 +102,7 @@ class FileWitness:
         pass
 
     def _read(self) -> Mark | None:
+        """In a thread. A file that is not there says nothing; one that cannot be read is away."""
         try:
             with self._path.open("rb") as file:
                 return _mark(file.read(BYTES_MAX + 1))
@@ -94,17 +112,23 @@ class FileWitness:
             raise WitnessAway(str(error.strerror)) from error
 
     def _write(self, text: bytes) -> None:
+        """In a thread. Raises `OSError`."""
+        # A name of this process: while one node replaces another on the same file, each writes its own.
         new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         new.write_bytes(text)
         new.replace(self._path)
 
 
 class RedisWitness:
-    """A key in the Redis of the bus, which all nodes write to: any of their newest is evidence."""
+    """A key in the Redis of the bus, which all nodes write to: any of their newest is evidence.
+
+    Whatever is put back is behind the newest of at least one node.
+    """
 
     def __init__(self, url: str, *, prefix: str) -> None:
         address = Address.parse(url)
         self._key = f"{prefix}:{address.database}:witness".encode()
+        # One line, though a node reads and writes: the lineage does one at a time until it has been heard.
         self._line = Line(address, patience_seconds=PATIENCE_SECONDS)
 
     async def read(self) -> Mark | None:
@@ -118,6 +142,7 @@ class RedisWitness:
         self._line.hang_up()
 
     async def _ask(self, *command: bytes) -> object:
+        """Raises `WitnessAway` for whatever keeps Redis from answering in time."""
         try:
             return await self._line.ask(*command)
         except OSError as error:
@@ -125,6 +150,7 @@ class RedisWitness:
 
 
 def _mark(text: bytes) -> Mark | None:
+    """The mark in this text; None, and a line in the log, for what is none."""
     try:
         return msgspec.json.decode(text, type=Mark)
     except (msgspec.DecodeError, UnicodeDecodeError):

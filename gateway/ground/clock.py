@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from gateway.ground.tasks import Tasks
 from storage.errors import StorageError
@@ -72,7 +73,7 @@ class Timekeeper:
     async def start(self, ask_store: Callable[[], Awaitable[datetime | None]]) -> None:
         """Compare with the store's own clock, if it has one, before the time is used and from then on."""
         await self._ask(ask_store)
-        self._tasks.start(self._ask_forever(ask_store), name="timekeeper")
+        self._tasks.start(partial(self._ask_forever, ask_store), name="timekeeper")
 
     async def stop(self) -> None:
         await self._tasks.stop()

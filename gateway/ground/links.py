@@ -24,7 +24,7 @@ class LinkSettings(Group):
 
     secrets: tuple[str, ...] = setting(
         "LINK_SECRET", None, _secrets,
-        "secret of what mail carries to be known again by, such as the address that bounces come back to, 32 bytes or more; "
-        "several, comma-separated, while rotating (the first makes, all are heeded)",
+        "secret of what mail carries to be known again by: the link to unsubscribe by, tracked links, and the address that bounces come "
+        "back to; 32 bytes or more; several, comma-separated, while rotating (the first makes, all are heeded)",
         unset=(), show=masked, secret=True,
     )  # fmt: skip

@@ -1,8 +1,18 @@
-"""Work that goes on until its owner stops: one way to begin it and to end it."""
+"""Work that goes on until its owner stops: one way to begin it and to end it.
+
+What such a loop does not expect must not end it: whoever relies on it would not hear that it is gone. So it is told, and the
+loop begins again.
+"""
 
 import asyncio
-from collections.abc import Coroutine
+import logging
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+AGAIN_SECONDS = (1.0, 60.0)
+"""How long work rests that has failed: the first time, and at most. It doubles while the work goes on failing."""
+
+logger = logging.getLogger(__name__)
 
 
 class Tasks:
@@ -15,9 +25,12 @@ class Tasks:
         """Whether it was started and not stopped since."""
         return bool(self._running)
 
-    def start(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
-        """Run `work` in a task of this name."""
-        self._running.append(asyncio.create_task(work, name=name))
+    def start(self, work: Callable[[], Coroutine[Any, Any, None]], *, name: str) -> None:
+        """Run `work` in a task of this name, until it returns or `stop`.
+
+        What it raises is logged, and it is called again after a rest: it must be such that it can begin anew.
+        """
+        self._running.append(asyncio.create_task(_kept(work, name), name=name))
 
     async def stop(self) -> None:
         """Cancel all and return when they have ended, however they did; idempotent."""
@@ -25,3 +38,22 @@ class Tasks:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _kept(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+    """Do the work until it returns."""
+    first, longest = AGAIN_SECONDS
+    loop = asyncio.get_running_loop()
+    rest = first
+    while True:
+        began = loop.time()
+        try:
+            await work()
+        except Exception:
+            if loop.time() - began > longest:
+                rest = first  # it did well for a while
+            logger.exception("work in the background has failed", extra={"work": name, "again_in": rest})
+        else:
+            return
+        await asyncio.sleep(rest)
+        rest = min(2 * rest, longest)

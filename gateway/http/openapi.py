@@ -1,4 +1,8 @@
-"""The description of the HTTP interface (OpenAPI 3.1), made from the table of operations."""
+"""The description of the HTTP interface (OpenAPI 3.1), made from the table of operations.
+
+Contract tests compare it with the routes that the sites have. It says what can be asked, not who asks: that
+is the scope beside each.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,21 +30,30 @@ from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.problems import CONTENT_TYPE, TITLES
 
 _PUBLIC = "public site"
+"""Tags group operations in the description."""
 _INTERNAL = "internal site"
+"""For services and operators."""
 _PROBES = "probes"
+"""For probes and Prometheus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """One method of one path, as it is described."""
+    """One method of one path, as it is described.
+
+    Made from an operation, or by hand for the probes. It is only read.
+    """
 
     path: str
+    """As aiohttp has it, such as `"/internal/users/{user}"`, which is OpenAPI's way as well."""
     method: str
+    """In lower case."""
     summary: str
     tag: str
     answers: Mapping[int, type[Schema] | None]
     """By status; None for an answer that is not JSON."""
     problems: Sequence[str] = ()
+    """The codes of problems that it has beside those of all."""
     scope: str | None = None
     """`emit`, `campaigns` or `admin` for a service, `user` for a user's token; None for everyone."""
     body: Schema | None = None
@@ -48,18 +61,27 @@ class Description:
     raw_body: Sequence[str] = ()
     """The types of a body that is no JSON."""
     query: Schema | None = None
+    """What stands in the query; a GET has no body."""
     headers: Sequence[Mapping[str, Any]] = ()
+    """Parameters in headers, as OpenAPI writes them."""
     description: str | None = None
+    """A longer text than the summary, in Markdown."""
     content_type: str = "application/json"
     answer_headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Headers of the answer by name, as OpenAPI writes them."""
 
 
 _OF_A_BODY = ("bad_request", "invalid_json", "too_large", "unsupported_media_type")
+"""Problems that reading JSON may have."""
 _OF_A_RAW_BODY = ("bad_request", "too_large", "unsupported_media_type")
+"""Those of a body of another type."""
 
 
 def described(operation: Operation, route: Route) -> Description:
-    """An operation that HTTP asks: what does not stand in the path is the query, or the body."""
+    """An operation that HTTP asks: what does not stand in the path is the query, or the body.
+
+    It follows `gateway.http.routing` in what is path, query and body: whoever changes one changes both.
+    """
     in_path = route.in_path
     judged = route.of_path is None
     has_more = judged and bool(operation.asks().fields.keys() - in_path)
@@ -120,6 +142,7 @@ _OF_ALL = ("unsupported_encoding", "uri_too_long", "expectation_failed", "head_t
 """Problems that do not depend on what is asked."""
 
 _ROOM = rf"^(user:\S(.{{0,{USER_ID_MAX - 2}}}\S)?|topic:[A-Za-z0-9_.-]{{1,64}}|admins|all)$"
+"""What a room looks like, as a pattern of JSON Schema. A user id neither begins nor ends with a space."""
 _PATH_PARAMETERS = {
     "user": {"type": "string", "minLength": 1, "maxLength": USER_ID_MAX, "description": "A user id."},
     "id": {"type": "string", "minLength": 1, "description": "The id of a notification."},
@@ -128,12 +151,14 @@ _PATH_PARAMETERS = {
     "node": {"type": "string", "minLength": 1, "maxLength": 128, "description": "The name of a node."},
     "lane": {"type": "string", "enum": [BRAKED.value], "description": "A lane that can be paused."},
 }
+"""What may stand in a path, by the name that routes give it."""
 
 
 _TOPIC_AUDIENCE = {
     "type": "object", "required": ["topic"], "additionalProperties": False,
     "properties": {"topic": _PATH_PARAMETERS["topic"]},
 }  # fmt: skip
+"""An audience of a campaign, which is a union that apispec cannot see."""
 _USERS_AUDIENCE = {
     "type": "object", "required": ["users"], "additionalProperties": False,
     "properties": {
@@ -143,9 +168,12 @@ _USERS_AUDIENCE = {
         }
     },
 }  # fmt: skip
+"""The same of known users."""
 
 
 def routes(base_url: str | None) -> list[web.RouteDef]:
+    """The route of the document."""
+
     async def answer(request: web.Request) -> web.Response:
         del request
         return json_response(document(base_url))
@@ -155,7 +183,11 @@ def routes(base_url: str | None) -> list[web.RouteDef]:
 
 @cache
 def document(base_url: str | None = None) -> Mapping[str, Any]:
-    """The description. With a `base_url` it says that the public site's operations are there."""
+    """The description. With a `base_url` it says that the public site's operations are there.
+
+    Made at the first call and kept: it takes a moment, and depends on nothing but the release and the
+    address.
+    """
     plugin = MarshmallowPlugin()
     spec = APISpec(
         title="Bellhop",
@@ -182,7 +214,10 @@ def document(base_url: str | None = None) -> Mapping[str, Any]:
 
 
 def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
-    """What apispec cannot know of the fields that take one of two shapes."""
+    """What apispec cannot know of the fields that take one of two shapes.
+
+    apispec calls it for each field. Fields that it does not know get nothing added.
+    """
     room = {
         "type": "string",
         "pattern": _ROOM,
@@ -209,7 +244,10 @@ def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
 
 
 def _described(description: Description) -> dict[str, Any]:
-    """One operation, as OpenAPI writes it."""
+    """One operation, as OpenAPI writes it.
+
+    Schemas are handed on as objects; apispec puts each into the components once, and refers to it.
+    """
     described: dict[str, Any] = {
         "summary": description.summary,
         "operationId": f"{description.method} {description.path}",
@@ -238,6 +276,7 @@ def _described(description: Description) -> dict[str, Any]:
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
+    """Descriptions of what stands in this path."""
     return [
         {"in": "path", "name": name, "required": True, "schema": schema}
         for name, schema in _PATH_PARAMETERS.items()
@@ -246,7 +285,10 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _responses(description: Description) -> dict[str, Any]:
-    """Its answers by status: the one that is meant, and every problem that it can have."""
+    """Its answers by status: the one that is meant, and every problem that it can have.
+
+    Codes of the same status share an answer: the status names the kind, `x-codes` lists the codes.
+    """
     responses: dict[str, Any] = {}
     for status, schema in description.answers.items():
         content: dict[str, Any] = {"schema": {} if schema is None else schema}
@@ -272,6 +314,7 @@ def _responses(description: Description) -> dict[str, Any]:
 
 
 def _problem_response(status: int) -> dict[str, Any]:
+    """An answer of this status without codes yet."""
     described: dict[str, Any] = {
         "description": "", "x-codes": [], "content": {CONTENT_TYPE: {"schema": ProblemSchema}}
     }  # fmt: skip

@@ -1,6 +1,9 @@
 """The public site's HTTP: a user's history with the user's own token, the pages, and the probe.
 
 Socket.IO stands on the same site and is attached by `gateway.process.node`.
+
+Its routes are those operations of the table whose scope is a user's. What else the public site answers (links
+in mails, hooks of providers) are parts with routes of their own.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,7 +26,9 @@ from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.use_cases import Caller, UseCases
 
 API = "/api/"
+"""What the paths begin with that pages of other origins may ask."""
 PREFLIGHT_SECONDS = 600
+"""How long a browser may keep the answer to its question."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -50,7 +55,11 @@ def build(
 
 
 class PublicSite:
-    """The operations that users may ask over HTTP, with their tokens."""
+    """The operations that users may ask over HTTP, with their tokens.
+
+    It has no start and no stop. A caller here is a user with a role or without, and asks of the own rooms
+    alone.
+    """
 
     def __init__(
         self, *, use: UseCases, verifier: Verifier, contacts: ContactBook, topics: TopicBook
@@ -61,6 +70,7 @@ class PublicSite:
         self._topics = topics
 
     def routes(self) -> list[web.RouteDef]:
+        """The routes of all that users may ask."""
         return [
             routing.route(operation, self._use, self._authenticate)
             for operation in OPERATIONS
@@ -68,7 +78,11 @@ class PublicSite:
         ]
 
     async def _authenticate(self, request: web.Request, operation: Operation) -> Caller:
-        """Who asks, by the bearer token; what that tells of the user is remembered. Raises `AuthError`."""
+        """Who asks, by the bearer token; what that tells of the user is remembered. Raises `AuthError`.
+
+        The topics of the store are read for each request, as sessions read them when they open. Raises
+        `StorageError`.
+        """
         del operation
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         principal = await self._verifier.verify(token.strip() if scheme.lower() == "bearer" else None)
@@ -84,7 +98,11 @@ class PublicSite:
 
 
 class CrossOrigin:
-    """Lets pages of other origins use `/api` (CORS). Credentials are in a header, so no cookie is ever allowed."""
+    """Lets pages of other origins use `/api` (CORS). Credentials are in a header, so no cookie is ever allowed.
+
+    It is no protection of the gateway, which the token is: it is what browsers ask of it. It applies to
+    answers of every kind, errors as well, so that a page can read what went wrong.
+    """
 
     def __init__(self, origins: Origins, paths: tuple[str, ...]) -> None:
         """`paths` are what a path of `/api` may begin with."""
@@ -92,11 +110,15 @@ class CrossOrigin:
         self._paths = paths
 
     def attach(self, app: web.Application) -> None:
+        """Have the application's answers carry the headers. Called once, before the application is frozen."""
         app.on_response_prepare.append(self._set_headers)
         app.middlewares.append(self._middleware())
 
     def _middleware(self) -> Any:
-        """What answers the question that a browser asks before a request to another origin (CORS)."""
+        """What answers the question that a browser asks before a request to another origin (CORS).
+
+        The preflight has no token, so it is answered before anybody is asked who they are.
+        """
 
         @web.middleware
         async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -111,9 +133,13 @@ class CrossOrigin:
         return answer_preflight
 
     async def _set_headers(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Allow the page of an allowed origin to read the answer; another origin's is refused by its browser."""
+        """Allow the page of an allowed origin to read the answer; another origin's is refused by its browser.
+
+        Runs for every answer of the site, and must not raise.
+        """
         if not request.rel_url.raw_path.startswith(self._paths):
             return
+        # Also without an origin: a cache must not give that answer to a page that has one.
         response.headers["Vary"] = "Origin"
         origin = request.headers.get("Origin")
         if origin is None:

@@ -1,4 +1,8 @@
-"""How often a service may emit: a limit per service and node, counted by `limits` in memory."""
+"""How often a service may emit: a limit per service and node, counted by `limits` in memory.
+
+It bounds services only. Clients are bound by the engine, and mail by its lanes. Nodes do not share it: with
+two nodes a service has twice the rate.
+"""
 
 import time
 
@@ -9,11 +13,17 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from gateway.protocol.problems import Problem
 
 WINDOW_SECONDS = 10
-"""The rate is held over this time, so a service may be ahead of it for a moment, with a batch above all."""
+"""The rate is held over this time, so a service may be ahead of it for a moment, with a batch above all. A
+sliding window, which `limits` reckons from two counters.
+"""
 
 
 class EmitRate:
-    """Lets each service emit `per_second` notifications on average; 0 lets everything pass."""
+    """Lets each service emit `per_second` notifications on average; 0 lets everything pass.
+
+    It lives with the internal site; a restart begins with a full allowance. It has one counter for a service,
+    of which there are few.
+    """
 
     def __init__(self, per_second: float) -> None:
         self._item = None
@@ -22,9 +32,14 @@ class EmitRate:
             self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     async def spend(self, service: str, count: int) -> None:
-        """Take `count` from what the service may still emit. Raises Problem `rate_limited`, and then takes nothing."""
+        """Take `count` from what the service may still emit. Raises Problem `rate_limited`, and then takes nothing.
+
+        Notifications are counted by room: an emit to three rooms takes three. `Retry-After` says in how many
+        seconds to try again.
+        """
         if self._item is None:
             return
+        # It could never pass: without this the caller would try for ever.
         if count > self._item.amount:
             raise Problem(
                 "rate_limited",

@@ -1,6 +1,10 @@
 """Routes made of operations: who is calling comes first, then what is asked, then the use case.
 
 Errors are raised and become problems at the edge.
+
+The table of operations (`gateway.protocol.operations`) says what can be asked. Here it becomes aiohttp's
+routes; in `gateway.sockets.admin_events` it becomes events. Both sites call this, each with its own way to
+know who calls.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,16 +24,23 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Authenticate = Callable[[web.Request, Operation], Awaitable[Caller]]
 """Answers who calls. Raises AuthError or Problem where that is nobody, or somebody who may not ask this."""
 Answer = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+"""Answers a request of whom is known who calls; reads the body itself."""
 
 
 def route(operation: Operation, use: UseCases, authenticate: Authenticate) -> web.RouteDef:
-    """The operation's route, as most are answered."""
+    """The operation's route, as most are answered.
+
+    Made once, at the start: how a request is read is decided then, not for each request.
+    """
     answer = _answer_of(operation, _route_of(operation), use)
     return answered(operation, answer, authenticate)
 
 
 def answered(operation: Operation, answer: Answer, authenticate: Authenticate) -> web.RouteDef:
-    """The operation's route, with an answer of its own."""
+    """The operation's route, with an answer of its own.
+
+    For emits and imports. Authentication comes before all else here too.
+    """
 
     async def handle(request: web.Request) -> web.StreamResponse:
         # Before the body is read: who may not ask cannot make us read 16 MB.
@@ -43,6 +54,7 @@ def answered(operation: Operation, answer: Answer, authenticate: Authenticate) -
 
 
 def _answer_of(operation: Operation, where: Route, use: UseCases) -> Answer:
+    """What reads the request, has the operation performed, and shapes what came of it."""
     read = _reader(operation, where)
 
     async def answer(request: web.Request, caller: Caller) -> web.StreamResponse:
@@ -55,7 +67,11 @@ def _answer_of(operation: Operation, where: Route, use: UseCases) -> Answer:
 
 
 def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Awaitable[Any]]:
-    """What reads the request and parses it: the path, and the query or the body for what does not stand there."""
+    """What reads the request and parses it: the path, and the query or the body for what does not stand there.
+
+    A path with `of_path` says all there is: nothing else is read or judged. A raw body is handed on as it
+    came. Else the path's names join the query or the body, and one schema judges them together.
+    """
     if (raw := where.raw_body) is not None:
 
         async def read_raw(request: web.Request) -> bytes:
@@ -66,6 +82,7 @@ def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Await
     has_more = bool(operation.asks().fields.keys() - in_path)
     parse, lists = operation.parse, frozenset[str]()
     if where.asks_by_query:
+        # In a query everything is text and may be a list: the same fields are read more leniently there.
         schema = fields.in_query(operation.asks)
         parse, lists = parser(schema()), fields.lists_of(schema)
 
@@ -85,6 +102,9 @@ def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Await
 
 
 def _parsed(parse: Parse, given: Any, path: Mapping[str, str]) -> Any:
+    """What was asked, judged by its schema. Raises `Invalid`, also for a name of the path that is given a second
+    time in the body.
+    """
     if not path:
         return parse(given)
     if isinstance(given, Mapping):
@@ -96,5 +116,6 @@ def _parsed(parse: Parse, given: Any, path: Mapping[str, str]) -> Any:
 
 
 def _route_of(operation: Operation) -> Route:
+    """The route of an operation that HTTP asks; callers have looked that there is one."""
     assert operation.route is not None
     return operation.route

@@ -1,4 +1,8 @@
-"""What operators say of the two sites: where they listen, how browsers reach them, and who may use them."""
+"""What operators say of the two sites: where they listen, how browsers reach them, and who may use them.
+
+Places, origins and networks are parsed here, so that all others have values that are sound. What is wrong is
+told in words for an operator by `ValidationError`, and never quotes a password.
+"""
 
 import ipaddress
 from dataclasses import dataclass
@@ -11,10 +15,15 @@ from gateway.ground.settings import Group, setting
 from gateway.ground.values import items, masked_url, number, split, whole
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+"""An address stands for the network of itself alone."""
 
 
 def _base_url(text: str) -> str:
-    """The URL as browsers ask for it: without a slash at the end, its path percent-encoded."""
+    """The URL as browsers ask for it: without a slash at the end, its path percent-encoded.
+
+    It is put before paths (`"https://shop.example/notify"` and `"/c/…"`), so it must have neither query nor
+    fragment. Raises `ValidationError`.
+    """
     parts = split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValidationError("must be an http(s) URL without query and fragment.")
@@ -31,6 +40,9 @@ def _base_url(text: str) -> str:
 
 
 def _origins(text: str) -> tuple[str, ...]:
+    """Origins whose pages may use the public site, each once, in the form in which browsers send them. Raises
+    `ValidationError`.
+    """
     permitted: dict[str, None] = {}
     for item in items(text):
         try:
@@ -44,6 +56,7 @@ def _origins(text: str) -> tuple[str, ...]:
 
 
 def _networks(text: str) -> tuple[IPNetwork | str, ...]:
+    """Networks of proxies that are believed; `"unix"` for whoever comes by a unix socket. Raises `ValidationError`."""
     try:
         return tuple(item if item == places.UNIX_PEER else ipaddress.ip_network(item) for item in items(text))
     except ValueError as error:
@@ -53,7 +66,10 @@ def _networks(text: str) -> tuple[IPNetwork | str, ...]:
 
 
 def _places(text: str) -> tuple[str, ...]:
-    """Addresses and paths of sockets, each once, in the order in which they are named."""
+    """Addresses and paths of sockets, each once, in the order in which they are named.
+
+    Raises `ValidationError` for one that is no address, and for none at all.
+    """
     found: dict[str, None] = {}
     for item in items(text):
         try:
@@ -69,7 +85,7 @@ def _places(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSettings(Group):
-    """The public site and the internal one."""
+    """The public site and the internal one. Read at the start. The same values hold on every node, but for hosts and ports."""
 
     hosts: tuple[str, ...] = setting(
         "HOST", "127.0.0.1", _places,
@@ -116,10 +132,16 @@ class SiteSettings(Group):
 
     @property
     def base_path(self) -> str:
-        """The path under which browsers see the public site, without a slash at its end; mostly empty."""
+        """The path under which browsers see the public site, without a slash at its end; mostly empty.
+
+        A proxy may take it off or leave it: the site answers under both.
+        """
         return "" if self.base_url is None else URL(self.base_url).raw_path.rstrip("/")
 
     def contradictions(self) -> list[str]:
+        """Places that both sites would take: the one that comes second could not listen, or would be reached by
+        the other's callers.
+        """
         problems = []
         hosts, internal_hosts = set(self.hosts), set(self.internal_hosts)
         if any(places.is_unix(host) for host in hosts & internal_hosts):

@@ -1,4 +1,8 @@
-"""A site as a part: where it listens, who may open its unix socket, and that it can accept nobody for now."""
+"""A site as a part: where it listens, who may open its unix socket, and that it can accept nobody for now.
+
+What is asked there is of the applications. How fast connections are accepted is of
+`gateway.engine.listening`.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +13,9 @@ from gateway.ground.parts import Part
 from gateway.http import edge
 
 EVERYBODY = 0o666
+"""Permissions of a unix socket: its reader is a proxy that may run as any user."""
 CLOSE_SECONDS = 2
+"""How long open requests have at the stop, when clients were sent away before."""
 
 
 class Site(Part):
@@ -17,6 +23,9 @@ class Site(Part):
 
     The public site has `websockets`, who takes them. It leaves `reserve()` descriptors to the rest of the process, and
     whoever can reach its unix socket may use it; an internal one is for its owner and group.
+
+    A node has two. It is among the last parts to start: whoever connects finds everything there. While
+    descriptors are exhausted it accepts nobody and is unready, and goes on by itself.
     """
 
     def __init__(
@@ -42,10 +51,12 @@ class Site(Part):
         return () if self._site is None else self._site.urls
 
     def unready(self) -> list[str]:
+        """That it can accept nobody now, as for want of descriptors."""
         exhausted = None if self._site is None else self._site.exhausted
         return [] if exhausted is None else [f"connections: {exhausted}"]
 
     async def start(self) -> None:
+        """Listen on every host. Raises `OSError` for an operator to read; what was opened by then is closed again."""
         self._runner = web.AppRunner(self._app, shutdown_timeout=CLOSE_SECONDS)
         await self._runner.setup()
         try:
@@ -55,6 +66,7 @@ class Site(Part):
             raise
 
     async def stop(self) -> None:
+        """Close the door and end what is open. Without effect where it never started."""
         if self._runner is not None:
             await self._runner.cleanup()
 

@@ -4,6 +4,9 @@ Only files that were there at the start are served, by exact name: no path that 
 are read and compressed then, once; there are few, and they are small.
 
 A page names its own files, the socket and what it fetches relative to its address, so it works under any path.
+
+They are read when routes are made, so a build that comes later needs a new start. The node does not fail
+without them: `web` may not have been built where only the API is wanted.
 """
 
 import gzip
@@ -19,11 +22,13 @@ from gateway.http import coding
 from gateway.protocol.problems import Problem
 
 PAGES = Path(__file__).parents[1] / "pages"
+"""The folder in the installed package."""
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+"""For our pages: scripts and styles of files alone, none in the document, and no frame of others around it."""
 DASHBOARD_POLICY = f"{_POLICY}; frame-src 'self'"
 """The dashboard shows mails in a frame."""
 
@@ -51,8 +56,10 @@ _TYPES = {
 _DENSE = frozenset({".png", ".woff2"})
 """Compressed already."""
 _PART = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
+"""One range of bytes. Eighteen digits, so that no number is longer than one can be."""
 
 _FOREVER = "public, max-age=31536000, immutable"
+"""For files that have the hash of their content in the name: another content has another name."""
 _REVALIDATED = "no-cache"
 """To be kept, and asked about each time: the ETag makes the answer a 304."""
 FILE_BYTES_MAX = 16 * 1024 * 1024
@@ -61,18 +68,26 @@ FILE_BYTES_MAX = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """One file in memory, as it is and compressed."""
+    """One file in memory, as it is and compressed.
+
+    Made at the start, kept for as long as the process runs, shared by all requests.
+    """
 
     body: bytes
     zipped: bytes | None
     """With gzip; None where that makes it no smaller."""
     tag: str
-    """The hash of the content: alike on every node, and after every start."""
+    """An ETag without its quotes."""
     content_type: str
     caching: str
+    """The `Cache-Control` of its answers."""
 
     def answer(self, request: web.Request) -> web.Response:
-        """The whole, a part, or that nothing has changed (RFC 9110, sections 12.5.3, 13 and 14)."""
+        """The whole, a part, or that nothing has changed (RFC 9110, sections 12.5.3, 13 and 14).
+
+        The order is that of RFC 9110, section 13.2.2: what the client knows comes before the range that it
+        asks for.
+        """
         headers = {"Cache-Control": self.caching, "Content-Type": self.content_type, "Accept-Ranges": "bytes"}
         if self.zipped is not None:
             headers["Vary"] = "Accept-Encoding"
@@ -85,6 +100,7 @@ class Asset:
         if zipped is not None:
             headers["Content-Encoding"] = "gzip"
         if _is_known(request, headers["ETag"]):
+            # A 304 has no content to describe, and a cache would take these for those of the stored answer.
             del headers["Content-Type"]
             headers.pop("Content-Encoding", None)
             return web.Response(status=304, headers=headers)
@@ -93,7 +109,10 @@ class Asset:
         return web.Response(body=self.body if zipped is None else zipped, headers=headers)
 
     def _part(self, asked: str, headers: dict[str, str]) -> web.Response:
-        """The bytes that are asked for by `Range` (RFC 9110, section 14), or all of them where that cannot be read."""
+        """The bytes that are asked for by `Range` (RFC 9110, section 14), or all of them where that cannot be read.
+
+        416 where no byte of the file is in the range. A last byte beyond the end means the end.
+        """
         size = len(self.body)
         found = _PART.fullmatch(asked)
         if (
@@ -112,7 +131,11 @@ class Asset:
 
 
 class Page:
-    """A folder with an `index.html`, served under `path`. Files in its `assets` have the hash of their content in the name."""
+    """A folder with an `index.html`, served under `path`. Files in its `assets` have the hash of their content in the name.
+
+    One for each folder. What it serves is fixed when it is made; a folder that is not there is a page without
+    files.
+    """
 
     def __init__(
         self, path: str, folder: Path, *, policy: str = _POLICY, policies: Mapping[str, str] | None = None
@@ -128,19 +151,25 @@ class Page:
         }
 
     def routes(self) -> list[web.RouteDef]:
+        """The page itself, and everything under it."""
         return [
             web.get(self._path, self._redirect),
             web.get(self._path + "/{file:.*}", self._file),
         ]
 
     async def _redirect(self, request: web.Request) -> web.StreamResponse:
+        """Send a browser to the address with a slash."""
         # With the slash, because a page's own files are named relative to it; and relative itself, because the path
         # that the browser knows may be a longer one. Browsers keep the fragment.
         del request
         return web.Response(status=308, headers={"Location": self._path.rpartition("/")[2] + "/"})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        """One file of the pages, with the policy that it has. Raises `Problem` for what is not there."""
+        """One file of the pages, with the policy that it has. Raises `Problem` for what is not there.
+
+        `"index.html"` stands for the address of the page itself. No name is joined to a path: it is a key of
+        what was read.
+        """
         name = request.match_info["file"] or "index.html"
         asset = self._assets.get(name)
         if asset is None:
@@ -153,6 +182,7 @@ class Page:
         response = asset.answer(request)
         policy = self._policies.get(name, self._policy)
         response.headers["Content-Security-Policy"] = policy
+        # Old browsers know the header alone, and would take DENY before the policy.
         if "frame-ancestors 'self'" in policy:
             response.headers["X-Frame-Options"] = "SAMEORIGIN"
         return response
@@ -165,6 +195,7 @@ def _is_known(request: web.Request, tag: str) -> bool:
 
 
 def _asset(file: Path, *, name: str) -> Asset:
+    """Read a file and compress it. `name` is its path in the page's folder, such as `"assets/index-4f2a.js"`."""
     body = file.read_bytes()
     # Without a time in it: the same content is the same bytes.
     zipped = body if file.suffix in _DENSE else gzip.compress(body, mtime=0)
@@ -178,18 +209,24 @@ def _asset(file: Path, *, name: str) -> Asset:
 
 
 def public_routes() -> list[web.RouteDef]:
+    """The pages of the public site."""
     return _dashboard("/dashboard", DASHBOARD_POLICY)
 
 
 def demo_routes() -> list[web.RouteDef]:
-    """The demo's page, which has frames, and the dashboard as one of them: only a demo lets it be framed."""
+    """The demo's page, which has frames, and the dashboard as one of them: only a demo lets it be framed.
+
+    A deployment does not have them: the demo makes them beside its shop.
+    """
     demo = Page("/demo", PAGES / "demo", policy=f"{_POLICY}; frame-src 'self'")
     return [*demo.routes(), *_dashboard("/demo-dashboard", FRAMED_POLICY)]
 
 
 def _dashboard(path: str, policy: str) -> list[web.RouteDef]:
+    """The dashboard at a path, with the frame policy that it has there."""
     return Page(path, PAGES / "dashboard", policy=policy, policies={"mail.html": MAIL_POLICY}).routes()
 
 
 def internal_routes() -> list[web.RouteDef]:
+    """The documentation that is at hand where the API is."""
     return Page("/internal/docs", PAGES / "docs").routes()

@@ -2,6 +2,10 @@
 
 To look changes nothing: scanners and prefetching browsers look. There is no cookie, and so nothing that another site could have
 a browser do. Providers of mail post from few addresses, so nobody is turned away for coming often.
+
+What a link may turn off, and for whom, is of `gateway.notify.leaving`; the HTML is made by
+`unsubscribe_page`. The token in the path is the only proof, so it can only turn things off: a mail that was
+forwarded must not let a stranger turn anything on.
 """
 
 import re
@@ -19,18 +23,24 @@ from gateway.notify.leaving import MAIL, Leaving, Place, Visit
 from gateway.protocol.problems import Problem
 
 BODY_BYTES = 64 * 1024
+"""Of a form."""
 FIELDS_MAX = 1000
+"""Of a form: to take apart more could take long."""
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 """Of a mail."""
 
 
 class UnsubscribePages(Part):
-    """The pages `/u/{token}` and `/preferences/{token}` of the public site."""
+    """The pages `/u/{token}` and `/preferences/{token}` of the public site.
+
+    One for a node, made where links are. It keeps nothing; raises `StorageError` while the store is away.
+    """
 
     def __init__(self, leaving: Leaving) -> None:
         self._leaving = leaving
 
     def public_routes(self) -> Sequence[web.AbstractRouteDef]:
+        """The two pages, each looked at and posted to."""
         return [
             web.get("/u/{token}", self._ask),
             web.post("/u/{token}", self._leave),
@@ -39,12 +49,14 @@ class UnsubscribePages(Part):
         ]
 
     async def _ask(self, request: web.Request) -> web.Response:
+        """The question of one mail's link; nothing is changed."""
         visit = await self._leaving.visit(_token(request))
         return _answered(
             request, visit, lambda found, words, tongue: pages.question(found, words, language=tongue, page=_page(request))
         )  # fmt: skip
 
     async def _leave(self, request: web.Request) -> web.Response:
+        """Turn off what the link is of: the button of the page, and the one click of RFC 8058. Idempotent."""
         # Whatever stands in it: what is asked is said by the path alone.
         await edge.read_body(request, limit=BODY_BYTES)
         visit = await self._leaving.leave(_token(request), mail=_mail(request))
@@ -53,12 +65,14 @@ class UnsubscribePages(Part):
         )  # fmt: skip
 
     async def _show(self, request: web.Request) -> web.Response:
+        """All that the person is sent; nothing is changed."""
         visit = await self._leaving.visit(_token(request))
         return _answered(
             request, visit, lambda found, words, tongue: pages.preferences(found, words, language=tongue)
         )
 
     async def _lower(self, request: web.Request) -> web.Response:
+        """Turn off what was shown as on and is not ticked any more. Idempotent."""
         places, untrack = _unwanted(await edge.read_body(request, limit=BODY_BYTES))
         visit = await self._leaving.lower(_token(request), places, untrack=untrack, mail=_mail(request))
         return _answered(
@@ -67,11 +81,15 @@ class UnsubscribePages(Part):
 
 
 def _token(request: web.Request) -> str:
+    """The token in the path."""
     return request.match_info["token"]
 
 
 def _mail(request: web.Request) -> str | None:
-    """The mail that the link stood in, as it says itself."""
+    """The mail that the link stood in, as it says itself.
+
+    Kept as the proof of a choice, and nothing is allowed by it: anybody can write another into a link.
+    """
     said = request.query.get(MAIL, "")
     return said if _ID.fullmatch(said) else None
 
@@ -86,7 +104,10 @@ def _page(request: web.Request) -> str:
 def _answered(
     request: web.Request, visit: Visit | None, render: Callable[[Visit, PageWords, str], str]
 ) -> web.Response:
-    """The page for this visit, or the one that says that the link is unknown."""
+    """The page for this visit, or the one that says that the link is unknown.
+
+    An unknown link is answered in the browser's language, since whose it is nobody knows.
+    """
     tongue = language(None if visit is None else visit.locale, request.headers.get("Accept-Language", ""))
     words = WORDS[tongue]
     text = pages.unknown(words, language=tongue) if visit is None else render(visit, words, tongue)
@@ -100,7 +121,12 @@ def _answered(
 
 
 def _unwanted(body: bytes) -> tuple[list[Place], bool]:
-    """The places that were shown as on and are not to be kept, and whether tracking is one; a body that shows none turns none off."""
+    """The places that were shown as on and are not to be kept, and whether tracking is one; a body that shows
+    none turns none off.
+
+    What was not shown is left alone: a form that a browser has kept since yesterday must not turn off what
+    came since. Raises `Problem` for what is no form.
+    """
     try:
         given = parse_qs(body.decode(), max_num_fields=FIELDS_MAX)
     except ValueError:

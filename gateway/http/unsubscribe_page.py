@@ -1,4 +1,8 @@
-"""The page that links in mails open, as HTML: forms alone, no script, and nothing from elsewhere."""
+"""The page that links in mails open, as HTML: forms alone, no script, and nothing from elsewhere.
+
+It makes text of values and knows neither requests nor the store. Whatever comes from a catalog or a person is
+escaped. It works without a login, without a script and under any path.
+"""
 
 from base64 import b64encode
 from hashlib import sha256
@@ -26,6 +30,7 @@ th { font-weight: 600; } td.cell, th.cell { text-align: center; width: 6.5rem; }
 label { display: block; min-height: 1.75rem; cursor: pointer; }
 input[type=checkbox] { width: 1.375rem; height: 1.375rem; vertical-align: middle; accent-color: var(--act); }
 """
+"""In the page, as it loads nothing; its hash is in the policy, so that no other style applies."""
 POLICY: Final = (
     "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     f"style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'"
@@ -38,7 +43,10 @@ TRACKING: Final = "*.tracking"
 
 
 def question(visit: Visit, words: PageWords, *, language: str, page: str) -> str:
-    """The page before a click: it asks. `page` is where all is chosen."""
+    """The page before a click: it asks. `page` is where all is chosen.
+
+    Posting the form is the click; mail readers post the same without showing it (RFC 8058).
+    """
     if visit.category is None:
         return document(words.gone, [], language=language, title=words.title)
     asked = words.ask.format(name=visit.name)
@@ -54,7 +62,10 @@ def question(visit: Visit, words: PageWords, *, language: str, page: str) -> str
 
 
 def answer(visit: Visit, words: PageWords, *, language: str, page: str) -> str:
-    """The page after the click: it is done, and this is the rest."""
+    """The page after the click: it is done, and this is the rest.
+
+    A category that the catalog has no more is told as gone: there is nothing to turn off.
+    """
     told = words.gone if visit.category is None else words.done.format(name=visit.name)
     return document(
         words.heading, [_told(told), *_choices(visit, words, page)], language=language, title=words.title
@@ -62,16 +73,24 @@ def answer(visit: Visit, words: PageWords, *, language: str, page: str) -> str:
 
 
 def preferences(visit: Visit, words: PageWords, *, language: str, saved: bool = False) -> str:
-    """All that the person is sent."""
+    """All that the person is sent.
+
+    `saved` says so on top of it.
+    """
     told = [_told(words.saved)] if saved else []
     return document(words.heading, [*told, *_choices(visit, words, "")], language=language, title=words.title)
 
 
 def unknown(words: PageWords, *, language: str) -> str:
+    """The page for a link that nobody can read."""
     return document(words.unknown, [], language=language, title=words.title)
 
 
 def document(heading: str, parts: list[str], *, language: str, title: str) -> str:
+    """A page with these parts below its heading.
+
+    Also for the links of clicks. `parts` are HTML, `heading` and `title` are texts.
+    """
     body = "\n".join([f"<h1>{escape(heading)}</h1>", *parts])
     return (
         f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
@@ -81,6 +100,7 @@ def document(heading: str, parts: list[str], *, language: str, title: str) -> st
 
 
 def _told(text: str) -> str:
+    """What has just been done, announced to screen readers."""
     return f'<p class="told" role="status">{escape(text)}</p>'
 
 
@@ -106,17 +126,21 @@ def _choices(visit: Visit, words: PageWords, action: str) -> list[str]:
 
 
 def _tracking(visit: Visit, words: PageWords) -> list[str]:
+    """The switch of tracking, for who has turned it on."""
     if not visit.chosen.preferences.tracking:
         return []
-    return [f"<p>{_switch(TRACKING, words.tracking, words, is_on=True, is_shown=True)}</p>"]
+    said = words.of_tracking(opens=visit.tells_opens)
+    return [f"<p>{_switch(TRACKING, said, words, is_on=True, is_shown=True)}</p>"]
 
 
 def _row(line: Line, words: PageWords) -> str:
+    """A category, with a cell for each channel."""
     cells = "".join(f'<td class="cell">{_cell(line, channel, words)}</td>' for channel in CHANNELS)
     return f'<tr><th scope="row">{escape(line.name)}</th>{cells}</tr>'
 
 
 def _cell(line: Line, channel: str, words: PageWords) -> str:
+    """A switch; or that it always comes, or that it is off."""
     is_on = line.cells[channel]  # type: ignore[index]  # one of `CHANNELS`
     if is_on is None:
         return escape(words.always)
@@ -126,7 +150,11 @@ def _cell(line: Line, channel: str, words: PageWords) -> str:
 
 
 def _switch(place: str, label: str, words: PageWords, *, is_on: bool, is_shown: bool) -> str:
-    """A box to turn a place off with; of one that is off already, that it is."""
+    """A box to turn a place off with; of one that is off already, that it is.
+
+    `shown` lists the places that the form has, `keep` those that stay ticked: browsers send nothing for a box
+    that is not.
+    """
     text = escape(label)
     if not is_on:
         return f"{text}: {escape(words.off)}" if is_shown else escape(words.off)

@@ -1,4 +1,8 @@
-"""What the page of links in mails says, in each language that it speaks."""
+"""What the page of links in mails says, in each language that it speaks.
+
+Notices of the gateway (`gateway.process.notices`) and the page for unknown clicks speak by it too. A further
+language is one more value here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,29 +17,44 @@ LONGEST_ACCEPT: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWords:
+    """What the page says in one language. All texts are plain; they are escaped where they are used."""
+
     title: str
+    """Of the page."""
     ask: str
     """With `{name}`, of a category."""
     click: str
+    """On the button of the question."""
     done: str
+    """With `{name}`, of a category."""
     gone: str
+    """Where the category is no more."""
     saved: str
     heading: str
     explain: str
     category: str
     channels: Mapping[str, str]
+    """Names of the channels, by channel."""
     always: str
+    """In the place of a switch that nobody can choose."""
     often: Mapping[str, str]
     """In a digest, by what was chosen."""
     off: str
     all_email: str
     tracking: str
+    tracking_opens: str
+    """The same where mail tells that it was opened, too."""
     save: str
     more: str
     unknown: str
     notice: str
     """With `{what}`, of what was turned off."""
     notice_body: str
+    """What to do if that was somebody else."""
+
+    def of_tracking(self, *, opens: bool) -> str:
+        """What the agreement to being told of is to."""
+        return self.tracking_opens if opens else self.tracking
 
 
 ENGLISH: Final = PageWords(
@@ -54,6 +73,7 @@ ENGLISH: Final = PageWords(
     off="off",
     all_email="Email at all; what is important comes in any case",
     tracking="We may see which links in email you follow",
+    tracking_opens="We may see which links in email you follow, and which emails you open",
     save="Save",
     more="Everything that you are sent",
     unknown="This link is not known, or not any more.",
@@ -76,6 +96,7 @@ GERMAN: Final = PageWords(
     off="aus",
     all_email="Überhaupt E-Mails; was wichtig ist, kommt auf jeden Fall",
     tracking="Wir dürfen sehen, welchen Links in E-Mails Sie folgen",
+    tracking_opens="Wir dürfen sehen, welchen Links in E-Mails Sie folgen, und welche E-Mails Sie öffnen",
     save="Speichern",
     more="Alles, was Sie bekommen",
     unknown="Dieser Link ist nicht bekannt, oder nicht mehr.",
@@ -83,10 +104,14 @@ GERMAN: Final = PageWords(
     notice_body="Wenn Sie das nicht waren, stellen Sie es wieder an.",
 )
 WORDS: Final[Mapping[str, PageWords]] = MappingProxyType({"en": ENGLISH, "de": GERMAN})
+"""By language."""
 
 
 def language(locale: str | None, accepted: str = "") -> str:
-    """The language of the page: the person's, if it speaks that, else one that the browser accepts, else English."""
+    """The language of the page: the person's, if it speaks that, else one that the browser accepts, else English.
+
+    Always one of `WORDS`.
+    """
     for wanted in (locale, *_accepted(accepted)):
         if wanted and (spoken := lookup(wanted, WORDS, "")):
             return spoken
@@ -94,7 +119,10 @@ def language(locale: str | None, accepted: str = "") -> str:
 
 
 def _accepted(header: str) -> list[str]:
-    """The languages of an `Accept-Language` (RFC 9110, section 12.5.4), the most wanted first."""
+    """The languages of an `Accept-Language` (RFC 9110, section 12.5.4), the most wanted first.
+
+    What cannot be read is passed over; of equal weights the first stays first.
+    """
     weighed = []
     for item in header[:LONGEST_ACCEPT].split(","):
         tag, _, weight = item.strip().partition(";")

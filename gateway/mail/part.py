@@ -1,4 +1,8 @@
-"""Mail as parts of a process: the presses that make it, and the workers that send it, one for each lane."""
+"""Mail as parts of a process: the presses that make it, and the workers that send it, one for each lane.
+
+A node and the mail worker have the same parts. How a worker leases, retries and settles is of
+`mailer.worker`.
+"""
 
 import asyncio
 import random
@@ -27,12 +31,15 @@ BULK_SHARE = 4
 STOCK_SECONDS = 0.5
 """So much of its rate does a node lease of bulk mail at most, to have it ready."""
 MOST_STOCK = 100
+"""Mails of it at most."""
 
 
 def presses_of(mail: MailSettings, bulk: BulkSettings, *, base_url: str | None) -> Mapping[LaneName, Press]:
     """What renders the mail of each lane: one for both, unless bulk mail comes from somebody else.
 
     `base_url` is the public site's, for the links in mail.
+
+    Nothing is started yet. Two lanes with the same letterhead share a press, and so a process.
     """
     letterhead = Letterhead(
         sender=mail.sender,
@@ -50,7 +57,10 @@ def presses_of(mail: MailSettings, bulk: BulkSettings, *, base_url: str | None) 
 
 
 def check_templates(settings: MailSettings) -> None:
-    """Raises `MailConfigurationError` for an operator's template that no mail can be made with."""
+    """Raises `MailConfigurationError` for an operator's template that no mail can be made with.
+
+    Starts a press and stops it; for the command line, where no loop runs.
+    """
 
     async def check() -> None:
         part = PressPart(presses_of(settings, BulkSettings(), base_url=None))
@@ -61,6 +71,7 @@ def check_templates(settings: MailSettings) -> None:
 
 
 def _never(lane: LaneName) -> bool:
+    """No lane is paused."""
     del lane
     return False
 
@@ -79,6 +90,7 @@ def lanes_of(
 
     `budget` gives the budget of a lane by its rate; `is_paused` says whether bulk mail is. Raises `MailConfigurationError`.
     """
+    # Bulk mail has a part of the connections, so that a relay with few does not keep other mail waiting.
     concurrency = bulk.concurrency or max(1, mail.concurrency // BULK_SHARE)
     transactional = Lane(
         name=LaneName.TRANSACTIONAL,
@@ -106,6 +118,7 @@ def lanes_of(
 
 
 def _transport(mail: MailSettings, *, url: str, connections: int) -> Transport:
+    """The way to a relay, with at most so many connections. Raises `MailConfigurationError`."""
     return connect(
         url,
         connections=connections,
@@ -116,12 +129,17 @@ def _transport(mail: MailSettings, *, url: str, connections: int) -> Transport:
 
 
 class PressPart(Part):
-    """The presses. They come first: a template that cannot be used is known without any server."""
+    """The presses. They come first: a template that cannot be used is known without any server.
+
+    What a press makes of an operator's templates it makes in a process of its own, which it starts and replaces by
+    itself.
+    """
 
     def __init__(self, presses: Mapping[LaneName, Press]) -> None:
         self._presses = presses
 
     async def start(self) -> None:
+        """Have the templates checked. Raises `MailConfigurationError`."""
         try:
             # The others have the same templates.
             await self._presses[LaneName.TRANSACTIONAL].start()
@@ -136,26 +154,40 @@ class PressPart(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What all workers of a process share."""
+    """What all workers of a process share.
+
+    Made by the process, read by workers. What it names must be safe for two lanes at the same time.
+    """
 
     outbox: Outbox
     decide: Decide
+    """Whether a mail is to leave now, later or not at all."""
     bounced: Bounced
+    """Told of an address that the relay refuses, before the mail is settled."""
     presses: Mapping[LaneName, Press]
     seals: Mapping[LaneName, Seal]
+    """What is put on a mail as it leaves, by lane."""
     clock: Timekeeper
     budget: Callable[[str, float], Budget]
+    """The budget of a lane, by name and mails per second."""
     foresee: Foresee = foresee_nothing
+    """What can be known of many mails in one question."""
     ended: Callable[[LaneName, Outcome], None]
     """Told what became of each mail."""
     way_out: WayOut = no_way_out
+    """The links by which a mail can be refused."""
     clicks: Clicks = NO_CLICKS
+    """What makes its links tracked ones."""
     is_paused: Callable[[LaneName], bool] = _never
     """Asked of bulk mail alone: no other can be paused."""
 
 
 class MailPart(Part):
-    """The workers of all lanes with their relays, started, woken and drained together."""
+    """The workers of all lanes with their relays, started, woken and drained together.
+
+    One for a process. It stops before the store. A worker that dies with the process
+    loses its leases when they run out, and any other takes over.
+    """
 
     def __init__(self, mail: MailSettings, bulk: BulkSettings, desk: Desk) -> None:
         self._mail = mail
@@ -165,50 +197,64 @@ class MailPart(Part):
         )
         transactional, of_bulk = (self._worker(lane) for lane in self._lanes)
         if bulk.url is None:
+            # By the same relay it is behind all other mail.
             of_bulk.follow(transactional)
         self.workers = {LaneName.TRANSACTIONAL: transactional, LaneName.BULK: of_bulk}
+        """By lane."""
         self._hand = transactional.at_once
         """Of bulk mail nobody waits for the single one."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def measure(self, meters: Meters) -> None:
+        # A series for each lane.
         for lane, worker in self.workers.items():
             _measure(meters, lane, worker)
 
     def wake(self, lanes: Iterable[LaneName] = LaneName) -> None:
-        """Say that mail of these lanes may be due."""
+        """Say that mail of these lanes may be due. Never waits; a worker that is at work looks again when it is done."""
         for lane in lanes:
             self.workers[lane].wake()
 
     # As an emitter hands over what it stores: see `mailer.at_once`.
 
     def take(self, notifications: Sequence[Notification]) -> tuple[Notification, ...]:
+        """Take into this process's hands what has a place free; answers all, as they are to be stored.
+
+        Never waits. What was taken must be begun or forgone.
+        """
         return tuple(map(self._hand.take, notifications))
 
     def begin(self, notifications: Sequence[Notification]) -> None:
+        """Those are stored: send what was taken of them."""
         for each in notifications:
             self._hand.begin(each)
 
     def forgo(self, notifications: Sequence[Notification]) -> None:
+        """Those are not stored: let go of the places."""
         for each in notifications:
             self._hand.forgo(each)
 
     def concerns(self) -> list[str]:
+        """What a budget has an operator know, as that the rate is shared by guess."""
         return [f"mail: {warning}" for lane in self._lanes for warning in lane.budget.warnings()]
 
     def start(self) -> None:
+        """Begin to work, each lane in a task of its own."""
         self._tasks = [
             asyncio.create_task(worker.run(), name=f"mail worker {lane}")
             for lane, worker in self.workers.items()
         ]
 
     async def drain(self, *, seconds: float) -> None:
+        """Finish the mails that are held, within `seconds`, and lease no more."""
         async with asyncio.TaskGroup() as group:
             for lane, worker in self.workers.items():
                 group.create_task(worker.drain(seconds=seconds), name=f"drain {lane} mail")
 
     async def stop(self) -> None:
+        """Give back what is held, wait for the workers, then close relays and budgets."""
         await self.drain(seconds=0)
+        # Waited for, not cancelled: a mail that was handed over must be settled.
         for task in self._tasks:
             await task
         for lane in self._lanes:
@@ -216,6 +262,7 @@ class MailPart(Part):
             await lane.budget.close()
 
     def _worker(self, lane: Lane) -> Worker:
+        """The worker of a lane, by the policy of the settings."""
         mail, ended = self._mail, self._desk.ended
         return Worker(
             lane,
@@ -238,6 +285,7 @@ class MailPart(Part):
 
 
 def _measure(meters: Meters, lane: LaneName, worker: Worker) -> None:
+    """Show what a worker has to tell, by lane."""
     meters.watch_gauge(
         "bellhop_mail_stopped",
         "1 while the mail server refuses us, or cannot be trusted",

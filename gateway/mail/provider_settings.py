@@ -1,4 +1,7 @@
-"""What operators say of providers that tell by a webhook what became of mail."""
+"""What operators say of providers that tell by a webhook what became of mail.
+
+By itself, since the public site needs it and no other setting of mail.
+"""
 
 from dataclasses import dataclass
 
@@ -12,6 +15,7 @@ SHORTEST_SECRET = 24
 
 
 def _topics(text: str) -> tuple[str, ...]:
+    """ARNs of topics. Raises `ValidationError`."""
     # Only here: what reads certificates is nothing to a gateway that hears no topic.
     from mailer.sns import Topic
 
@@ -22,6 +26,7 @@ def _topics(text: str) -> tuple[str, ...]:
 
 
 def _secrets(text: str) -> tuple[str, ...]:
+    """Passwords that are long enough. Raises `ValidationError`, which quotes none."""
     if any(len(secret) < SHORTEST_SECRET or not secret.isascii() for secret in items(text)):
         raise ValidationError(
             f"must be secrets of {SHORTEST_SECRET} ASCII characters or more (try `openssl rand -hex 16`)."
@@ -31,7 +36,7 @@ def _secrets(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSettings(Group):
-    """From whom the public site takes what became of mail."""
+    """From whom the public site takes what became of mail. Without either there is no such address."""
 
     ses_topics: tuple[str, ...] = setting(
         "SES_TOPICS", None, _topics,

@@ -1,4 +1,7 @@
-"""What is put on the mail of each lane as it leaves, by the settings."""
+"""What is put on the mail of each lane as it leaves, by the settings.
+
+Made once at the start. How signing and return addresses work is of `mailer`.
+"""
 
 from collections.abc import Mapping
 
@@ -13,7 +16,10 @@ from storage.mail import LaneName
 
 
 def seals_of(settings: Settings) -> Mapping[LaneName, Seal]:
-    """Raises `MailConfigurationError` for settings that cannot work together."""
+    """Raises `MailConfigurationError` for settings that cannot work together.
+
+    Each lane by its own sender: a signature must be of the sender's domain.
+    """
     mail, bulk = settings[MailSettings], settings[BulkSettings]
     back, mark = return_path_of(settings), _mark(settings[ProviderSettings])
     return {
@@ -26,13 +32,19 @@ def seals_of(settings: Settings) -> Mapping[LaneName, Seal]:
 
 
 def sender_domains(settings: Settings) -> frozenset[str]:
-    """The domains that mail comes from, and that its Message-IDs end with."""
+    """The domains that mail comes from, and that its Message-IDs end with.
+
+    A report that names another domain is of no mail of ours.
+    """
     senders = (settings[MailSettings].sender, settings[BulkSettings].sender)
     return frozenset(sender.domain for sender in senders if sender is not None)
 
 
 def return_path_of(settings: Settings) -> ReturnPath | None:
-    """The addresses that mail comes back to; None when it goes back to its sender. Raises as `seals_of`."""
+    """The addresses that mail comes back to; None when it goes back to its sender. Raises as `seals_of`.
+
+    Its secrets are those of links; the first makes addresses, and all are believed.
+    """
     domain, secrets = settings[BounceSettings].domain, settings[LinkSettings].secrets
     if domain is None:
         return None
@@ -53,6 +65,7 @@ def _mark(providers: ProviderSettings) -> str | None:
 
 
 def _signer(domain: str, signing: SigningSettings) -> Signs | None:
+    """What signs mail of this domain; None where nothing is signed."""
     if not signing.keys:
         return None
     # Only here: a gateway that signs nothing loads nothing for it.

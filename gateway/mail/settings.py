@@ -1,4 +1,8 @@
-"""What operators say of how mail leaves."""
+"""What operators say of how mail leaves.
+
+Each reader says in words what would do, and imports what it needs inside where that is large. Values are
+parsed here, so that a wrong one ends the start and not a mail.
+"""
 
 import ipaddress
 import re
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 
 def _mailbox(text: str) -> Mailbox:
+    """An address with a name. Raises `ValidationError`."""
     try:
         return parse_ours(text)
     except ValueError as error:
@@ -36,6 +41,7 @@ def _mailbox(text: str) -> Mailbox:
 
 
 def _unsubscribe_urls(text: str) -> tuple[str, ...]:
+    """Where readers unsubscribe. Raises `ValidationError`."""
     try:
         return parse_unsubscribe(text)
     except ValueError as error:
@@ -45,6 +51,7 @@ def _unsubscribe_urls(text: str) -> tuple[str, ...]:
 
 
 def _helo(text: str) -> str:
+    """A name as RFC 5321 (section 4.1.3) wants it, or an address in brackets. Raises `ValidationError`."""
     if literal := re.fullmatch(r"\[(IPv6:)?([0-9A-Fa-f.:]{2,45})\]", text):
         try:
             address = ipaddress.ip_address(literal[2])
@@ -62,12 +69,14 @@ def _helo(text: str) -> str:
 
 
 def _folder(text: str) -> Path:
+    """A folder that is there. Raises `ValidationError`."""
     if not Path(text).is_dir():
         raise ValidationError("is not a folder.")
     return Path(text)
 
 
 def _mails_per_second(text: str) -> float:
+    """A rate; less than one mail in a thousand seconds is none. Raises `ValidationError`."""
     rate = number(text)
     if 0 < rate < 0.001:
         raise ValidationError("must be 0.001 or more, or 0.")
@@ -75,6 +84,7 @@ def _mails_per_second(text: str) -> float:
 
 
 def _domain(text: str) -> str:
+    """A domain as the DNS has it. Raises `ValidationError`."""
     try:
         domain = ascii_domain(text)
     except ValueError as error:
@@ -89,6 +99,7 @@ def _domains(text: str) -> tuple[str, ...]:
 
 
 def _selectors(text: str) -> tuple[str, ...]:
+    """Names of keys in the DNS. Raises `ValidationError`."""
     label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     for item in items(text):
         if len(item) > 100 or not re.fullmatch(rf"{label}(?:\.{label})*", item):
@@ -97,6 +108,7 @@ def _selectors(text: str) -> tuple[str, ...]:
 
 
 def _unsigned(text: str) -> tuple[str, ...]:
+    """Fields that are left out of a signature, as they are spelled there. Raises `ValidationError`."""
     # Only here: what signs is nothing to a gateway that signs no mail.
     from mailer.dkim import MAY_BE_UNSIGNED
 
@@ -107,6 +119,7 @@ def _unsigned(text: str) -> tuple[str, ...]:
 
 
 def _private_keys(text: str) -> tuple[str, ...]:
+    """The keys in PEM, each by itself. Raises `ValidationError`, which quotes none."""
     # Only here: what reads keys is nothing to a gateway that signs no mail.
     from mailer.signing_keys import blocks
 
@@ -117,6 +130,7 @@ def _private_keys(text: str) -> tuple[str, ...]:
 
 
 def _account(text: str) -> "Account":
+    """A mailbox to collect from. Raises `ValidationError`, without the password."""
     # Only here: what speaks IMAP is nothing to a gateway that reads no mailbox.
     from mailer.mailbox import account_of
 
@@ -127,6 +141,7 @@ def _account(text: str) -> "Account":
 
 
 def _place(text: str) -> Place:
+    """Where to listen. Raises `ValidationError`."""
     parts = split(url("lmtp", "smtp", needs_host=("lmtp", "smtp"))(text))
     if (
         parts.port is None
@@ -141,7 +156,7 @@ def _place(text: str) -> Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings(Group):
-    """How mail leaves."""
+    """How mail leaves. Of the transactional lane, and of the other where `BulkSettings` says nothing."""
 
     url: str = setting(
         "MAIL_URL", "spool:///var/mail", url("spool", "smtp", "smtps", needs_host=("smtp", "smtps")),
@@ -196,7 +211,10 @@ class MailSettings(Group):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkSettings(Group):
-    """How the mail of the lane `bulk` leaves; what is unset is as for all other mail."""
+    """How the mail of the lane `bulk` leaves; what is unset is as for all other mail.
+
+    Its own way out makes it independent of other mail; without one it only waits behind.
+    """
 
     url: str | None = setting(
         "BULK_URL", None, url("spool", "smtp", "smtps", needs_host=("smtp", "smtps")),
@@ -221,7 +239,10 @@ class BulkSettings(Group):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningSettings(Group):
-    """What mail is signed with (DKIM): lists in step."""
+    """What mail is signed with (DKIM): lists in step.
+
+    Several keys sign the same mail: of RSA and Ed25519 a reader takes what it knows.
+    """
 
     keys: tuple[str, ...] = setting(
         "DKIM_KEY", None, _private_keys,
@@ -248,6 +269,7 @@ class SigningSettings(Group):
     )  # fmt: skip
 
     def contradictions(self) -> list[str]:
+        """Lists that are not in step: no key may be without a name or a domain."""
         count = len(self.keys)
         if len(self.selectors) == count and len(self.domains) in ({count, 1} if count else {0}):
             return []
@@ -257,7 +279,10 @@ class SigningSettings(Group):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BounceSettings(Group):
-    """Where mail comes back to that is not taken."""
+    """Where mail comes back to that is not taken.
+
+    For nodes, which put the addresses on mail, and for the taker of returns, which listens or collects.
+    """
 
     domain: str | None = setting(
         "BOUNCE_DOMAIN", None, _domain,
@@ -280,6 +305,7 @@ class BounceSettings(Group):
     )
 
     def contradictions(self) -> list[str]:
+        """Listening without a domain of its own."""
         if self.listen is None or self.domain is not None:
             return []
         return [

@@ -71,7 +71,7 @@ class ContactBook(Part):
 
     def start(self) -> None:
         """Begin to write. Without, as in a process that only looks up, `remember` collects and nothing is stored."""
-        self._tasks.start(self._flush_forever(), name="contact book")
+        self._tasks.start(self._flush_forever, name="contact book")
 
     async def stop(self) -> None:
         """Store what is still collected, if the store is there."""

@@ -107,7 +107,7 @@ class Delivery(Part):
 
     def start(self) -> None:
         self.repairs.start()
-        self._tasks.start(self._release_forever(), name="delivery release")
+        self._tasks.start(self._release_forever, name="delivery release")
 
     async def stop(self) -> None:
         """Let go of all rooms' timers. The loops end first: a repair that goes on would set timers anew."""

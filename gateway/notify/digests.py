@@ -128,7 +128,7 @@ class Digester(Part):
         )
 
     def start(self) -> None:
-        self._tasks.start(Rounds(self.close_due, logger, "digests could not be closed").run(), name="digests")
+        self._tasks.start(Rounds(self.close_due, logger, "digests could not be closed").run, name="digests")
 
     async def stop(self) -> None:
         await self._tasks.stop()

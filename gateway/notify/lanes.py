@@ -143,7 +143,7 @@ class Lanes(Part):
     async def start(self) -> None:
         """No mail leaves before it is known whether its lane is paused. Raises `StorageError`."""
         await self._learn()
-        self._tasks.start(self._look_forever(), name="lanes")
+        self._tasks.start(self._look_forever, name="lanes")
 
     async def stop(self) -> None:
         """Store what is still counted, if the store is there."""

@@ -58,6 +58,8 @@ class Visit:
     lines: tuple[Line, ...]
     wants_email: bool
     """Whether mail is wanted at all."""
+    tells_opens: bool = False
+    """Whether any mail holds a picture that tells that it was opened."""
     is_new: bool = False
     """Whether something was turned off just now."""
 
@@ -136,7 +138,7 @@ class Leaving:
     ) -> Visit | None:
         """Turn off what is sent in these places; what is off, or cannot be chosen, stays as it is.
 
-        With `untrack` nobody may know any more which links in mail the user follows.
+        With `untrack` nobody may know any more which links in mail the user follows, nor what mail is opened.
 
         Answers as `leave` does. What comes from the page's form is checked by the patch itself: only what is
         on can be turned off.
@@ -207,6 +209,7 @@ class Leaving:
             chosen=chosen,
             lines=tuple(line for line in lines if line is not None),
             wants_email=chosen.preferences.document.get("channels", {}).get("email") is not False,
+            tells_opens=catalog is not None and catalog.tells_opens,
         )
 
 

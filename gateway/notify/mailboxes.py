@@ -111,7 +111,7 @@ class Hints(Part):
         self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks.start(self._work(), name="hints")
+        self._tasks.start(self._work, name="hints")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -164,30 +164,47 @@ class Hints(Part):
     async def _settle_untold(self) -> None:
         """Tell a page of those who do not know yet; a full page is reason for the next look."""
         untold = await self._shelf.page(after=None, limit=PAGE, untold=True)
-        await self._settle(untold)
-        if len(untold) == PAGE:
+        settled = await self._settle(untold)
+        # Of a page that nobody can be told, the next look would be the same.
+        if len(untold) == PAGE and settled:
             self._news.set()
 
-    async def _settle(self, refusals: Sequence[Refusal]) -> None:
-        """Have each of these users told, or told no more.
+    async def _settle(self, refusals: Sequence[Refusal]) -> int:
+        """Have each of these users told, or told no more. Answers how many were.
 
         Whoever has another address by now, or whose suppression was lifted or has expired, is told no more,
         and a hint that was given is taken back.
         """
         if not refusals:
-            return
+            return 0
+        settled = 0
         contacts = await self._contacts.contacts([refusal.user for refusal in refusals])
         found = await self._suppressions.matching([refusal.address for refusal in refusals])
         for refusal in refusals:
             holds = _is_owners(refusal, contacts.get(refusal.user)) and _holds(found.get(refusal.address, ()))
             if holds and refusal.told is None:
-                # Told, then noted: a crash in between tells again, which is the same notification.
-                await self._shelf.told(refusal, await self._tell(refusal))
+                settled += await self._inform(refusal)
             elif not holds:
                 # First: a crash in between repeats it, and else the hint would stay for ever.
                 if refusal.told is not None:
                     await self._take_back(refusal.told)
                 await self._shelf.forget(refusal)
+                settled += 1
+        return settled
+
+    async def _inform(self, refusal: Refusal) -> bool:
+        """Tell the user. What cannot be told, such as what a catalog's schema refuses, is logged and left for
+        the next look: it keeps nobody else from being told. Raises `StorageError`.
+        """
+        try:
+            # Told, then noted: a crash in between tells again, which is the same notification.
+            await self._shelf.told(refusal, await self._tell(refusal))
+        except StorageError:
+            raise
+        except Exception:
+            logger.exception("a user could not be told that a mailbox refuses mail")
+            return False
+        return True
 
 
 def _is_owners(refusal: Refusal, contact: Contact | None) -> bool:

@@ -30,6 +30,7 @@ from storage.audit import Audit, Deed
 from storage.campaigns import Campaign
 from storage.clicks import Clicks, Hit
 from storage.digests import Digest, Digests
+from storage.opens import Open, Opens
 from storage.outbox import Outbox
 from storage.people import Contact, Found, UserData
 from storage.preferences import CHANGES_KEPT, Change
@@ -93,6 +94,8 @@ class Held:
     """On links in the user's mail, newest first."""
     click_targets: Sequence[str]
     """What those links lead to that nobody else was sent."""
+    opens: Sequence[Open]
+    """Of the user's mail, newest first."""
     trials: Sequence[Part]
     """The user's part in the experiments of types, the newest first."""
 
@@ -119,6 +122,7 @@ class People:
         recipients: Recipients,
         audit: Audit,
         clicks: Clicks,
+        opens: Opens,
         trials: Trials,
         reading: Reading,
         receiver: Receiver,
@@ -137,6 +141,7 @@ class People:
         self._recipients = recipients
         self._audit = audit
         self._clicks = clicks
+        self._opens = opens
         self._trials = trials
         self._reading = reading
         self._receiver = receiver
@@ -206,6 +211,7 @@ class People:
             campaigns=await self._recipients.of_user(user, limit=USER_DATA_LIMIT),
             clicks=await self._clicks.of_user(user, limit=USER_DATA_LIMIT),
             click_targets=await self._clicks.targets_of(user, limit=USER_DATA_LIMIT),
+            opens=await self._opens.of_user(user, limit=USER_DATA_LIMIT),
             trials=await self._trials.of_user(user, limit=USER_DATA_LIMIT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
             mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),

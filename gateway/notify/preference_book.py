@@ -142,7 +142,7 @@ class PreferenceBook(Part):
     def start(self) -> None:
         """Have changes count from now on, and begin to fill the book; look-ups work meanwhile."""
         self._looked_at = self._renewed_at = self._clock()
-        self._tasks.start(self._load(), name="preferences")
+        self._tasks.start(self._load, name="preferences")
 
     async def stop(self) -> None:
         await self._tasks.stop()

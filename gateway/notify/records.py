@@ -13,6 +13,7 @@ from gateway.ground.clock import Clock
 from gateway.notify.fanout import Fanout
 from storage.clicks import Clicks, Hit
 from storage.inboxes import Inboxes, Receipt
+from storage.opens import Open, Opens
 from storage.outbox import Outbox
 from storage.searching import Found
 from storage.streams import Notification, Streams
@@ -32,6 +33,8 @@ class Record:
     """Readers who did nothing are absent; a thousand at most."""
     clicks: Sequence[Hit] = ()
     """Hits on the links of its mail, the newest first; `CLICKS` at most."""
+    opens: Sequence[Open] = ()
+    """Of its mail, as clicks are."""
 
 
 class Records:
@@ -44,6 +47,7 @@ class Records:
         outbox: Outbox,
         inboxes: Inboxes,
         clicks: Clicks,
+        opens: Opens,
         fanout: Fanout,
         bus: Bus,
         clock: Clock,
@@ -52,6 +56,7 @@ class Records:
         self._outbox = outbox
         self._inboxes = inboxes
         self._clicks = clicks
+        self._opens = opens
         self._fanout = fanout
         self._bus = bus
         self._clock = clock
@@ -73,6 +78,7 @@ class Records:
             notification=told,
             receipts={} if notification is None else await self._inboxes.receipts(notification_id),
             clicks=await self._clicks.about(notification_id, limit=CLICKS),
+            opens=await self._opens.about(notification_id, limit=CLICKS),
         )
 
     async def recall(self, notification_id: str) -> Notification | None:

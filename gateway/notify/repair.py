@@ -84,8 +84,8 @@ class Repairs:
 
     def start(self) -> None:
         for number in range(REPAIRERS):
-            self._tasks.start(self._repair_forever(), name=f"delivery repair {number}")
-        self._tasks.start(self._reconcile_forever(), name="delivery reconcile")
+            self._tasks.start(self._repair_forever, name=f"delivery repair {number}")
+        self._tasks.start(self._reconcile_forever, name="delivery reconcile")
 
     async def stop(self) -> None:
         await self._tasks.stop()

@@ -79,7 +79,7 @@ class Housekeeper(Part):
         self._chores.append(chore)
 
     def start(self) -> None:
-        self._tasks.start(self._tidy_forever(), name="housekeeping")
+        self._tasks.start(self._tidy_forever, name="housekeeping")
 
     async def stop(self) -> None:
         await self._tasks.stop()

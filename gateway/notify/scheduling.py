@@ -138,7 +138,7 @@ class Scheduler(Part):
         )
 
     def start(self) -> None:
-        self._tasks.start(self._rounds.run(), name="scheduler")
+        self._tasks.start(self._rounds.run, name="scheduler")
 
     async def stop(self) -> None:
         await self._tasks.stop()

@@ -54,7 +54,7 @@ class Snoozer(Part):
         self._rounds.wake()
 
     def start(self) -> None:
-        self._tasks.start(self._rounds.run(), name="snoozer")
+        self._tasks.start(self._rounds.run, name="snoozer")
 
     async def stop(self) -> None:
         await self._tasks.stop()

@@ -73,7 +73,7 @@ class Switching(Part):
     async def start(self) -> None:
         """Nothing is emitted or sent before it is known what is switched off. Raises `StorageError`."""
         await self.refresh()
-        self._tasks.start(self._look_forever(), name="switches")
+        self._tasks.start(self._look_forever, name="switches")
 
     async def stop(self) -> None:
         await self._tasks.stop()

@@ -86,7 +86,7 @@ class Tally(Part):
 
     def start(self) -> None:
         self._listen_if_used()
-        self._tasks.start(self._flush_forever(), name="tally")
+        self._tasks.start(self._flush_forever, name="tally")
 
     async def stop(self) -> None:
         """Store what is still counted, if the store is there."""

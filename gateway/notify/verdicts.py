@@ -183,16 +183,16 @@ class Receipts(Protocol):
 class Sendings(Protocol):
     """What was sent under a throttle: `storage.outbox.Outbox`."""
 
-    async def counted(self, key: str, *, since: datetime) -> int:
-        """How many mails that count as `key` were sent since that time, or are under way."""
+    async def counted(self, key: str, *, since: datetime, besides: str | None = None) -> int:
+        """How many mails that count as `key` were sent since that time, or are under way; `besides` is left out."""
         ...
 
 
 class NothingSent:
     """The stand-in of a process that counts no mail."""
 
-    async def counted(self, key: str, *, since: datetime) -> int:
-        del key, since
+    async def counted(self, key: str, *, since: datetime, besides: str | None = None) -> int:
+        del key, since, besides
         return 0
 
 

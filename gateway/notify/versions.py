@@ -104,7 +104,7 @@ class Versions(Part):
     def start(self) -> None:
         """Tell, where there may be other nodes to hear."""
         if self._bus.carries:
-            self._tasks.start(self._tell_forever(), name="catalog versions")
+            self._tasks.start(self._tell_forever, name="catalog versions")
 
     async def stop(self) -> None:
         """Say that this node leaves, so that the others need not wait to forget it."""

@@ -1,4 +1,8 @@
-"""The rules of the alerts, as they stand in `k8s/components/monitoring/rules.yaml` for Prometheus."""
+"""The rules of the alerts, as they stand in `k8s/components/monitoring/rules.yaml` for Prometheus.
+
+A table, and the conditions that need more than a comparison. How long a condition must hold and who is told
+is of `alerts`.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -6,13 +10,17 @@ from datetime import timedelta
 from gateway.observe.alerts import Readings, Rule, Severity, slowest
 
 MINUTE = timedelta(minutes=1)
+"""In which times are said."""
 BOUNCES, COMPLAINTS = 0.05, 0.003
 NEARLY = 0.9
 """Of the connections that a node takes."""
 
 
 def rules(max_connections: int) -> Sequence[Rule]:
-    """All of them, for a node that takes so many connections."""
+    """All of them, for a node that takes so many connections.
+
+    Made once for a node. Names, texts and times are compared by a test with those of Prometheus; change both.
+    """
     return (
         Rule(
             name="BellhopTurnsBackendsAway",
@@ -160,21 +168,23 @@ def rules(max_connections: int) -> Sequence[Rule]:
 
 
 def _when(holds: Callable[[Readings], bool]) -> Callable[[Readings], Iterable[str]]:
-    """Of the node as a whole."""
+    """Of the node as a whole. It answers the empty name, as of what is of no lane."""
     return lambda seen: ("",) if holds(seen) else ()
 
 
 def _each(metric: str, holds: Callable[[float], bool]) -> Callable[[Readings], Iterable[str]]:
-    """Of each series of a gauge; a lane's are its own."""
+    """Of each series of a gauge; a lane's are its own. A gauge that is not there holds nothing."""
     return lambda seen: [lane for lane, value in seen.now.of(metric).items() if holds(value)]
 
 
 def _more_is_dead(seen: Readings) -> bool:
+    """Whether more mail is dead than an hour ago."""
     grown, seconds = seen.grown("bellhop_mail_dead", 60 * MINUTE)
     return seconds > 0 and sum(grown.values()) > 0
 
 
 def _stuck(seen: Readings) -> Iterable[str]:
+    """The lanes of which more was postponed than sent."""
     grown, _ = seen.grown("bellhop_mail", 10 * MINUTE)
     for label, postponed in grown.items():
         lane, _, outcome = label.partition("/")

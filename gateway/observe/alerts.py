@@ -1,8 +1,11 @@
 """The alerts that are firing, told by the nodes themselves, for the dashboard of a site that has no Prometheus.
 
-Each node judges itself, every time that the trends are sampled, by the rules that `k8s/components/monitoring` has for Prometheus; a test
-holds both to the same names, severities, times and words. What is of a whole cluster there is of one node here. That no node is scraped
-(`BellhopGone`) no node can tell. A restart begins anew, as for trends.
+Each node judges itself, every time that the trends are sampled, by the rules that `k8s/components/monitoring`
+has for Prometheus; a test holds both to the same names, severities, times and words. What is of a whole
+cluster there is of one node here. That no node is scraped (`BellhopGone`) no node can tell. A restart begins
+anew, as for trends.
+
+Nobody is notified by it: the page is there for who looks. Which rules there are is in `alert_rules`.
 """
 
 from collections import deque
@@ -22,18 +25,22 @@ ALERTS = "alerts"
 KEPT = timedelta(hours=1)
 """For how long readings are kept: the longest time that a rule looks back."""
 READINGS_KEPT = 361
+"""An hour of one every ten seconds, with both ends."""
 WATCHED = (
     "bellhop_emits", "bellhop_bus_up", "bellhop_presence_up", "bellhop_bus_dropped", "bellhop_repaired",
     "bellhop_append_batch_seconds", "bellhop_append_queue", "bellhop_mail_dead", "bellhop_mail_stopped", "bellhop_mail",
     "bellhop_lane_bounce_rate", "bellhop_lane_complaint_rate", "bellhop_lane_paused", "bellhop_catalog_refused",
     "bellhop_catalog_versions", "bellhop_connections", "bellhop_slow_consumers",
 )  # fmt: skip
+"""Others are not kept: an hour of all metrics would be large."""
 
 Values = Mapping[str, float]
 """Of one metric, by its labels, joined by `/`; under the empty name where it has none."""
 
 
 class Severity(StrEnum):
+    """How urgent an alert is; sorted by name, the critical ones come first."""
+
     CRITICAL = "critical"  # somebody is woken
     WARNING = "warning"  # somebody looks in the morning
 
@@ -46,24 +53,33 @@ class Reading:
     values: Mapping[str, Values]
 
     def of(self, metric: str) -> Values:
+        """The series of a metric; nothing where it is not told."""
         return self.values.get(metric, {})
 
 
 class Readings:
-    """The last hour, for rules to look at."""
+    """The last hour, for rules to look at.
+
+    One for a node; the oldest go by themselves.
+    """
 
     def __init__(self) -> None:
         self._kept: deque[Reading] = deque(maxlen=READINGS_KEPT)
 
     def add(self, reading: Reading) -> None:
+        """Keep a reading; later than all before it."""
         self._kept.append(reading)
 
     @property
     def now(self) -> Reading:
+        """The newest; there is one whenever rules are asked."""
         return self._kept[-1]
 
     def grown(self, metric: str, within: timedelta) -> tuple[Values, float]:
-        """By how much each series has grown, and in how many seconds; nothing after a single reading."""
+        """By how much each series has grown, and in how many seconds; nothing after a single reading.
+
+        It looks back no farther than an hour, or to the start. Counters do not fall within a process.
+        """
         begin = self.now.at - min(within, KEPT)
         looked_at = takewhile(lambda reading: reading.at >= begin, reversed(self._kept))
         # What is not told yet is not nothing: after a start it comes as if it had grown.
@@ -76,7 +92,7 @@ class Readings:
         return {label: value - before.get(label, 0) for label, value in now.items()}, seconds
 
     def rate(self, metric: str, within: timedelta, *, label: str | None = None) -> float:
-        """A second, of one series or of all."""
+        """A second, of one series or of all. 0 where there is one reading alone."""
         grown, seconds = self.grown(metric, within)
         total = sum(value for name, value in grown.items() if label in (None, name))
         return total / seconds if seconds else 0.0
@@ -84,9 +100,12 @@ class Readings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
+    """One alert: what it is called, when it holds, and what to do."""
+
     name: str
     severity: Severity
     summary: str
+    """A line for people."""
     runbook: str
     """What it means, and what to do."""
     holding: timedelta = timedelta()
@@ -101,39 +120,54 @@ class Firing:
 
     rule: Rule
     lane: str | None
+    """None for what is of no lane."""
     since: datetime
     """When the condition began to hold, on the first of them."""
     nodes: tuple[str, ...]
+    """By name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertsPage:
+    """What an admin is shown."""
+
     firing: Sequence[Firing]
     """What wakes somebody first; then the oldest first."""
     warnings: Mapping[str, Sequence[str]]
     """What /readyz of each node warns of, by node."""
     silent: Sequence[str]
+    """Nodes that did not answer in time."""
 
 
 class Alerts:
-    """The use case of alerts, and this node's own answer to it."""
+    """The use case of alerts, and this node's own answer to it.
+
+    One for a node. `note` runs at each sample of the trends, so an alert is at most that old.
+    """
 
     def __init__(self, *, rules: Sequence[Rule], peers: Peers, warnings: Callable[[], list[str]]) -> None:
         self._rules = {rule.name: rule for rule in rules}
         self._readings = Readings()
         self._since: dict[tuple[str, str], datetime] = {}
+        """Since when each condition holds, by rule and lane; what holds no more is gone."""
         self._peers = peers
         self._warnings = warnings
         peers.answers[ALERTS] = self._own
 
     def note(self, families: Mapping[str, Metric], at: datetime) -> None:
-        """Judge by what the metrics say now."""
+        """Judge by what the metrics say now.
+
+        Never waits. Costs a look at each rule.
+        """
         self._readings.add(read(families, at))
         holding = {(rule.name, lane) for rule in self._rules.values() for lane in rule.holds(self._readings)}
         self._since = {key: self._since.get(key, at) for key in holding}
 
     async def page(self) -> AlertsPage:
-        """What is firing on any node."""
+        """What is firing on any node.
+
+        Waits for the other nodes, half a second at most.
+        """
         told = await self._peers.ask(ALERTS, {})
         found: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
         warnings: dict[str, list[str]] = {}
@@ -160,6 +194,7 @@ class Alerts:
         )
 
     def _own(self, asked: Facts) -> Facts:
+        """This node's answer: what has held for long enough, and the warnings of its `/readyz`."""
         del asked
         firing = [
             [name, lane, since.timestamp()]
@@ -170,7 +205,10 @@ class Alerts:
 
 
 def read(families: Mapping[str, Metric], at: datetime) -> Reading:
-    """What the rules look at, of all that a registry holds."""
+    """What the rules look at, of all that a registry holds.
+
+    Of a histogram its buckets; values of labels are joined in the order of the labels' names.
+    """
     values: dict[str, dict[str, float]] = {}
     for name in WATCHED:
         if (family := families.get(name)) is None:

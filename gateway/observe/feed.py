@@ -3,6 +3,9 @@
 A view, not a record: every node shows at most `SHOWN_PER_SECOND` and counts what it leaves out. While nobody looks, the
 feed listens to no emit, and an emit pays nothing. Nodes tell each other by commands of the bus: a node whose
 admins look says so every few seconds, and a node that has not heard it for a while stops telling.
+
+Sessions watch by the operation `feed`. What came before they looked is read from the store by that operation,
+not here.
 """
 
 import asyncio
@@ -19,8 +22,11 @@ from gateway.notify.emitting import Listener
 from storage.streams import Notification
 
 SHOWN_PER_SECOND = 20
+"""Notifications, of this node's own emits."""
 TICK_SECONDS = 0.25
+"""How long what is emitted is gathered."""
 ASK_SECONDS = 10.0
+"""How often a node with watchers asks all to go on."""
 WANTED_SECONDS = 25.0
 """How long a node tells after it was asked: one lost command does not matter."""
 ROOMS_SHOWN = 5
@@ -34,10 +40,11 @@ class Emits(Protocol):
     """What is listened to: the `Emitter`."""
 
     listeners: list[Listener]
+    """Called for every emit."""
 
 
 class Watchers(Protocol):
-    """Where the feed is shown: the sessions of this node."""
+    """Where the feed is shown: the sessions of this node. `gateway.sockets.sessions.Sessions`."""
 
     def tell(self, sid: str, event: bytes) -> bool:
         """Write to a session; False when it has gone."""
@@ -47,7 +54,11 @@ class Watchers(Protocol):
 
 
 class Feed(Part):
-    """The feed of one node: of what it takes in for others, and of what it hears for its own admins."""
+    """The feed of one node: of what it takes in for others, and of what it hears for its own admins.
+
+    One for a node. It is lossy everywhere: a command may be lost, and a node that is asked for the first time
+    tells from then on.
+    """
 
     def __init__(self, *, emitter: Emits, watchers: Watchers, bus: Bus, node: str) -> None:
         self._emitter = emitter
@@ -55,31 +66,41 @@ class Feed(Part):
         self._bus = bus
         self._node = node
         self._watching: set[str] = set()
+        """Sessions here, by id."""
         self._shown: list[dict[str, Any]] = []
+        """What is to be told at the next tick."""
         self._left_out = 0
+        """How many more there were."""
         self._allowance = float(SHOWN_PER_SECOND)
+        """How many may still be shown."""
         self._wanted_until = 0.0
+        """By the loop's clock; until then somebody looks, here or elsewhere."""
         self._ask_at = 0.0
         self._busy = asyncio.Event()
+        """Set while there is something to do: else the task sleeps."""
         self._tasks = Tasks()
 
     def commands(self) -> Mapping[type[Any], CarryOut]:
         return {FeedAsk: self.asked, FeedTell: self.told}
 
     def start(self) -> None:
-        self._tasks.start(self._work(), name="feed")
+        self._tasks.start(self._work, name="feed")
 
     async def stop(self) -> None:
         self._listen_no_more()
         await self._tasks.stop()
 
     async def watch(self, sid: str) -> None:
-        """Show the feed to this session until it goes, or `unwatch`; when this returns, this node tells."""
+        """Show the feed to this session until it goes, or `unwatch`; when this returns, this node tells.
+
+        Idempotent. Waits for the bus, 50 ms at most.
+        """
         self._watching.add(sid)
         self._busy.set()
         await self._ask()
 
     def unwatch(self, sid: str) -> None:
+        """Show the feed to this session no more. Idempotent."""
         self._watching.discard(sid)
 
     def asked(self, command: FeedAsk) -> None:
@@ -95,6 +116,7 @@ class Feed(Part):
         self._show(events.encode("feed", facts))
 
     def _listen(self) -> None:
+        """Have the emitter tell."""
         if self._take not in self._emitter.listeners:
             self._emitter.listeners.append(self._take)
 
@@ -103,7 +125,10 @@ class Feed(Part):
             self._emitter.listeners.remove(self._take)
 
     def _take(self, notifications: Sequence[Notification], scope: str) -> None:
-        """Note what was emitted; called on the path of every emit while somebody looks."""
+        """Note what was emitted; called on the path of every emit while somebody looks.
+
+        It must neither wait nor raise.
+        """
         for notification in notifications[:ROOMS_SHOWN]:
             if self._allowance >= 1:
                 self._allowance -= 1
@@ -113,9 +138,11 @@ class Feed(Part):
         self._left_out += max(0, len(notifications) - ROOMS_SHOWN)
 
     def _show(self, event: bytes) -> None:
+        """Write to all who watch here; those that have gone are forgotten."""
         self._watching = {sid for sid in self._watching if self._watchers.tell(sid, event)}
 
     async def _work(self) -> None:
+        """Tick while there is anything to do."""
         while True:
             await self._busy.wait()
             await asyncio.sleep(TICK_SECONDS)
@@ -127,6 +154,7 @@ class Feed(Part):
         if self._shown or self._left_out:
             shown, left_out = self._shown, self._left_out
             self._shown, self._left_out = [], 0
+            # Once also with nothing to show: that something was left out is told by itself.
             for first in range(0, max(1, len(shown)), TOLD_AT_ONCE):
                 some = shown[first : first + TOLD_AT_ONCE]
                 await self._bus.order_all(FeedTell(self._node, some, left_out))
@@ -141,6 +169,7 @@ class Feed(Part):
                 self._busy.clear()
 
     async def _ask(self) -> None:
+        """Have all nodes tell for a while, this one included."""
         self._ask_at = _now() + ASK_SECONDS
         await self._bus.order_all(FeedAsk())
 
@@ -150,6 +179,7 @@ def _now() -> float:
 
 
 BODY_CHARACTERS = 280
+"""Of a body that is shown."""
 
 
 def shown(value: Notification, *, by: str | None) -> Json:

@@ -1,6 +1,9 @@
 """What a node counts and measures, in the format that Prometheus scrapes.
 
 Each node has a registry of its own. What others count anyway is read at the scrape (`watch`); the rest is told by a call.
+
+Names are part of what operators build upon (docs/operating.md). Labels have few values each, and never one
+that a caller may choose.
 """
 
 import asyncio
@@ -28,17 +31,21 @@ from prometheus_client.registry import Collector
 from gateway.cluster.presence.errors import PresenceError
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Bounds of buckets for times."""
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+"""Bounds of buckets for batches."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Those that have a series of their own."""
 
 PRESENCE_SECONDS = 2.0
+"""How long a scrape waits for presence."""
 
 Read = Callable[[], float | None]
 """Reads a value at the scrape; None when there is none yet."""
 
 
 def release() -> str:
-    """The installed version of Bellhop."""
+    """The installed version of Bellhop. Also for `--version` and the User-Agent."""
     try:
         return version("bellhop-gateway")
     except PackageNotFoundError:  # run from a source tree that was never installed
@@ -47,6 +54,8 @@ def release() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Watched:
+    """A value that is read at the scrape."""
+
     name: str
     help: str
     read: Read
@@ -55,12 +64,17 @@ class _Watched:
 
 
 class Metrics(Collector):
-    """The registry of one process. Numbers of parts are read at the scrape; nothing is kept twice."""
+    """The registry of one process. Numbers of parts are read at the scrape; nothing is kept twice.
+
+    Made first in a process. Whatever is told to it neither waits nor raises. Reading what is watched runs on
+    the loop, at a scrape and at each sample of the trends.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self._watched: list[_Watched] = []
         self._watched_counts: list[tuple[str, str, str, Mapping[str, int]]] = []
+        """Name, help, label, and the counts themselves, which their owner changes."""
         registry = self.registry
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -119,21 +133,26 @@ class Metrics(Collector):
     # Told
 
     def http_request(self, site: str, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
         # A method is the caller's own word: any other would be a new series each time.
         known = method if method in _METHODS else "other"
         self._requests_of(site, known, route, str(status)).observe(seconds)
 
     def emitted(self, outcome: str, count: int = 1) -> None:
+        """Count requests to emit: `outcome` is `accepted`, `duplicate`, or a code."""
         self._emits_of(outcome).inc(count)
 
     def append_batch(self, notifications: int, seconds: float) -> None:
+        """Note how large a batch was, and how long the store took."""
         self._append_sizes.observe(notifications)
         self._append_seconds.observe(seconds)
 
     def mail_outcome(self, lane: str, outcome: str) -> None:
+        """Count a mail that came to an end, or to another attempt."""
         self._mail.labels(lane, outcome).inc()
 
     def mail_returned(self, lane: str | None, fate: str) -> None:
+        """Count a report; `lane` is None for one of no mail of ours."""
         self._returned.labels(lane or "unknown", fate).inc()
 
     # Watched
@@ -153,11 +172,14 @@ class Metrics(Collector):
         )
 
     def watch_presence(self, counts: Callable[[], Awaitable[tuple[int, int]]]) -> None:
-        """Ask for the (users, connections) of the cluster before every scrape."""
+        """Ask for the (users, connections) of the cluster before every scrape. Called once, at the composition."""
         self._counts = counts
 
     def collect(self) -> Iterator[Metric]:
-        """What the parts count, by family, as they stand at this moment."""
+        """What the parts count, by family, as they stand at this moment.
+
+        prometheus-client calls it. A name that is watched with several labels is one family.
+        """
         families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
         for watched in self._watched:
             value = watched.read()
@@ -177,9 +199,11 @@ class Metrics(Collector):
     # Scraped
 
     def routes(self) -> list[web.RouteDef]:
+        """The route that Prometheus scrapes."""
         return [web.get("/metrics", self._scrape)]
 
     async def _scrape(self, request: web.Request) -> web.Response:
+        """Answer in the format that the scraper prefers."""
         await self._count_presence()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self.registry), headers={"Content-Type": content_type})

@@ -1,4 +1,8 @@
-"""The nodes of the cluster, as each tells of itself, and having one of them stop calmly."""
+"""The nodes of the cluster, as each tells of itself, and having one of them stop calmly.
+
+Who is a node is known by answers alone: there is no list of them. So a node that is silent may be gone, or
+only slow.
+"""
 
 import os
 import signal
@@ -41,13 +45,17 @@ class NodeState:
     sessions: int
     users: int
     load: float
-    """The part of one core that its process has used lately."""
+    """The part of one core that its process has used lately. 1 is a whole core, which is all that a node can use."""
     is_leaving: bool
+    """It drains, whoever asked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodesPage:
+    """What an admin is shown of the nodes."""
+
     nodes: Sequence[NodeState]
+    """By name."""
     silent: Sequence[str]
     """Those that did not answer in time, and did before."""
     asked: str
@@ -55,12 +63,18 @@ class NodesPage:
 
 
 def stop_calmly() -> None:
-    """Ask this process to stop, as its operator would."""
+    """Ask this process to stop, as its operator would.
+
+    By a signal, so that it goes the same way as a supervisor's stop.
+    """
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Nodes(Part):
-    """The use cases of nodes."""
+    """The use cases of nodes.
+
+    It also answers for this node when another asks.
+    """
 
     def __init__(
         self,
@@ -88,7 +102,11 @@ class Nodes(Part):
         return {Leave: self.told_to_leave}
 
     async def page(self) -> NodesPage:
-        """All nodes that answer, by name."""
+        """All nodes that answer, by name.
+
+        Waits for the others, half a second at most. One of another release that tells it in another way is
+        left out.
+        """
         told = await self._peers.ask(STATE, {})
         nodes = [state for name, facts in told.answers.items() if (state := _state(name, facts)) is not None]
         return NodesPage(
@@ -96,7 +114,11 @@ class Nodes(Part):
         )
 
     async def send_away(self, name: str) -> bool:
-        """Have a node stop calmly: it sends its clients to the others, finishes its mail, and ends. False for one that does not answer."""
+        """Have a node stop calmly: it sends its clients to the others, finishes its mail, and ends. False for
+        one that does not answer.
+
+        The order may be lost on the bus; repeating it is safe.
+        """
         if name not in (await self._peers.ask(STATE, {})).answers:
             return False
         await self._bus.order_all(Leave(name))
@@ -108,12 +130,16 @@ class Nodes(Part):
         self._is_leaving = True
 
     def told_to_leave(self, command: Leave) -> None:
-        """Somebody wants a node to leave; told twice it does not hurry, as a second signal would."""
+        """Somebody wants a node to leave; told twice it does not hurry, as a second signal would.
+
+        On the loop, never waits. What was told to another node is passed over.
+        """
         if command.node == self._node and not self._is_leaving:
             self._is_leaving = True
             self.leave()
 
     def _own(self, asked: Facts) -> Facts:
+        """This node's answer."""
         del asked
         return {
             "release": release(),
@@ -127,7 +153,10 @@ class Nodes(Part):
 
 
 class Load:
-    """How much of a core this process uses, of the time since it was asked last, and of `LOAD_SECONDS` at least."""
+    """How much of a core this process uses, of the time since it was asked last, and of `LOAD_SECONDS` at least.
+
+    Several who ask within `LOAD_SECONDS` are told the same.
+    """
 
     def __init__(
         self,
@@ -139,6 +168,7 @@ class Load:
         self._load = 0.0
 
     def now(self) -> float:
+        """Rounded to a thousandth of a core."""
         at, used = self._monotonic(), self._used()
         if at - self._at >= LOAD_SECONDS:
             self._load = (used - self._then) / (at - self._at)
@@ -147,7 +177,10 @@ class Load:
 
 
 def _state(name: str, facts: Facts) -> NodeState | None:
-    """None for what another release tells in another way."""
+    """None for what another release tells in another way.
+
+    Fields that are new are passed over; one that is missing makes it unreadable.
+    """
     try:
         catalog = facts["catalog"]
         return NodeState(

@@ -2,6 +2,9 @@
 
 The nodes ask each other by commands of the bus, and keep what they were told, so that a later question brings only what
 is new. Who does not answer in time is not among the nodes that an overview is of; what it told before is.
+
+It stands apart from `peers`, which asks for facts of the moment: here an hour is kept of every node, and an
+answer may take several commands.
 """
 
 import asyncio
@@ -20,14 +23,18 @@ from gateway.ground.tasks import Tasks
 from gateway.observe.trends import SAMPLES_KEPT, Step, Trends
 
 ANSWER_SECONDS = 0.4
-"""How long the other nodes have to answer; those who did the last time are all that is waited for."""
+"""How long the other nodes have to answer; those who did the last time are all that is waited for. Admins look
+at it as it comes.
+"""
 FRESH_SECONDS = 1.0
 """Admins who ask within this are told the same."""
 STEPS_AT_ONCE = 100
 """In one command, whose size the bus bounds."""
 ASKS_LIMIT = 100
+"""Questions of other nodes that wait to be answered."""
 
 Row = dict[str, Any]
+"""A step as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +44,9 @@ class Overview:
     node: str
     """The one that was asked."""
     started_at: datetime
-    """When that one was."""
+    """When that one was. Steps from before are of other nodes."""
     nodes: tuple[str, ...]
+    """Those that have answered in time, by name."""
     step_seconds: float
     steps: Sequence[Step]
 
@@ -50,35 +58,48 @@ class _Peer:
     latest: int = 0
     """In milliseconds since 1970."""
     steps: deque[Step] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
+    """The last hour."""
 
 
 class Observatory(Part):
-    """Sees what all nodes do."""
+    """Sees what all nodes do.
+
+    One for a node. It keeps an hour of each other node, which it has asked; it begins with nothing after a
+    restart and asks for all.
+    """
 
     def __init__(self, trends: Trends, *, bus: Bus, node: str) -> None:
         self._trends = trends
         self._bus = bus
         self._node = node
         self._peers: dict[str, _Peer] = {}
+        """By name."""
         self._expected: set[str] = set()
+        """Who answered the last time, and is waited for."""
         self._answered: set[str] = set()
+        """Who has answered this time."""
         self._complete = asyncio.Event()
         self._asked_at = float("-inf")
         self._turn = asyncio.Lock()
+        """One question at a time: admins who ask meanwhile wait for it, and are told the same."""
         self._asks: asyncio.Queue[tuple[str, int]] = asyncio.Queue(ASKS_LIMIT)
+        """Who asks, and what it has already."""
         self._tasks = Tasks()
 
     def commands(self) -> Mapping[type[Any], CarryOut]:
         return {OverviewAsk: self.asked, OverviewTell: self.told}
 
     def start(self) -> None:
-        self._tasks.start(self._answer_forever(), name="overview")
+        self._tasks.start(self._answer_forever, name="overview")
 
     async def stop(self) -> None:
         await self._tasks.stop()
 
     async def look(self, seconds: float) -> Overview:
-        """What happened in the last `seconds`, on all nodes that can be asked."""
+        """What happened in the last `seconds`, on all nodes that can be asked.
+
+        A node alone asks nobody. Otherwise it waits `ANSWER_SECONDS` at most.
+        """
         if self._bus.carries:
             async with self._turn:
                 await self._ask_others()
@@ -98,7 +119,10 @@ class Observatory(Part):
         )
 
     def asked(self, command: OverviewAsk) -> None:
-        """Another node wants to know what happened here."""
+        """Another node wants to know what happened here.
+
+        On the loop; the answering is done by a task, since it may be long.
+        """
         if command.node == self._node:
             return
         # Full, it is asked in vain: the next question comes in a few seconds.
@@ -106,7 +130,10 @@ class Observatory(Part):
             self._asks.put_nowait((command.node, command.after.get(self._node, 0)))
 
     def told(self, command: OverviewTell) -> None:
-        """A node tells somebody what happened there."""
+        """A node tells somebody what happened there.
+
+        On the loop. Also an answer that comes too late is kept: its steps are true.
+        """
         if command.to != self._node:
             return
         self._hear(command.node, command.after, command.rows)
@@ -124,6 +151,7 @@ class Observatory(Part):
         self._expected, self._answered = self._answered, set()
         self._complete.clear()
         after = {name: peer.latest for name, peer in self._peers.items()}
+        # To all, though others alone answer: `asked` passes over this node's own.
         await self._bus.order_all(OverviewAsk(self._node, after))
         if self._expected:
             with suppress(TimeoutError):
@@ -136,7 +164,10 @@ class Observatory(Part):
         self._forget_gone()
 
     def _hear(self, node: str, after: int, rows: Sequence[Row]) -> None:
-        """Add what another node tells, where it goes on from what is known of it."""
+        """Add what another node tells, where it goes on from what is known of it.
+
+        Never raises, whatever a node of another release sends.
+        """
         peer = self._peers.setdefault(node, _Peer())
         # An answer that was lost, or heard twice: the next question begins where this node stands.
         if after != peer.latest:
@@ -199,6 +230,7 @@ def added_up(
 
 
 def _slot(step: Step, step_seconds: float) -> int:
+    """Which step of the clock a sample is of."""
     return round(step.at.timestamp() / step_seconds)
 
 
@@ -218,6 +250,7 @@ def _sum(parts: Collection[Sequence[Step]]) -> Step:
 
 
 def _counts(steps: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Counts by outcome, added up."""
     counts: dict[str, float] = {}
     for of_step in steps:
         for outcome, count in of_step.items():
@@ -226,10 +259,12 @@ def _counts(steps: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _slowest(latencies: Sequence[float | None]) -> float | None:
+    """The largest of those that are known."""
     return max((seconds for seconds in latencies if seconds is not None), default=None)
 
 
 def _millis(moment: datetime) -> int:
+    """A time as it goes over the bus."""
     return round(moment.timestamp() * 1000)
 
 
@@ -280,9 +315,11 @@ def shape(seen: Overview) -> Json:
 
 
 def _columns(steps: Sequence[Mapping[str, float]]) -> Json:
+    """A list for each outcome that any step has."""
     outcomes = sorted({outcome for counts in steps for outcome in counts})
     return {outcome: [counts.get(outcome, 0) for counts in steps] for outcome in outcomes}
 
 
 def _milliseconds(seconds: float | None) -> float | None:
+    """Rounded to a hundredth."""
     return None if seconds is None else round(seconds * 1000, 2)

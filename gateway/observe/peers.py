@@ -2,6 +2,9 @@
 
 Who has answered the last time is waited for, up to `ANSWER_SECONDS`; who is not heard of by then is silent. A question that a
 node of another release does not know is not answered there.
+
+It is for small facts that are put together at the moment (`nodes`, `alerts`, `trace`): one command asks, one
+answers. What is larger has ways of its own, as the overview.
 """
 
 import asyncio
@@ -16,6 +19,7 @@ from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 
 ANSWER_SECONDS = 0.5
+"""For one question."""
 QUESTIONS_WAITING = 100
 """Of other nodes; more are not answered."""
 
@@ -30,8 +34,10 @@ class _Question:
     """What is being asked, and who has answered."""
 
     expected: frozenset[str]
+    """Who answered the last time, and is waited for."""
     answers: dict[str, Facts] = field(default_factory=dict)
     complete: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when all of them have answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +50,20 @@ class Told:
 
 
 class Peers(Part):
-    """Questions of this node, and its answers to those of others. What can be asked stands in `answers`, by name."""
+    """Questions of this node, and its answers to those of others. What can be asked stands in `answers`, by name.
+
+    One for a node. Which other nodes there are it learns from their answers, and forgets one that is silent.
+    """
 
     def __init__(self, *, bus: Bus, node: str) -> None:
         self.answers: dict[str, Answer] = {}
         self._bus = bus
         self._node = node
         self._known: frozenset[str] = frozenset()
+        """Who has answered the last time, or late."""
         self._number = 0
         self._open: dict[int, _Question] = {}
+        """Questions that are asked now, by number."""
         self._asked: asyncio.Queue[PeerAsk] = asyncio.Queue(QUESTIONS_WAITING)
         self._tasks = Tasks()
 
@@ -60,13 +71,18 @@ class Peers(Part):
         return {PeerAsk: self.asked, PeerTell: self.told}
 
     def start(self) -> None:
-        self._tasks.start(self._answer_forever(), name="peers")
+        self._tasks.start(self._answer_forever, name="peers")
 
     async def stop(self) -> None:
         await self._tasks.stop()
 
     async def ask(self, about: str, facts: Facts) -> Told:
-        """Ask every node, this one too."""
+        """Ask every node, this one too.
+
+        Never raises for others: who does not answer is silent. The first question after a start takes the
+        full time. Raises `KeyError` for a question that nobody has registered.
+        """
+        # Directly, not by the bus: it answers while Redis is away as well.
         own = {self._node: self.answers[about](facts)}
         if not self._bus.carries:
             return Told(answers=own, silent=())
@@ -93,7 +109,10 @@ class Peers(Part):
                 self._asked.put_nowait(command)
 
     def told(self, command: PeerTell) -> None:
-        """A node answers somebody."""
+        """A node answers somebody.
+
+        On the loop, for every answer on the bus: others' are passed over.
+        """
         if command.to != self._node:
             return
         # Also of one that is late: it is waited for the next time.
@@ -105,6 +124,7 @@ class Peers(Part):
                 question.complete.set()
 
     async def _answer_forever(self) -> None:
+        """Answer other nodes, one question after the other."""
         while True:
             asked = await self._asked.get()
             facts = dict(self.answers[asked.about](asked.facts))

@@ -5,6 +5,8 @@ for it but by which call a notification came, and the steps of a mail that did n
 
 It cannot know whether a frame that was written has arrived, and when a session was given what it had missed: what says that
 somebody has it are their own acts. How far each thing is exact stands in docs/protocol.md.
+
+It reads and never writes. `trace_points` makes the line of what was read, `traced` has the values.
 """
 
 from collections.abc import Sequence
@@ -27,8 +29,9 @@ from storage.searching import FoundPage, Search
 from storage.streams import Notification, Streams
 
 MAILS = 20
-"""Of one notification, that are shown."""
+"""Of one notification, that are shown. The newest ones."""
 DEEDS = 50
+"""Of those done to it, that are shown."""
 WRITTEN = "written"
 """The question to the nodes."""
 SCHEDULED = "scheduled:"
@@ -36,7 +39,11 @@ SCHEDULED = "scheduled:"
 
 
 class Tracer:
-    """The use cases of traces. They raise `StorageError` when the store is away."""
+    """The use cases of traces. They raise `StorageError` when the store is away.
+
+    One for a node. A trace costs a handful of queries and one question to the nodes, which half a second
+    bounds.
+    """
 
     def __init__(
         self,
@@ -61,7 +68,10 @@ class Tracer:
         peers.answers[WRITTEN] = self._written_here
 
     async def search(self, asked: Search, *, before: str | None, limit: int) -> FoundPage:
-        """A page of what was emitted, newest first. Raises `InvalidCursor`."""
+        """A page of what was emitted, newest first. Raises `InvalidCursor`.
+
+        A page looks at a bounded number of notifications, so it may be short and still have a next one.
+        """
         return await self._streams.search(asked, before=before, limit=limit)
 
     async def trace(self, id_: str) -> Trace | None:
@@ -71,6 +81,7 @@ class Tracer:
             return None
         provenance = await self._streams.provenance(id_)
         mails = await self._mails_of(record.notification)
+        # While nodes are asked nothing else is read: a trace is for people, who do not ask often.
         told = await self._written(record.notification)
         nodes = [view for node, facts in told.answers.items() if (view := _view(node, facts)) is not None]
         deeds = await self._audit.to(id_, limit=DEEDS)
@@ -79,6 +90,7 @@ class Tracer:
             *points.of_nodes(nodes),
             *points.of_readers(record),
             *points.of_hits(record),
+            *points.of_opens(record, {traced.id: traced.mail for traced, _ in mails}),
             *points.of_deeds(deeds),
         ]
         for traced, course in mails:
@@ -123,12 +135,15 @@ class Tracer:
     # The nodes
 
     async def _written(self, notification: Notification) -> Told:
+        """What the nodes know; nobody is asked of what is in no stream."""
         if notification.seq is None:
             return Told(answers={}, silent=())
         return await self._peers.ask(WRITTEN, {"room": notification.room, "seq": notification.seq})
 
     def _written_here(self, asked: Facts) -> Facts:
-        """What this node knows of a sequence: how many members it has in the room, whether it has come, and to whom it was written."""
+        """What this node knows of a sequence: how many members it has in the room, whether it has come, and
+        to whom it was written.
+        """
         room, seq = str(asked["room"]), int(asked["seq"])
         stream = self._delivery.streams.get(room)
         written = self._delivery.written.find(room, seq)

@@ -1,21 +1,27 @@
-"""The points of a trace's line, by what they are told from. Each function is pure."""
+"""The points of a trace's line, by what they are told from. Each function is pure.
 
-from collections.abc import Iterator, Sequence
+They only order and name what is kept. The words are those of docs/protocol.md; a page of the dashboard knows
+them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 
+from gateway.notify.clicks.judging import Posted, judge_open
 from gateway.notify.records import Record
 from gateway.observe.traced import NodeView, Point, TracedMail, Via
 from storage.audit import DONE, Deed
 from storage.courses import Course, StepKind
 from storage.inboxes import Receipt
-from storage.mail import MailState
+from storage.mail import Mail, MailState
 from storage.searching import Provenance
 from storage.streams import Notification
 
 READERS = 100
 """Whose acts are shown."""
 ACTED = "acted"
+"""The name of a press."""
 NAMES = {"snoozed_until": "returns"}
 """Of what a receipt holds, that is not called by its name."""
 HEARD = {
@@ -23,10 +29,14 @@ HEARD = {
     MailState.BOUNCED: StepKind.BOUNCED,
     MailState.COMPLAINED: StepKind.COMPLAINED,
 }
+"""What is said of a mail after it was sent, by the step that is kept of it."""
 
 
 def of_call(told: Notification, provenance: Provenance | None, now: datetime) -> Iterator[Point]:
-    """How it came, and whether it is still shown."""
+    """How it came, and whether it is still shown.
+
+    A notification that a rule hides was stored as well; only the hiding is told.
+    """
     if provenance is not None:
         origin = provenance.origin
         yield Point(
@@ -51,7 +61,10 @@ def of_call(told: Notification, provenance: Provenance | None, now: datetime) ->
 
 
 def of_nodes(nodes: Sequence[NodeView]) -> Iterator[Point]:
-    """When a node has written it to its sessions, as far as it remembers."""
+    """When a node has written it to its sessions, as far as it remembers.
+
+    A node that has written it to nobody tells no point.
+    """
     for view in nodes:
         if view.written_at is not None and view.reached:
             sessions = ", ".join(view.sessions) or None
@@ -61,7 +74,10 @@ def of_nodes(nodes: Sequence[NodeView]) -> Iterator[Point]:
 
 
 def of_readers(record: Record) -> Iterator[Point]:
-    """What people did with it: each time that a receipt holds."""
+    """What people did with it: each time that a receipt holds.
+
+    The fields of a receipt are gone through by name, so that a new one is told without a change here.
+    """
     for user, receipt in list(record.receipts.items())[:READERS]:
         for name in (field.name for field in fields(Receipt)):
             at = getattr(receipt, name)
@@ -81,6 +97,19 @@ def of_hits(record: Record) -> Iterator[Point]:
         )  # fmt: skip
 
 
+def of_opens(record: Record, mails: Mapping[str, Mail]) -> Iterator[Point]:
+    """That its mail was opened, and what looks as if it had: it proves nothing. `mails` are those of the trace, by id."""
+    for opened in record.opens:
+        mail = mails.get(opened.mail)
+        posted = None if mail is None else Posted.of(mail)
+        hits = [hit for hit in record.clicks if hit.mail == opened.mail]
+        kind, rules = judge_open(opened, hits, posted)
+        why = f": {', '.join(rules)}" if rules else ""
+        yield Point(
+            at=opened.at, via=Via.MAIL, what="opened", by=opened.user, mail=opened.mail, detail=f"{kind}{why}"
+        )
+
+
 def of_deeds(deeds: Sequence[Deed]) -> Iterator[Point]:
     """What admins and services did to it."""
     for deed in deeds:
@@ -90,10 +119,14 @@ def of_deeds(deeds: Sequence[Deed]) -> Iterator[Point]:
 
 
 def of_mail(traced: TracedMail, course: Course) -> Iterator[Point]:
-    """The way of one mail: the steps that are kept, and where it stands now."""
+    """The way of one mail: the steps that are kept, and where it stands now.
+
+    A state that a kept step tells already is not told twice.
+    """
     mail, id_ = traced.mail, traced.id
 
     def point(at: datetime, what: str, **more: object) -> Point:
+        """A point of this mail."""
         return Point(at=at, via=Via.MAIL, what=what, mail=id_, **more)  # type: ignore[arg-type]
 
     for step in course.steps:

@@ -1,4 +1,7 @@
-"""What a trace tells: the points of its line, its mails, and what the nodes know."""
+"""What a trace tells: the points of its line, its mails, and what the nodes know.
+
+Only values; `gateway.protocol.tracing` shapes them.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +33,7 @@ class Point:
 
     at: datetime
     via: Via
+    """What it is about."""
     what: str
     """One word."""
     detail: str | None = None
@@ -41,7 +45,9 @@ class Point:
     count: int | None = None
     """Of a mail, which attempt it was; of what was written, to how many sessions."""
     rule: str | None = None
+    """By which it was decided; None: by none."""
     code: int | None = None
+    """Of SMTP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +56,10 @@ class TracedMail:
 
     id: str
     of: Subject
+    """What it is the mail of: a notification, a campaign's recipient, or a digest."""
     mail: Mail
     gates: Sequence[Saying]
+    """What each rule has said of it last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +87,12 @@ class Trace:
     provenance: Provenance | None
     """None for what is in no stream: the mail of a digest, or of a campaign."""
     receipts: Mapping[str, Receipt]
+    """By user."""
     line: Sequence[Point]
     """The earliest first; what is to come, last."""
     mails: Sequence[TracedMail]
     campaign: Campaign | None
+    """That it is of, or that it announces; None: neither."""
     scheduled: str | None
     """The id under which it waited for its time."""
     nodes: Sequence[NodeView]

@@ -2,6 +2,8 @@
 
 A sample every ten seconds, an hour of them, then the oldest goes. What it tells is this node's alone, and of this process:
 a restart begins anew. `gateway.observe.overview` adds the nodes up.
+
+It reads the registry that Prometheus would scrape, so that both say the same.
 """
 
 import asyncio
@@ -20,9 +22,11 @@ from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 
 SAMPLE_SECONDS = 10.0
+"""Between two samples."""
 SAMPLES_KEPT = 361
 """An hour of differences between neighbours."""
 EMIT_ROUTES = frozenset({"/internal/emit", "/internal/emit/batch"})
+"""Whose times are those of emits."""
 
 K = TypeVar("K")
 
@@ -42,7 +46,9 @@ class Sample:
     mail: Mapping[str, float] = field(default_factory=dict)
     """By outcome."""
     append_seconds: Buckets = field(default_factory=dict)
+    """How long the store took for batches."""
     emit_seconds: Buckets = field(default_factory=dict)
+    """How long requests to emit took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,9 @@ class Step:
     at: datetime
     seconds: float
     connections: float
+    """At its end."""
     deliveries: float
+    """In its time, as are the counts."""
     emits: Mapping[str, float]
     mail: Mapping[str, float]
     append_p99_seconds: float | None
@@ -62,7 +70,10 @@ class Step:
 
 
 class Trends(Part):
-    """Samples of this process's metrics, the last hour of them."""
+    """Samples of this process's metrics, the last hour of them.
+
+    One for a node. It costs a scrape every ten seconds, on the loop.
+    """
 
     def __init__(
         self, registry: CollectorRegistry, clock: Clock, *, sample_seconds: float = SAMPLE_SECONDS
@@ -71,19 +82,23 @@ class Trends(Part):
         self._registry = registry
         self._clock = clock
         self.started_at = clock()
+        """When the process's metrics began."""
         self.readers: list[Callable[[Mapping[str, Metric], datetime], None]] = []
         """They are shown what the metrics say at each sample; must neither wait nor raise."""
         self._samples: deque[Sample] = deque(maxlen=SAMPLES_KEPT)
         self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks.start(self._sample_forever(), name="trends")
+        self._tasks.start(self._sample_forever, name="trends")
 
     async def stop(self) -> None:
         await self._tasks.stop()
 
     def sample(self) -> None:
-        """Read the metrics now."""
+        """Read the metrics now.
+
+        Readers are shown the same families, so that nothing is collected twice.
+        """
         at = self._clock()
         families = {family.name: family for family in self._registry.collect()}
         self._samples.append(read(families, at))
@@ -91,7 +106,10 @@ class Trends(Part):
             show(families, at)
 
     def steps(self, limit: int) -> list[Step]:
-        """The newest `limit` steps, oldest first."""
+        """The newest `limit` steps, oldest first.
+
+        Made of neighbours when they are asked for; the first sample gives none.
+        """
         first = max(0, len(self._samples) - 1 - limit)
         kept = itertools.islice(self._samples, first, None)
         return [step(before, after) for before, after in itertools.pairwise(kept)]
@@ -104,7 +122,10 @@ class Trends(Part):
 
 
 def read(families: Mapping[str, Metric], at: datetime) -> Sample:
-    """A sample of what the registry holds, by name."""
+    """A sample of what the registry holds, by name.
+
+    A metric that is not there is nothing.
+    """
     return Sample(
         at=at,
         connections=_total(families.get("bellhop_connections")),
@@ -117,6 +138,7 @@ def read(families: Mapping[str, Metric], at: datetime) -> Sample:
 
 
 def step(before: Sample, after: Sample) -> Step:
+    """What happened between two samples."""
     return Step(
         at=after.at,
         seconds=(after.at - before.at).total_seconds(),
@@ -150,6 +172,7 @@ def quantile(share: float, buckets: Buckets) -> float | None:
 
 
 def _total(family: Metric | None) -> float:
+    """All series of a metric together."""
     if family is None:
         return 0.0
     return sum(sample.value for sample in family.samples if not sample.name.endswith("_created"))
@@ -166,6 +189,7 @@ def _by_outcome(family: Metric | None) -> dict[str, float]:
 
 
 def _buckets(family: Metric | None, *, routes: frozenset[str] | None = None) -> dict[float, float]:
+    """The buckets of a histogram, its series added up; of some routes alone, where these are given."""
     buckets: dict[float, float] = {}
     for sample in () if family is None else family.samples:
         if sample.name.endswith("_bucket") and (routes is None or sample.labels["route"] in routes):
@@ -175,4 +199,5 @@ def _buckets(family: Metric | None, *, routes: frozenset[str] | None = None) -> 
 
 
 def _grown(before: Mapping[K, float], after: Mapping[K, float]) -> dict[K, float]:
+    """By how much each has grown; one that is new began at nothing."""
     return {key: value - before.get(key, 0.0) for key, value in after.items()}

@@ -1,4 +1,8 @@
-"""Whether the store takes what is written to it: told by the appends themselves, and by a probe when there are none."""
+"""Whether the store takes what is written to it: told by the appends themselves, and by a probe when there are none.
+
+It stands between the group commit and the store, and judges only whether writing works. Reads may fail by
+themselves, and are told by who reads.
+"""
 
 import asyncio
 import logging
@@ -26,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 
 class Pingable(Protocol):
+    """A store, as far as a probe writes to it."""
+
     async def ping(self, *, size: int = 1) -> None: ...
 
 
@@ -34,6 +40,8 @@ class Writes:
 
     An append that fails makes the store unable to do its job until one succeeds, or, when nobody emits any more, a probe
     of the size of one. Why is logged once per reason and outage.
+
+    One for a process. Probes may come at any time, and share one.
     """
 
     def __init__(
@@ -49,14 +57,20 @@ class Writes:
         self._failure: StoreUnavailable | None = None
         """Of the last append, if it failed."""
         self._failed_at = 0.0
+        """By the loop's clock."""
         self._probed: StoreUnavailable | None = None
         """Of the last probe, if it failed."""
         self._answered_at = float("-inf")
+        """When the store answered last, by the loop's clock."""
         self._probing = asyncio.Lock()
         self._told: set[str] = set()
+        """Reasons logged of this outage."""
 
     async def append(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]:
-        """Append, and remember how that went: readiness is judged by it. Raises as the store does."""
+        """Append, and remember how that went: readiness is judged by it. Raises as the store does.
+
+        An error that is not the store's being away, as of what cannot be stored, says nothing of it.
+        """
         assert self._appends is not None
         started = time.perf_counter()
         try:
@@ -73,7 +87,10 @@ class Writes:
         return answers
 
     async def ping(self) -> None:
-        """Raise `StoreUnavailable`, with the reason, when an append would fail now."""
+        """Raise `StoreUnavailable`, with the reason, when an append would fail now.
+
+        Several at once wait for one probe.
+        """
         async with self._probing:
             if _now() - self._answered_at >= FRESH_SECONDS:
                 await self._probe()
@@ -83,6 +100,7 @@ class Writes:
             raise StoreUnavailable(str(error), retry_after=error.retry_after)
 
     async def _probe(self) -> None:
+        """Ask the store, with as much as an emit if the last append failed."""
         try:
             await self._store.ping(size=PROBE_BYTES if self._failure else 1)
         except StoreUnavailable as error:
@@ -90,11 +108,13 @@ class Writes:
             self._tell(error)
         else:
             self._probed = None
+            # A probe alone does not overrule an append that failed a moment ago: it may have been luckier.
             if _now() - self._failed_at >= QUIET_SECONDS:
                 self._succeeded()
         self._answered_at = _now()
 
     def _succeeded(self) -> None:
+        """The store takes what is written."""
         self._failure = self._probed = None
         self._answered_at = _now()
         if self._told:
@@ -102,6 +122,7 @@ class Writes:
             logger.info("the store takes what is written again")
 
     def _tell(self, error: StoreUnavailable) -> None:
+        """Log a reason, once in an outage."""
         reason = str(error)
         if reason not in self._told and len(self._told) < REASONS_TOLD:
             self._told.add(reason)

@@ -1,4 +1,10 @@
-"""`bellhop archive`: lists, verifies, reads and puts back what was put away, by the store and the archive of the settings in force."""
+"""`bellhop archive`: lists, verifies, reads and puts back what was put away, by the store and the archive of
+the settings in force.
+
+It parses what is given and prints what came; what an archive holds and how it is read is of
+`gateway.notify.archive`. Output is one line a piece or notification, for other programs; sentences go to the
+standard error.
+"""
 
 import argparse
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,14 +22,17 @@ if TYPE_CHECKING:
     from storage.archive import Kept
 
 Work = Callable[[argparse.Namespace, "Settings", "Reader"], Awaitable[int]]
+"""What a command does: takes what was given, the settings and the archive's reader, and answers the exit code."""
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the four commands."""
     commands = parser.add_subparsers(required=True, dest="archive", metavar="WHAT", title="what")
 
     def command(
         name: str, work: Work, text: str, more: str = "", *, wanted: str = "*"
     ) -> argparse.ArgumentParser:
+        """A command on pieces; without any it is on all that there are."""
         added = commands.add_parser(
             name, help=text, description=f"{text[0].upper()}{text[1:]}. {more}".strip()
         )
@@ -62,6 +71,10 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(given: argparse.Namespace, work: Work) -> int:
+    """Open the store and the archive, have the work done, and turn what fails into a sentence and an exit code.
+
+    Exit code 2 where there is no archive or no such piece, 1 where the archive cannot be read.
+    """
     from gateway.notify.archive.settings import ArchiveSettings
     from gateway.process import settings
 
@@ -74,6 +87,7 @@ def _run(given: argparse.Namespace, work: Work) -> int:
     from gateway.notify.archive.reading import Reader
     from storage.store import Store
 
+    # Keys of erased users are in the store: the archive alone cannot be read.
     async def at(store: Store) -> int:
         try:
             depot = await opener(place, store.shared_secret)()
@@ -91,10 +105,15 @@ def _run(given: argparse.Namespace, work: Work) -> int:
 
 
 def _show(done: int, of: int) -> None:
+    """Progress, where somebody looks on."""
     progress.show(f"{done} of {of} pieces")
 
 
 async def _list(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+    """A line for each piece; one whose manifest is damaged is told with its fault, and makes the exit code 1.
+
+    Such as `notifications-2026-05-0001  10000  1234567  2026-05-01T…  2026-05-31T…`.
+    """
     del in_force
     code = WELL
     async for each in reader.listed(await reader.pieces(given.pieces)):
@@ -108,6 +127,10 @@ async def _list(given: argparse.Namespace, in_force: "Settings", reader: "Reader
 
 
 async def _verify(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+    """Read every byte of the pieces and compare; what is wrong is a line each.
+
+    What is of erased users cannot be read by anybody, which is as it should be: it is counted, and no fault.
+    """
     del in_force
     names = await reader.pieces(given.pieces)
     found = await reader.verify(names)
@@ -122,6 +145,10 @@ async def _verify(given: argparse.Namespace, in_force: "Settings", reader: "Read
 
 
 async def _read(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+    """Print what was put away of one room.
+
+    Of a user it is the room of that user alone; what was told in shared rooms is found by those.
+    """
     del in_force
     names = await reader.pieces(given.pieces)
     found = reader.of_room(given.room, names) if given.user is None else reader.of_user(given.user, names)
@@ -131,7 +158,10 @@ async def _read(given: argparse.Namespace, in_force: "Settings", reader: "Reader
 
 
 async def _print(found: "AsyncIterator[Kept]") -> int:
-    """Each once: what was put back and put away again is in two pieces."""
+    """Each once: what was put back and put away again is in two pieces.
+
+    Answers how many were printed. The ids are kept, so memory grows with what one room has.
+    """
     from gateway.notify.archive.lines import told
 
     printed: set[str] = set()
@@ -144,11 +174,17 @@ async def _print(found: "AsyncIterator[Kept]") -> int:
 
 
 async def _restore(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+    """Put pieces back, unless they would be put away again at once.
+
+    Safe to repeat: what is there stays. A crash leaves some of it back, and the rest in the archive as
+    before.
+    """
     from gateway.notify.settings import StoreSettings
 
     names = await reader.pieces(given.pieces)
     now = datetime.now(UTC)
     days = in_force[StoreSettings].history_days
+    # Before anything is put back: half of a month would be deleted while the other half comes.
     age = max([now - datetime.fromisoformat(each) async for each in _beginnings(reader, names)])
     if days and age > timedelta(days=days):
         return failed(
@@ -166,6 +202,7 @@ async def _restore(given: argparse.Namespace, in_force: "Settings", reader: "Rea
 
 
 async def _beginnings(reader: "Reader", names: list[str]) -> AsyncIterator[str]:
+    """The time of the oldest notification of each piece. Raises `DepotDamaged` for a piece that cannot be read."""
     from gateway.notify.archive.depot import DepotDamaged
 
     async for each in reader.listed(names):

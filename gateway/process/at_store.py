@@ -1,4 +1,8 @@
-"""Commands that do their work at the store of the settings in force, whether or not gateways run meanwhile."""
+"""Commands that do their work at the store of the settings in force, whether or not gateways run meanwhile.
+
+No node is asked: the store is safe for several processes. What must be told to nodes at once goes by
+`gateway.process.calling` instead.
+"""
 
 import asyncio
 import sys
@@ -14,7 +18,10 @@ WELL, FAILED, WRONG = 0, 1, 2
 
 
 def in_store(work: "Callable[[Store], Awaitable[int]]") -> int:
-    """Have the store opened, worked at and closed; answers the exit code that `work` does, or that of a store that is away."""
+    """Have the store opened, worked at and closed; answers the exit code that `work` does, or that of a store that is away.
+
+    Raises `SettingsError`. A loop is made and ended for it, so it is called once in a command.
+    """
     from gateway.notify.settings import StoreSettings
     from gateway.process import settings
     from storage.connect import connect
@@ -37,5 +44,6 @@ def in_store(work: "Callable[[Store], Awaitable[int]]") -> int:
 
 
 def failed(sentence: str, code: int) -> int:
+    """Say why to the standard error, and answer the code."""
     print(f"bellhop: {sentence}", file=sys.stderr)
     return code

@@ -1,4 +1,8 @@
-"""What every process of Bellhop stands on, and how its parts are joined, started, drained and stopped."""
+"""What every process of Bellhop stands on, and how its parts are joined, started, drained and stopped.
+
+It makes what the nodes, the mail worker and the taker of returns have in common. A subclass says which parts
+there are, in which order, and what its doors are. Nothing is dialled, opened or listened to before `start`.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -71,30 +75,48 @@ class Process(ABC):
 
     `add` what it is to have beside its own parts; then `start`, then once `stop`; in between, `drain` if the stop is to
     be a calm one. A start that fails, or is given up, is undone by `stop`.
+
+    One for an operating system's process. Its loop is the only one; whatever waits elsewhere does so in
+    threads that parts own. `metrics` are made first, since all others are measured by it.
     """
 
     health: Health
+    """Set by subclasses, whose store may be measured."""
     internal: web.Application
+    """The application of the internal site, set by subclasses."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        """All groups; each part is given its own."""
         self.metrics = Metrics()
+        """What counts and is scraped."""
         self.clock = Timekeeper()
+        """The time as this process believes it; `cautious` is the earliest that it can be."""
         self.links = connect(settings[ClusterSettings])
+        """What there is of other nodes."""
         self.store = connect_store(settings[StoreSettings].url)
+        """Opened by its part at the start."""
         self.presence = self.links.presence()
+        """Who is online; also a mail worker asks it."""
         self.presses = presses_of(
             settings[MailSettings], settings[BulkSettings], base_url=settings[SiteSettings].base_url
         )
+        """What makes mail, by lane."""
         self.catalog = LiveCatalog()
+        """The catalog in force, once its part has loaded one."""
         self.catalog.on_change.append(self._adopt_designs)
         self.contacts = ContactBook(self.store.people)
+        """What is known of users' addresses."""
         self.preferences = PreferenceBook(self.store.preferences, self.clock)
+        """What users have chosen."""
         self.refusals = RefusalBook(self.store.mailboxes)
+        """Mailboxes that refuse our mail."""
         self.suppressions = SuppressionList(
             self.store.suppressions, self.clock, note_refusal=self.refusals.note
         )
+        """Addresses that must not be written to."""
         self.lanes = Lanes(self.store.lanes, bounds_of(settings[BrakeSettings]), self.clock)
+        """How lanes fare, and whether they are paused."""
         self.sources = Sources(
             catalog=self.catalog,
             contacts=self.contacts,
@@ -107,6 +129,7 @@ class Process(ABC):
             is_online=self._is_online,
             zone=ZoneInfo(settings[PeopleSettings].timezone),
         )
+        """What the gates ask when they decide."""
         self.returns = Returns(
             outbox=self.store.outbox,
             strays=self.store.strays,
@@ -116,17 +139,26 @@ class Process(ABC):
             clock=self.clock,
             count=self._mail_returned,
         )
+        """What deals with mail that comes back."""
         self.judge = Judge(self.sources)
+        """What decides whether something is sent."""
         self.tally = Tally(self.store.tallies, self.catalog, self.clock)
+        """Counts of what became of each type."""
         self.noter = self._noter()
+        """What tells the statistics; None where there are to be none."""
         self._trials: TrialBook | None = None
         self.unsubscribe_links = _unsubscribe_links(settings)
+        """None where mails have no links to turn things off."""
         self.click_links = _click_links(settings)
+        """None where links are not led by way of us."""
         self._added: list[Part] = []
         self._running = Running()
 
     def mail_part(self) -> MailPart:
-        """The workers that send what is owed."""
+        """The workers that send what is owed.
+
+        Made once: two in one process would share places and budgets.
+        """
         desk = Desk(
             outbox=self.store.outbox,
             decide=Departures(
@@ -148,7 +180,11 @@ class Process(ABC):
         return mail
 
     def digester(self, wake_mailer: Callable[[Iterable[LaneName]], None]) -> Digester:
-        """What closes the digests that are due."""
+        """What closes the digests that are due.
+
+        `due_clock` is behind the other: what is due is taken a moment late rather than early, if the clocks
+        of store and node differ.
+        """
         return Digester(
             self.store.digests,
             judge=self.judge,
@@ -186,11 +222,13 @@ class Process(ABC):
         )
 
     def _way_out(self) -> WayOut:
+        """The links by which mail can be refused; none without a secret and a site."""
         if self.unsubscribe_links is None:
             return no_way_out
         return WaysOut(self.store.links, self.unsubscribe_links, self.catalog).of
 
     def _tracker(self) -> Clicks:
+        """What makes links tracked ones; nothing does without a secret and a site."""
         if self.click_links is None:
             return NO_CLICKS
         return Tracker(
@@ -203,6 +241,9 @@ class Process(ABC):
         )
 
     def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
+        """Count what became of a mail, everywhere where that is counted. Called on the loop for each; neither
+        waits nor raises.
+        """
         self.metrics.mail_outcome(lane, outcome.result)
         self.tally.mailed(outcome.type, outcome.result)
         if self.noter is not None:
@@ -215,11 +256,13 @@ class Process(ABC):
             self.lanes.count(lane, lanes.Outcome.FAILED)
 
     async def _mail_bounced(self, lease: Lease, bounce: Bounce) -> None:
+        """Note an address that refuses mail, and count it against the lane if it does so for good."""
         if bounce.severity is Severity.HARD:
             self.lanes.count(lease.mail.order.lane, lanes.Outcome.REFUSED)
         await self.suppressions.bounced(lease, bounce)
 
     def _mail_returned(self, ours: Ours | None, fate: Fate) -> None:
+        """Count what came back; of a mail that is none of ours there is no lane."""
         lane = None if ours is None else ours.mail.order.lane
         self.metrics.mail_returned(lane, fate)
         if lane is not None and ours is not None and fate in _HEARD:
@@ -233,6 +276,7 @@ class Process(ABC):
             press.adopt(None if catalog is None else catalog.templates)
 
     async def _is_online(self, user: str) -> bool:
+        """Whether the user has a connection anywhere. Raises `PresenceUnavailable`."""
         return await self.presence.find(user) is not None
 
     @abstractmethod
@@ -248,14 +292,21 @@ class Process(ABC):
         self._added.append(part)
 
     def join(self, part: Part) -> None:
-        """Give a part what it asks for before its start."""
+        """Give a part what it asks for before its start.
+
+        Called for each part, before any has started. A subclass gives it more.
+        """
         part.measure(self.metrics)
         self.internal.add_routes(part.internal_routes())
         self.health.watch(part.unready)
         self.health.watch_warnings(part.concerns)
 
     async def start(self) -> None:
+        """Join all parts, then start one after the other. Raises what a part's start raises; those that had
+        started are ended by `stop`.
+        """
         parts = [*self.own_parts(), *self._added, *self.doors()]
+        # All are joined before the first starts: one that starts may be asked at once.
         for part in parts:
             self.join(part)
         await self._running.start(parts)
@@ -265,10 +316,14 @@ class Process(ABC):
         return self._running.reload()
 
     async def drain(self) -> None:
-        """Let all that is under way end calmly, within the grace."""
+        """Let all that is under way end calmly, within the grace.
+
+        Called at most once, between `start` and `stop`. What remains under way is cut off by `stop`.
+        """
         await self._running.drain(seconds=self.settings[ProcessSettings].drain_seconds * DRAIN_SHARE)
 
     async def stop(self) -> None:
+        """Stop what has started, the last first. Idempotent."""
         await self._running.stop()
 
 

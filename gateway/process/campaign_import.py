@@ -2,6 +2,9 @@
 
 A part that nobody answers is sent again: whoever is in the campaign already does not come twice. So an import that was cut off is
 gone on with, from the line that it tells or from the beginning.
+
+It cuts a file into parts at the ends of records; what a record says is judged by the node alone. So memory
+holds a part, and a file may be of any size.
 """
 
 import argparse
@@ -18,16 +21,21 @@ from gateway.process.calling import Failure, Line, Unreachable
 from gateway.process.progress import show, show_no_more
 
 PART_LINES = 5_000
+"""Records of a part."""
 PART_BYTES = 1024 * 1024
 """Of an import, sent at once: what is lost when it is cut off, and how often its progress is shown."""
 PATIENCE_SECONDS = (0.5, 1, 2, 4, 8)
 """Between tries of a part that nobody has answered."""
 INTERRUPTED = 130
+"""The exit code of what Ctrl-C has stopped."""
 READ_BYTES = 256 * 1024
+"""Of the file, at once."""
 _FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+"""By the ending of the file's name."""
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser what an import takes; the campaign's id is given by the caller."""
     parser.add_argument("file", metavar="FILE", help="a file in UTF-8; - for what comes in")
     parser.add_argument(
         "--format", choices=["csv", "ndjson"], help="default: by the file's name, else by its beginning"
@@ -38,6 +46,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _line(text: str) -> int:
+    """The number of a line. Raises `ArgumentTypeError`."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError("a line is a number from 1")
     return int(text)
@@ -48,14 +57,20 @@ class _Import:
     """How far an import has come."""
 
     added: int = 0
+    """Recipients that are new by this import."""
     known: int = 0
+    """Recipients that were there before, by an earlier try too."""
     refused: int = 0
+    """Lines that were left out."""
     line: int = 0
     """The last one that is taken in."""
 
 
 def run(given: argparse.Namespace) -> int:
-    """Exit code 1 when lines were left out, 130 when it was stopped."""
+    """Exit code 1 when lines were left out, 130 when it was stopped.
+
+    Whatever ends it early says from which line to go on: lines up to there are taken in.
+    """
     line = Line(given, settings.load())
     done = _Import()
     try:
@@ -79,6 +94,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _send(line: Line, given: argparse.Namespace, source: BinaryIO, done: _Import) -> None:
+    """Send the parts one after the other, and show how far it has come."""
     size = 0 if given.file == "-" else Path(given.file).stat().st_size
     sent = 0
     for part in _parts(
@@ -96,21 +112,27 @@ class _Part:
 
     media_type: str
     header: bytes
+    """The line of the columns, which each part of a CSV begins with; empty for NDJSON."""
     body: bytes
     lines: tuple[int, ...]
     """Where each of its records begins in the whole."""
     starts: tuple[int, ...]
-    """And where in the part, behind the header."""
+    """And where in the part, behind the header. Where the header is line 1."""
 
     def place(self, line: int) -> int:
-        """Where in the whole that record begins which begins at this line of the part."""
+        """Where in the whole that record begins which begins at this line of the part.
+
+        The node counts lines within the part; people count those of their file.
+        """
         return dict(zip(self.starts, self.lines, strict=True)).get(line, line)
 
 
 def _parts(source: BinaryIO, form: str | None, *, from_line: int) -> Iterator[_Part]:
+    """Cut what comes into parts. Records before `from_line` are left out, and the columns are kept."""
     from gateway.protocol.campaign_rows import CSV, NDJSON, Records
 
     first = source.read(READ_BYTES)
+    # NDJSON begins with a brace; all else is taken for a CSV, whose first line is judged by the node.
     is_csv = form == "csv" or (form is None and not first.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"))
     records = Records(quoted=is_csv)
     header = b""
@@ -128,6 +150,7 @@ def _parts(source: BinaryIO, form: str | None, *, from_line: int) -> Iterator[_P
         found = records.take(chunk) if chunk else records.end()
         for number, record in found:
             if is_csv and not header:
+                # Empty lines before the columns are none.
                 header = record.strip() and record + b"\n"
                 continue
             if number < from_line or not record.strip():
@@ -148,9 +171,11 @@ def _parts(source: BinaryIO, form: str | None, *, from_line: int) -> Iterator[_P
 
 
 def _send_part(line: Line, campaign_id: str, part: _Part, done: _Import) -> None:
+    """Send a part until it is answered. Raises `Unreachable` after the last try, and `Failure` for what is refused."""
     path = f"/internal/campaigns/{campaign_id}/recipients"
     for pause in (*PATIENCE_SECONDS, None):
         try:
+            # The columns go with each part: to the node each is an import by itself.
             told = line.ask("POST", path, part.header + part.body, media_type=part.media_type)
             break
         except Unreachable:

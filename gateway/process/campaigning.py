@@ -1,4 +1,8 @@
-"""`bellhop campaign …`: making campaigns, importing their recipients, running them and watching, through a running node."""
+"""`bellhop campaign …`: making campaigns, importing their recipients, running them and watching, through a running node.
+
+Each command is one question to the node, or several of the same (`check`, `--watch`). What a campaign may do
+is judged there. The import has a file of its own, `campaign_import`.
+"""
 
 import argparse
 import json
@@ -14,20 +18,26 @@ from gateway.process.command import Command
 from gateway.process.progress import show, show_no_more
 
 WATCH_SECONDS = 1.0
+"""Between two looks."""
 BAR_CHARACTERS = 30
+"""The width of the bar."""
 OVER = ("finished", "cancelled")
+"""States after which nothing happens by itself."""
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the commands of campaigns."""
     commands = parser.add_subparsers(required=True, dest="campaign", metavar="COMMAND", title="commands")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        """A command that asks a node."""
         added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         calling.describe(added)
         added.set_defaults(run=run)
         return added
 
     def of_one(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        """A command on one campaign."""
         added = command(name, run, text)
         added.add_argument("id", metavar="ID", help="the campaign's id")
         return added
@@ -57,6 +67,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _describe_create(parser: argparse.ArgumentParser) -> None:
+    """Give the parser what a new campaign may say."""
     parser.add_argument("--name", required=True, help="what it is called among you")
     parser.add_argument("--type", required=True, help="a type of the catalog, of the lane bulk")
     parser.add_argument(
@@ -84,6 +95,10 @@ def _describe_create(parser: argparse.ArgumentParser) -> None:
 
 
 def _attribute(text: str) -> tuple[str, Any]:
+    """A name and a value: JSON, or the text itself where it is none. Raises `ArgumentTypeError`.
+
+    `plan="pro"` and `plan=pro` are the same text, `seats=5` is a number: JSON is tried first.
+    """
     name, separator, value = text.partition("=")
     if not separator or not name:
         raise argparse.ArgumentTypeError("it reads NAME=VALUE")
@@ -103,11 +118,17 @@ class _Campaigns:
         self.line = Line(given, settings.load())
 
     def ask(self, method: str, path: str = "", body: object = None) -> Any:
+        """Ask something of campaigns; answers the decoded JSON. Raises `Failure`."""
         text = b"" if body is None else json.dumps(body).encode()
         return json.loads(self.line.ask(method, f"/internal/campaigns{path}", text))
 
 
 def _create(given: argparse.Namespace) -> int:
+    """Make a draft and print its id.
+
+    The id is all that is printed, so that a script can go on with it. Raises `Failure` for options that
+    contradict each other.
+    """
     audience: Any = "import"
     if given.topic is not None:
         audience = {"topic": given.topic}
@@ -126,6 +147,10 @@ def _create(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
+    """Add up what would become of all recipients, part by part.
+
+    One question for each thousand recipients. People who come or go meanwhile may be counted or not.
+    """
     campaigns = _Campaigns(given)
     total = {"looked_at": 0, "send": 0, "dead": 0}
     later: dict[str, int] = {}
@@ -153,6 +178,7 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _test(given: argparse.Namespace) -> int:
+    """Send the mail to a few addresses and print the mails' ids."""
     body = {"to": given.to, "locale": given.locale, "variant": given.variant}
     mails = _Campaigns(given).ask("POST", f"/{given.id}/test", body)["mails"]
     print("\n".join(mails))
@@ -160,6 +186,10 @@ def _test(given: argparse.Namespace) -> int:
 
 
 def _moved(given: argparse.Namespace) -> int:
+    """Start, resume or pause a campaign: the command's name is that of the route.
+
+    Exit code 0 when the node has done it; with `--watch`, that of the watching.
+    """
     campaigns = _Campaigns(given)
     told = campaigns.ask("POST", f"/{given.id}/{given.campaign}")
     if getattr(given, "watch", False):
@@ -169,23 +199,30 @@ def _moved(given: argparse.Namespace) -> int:
 
 
 def _cancel(given: argparse.Namespace) -> int:
+    """End a campaign for good.
+
+    Those that were being sent cannot be held back, and are counted by themselves.
+    """
     told = _Campaigns(given).ask("POST", f"/{given.id}/cancel")
     print(f"cancelled: {told['cancelled']:,} get nothing any more, {told['under_way']:,} were being sent")
     return 0
 
 
 def _retry(given: argparse.Namespace) -> int:
+    """Try its dead mails again."""
     print(f"{_Campaigns(given).ask('POST', f'/{given.id}/retry')['retried']:,} are tried again")
     return 0
 
 
 def _choose(given: argparse.Namespace) -> int:
+    """Choose a variant."""
     told = _Campaigns(given).ask("POST", f"/{given.id}/choose", {"variant": given.variant})
     print(f"those who wait get {told['results']['chosen']}")
     return 0
 
 
 def _status(given: argparse.Namespace) -> int:
+    """Print how far it has come, once or until it is over."""
     campaigns = _Campaigns(given)
     if given.watch:
         return _watched(campaigns, given.id)
@@ -194,13 +231,20 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _list(given: argparse.Namespace) -> int:
+    """A line for each campaign, of the newest page.
+
+    Such as `0190…  2026-12-01T09:00  running    Autumn sale`, by the widths that states have.
+    """
     for each in _Campaigns(given).ask("GET")["campaigns"]:
         print(f"{each['id']}  {each['created_at'][:16]}  {each['state']:9}  {each['name']}")
     return 0
 
 
 def _watched(campaigns: _Campaigns, campaign_id: str) -> int:
-    """Show its progress until it is over. Exit code 1 where it did not come to a good end."""
+    """Show its progress until it is over. Exit code 1 where it did not come to a good end.
+
+    Ctrl-C ends the watching alone. A pause ends it too: somebody has to do something.
+    """
     try:
         while True:
             told = campaigns.ask("GET", f"/{campaign_id}")
@@ -218,6 +262,10 @@ def _watched(campaigns: _Campaigns, campaign_id: str) -> int:
 
 
 def _bar(told: dict[str, Any]) -> str:
+    """The progress in one line.
+
+    Over is who is sent, skipped, dead or cancelled; who waits is not.
+    """
     sums = told["accounting"]
     over = sums["sent"] + sums["skipped"] + sums["dead"] + sums["cancelled"]
     share = over / sums["imported"] if sums["imported"] else 0.0
@@ -227,6 +275,11 @@ def _bar(told: dict[str, Any]) -> str:
 
 
 def _print_status(told: dict[str, Any]) -> None:
+    """What became of the recipients, so that the sum can be seen to come out.
+
+    Such as `1,000 = 0 pending + 10 owed + 980 sent + …`. What is told of mail later (delivered, bounced) is a
+    part of those sent.
+    """
     sums = told["accounting"]
     print(f"{told['name']}: {told['state']}" + (f", {told['reason']}" if told["reason"] else ""))
     parts = ("pending", "owed", "sent", "skipped", "dead", "cancelled")
@@ -243,6 +296,10 @@ def _print_status(told: dict[str, Any]) -> None:
 
 
 def _print_results(results: dict[str, Any]) -> None:
+    """How the variants did, with intervals of 95 %.
+
+    A line for each variant, and one with the verdict; rates are in percent here.
+    """
     beside = {each["variant"]: each for each in results["comparisons"]}
     for each in results["variants"]:
         told = f"  {each['name']}: {each['clicked']:,} of {each['sent']:,} clicked, {each['rate']:.2%} ({each['low']:.2%} to {each['high']:.2%})"

@@ -1,4 +1,7 @@
-"""The `bellhop` command. Exit codes: 0 well, 1 failed, 2 wrong settings or usage."""
+"""The `bellhop` command. Exit codes: 0 well, 1 failed, 2 wrong settings or usage.
+
+It knows the table of commands and how a command ends. What a command does is in its own file.
+"""
 
 import argparse
 import os
@@ -30,6 +33,7 @@ CATALOG = Command(
     more="What a catalog's folder holds is in docs/catalog.md. FOLDER is the one with its catalog.toml.",
     describe=describe_catalog,
 )
+"""From `gateway.catalog`, which may not import this room."""
 COMMANDS = (
     SERVE,
     MAIL,
@@ -51,15 +55,24 @@ COMMANDS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and answer its exit code."""
+    """Run the command and answer its exit code.
+
+    `arguments` are given by tests and by who embeds it; then signals and streams of the process stay as they
+    are.
+
+    A mistake in the settings is 2, what a command says of itself is its own code, and a reader who has gone
+    is no failure.
+    """
     given = _parser().parse_args(arguments)
     if arguments is None and given.command in signals.SERVICES:
         # The process is ours alone, and shall neither wait for a reader nor die of a signal.
+        # Before the command imports what it runs: a signal that comes meanwhile must not kill.
         signals.hold()
         outlet.install()
     run: Run = given.run
     try:
         code = run(given)
+        # Here, so that a reader who has gone is found while it can be caught.
         sys.stdout.flush()
     except SettingsError as error:
         for problem in error.problems:
@@ -72,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # What the shell itself would say of it.
         return 130
+    # Before other errors of the system would be told as failures.
     except BrokenPipeError:
         # Whoever read us has read enough. The interpreter's own last flush must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -80,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The parser with all commands. Making it must import nothing that takes time."""
     parser = argparse.ArgumentParser(
         prog="bellhop",
         description="A self-hosted Socket.IO gateway for notifications: every tab, every history, every mailbox.",

@@ -1,4 +1,7 @@
-"""What each command of `bellhop` says for itself; `gateway.process.cli` has the table of them."""
+"""What each command of `bellhop` says for itself; `gateway.process.cli` has the table of them.
+
+It stands apart so that a command and the table need not import each other.
+"""
 
 import argparse
 from collections.abc import Callable
@@ -10,9 +13,13 @@ Run = Callable[[argparse.Namespace], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command: its name, what its help says, and its options."""
+    """One command: its name, what its help says, and its options.
+
+    A constant of the module that carries it out.
+    """
 
     name: str
+    """As it is typed."""
     help: str
     """What it does, in a line without a capital."""
     more: str = ""
@@ -21,6 +28,7 @@ class Command:
     """Gives its parser the options, and as the default of `run` the `Run`."""
 
     def add_to(self, commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+        """Add it to the parser of all commands."""
         description = f"{self.help[0].upper()}{self.help[1:]}. {self.more}".strip()
         self.describe(commands.add_parser(self.name, help=self.help, description=description))
 

@@ -1,4 +1,8 @@
-"""`bellhop config`: what is in force, and whether it can work."""
+"""`bellhop config`: what is in force, and whether it can work.
+
+It reads the settings as every command does, and looks at what they name: templates and the catalog. Only
+`--switches` opens the store.
+"""
 
 import argparse
 import json
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser its option."""
     parser.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
     parser.add_argument(
         "--switches",
@@ -29,6 +34,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _config(given: argparse.Namespace) -> int:
+    """Print and check. Raises `Failure` and `SettingsError`, after what is in force was printed."""
     if given.markdown:
         print(settings.markdown())
         return 0
@@ -44,6 +50,10 @@ def _config(given: argparse.Namespace) -> int:
 
 
 def _survey() -> None:
+    """Print every setting, with secrets masked, also of settings that are wrong.
+
+    One line for each setting: its variable, the value, and where it comes from.
+    """
     entries = settings.survey()
     width = max(len(entry.setting.variable) for entry in entries)
     for entry in entries:
@@ -62,6 +72,10 @@ async def _switches(store: "Store") -> int:
 
 
 def _check_templates(mail: MailSettings) -> None:
+    """Raises `Failure` for templates that cannot be used.
+
+    Starts a press, which compiles every template.
+    """
     from gateway.mail.part import check_templates
     from mailer.errors import MailConfigurationError
 
@@ -72,6 +86,7 @@ def _check_templates(mail: MailSettings) -> None:
 
 
 def _check_catalog(folder: Path) -> None:
+    """Tell every mistake of the catalog, then raise `Failure`."""
     from gateway.catalog.loading import load
     from gateway.catalog.problems import CatalogError
 

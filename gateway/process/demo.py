@@ -1,6 +1,9 @@
 """`bellhop demo`: a node on the embedded defaults, with secrets of its own, and links to open.
 
 Everything is kept in one folder, so that the next start finds the history, and the keys that old links were signed with.
+
+It makes the settings, the secrets and the welcome; the node is the same as any other. The shop's backend is
+`shop`, the day behind a new demo `seeding`, and its mailboxes `mailbox`.
 """
 
 import hmac
@@ -25,7 +28,9 @@ from gateway.process.seeding import SeededDay
 from gateway.process.shop import CUSTOMERS, Shop, token
 
 SERVICE = "demo"
+"""The name of the demo's service in the API keys."""
 MAIL = "mail"
+"""The folder of the spool, in that of the demo."""
 AUTHORIZATION = "authorization"
 """The file with the header that a service sends: what is shown in a page names it, and so holds no key."""
 EXAMPLE = json.dumps(
@@ -36,25 +41,33 @@ EXAMPLE = json.dumps(
         "email": {"to": "ann@demo.example", "after": 0},
     }
 )
+"""What the shown command emits."""
 CATALOG = Path(__file__).parents[1] / "catalog" / "shop"
 """The example that `bellhop catalog init` writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DemoSecrets:
+    """Without a `repr`, so that no trace shows them."""
+
     jwt_secret: str
+    """What tokens are signed with."""
     api_key: str
+    """What the shop and the shown command emit by."""
 
 
 def run(folder: Path, *, host: str, port: int, internal_port: int, seeded: bool = True) -> int:
     """Serve until Ctrl-C; answers the exit code. Raises OSError or ValueError for a folder it cannot use.
 
     One that is `seeded` has a day behind it when it is new.
+
+    The folder is held by nobody: two demos on one folder would share a store.
     """
     folder = folder.absolute()
     own = keep_secrets(folder)
     _write_header(folder, own)
     in_force = demo_settings(folder, own, host=host, port=port, internal_port=internal_port)
+    # Warnings alone: the welcome is what somebody should see.
     logs.configure(in_force[LogSettings].level, in_force[LogSettings].format)
 
     shops: list[Shop] = []
@@ -65,6 +78,7 @@ def run(folder: Path, *, host: str, port: int, internal_port: int, seeded: bool 
         sys.stdout.write(welcome(addresses, own, folder))
         sys.stdout.flush()
 
+    # Called when the node is built and not started: what is added then starts with it.
     def extend(node: node.Node) -> None:
         mailbox = Mailbox(folder / MAIL)
         shop = Shop(
@@ -86,7 +100,10 @@ def run(folder: Path, *, host: str, port: int, internal_port: int, seeded: bool 
 
 
 def seed(node: node.Node) -> None:
-    """Have the node begin with a day behind it, if it is new."""
+    """Have the node begin with a day behind it, if it is new.
+
+    The part looks for itself whether there is something already.
+    """
     assert node.mail is not None
     node.add(
         SeededDay(
@@ -102,11 +119,16 @@ def seed(node: node.Node) -> None:
 
 
 def keep_secrets(folder: Path) -> DemoSecrets:
-    """The secrets in the folder, made at the first time. Only their owner can read them."""
+    """The secrets in the folder, made at the first time. Only their owner can read them.
+
+    Two starts at once agree: the file is made by one of them, and read by the other. Raises `OSError`, and
+    `ValueError` for one that is damaged.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / "secrets.json"
     made = {"jwt_secret": secrets.token_hex(32), "api_key": secrets.token_hex(32)}
     try:
+        # Exclusively: of two first starts one makes the file, and the other reads it.
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return _kept_secrets(file)
@@ -116,7 +138,10 @@ def keep_secrets(folder: Path) -> DemoSecrets:
 
 
 def _write_header(folder: Path, own: DemoSecrets) -> None:
-    """For curl's `-H @file`. Only its owner can read it."""
+    """For curl's `-H @file`. Only its owner can read it.
+
+    Written anew at each start, as the key may have changed.
+    """
     file = folder / AUTHORIZATION
     with os.fdopen(
         os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii"
@@ -125,6 +150,7 @@ def _write_header(folder: Path, own: DemoSecrets) -> None:
 
 
 def _kept_secrets(file: Path) -> DemoSecrets:
+    """The secrets in this file. Raises `ValueError` for what is none."""
     try:
         kept = json.loads(file.read_text(encoding="ascii"))
         return DemoSecrets(jwt_secret=kept["jwt_secret"], api_key=kept["api_key"])
@@ -133,7 +159,10 @@ def _kept_secrets(file: Path) -> DemoSecrets:
 
 
 def demo_settings(folder: Path, own: DemoSecrets, *, host: str, port: int, internal_port: int) -> Settings:
-    """The settings of a demo. The environment has no say: what somebody has set for a real node stays out of it."""
+    """The settings of a demo. The environment has no say: what somebody has set for a real node stays out of it.
+
+    Raises `SettingsError`; with the folder's name in URLs, it may hold any character.
+    """
     path = quote(str(folder))
     return settings.load(
         {
@@ -159,7 +188,10 @@ def demo_settings(folder: Path, own: DemoSecrets, *, host: str, port: int, inter
 
 
 def _link_secret(own: DemoSecrets) -> str:
-    """What links in mail are made with: of its own, and the same at each start."""
+    """What links in mail are made with: of its own, and the same at each start.
+
+    Derived, so that the folder need not keep another.
+    """
     return hmac.digest(own.jwt_secret.encode(), b"demo links", "sha256").hex()
 
 
@@ -171,7 +203,11 @@ def _address(host: str, port: int) -> dict[str, str]:
 
 
 def curl(addresses: Addresses, authorization: str) -> str:
-    """The command that sends Ann something."""
+    """The command that sends Ann something.
+
+    `authorization` is the option that brings the key: itself for a terminal, and the name of a file for a
+    page.
+    """
     return "\n".join(
         [
             f"curl -sS {addresses.internal}/internal/emit \\",
@@ -182,7 +218,10 @@ def curl(addresses: Addresses, authorization: str) -> str:
 
 
 def welcome(addresses: Addresses, own: DemoSecrets, folder: Path) -> str:
-    """What to open, and what to try."""
+    """What to open, and what to try.
+
+    The links hold tokens, in the fragment, which browsers send to nobody.
+    """
     signer = Signer(own.jwt_secret)
     customers = "&".join(f"token={token(signer, user, name)}" for user, name in CUSTOMERS.items())
     admin = token(signer, "admin", "Admin", "admin")

@@ -1,4 +1,7 @@
-"""`bellhop demo`: everything on the embedded defaults, with links to open."""
+"""`bellhop demo`: everything on the embedded defaults, with links to open.
+
+It stands apart from `demo`, which imports a node: the help must not.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,6 +12,7 @@ from gateway.process.command import Command
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser its options."""
     parser.add_argument(
         "--dir", type=Path, default=Path("var/demo"), metavar="FOLDER",
         help="where its secrets, its store and its mail are kept, from one time to the next (default: var/demo)",
@@ -32,12 +36,14 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
+    """A port. Raises `ArgumentTypeError`."""
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return int(text)
 
 
 def _tcp_hosts(text: str) -> str:
+    """Addresses that a browser can ask. Raises `ArgumentTypeError`."""
     try:
         hosts = [places.place(item.strip()) for item in text.split(",")]
     except ValueError as error:
@@ -48,6 +54,10 @@ def _tcp_hosts(text: str) -> str:
 
 
 def _demo(given: argparse.Namespace) -> int:
+    """Run it until Ctrl-C. Raises `Failure` for a folder that cannot be used.
+
+    The folder may be relative; nothing outside of it is written.
+    """
     from gateway.process import demo
 
     try:

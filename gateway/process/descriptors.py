@@ -1,4 +1,8 @@
-"""File descriptors: as many as the process may have, and a word at the start when they cannot be enough."""
+"""File descriptors: as many as the process may have, and a word at the start when they cannot be enough.
+
+Each connection is a descriptor. The public site leaves some to the rest of the process
+(`gateway.engine.listening`), by the number that is told here.
+"""
 
 import logging
 import math
@@ -6,7 +10,9 @@ import resource
 from contextlib import suppress
 
 RESERVE = 64
-"""Left to the store, the bus, mail and probes when connections have taken the others; of few, a quarter."""
+"""Left to the store, the bus, mail and probes when connections have taken the others; of few, a quarter. Without
+them a node full of clients could not reach its own store.
+"""
 SPARE_CONNECTIONS = 1.1
 """Of the connections that may be: pollers have a second one for what they send, and who is refused has one too."""
 CEILING = 1 << 20
@@ -16,7 +22,10 @@ logger = logging.getLogger(__name__)
 
 
 def prepare(most_connections: int = 0) -> None:
-    """Raise the limit to the highest that is allowed. Says so when `most_connections` do not fit; 0 is any number."""
+    """Raise the limit to the highest that is allowed. Says so when `most_connections` do not fit; 0 is any number.
+
+    Called once, before the node is built. It warns and goes on: a node for fewer clients is better than none.
+    """
     limit = raise_limit()
     needed = math.ceil(most_connections * SPARE_CONNECTIONS) + RESERVE
     if most_connections and limit < needed:
@@ -33,7 +42,10 @@ def prepare(most_connections: int = 0) -> None:
 
 
 def raise_limit() -> int:
-    """Raise the soft limit to the hard one; answers how many the process may have now."""
+    """Raise the soft limit to the hard one; answers how many the process may have now.
+
+    A limit that cannot be raised stays as it is.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CEILING if hard == resource.RLIM_INFINITY else min(hard, CEILING)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,4 +1,7 @@
-"""`bellhop emit`: one notification, through a running node."""
+"""`bellhop emit`: one notification, through a running node.
+
+It is one request to `/internal/emit`; what may be emitted is judged by the node.
+"""
 
 import argparse
 import json
@@ -8,6 +11,7 @@ from gateway.process.command import Command
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser what an emit may say."""
     parser.add_argument(
         "--to", required=True, action="append", metavar="ROOM",
         help="user:<id>, topic:<name>, admins or all; may be repeated",
@@ -31,6 +35,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _emit(given: argparse.Namespace) -> int:
+    """Send it and print the answer as it came. Raises `Failure`."""
     in_force = settings.load()
     body = {
         "to": given.to if len(given.to) > 1 else given.to[0],

@@ -1,4 +1,8 @@
-"""`bellhop export`: writes out the events that the statistics are counted from."""
+"""`bellhop export`: writes out the events that the statistics are counted from.
+
+It reads the store page by page and hands pages to a sink of `gateway.process.exports`. Each sink knows how
+far it has come, so that an export that was cut off goes on by itself.
+"""
 
 import argparse
 import asyncio
@@ -22,11 +26,18 @@ if TYPE_CHECKING:
     from storage.store import Store
 
 PAGE = 5000
-"""Events that are held at once, and that PostgreSQL takes in one transaction."""
+"""Events that are held at once, and that PostgreSQL takes in one transaction. Both bounds want to be small, and
+the number of queries as well.
+"""
 DATABASES = ("postgresql://", "postgres://")
+"""What a URL of PostgreSQL begins with."""
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser its command and where an export may go.
+
+    `--since` and `--after` are for a place that has nothing yet; one that has goes on from what it has.
+    """
     commands = parser.add_subparsers(required=True, dest="export", metavar="WHAT", title="what")
     events = commands.add_parser(
         "events",
@@ -63,6 +74,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _time(text: str) -> datetime:
+    """A time, in UTC where no zone is given. Raises `ArgumentTypeError`."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -71,12 +83,14 @@ def _time(text: str) -> datetime:
 
 
 def _database(text: str) -> str:
+    """A URL of PostgreSQL. Raises `ArgumentTypeError`, which does not quote it: it may hold a password."""
     if not text.startswith(DATABASES):
         raise argparse.ArgumentTypeError("must be a URL such as postgresql://user@host/database")
     return text
 
 
 def _events(given: argparse.Namespace) -> int:
+    """Export, or print the tables. Raises `Failure`, as for an extra that is not installed."""
     if given.print_schema:
         from gateway.process.exports.schema import SCHEMA
 
@@ -90,16 +104,22 @@ def _events(given: argparse.Namespace) -> int:
 
 
 async def _export(store: "Store", given: argparse.Namespace) -> int:
+    """Carry all pages to the sink, and turn what fails into a `Failure`.
+
+    Ctrl-C leaves whole pages: it says how many events were written, and the next run goes on there.
+    """
     from gateway.process.exports.rows import SinkError
     from storage.errors import InvalidCursor
 
     written = 0
     try:
         async with _sink(store, given) as sink:
+            # What is there says where to go on; `--after` is for what is new.
             async for count in _carried(store, sink, after=sink.after or given.after, since=given.since):
                 written = count
     except InvalidCursor as error:
         raise Failure(str(error), WRONG) from error
+    # It is an `OSError`, and no failure: who reads has read enough.
     except BrokenPipeError:
         raise
     except (OSError, SinkError) as error:
@@ -118,9 +138,14 @@ async def _export(store: "Store", given: argparse.Namespace) -> int:
 async def _carried(
     store: "Store", sink: "Sink", *, after: str | None, since: datetime | None
 ) -> AsyncIterator[int]:
-    """How many have been written, page by page: whatever there is, no more than a page of it is held."""
+    """How many have been written, page by page: whatever there is, no more than a page of it is held.
+
+    What happened in the last minute is left for the next time, by the store: events may still come in before
+    it.
+    """
     now = datetime.now(UTC)
     written = 0
+    # Each page is one question, with the cursor of the last: events that come meanwhile are behind it.
     while page := await store.stats.told(after=after, since=since, limit=PAGE, now=now):
         await sink.write(page)
         after = page[-1].cursor
@@ -131,6 +156,10 @@ async def _carried(
 
 @asynccontextmanager
 async def _sink(store: "Store", given: argparse.Namespace) -> AsyncIterator["Sink"]:
+    """Where the rows go; closed and whole at the end, also when the export is cut off.
+
+    Opened before the first page is read, so that a place that cannot be written to fails at once.
+    """
     from gateway.process.exports.lines import Lines, line_file
 
     if given.output is not None:
@@ -151,7 +180,11 @@ async def _sink(store: "Store", given: argparse.Namespace) -> AsyncIterator["Sin
 
 
 async def _source(store: "Store") -> str:
-    """A name of the store, and of the line of its events since it was last put back, that tells nothing of its secret."""
+    """A name of the store, and of the line of its events since it was last put back, that tells nothing of its secret.
+
+    Cursors hold within one line of events: after a backup was put back, it is another source and begins at
+    its beginning.
+    """
     secret, epoch = await store.shared_secret(), await store.epochs.current()
     return hashlib.sha256(b"bellhop export" + secret + epoch.encode()).hexdigest()[:16]
 

@@ -1,4 +1,7 @@
-"""`bellhop lanes`: how the mail of each lane fares, and pausing or resuming bulk mail."""
+"""`bellhop lanes`: how the mail of each lane fares, and pausing or resuming bulk mail.
+
+It works at the store, so that it works also while no node runs. Nodes see a pause when they look next.
+"""
 
 import argparse
 import json
@@ -13,9 +16,11 @@ if TYPE_CHECKING:
     from storage.store import Store
 
 BY = "cli"
+"""Who has paused it, as it is shown."""
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser its commands; without one the lanes are shown."""
     parser.set_defaults(run=_show)
     parser.add_argument("--json", action="store_true", help="as GET /internal/lanes answers it")
     commands = parser.add_subparsers(dest="lanes", metavar="COMMAND", title="commands")
@@ -31,6 +36,8 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(given: argparse.Namespace) -> int:
+    """Print the lanes."""
+
     async def show(store: "Store") -> int:
         return _told(await _lanes(store).page(), as_json=given.json)
 
@@ -38,6 +45,10 @@ def _show(given: argparse.Namespace) -> int:
 
 
 def _pause(given: argparse.Namespace) -> int:
+    """Pause bulk mail; exit code 0 although a lane is paused, as that is what was asked.
+
+    Raises nothing for a reason that is not printable: it is told with exit code 2.
+    """
     from gateway.protocol.lanes import PauseSchema
     from gateway.protocol.parsing import Invalid, parser
 
@@ -54,6 +65,7 @@ def _pause(given: argparse.Namespace) -> int:
 
 
 def _resume(given: argparse.Namespace) -> int:
+    """Have bulk mail leave again."""
     del given
 
     async def resume(store: "Store") -> int:
@@ -87,6 +99,10 @@ def _told(page: "LanePage", *, as_json: bool, paused: int = FAILED) -> int:
 
 
 def _line(lane: "Lane") -> str:
+    """One lane for people.
+
+    With `PAUSED` on a line of its own, so that it is seen.
+    """
     health = lane.health
     told = (
         f"{lane.name:14} {health.mails} mails, {health.bounced} came back{_rate(health.bounce_rate)},"
@@ -99,6 +115,7 @@ def _line(lane: "Lane") -> str:
 
 
 def _rate(rate: float | None) -> str:
+    """A rate in percent; nothing where too few mails were sent."""
     return "" if rate is None else f" ({rate * 100:.3g} %)"
 
 

@@ -1,4 +1,8 @@
-"""The mail worker in a process of its own, with a site for probes and metrics: what `bellhop mail` runs."""
+"""The mail worker in a process of its own, with a site for probes and metrics: what `bellhop mail` runs.
+
+For nodes with `BELLHOP_MAIL_WORKER=false`. Several may run, beside nodes that have a worker or not: mail is
+leased in the store.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -20,17 +24,22 @@ logger = logging.getLogger(__name__)
 
 
 class MailOffice(Office):
-    """Sends what any node owes; nobody connects to it."""
+    """Sends what any node owes; nobody connects to it.
+
+    It has no bus: a switch or pause that is set at a node reaches it by the store, when it looks.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.mail = self.mail_part()
         self.digests = self.digester(self.mail.wake)
-        # Nobody is told anything, and nothing is heard: by the store the nodes find out what became of a mail, and it what is switched.
+        # On a bus of its own it tells nobody and hears nothing: the nodes find in the store what became of a mail,
+        # and this process finds there what is switched.
         self.switching = Switching(self.store.switches, self.catalog, LocalBus(), self.clock)
         self.trial_book = self.hear_trials(self.switching)
 
     def own_parts(self) -> Sequence[Part]:
+        """The catalog and the press before the store: where they cannot be had, nothing was opened."""
         return [
             OutletPart(),
             self.health,
@@ -49,6 +58,7 @@ class MailOffice(Office):
         ]
 
     def doors(self) -> Sequence[Part]:
+        """They stop in the reverse order: the worker gives back what it holds while the probes still answer."""
         # The worker comes last: where the port is taken, no mail has left.
         return [self._site, self.mail]
 

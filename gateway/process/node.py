@@ -2,6 +2,9 @@
 
 Nothing below creates what it uses: all of it comes together here. What a part counts, answers, keeps and does is said
 beside it, as `gateway.ground.parts` describes.
+
+The order of parts is the reverse of the order in which they stop. Each list says what it is that must be
+there before the next.
 """
 
 import logging
@@ -45,14 +48,19 @@ class Addresses:
     """Where a node is reached from its own machine: URLs, or `unix:/path`."""
 
     public: str
+    """The nearest of all addresses that the public site listens at."""
     internal: str
 
 
 class Node(Member):
-    """One running node: everything that `bellhop serve` consists of."""
+    """One running node: everything that `bellhop serve` consists of.
+
+    Built on the loop, since some of its parts need one.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
+        # Each floor takes those above it in this list, and nothing takes one that comes later.
         self.telling = TellingFloor(self)
         self.campaigns = CampaignFloor(self, self.telling)
         self.inboxes = InboxFloor(self)
@@ -77,18 +85,23 @@ class Node(Member):
         ClickEvents(registry, self.inboxes.clicks)
 
     def own_parts(self) -> Sequence[Part]:
+        """All parts but the doors; those that the settings leave out are None in the lists."""
         parts = [*self._stored(), *self._carried(), *self._met(), *self._watched(), *self._worked_on()]
         return [part for part in parts if part is not None]
 
     def _stored(self) -> Sequence[Part]:
         """What all others ask for when they start."""
         return [
+            # No order within: it only counts.
             OutletPart(),
             self.health,
+            # Before the store: a catalog with mistakes ends the start when nothing was opened yet.
             CatalogPart(self.settings[CatalogSettings], self.catalog),
             PressPart(self.presses),
             self.access,
             StorePart(self.store),
+            # Behind the store, before anybody appends: who appends to a store that was put back makes the
+            # evidence worse.
             LineagePart(self.lineage, self.clock),
             ClockPart(self.clock, self.store),
             CommitPart(self.commit),
@@ -107,6 +120,7 @@ class Node(Member):
             carry_out=self.switchboard.carry_out,
             returned=self.delivery.repairs.reconcile,
         )
+        # Announcements go to admins by delivery, which starts before it.
         presence = PresencePart(self.presence, self.users.people.announce)
         return [bus, self.switching, self.lanes, self.versions, self.delivery, presence]
 
@@ -122,6 +136,7 @@ class Node(Member):
             self.sites.unsubscribe,
             self.sites.hooks,
             self.inboxes.clicks,
+            self.inboxes.opens,
             self.sites.clicks,
         ]
 
@@ -151,14 +166,18 @@ class Node(Member):
             self.users.hints,
             self.campaigns.runner,
             self.digests,
+            # The worker last, and so the first of these to stop: it needs all others until its mails are
+            # settled.
             self.mail,
         ]
 
     def doors(self) -> Sequence[Part]:
         # The engine stops between the sites: emits are still answered while the clients are sent away.
+        # They are last to start and first to stop: whoever comes in finds everything there.
         return [self.origins, self.sites.internal_site, EnginePart(self.server), self.sites.public_site]
 
     def join(self, part: Part) -> None:
+        """As of every process, and with what only a node has: public routes, commands, events and housekeeping."""
         super().join(part)
         self.sites.public.add_routes(part.public_routes())
         for kind, carry_out in part.commands().items():
@@ -168,6 +187,11 @@ class Node(Member):
         self.keeping.housekeeper.keep(part.keep_house)
 
     async def start(self) -> None:
+        """Start all, say where it listens, and warn of what an operator may have overlooked.
+
+        The warning is for a unix socket whose proxy is not trusted: limits by address would then be one limit
+        for all.
+        """
         await super().start()
         public, internal = self.sites.public_site.urls, self.sites.internal_site.urls
         logger.info("listening", extra={"public": ", ".join(public), "internal": ", ".join(internal)})
@@ -191,7 +215,10 @@ class Node(Member):
 async def running(
     settings: Settings, *, extend: Callable[[Node], None] | None = None
 ) -> AsyncIterator[tuple[Node, Addresses]]:
-    """A started node, stopped at the end. `extend` as for `run`."""
+    """A started node, stopped at the end. `extend` as for `run`.
+
+    For tests and for who embeds a node. There is no drain: whatever is under way is cut off.
+    """
     node = Node(settings)
     if extend is not None:
         extend(node)
@@ -211,6 +238,8 @@ def run(
     """Serve until a signal asks for the end, drain, and answer the exit code.
 
     `extend` may add parts to the node before it starts; `started` is told where it listens.
+
+    `extend` runs on the loop. Whatever goes wrong is told in words, and is an exit code.
     """
 
     async def start(node: Node) -> None:
@@ -220,6 +249,7 @@ def run(
         if started is not None:
             started(node.addresses)
 
+    # Before the node: its public site asks how many there are.
     descriptors.prepare(settings[SocketSettings].max_connections)
     drain_seconds = settings[ProcessSettings].drain_seconds
     return lifetime.run(lambda: Node(settings), start, drain_seconds=drain_seconds)

@@ -1,4 +1,10 @@
-"""What the gateway itself tells a person: that a link in a mail has turned something off, or that their mailbox refuses us."""
+"""What the gateway itself tells a person: that a link in a mail has turned something off, or that their mailbox refuses us.
+
+The types are the gateway's own
+(`gateway.catalog.own`), so a catalog need not have them. When
+something is told is decided by who calls: `gateway.notify` for mailboxes, the pages of links for what they
+turn off.
+"""
 
 import hashlib
 import logging
@@ -16,14 +22,19 @@ from mailer.locales import lookup
 from storage.mailboxes import Refusal
 
 SCOPE = "bellhop"
+"""In whose name it is emitted; idempotency keys are kept under it."""
 TITLE_CHARACTERS = 200
+"""What a title may have."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxWords:
+    """What is told of a mailbox, in one language."""
+
     title: str
+    """Without a placeholder."""
     body: str
     """With `{address}`."""
 
@@ -39,10 +50,11 @@ MAILBOX_WORDS: Final[Mapping[str, MailboxWords]] = {
         "bekommen Sie wieder welche.",
     ),
 }
+"""By language."""
 
 
 class Notices:
-    """Emits in the name of the gateway."""
+    """Emits in the name of the gateway. It keeps nothing; it is part of no order of starts."""
 
     def __init__(self, emitter: Emitter, languages: Languages) -> None:
         self._emitter = emitter
@@ -52,6 +64,8 @@ class Notices:
         """Tell the user in the app that mail to them comes back; answers the notification's id. Repeated, it is the same one.
 
         Raises `StorageError`.
+
+        In the app alone: by mail it could not be told.
         """
         locale = (await self._languages.of([refusal.user])).get(refusal.user)
         words = MAILBOX_WORDS[lookup(locale, MAILBOX_WORDS, "en")]
@@ -62,6 +76,7 @@ class Notices:
             type=MAILBOX_REFUSED,
             title=words.title,
             body=words.body.format(address=refusal.address),
+            # The person's own address, in the person's own room.
             data={"address": refusal.address},
             no_email=True,
             idempotency_key=f"mailbox-{key.hexdigest()}",
@@ -70,7 +85,11 @@ class Notices:
         return emitted.notifications[0].id
 
     async def lowered(self, lowered: Lowered) -> None:
-        """Tell the user in the app, with the way back: whoever has a mail that was forwarded can click in it."""
+        """Tell the user in the app, with the way back: whoever has a mail that was forwarded can click in it.
+
+        Never raises. Each click tells once more: without a key, since turning the same off twice is two
+        events.
+        """
         visit = lowered.visit
         words = WORDS[language(visit.locale)]
         what = ", ".join(_places(lowered, words))
@@ -92,7 +111,7 @@ def _places(lowered: Lowered, words: PageWords) -> list[str]:
     """What was turned off, as people call it."""
     names = lowered.visit.chosen.names
     whole = [words.channels[channel] for channel in lowered.patch.get("channels", {})]
-    whole += [words.tracking] if "tracking" in lowered.patch else []
+    whole += [words.of_tracking(opens=lowered.visit.tells_opens)] if "tracking" in lowered.patch else []
     return whole + [
         f"{names.get(category, category)} ({words.channels[channel]})"
         for category, channels in lowered.patch.get("categories", {}).items()

@@ -1,4 +1,7 @@
-"""What works for all nodes in a process of its own, where nobody connects but probes and the metrics' collector."""
+"""What works for all nodes in a process of its own, where nobody connects but probes and the metrics' collector.
+
+Mail worker and taker of returns are the two. They share a store with the nodes, and nothing else.
+"""
 
 from gateway.ground.settings import Settings
 from gateway.http import edge
@@ -12,7 +15,11 @@ from gateway.process.settings import ProcessSettings
 
 
 class Office(Process):
-    """A process whose only site is the internal one, and that has no more than probes and metrics."""
+    """A process whose only site is the internal one, and that has no more than probes and metrics.
+
+    A subclass has the parts that do its work. It draws nobody's connections, so the limit of descriptors is
+    of little matter.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -21,6 +28,7 @@ class Office(Process):
         self.internal = edge.application("internal", self.metrics)
         self.internal.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
         self._site = Site(self.internal, site.internal_hosts, site.internal_port)
+        """The internal site, which is its first door."""
 
     @classmethod
     def run(cls, settings: Settings) -> int:

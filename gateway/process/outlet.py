@@ -2,6 +2,9 @@
 
 A pipe that nobody drains takes 64 KB and then holds up everybody who writes to it. Here a thread of its own writes, from a
 queue of bounded size; what does not fit is dropped, counted, and told of once when the reader reads again.
+
+It is installed once, before anything is printed, and only in processes of our own. What is printed by C, or
+by a child, does not pass it.
 """
 
 import atexit
@@ -19,6 +22,7 @@ from typing import Any, BinaryIO, TextIO
 from gateway.ground.parts import Meters, Part
 
 QUEUE_BYTES = 1024 * 1024
+"""What waits for the reader; beyond it lines are dropped."""
 ENTRY_BYTES = 100
 """What an entry of the queue costs beside its text: a flood of empty lines is a flood too."""
 FLUSH_SECONDS = 2.0
@@ -27,11 +31,17 @@ FLUSH_SECONDS = 2.0
 logger = logging.getLogger(__name__)
 
 Tell = Callable[[int], None]
-"""Told, from the outlet's own thread, how many lines were dropped before the reader read again."""
+"""Told, from the outlet's own thread, how many lines were dropped before the reader read again. It may log,
+which comes back here as any line does.
+"""
 
 
 class Outlet(io.RawIOBase):
-    """A stream to a file descriptor whose writes return at once. Lines leave whole or not at all, in their order."""
+    """A stream to a file descriptor whose writes return at once. Lines leave whole or not at all, in their order.
+
+    It lives as long as the process: its thread is a daemon. `write` may be called from any thread, and from a
+    signal's handler.
+    """
 
     def __init__(self, descriptor: int, *, tell: Tell, queue_bytes: int = QUEUE_BYTES) -> None:
         super().__init__()
@@ -40,7 +50,9 @@ class Outlet(io.RawIOBase):
         self._queue_bytes = queue_bytes
         self._queue: deque[bytes] = deque()
         self._held_bytes = 0
+        """Of the queue, with `ENTRY_BYTES` for each entry."""
         self._told = 0
+        """How many of those dropped were told of."""
         self.dropped = 0
         """Lines that were dropped so far."""
         # Re-entrant: a signal's handler or a finalizer may print while this thread holds it.
@@ -57,6 +69,7 @@ class Outlet(io.RawIOBase):
         return self._descriptor
 
     def write(self, text: Any, /) -> int:
+        """Take the text, or drop it; returns at once, and raises nothing."""
         data = bytes(text)
         cost = len(data) + ENTRY_BYTES
         with self._changed:
@@ -66,6 +79,7 @@ class Outlet(io.RawIOBase):
                 self._queue.append(data)
                 self._held_bytes += cost
                 self._changed.notify_all()
+        # Also of what is dropped: answering fewer bytes would have the text layer try again, and wait.
         return len(data)
 
     def drain(self, seconds: float) -> bool:
@@ -74,8 +88,10 @@ class Outlet(io.RawIOBase):
             return self._changed.wait_for(lambda: not self._queue, seconds)
 
     def _write_forever(self) -> None:
+        """Write what is queued, for as long as the process runs; tell of what was dropped when the reader reads again."""
         while True:
             entries = self._next()
+            # Without the lock: it may take as long as the reader likes.
             gone = _write_all(self._descriptor, b"".join(entries))
             with self._changed:
                 for entry in entries:
@@ -83,6 +99,8 @@ class Outlet(io.RawIOBase):
                     self._held_bytes -= len(entry) + ENTRY_BYTES
                 if not gone:
                     self.dropped += sum(map(_lines, entries))
+                # Only when half of the queue is free: else the line that tells of drops would be dropped
+                # itself.
                 flows = gone and self._held_bytes <= self._queue_bytes // 2
                 news = self.dropped - self._told if flows else 0
                 self._told += news
@@ -105,7 +123,10 @@ class Outlet(io.RawIOBase):
 
 
 def _write_all(descriptor: int, data: bytes) -> bool:
-    """Write, however long the reader takes; False when it cannot be written: nobody is there, or the disk is full."""
+    """Write, however long the reader takes; False when it cannot be written: nobody is there, or the disk is full.
+
+    Only the outlet's own thread waits in it.
+    """
     rest = memoryview(data)
     while rest:
         try:
@@ -121,16 +142,20 @@ def _write_all(descriptor: int, data: bytes) -> bool:
 
 
 def _lines(data: bytes) -> int:
+    """The lines in a piece; a piece without an end counts as one."""
     return data.count(b"\n") or 1
 
 
 _installed: list[tuple[TextIO, Outlet]] = []
+"""The streams that were replaced, with what they write to."""
 
 
 def install() -> None:
     """From now on, nothing that this process prints or logs waits for a reader; idempotent.
 
     Its end does, for `FLUSH_SECONDS` at most. A stream that is no file, or was closed, stays as it is.
+
+    Must run before handlers of logs take hold of the streams.
     """
     for name in ("stdout", "stderr"):
         stream: TextIO | None = getattr(sys, name)
@@ -164,12 +189,14 @@ class OutletPart(Part):
     """The outlet as a part: what it has dropped is counted."""
 
     def measure(self, meters: Meters) -> None:
+        """Show how many lines were dropped."""
         meters.watch_counter(
             "bellhop_log_dropped", "Lines of the log that were dropped: nobody read them", dropped
         )
 
 
 def _descriptor_of(stream: TextIO | None) -> int | None:
+    """The descriptor of a stream; None for one that is no file."""
     try:
         return None if stream is None else stream.fileno()
     except (OSError, ValueError):
@@ -177,4 +204,5 @@ def _descriptor_of(stream: TextIO | None) -> int | None:
 
 
 def _tell(lines: int) -> None:
+    """Tell the log of lines that were dropped."""
     logger.warning("log lines were dropped: nobody read them", extra={"lines": lines})

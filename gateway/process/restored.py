@@ -1,4 +1,8 @@
-"""What is to be done after a backup was put back: the store is told, and its sequences begin a new epoch."""
+"""What is to be done after a backup was put back: the store is told, and its sequences begin a new epoch.
+
+The command is in `restoring`; here is the work, which imports the store. `gateway.cluster.lineage` would find
+it by itself in most cases: this is for when it cannot, as without a witness.
+"""
 
 import contextlib
 
@@ -13,7 +17,11 @@ from storage.connect import file_of
 
 
 async def begin_new_epoch(settings: Settings) -> str:
-    """Tell the store that it was put back to an older state; answers the epoch that began. Nodes that run see it soon."""
+    """Tell the store that it was put back to an older state; answers the epoch that began. Nodes that run see it soon.
+
+    Raises `StorageError`. Each call begins another epoch, at the cost of clients that fetch their history
+    once more.
+    """
     url = settings[StoreSettings].url
     store, witness = connect_store(url), connect(settings[ClusterSettings]).witness(file_of(url))
     try:

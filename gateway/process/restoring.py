@@ -9,6 +9,7 @@ from gateway.process.command import Command
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser what can be told."""
     parser.add_argument(
         "done", choices=["restored"],
         help="restored: it was put back from a backup; its sequences begin a new epoch, and clients fetch their history anew",
@@ -17,6 +18,10 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _store(given: argparse.Namespace) -> int:
+    """Begin a new epoch and print it. Raises `Failure` for a store that is away.
+
+    Such as `epoch 0190…`, for an operator's notes.
+    """
     del given  # there is one thing so far that can be done to it
     in_force = settings.load()
     from gateway.process.restored import begin_new_epoch

@@ -1,6 +1,9 @@
 """The day behind a demo that is new: what a shop has told Ann, Bob and its staff since yesterday.
 
 It is stored as any emit is, but under the times at which it is said to have been; only the mails go out as the demo starts.
+
+It plans as the emitter does and appends by the group commit; only times and ids are its own. It is a part so
+that it runs behind the store and before the doors.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,12 +34,16 @@ class Told:
     """What was told at some time of the day, and whether its reader has read it."""
 
     ago: timedelta
+    """Before the start of the demo."""
     request: EmitRequest
     read: bool = False
 
 
 class SeededDay(Part):
-    """Stores the day at the start, where Ann has never been told anything."""
+    """Stores the day at the start, where Ann has never been told anything.
+
+    It looks at Ann's history alone: a crash in the middle leaves a shorter day, which is not added to.
+    """
 
     def __init__(
         self,
@@ -58,11 +65,13 @@ class SeededDay(Part):
         self._clock = clock
 
     async def start(self) -> None:
+        """Store the day, the oldest first, so that sequences and times agree. Raises `StorageError`."""
         history = await self._reading.history("ann", (ANN,), HistoryRequest(limit=1))
         if history.items:
             return
         now = self._clock()
         at = now
+        # Ids with the time in them that each is said to be of, so that they sort as they should.
         ids = UUID7Source(lambda: round(at.timestamp() * 1000) * 1_000_000)
         for told in sorted(day(), key=lambda told: told.ago, reverse=True):
             at = now - told.ago
@@ -72,6 +81,7 @@ class SeededDay(Part):
         await self._choices.choose(Choice(user="ann", patch={"tracking": True}, by="user"))
 
     async def _store(self, told: Told, at: datetime, ids: UUID7Source) -> None:
+        """Store one thing as of `at`, and read it where its reader has."""
         [planned] = await self._planner.plan([told.request], SCOPE)
         if isinstance(planned, Exception):
             raise planned
@@ -116,6 +126,7 @@ def day() -> Sequence[Told]:
 
 
 def _order(room: str, hours: float, number: str, status: str, item: str, *, read: bool = False) -> Told:
+    """What a shop tells of an order."""
     data = {"order": number, "status": status, "item": item}
     return _told(room, hours, ORDER_UPDATE, data, link=f"/demo/#order-{number}", read=read)
 
@@ -123,5 +134,6 @@ def _order(room: str, hours: float, number: str, status: str, item: str, *, read
 def _told(
     room: str, hours: float, type_: str, data: Mapping[str, Any], *, link: str = "/demo/", read: bool = False
 ) -> Told:
+    """Something that was told so many hours ago, without mail."""
     request = EmitRequest(rooms=(room,), type=type_, title=None, data=data, link=link, no_email=True)
     return Told(ago=timedelta(hours=hours), request=request, read=read)

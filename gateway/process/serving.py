@@ -1,4 +1,8 @@
-"""The commands that last until a signal: a node, the mail worker alone, and the taker of mail that comes back."""
+"""The commands that last until a signal: a node, the mail worker alone, and the taker of mail that comes back.
+
+Each reads the settings first, sets up the log, and only then imports what it runs: a wrong setting is told in
+a moment.
+"""
 
 import argparse
 from importlib.util import find_spec
@@ -13,6 +17,10 @@ from gateway.process.command import Command, plain
 
 
 def _serve(given: argparse.Namespace) -> int:
+    """Run a node until a signal.
+
+    Everything else is in `node.run`: what comes after the settings lasts until the process ends.
+    """
     del given
     in_force = _in_force(serving=True)
     from gateway.process import node
@@ -21,6 +29,7 @@ def _serve(given: argparse.Namespace) -> int:
 
 
 def _mail(given: argparse.Namespace) -> int:
+    """Run the mail worker until a signal."""
     del given
     in_force = _in_force(serving=False)
     from gateway.process.mail_office import MailOffice
@@ -29,6 +38,10 @@ def _mail(given: argparse.Namespace) -> int:
 
 
 def _bounces(given: argparse.Namespace) -> int:
+    """Take returns until a signal. Raises `Failure` where nothing says whence, or an extra is missing.
+
+    Where it listens needs aiosmtpd; to collect from a mailbox nothing more than is there anyway.
+    """
     del given
     in_force = _in_force(serving=False)
     bounces = in_force[BounceSettings]
@@ -45,7 +58,10 @@ def _bounces(given: argparse.Namespace) -> int:
 
 
 def _in_force(*, serving: bool) -> Settings:
-    """The settings, with which the log begins. What runs by them is imported after: a mistake is told at once."""
+    """The settings, with which the log begins. What runs by them is imported after: a mistake is told at once.
+
+    `serving` asks for what only a node needs. Raises `SettingsError`.
+    """
     in_force = settings.load(serving=serving)
     logs.configure(in_force[LogSettings].level, in_force[LogSettings].format)
     return in_force

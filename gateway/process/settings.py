@@ -1,6 +1,8 @@
 """The settings of a process of Bellhop: those of all its parts. A new part's group is one line of `GROUPS`.
 
 Imports no part itself, only what it declares: most commands are over before a node could have been imported.
+
+How a setting is read and shown is of `gateway.ground.settings`; which ones there are is said in each room.
 """
 
 from collections.abc import Mapping
@@ -26,7 +28,10 @@ from gateway.sockets.settings import SocketSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSettings(Group):
-    """How a process ends."""
+    """How a process ends.
+
+    A supervisor's own patience must be longer: `lifetime.STOP_SECONDS` come on top.
+    """
 
     drain_seconds: float = setting("DRAIN_SECONDS", "25s", duration, "how long a stop may take; 0: at once")
 
@@ -54,10 +59,14 @@ GROUPS: tuple[type[Group], ...] = (
 """In the order in which they are shown."""
 
 SETTINGS: tuple[Setting, ...] = settings.declared(GROUPS)
+"""All of them, each by itself."""
 
 
 def load(environ: Mapping[str, str] | None = None, *, serving: bool = False) -> Settings:
-    """The settings in force; as `gateway.ground.settings.load`, of all parts."""
+    """The settings in force; as `gateway.ground.settings.load`, of all parts.
+
+    `environ` is the process's own unless it is given. Raises `SettingsError` with every mistake at once.
+    """
     return settings.load(GROUPS, environ, serving=serving)
 
 

@@ -1,4 +1,8 @@
-"""`bellhop token`: a token of a user, for trying things out."""
+"""`bellhop token`: a token of a user, for trying things out.
+
+It signs by the settings in force, so that a node with the same settings takes it. A real backend signs by
+itself.
+"""
 
 import argparse
 from datetime import timedelta
@@ -15,6 +19,7 @@ from gateway.process.command import Command
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser what a token may say."""
     parser.add_argument("--sub", required=True, metavar="ID", help="the user's id")
     parser.add_argument("--role", action="append", default=[], help="a role, such as admin; may be repeated")
     parser.add_argument(
@@ -33,6 +38,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _ttl(text: str) -> timedelta:
+    """How long it holds. Raises `ArgumentTypeError`."""
     try:
         seconds = duration(text)
     except ValidationError:
@@ -43,6 +49,10 @@ def _ttl(text: str) -> timedelta:
 
 
 def _token(given: argparse.Namespace) -> int:
+    """Sign and print. Raises `Failure` without a secret, and for what no token can say.
+
+    The token alone is printed. The first secret signs, as while secrets are rotated.
+    """
     keys = settings.load()[KeySettings]
     if not keys.jwt_secrets:
         raise Failure("there is nothing to sign with: set BELLHOP_JWT_SECRET to what the gateway has", 2)

@@ -2,6 +2,8 @@
 
 pip lets two distributions write into one folder without a word, and whoever came last has it. This imports nothing of
 Bellhop, as anything of it may be another's.
+
+The entry point asks it before it imports anything else.
 """
 
 import base64
@@ -13,14 +15,19 @@ from pathlib import Path
 DISTRIBUTION = "bellhop-gateway"
 """What Bellhop is called where Python packages are installed from; `bellhop` is another's."""
 PACKAGES = ("auth", "gateway", "mailer", "storage")
+"""Those at the top of the distribution."""
 ADVICE = (
     f"Bellhop is an application, and wants an environment of its own: `pipx install {DISTRIBUTION}`, "
     f"`uv tool install {DISTRIBUTION}`, or the image"
 )
+"""What to do about it."""
 
 
 def in_the_way() -> str | None:
-    """A sentence about a package that is another's where ours should be; None when all are our own."""
+    """A sentence about a package that is another's where ours should be; None when all are our own.
+
+    The first that is found is told. It reads no more than the top of each package.
+    """
     home = Path(__file__).resolve().parents[2]
     for name in PACKAGES:
         spec = find_spec(name)
@@ -54,6 +61,7 @@ def _digest(path: Path, algorithm: str) -> str | None:
 
 
 def _owners(name: str) -> str:
+    """Whose it is, if any distribution says so: the end of a sentence, or nothing."""
     others = sorted(set(packages_distributions().get(name, ())) - {DISTRIBUTION})
     return (
         f", but of {', '.join(f'{other} {Distribution.from_name(other).version}' for other in others)}"

@@ -2,6 +2,9 @@
 
 The first line names the columns. Only `address` must be there; lists of other senders call it `email`. What is written out can be
 taken over as it is.
+
+Rows are judged by the schema of the API, so that a list can hold nothing that the API would not take. A list
+may be of any size: it is taken over in batches.
 """
 
 import argparse
@@ -22,10 +25,15 @@ if TYPE_CHECKING:
     from storage.suppressions import Suppression
 
 COLUMNS = ("address", "scope", "reason", "source", "mail", "code", "diagnostic", "created_at", "expires_at")
+"""Of what is written out; others in a list are left aside."""
 SOURCE = "import"
+"""Who has put it there, where the list does not say."""
 BATCH = 500
+"""Entries of one transaction, and of one page."""
 _ALIASES = {"email": "address", "email address": "address", "recipient": "address"}
+"""What other senders call the column."""
 _LONGEST_LINE = 16 * 1024
+"""Characters of a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +42,11 @@ class Mistake:
 
     line: int
     problem: str
+    """A sentence without the address."""
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser its commands."""
     commands = parser.add_subparsers(required=True, dest="suppressions", metavar="COMMAND", title="commands")
     imports = commands.add_parser(
         "import", help="take over a list",
@@ -50,6 +60,11 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _import(given: argparse.Namespace) -> int:
+    """Take over a list from a file or the standard input.
+
+    A file is opened before the store, so that one that is not there fails without it. Exit code 1 where lines
+    were left out.
+    """
     if given.file == "-":
         return in_store(lambda store: _take_over(store, sys.stdin))
     try:
@@ -60,11 +75,19 @@ def _import(given: argparse.Namespace) -> int:
 
 
 def _export(given: argparse.Namespace) -> int:
+    """Write out the list.
+
+    To the standard output; `import` takes it as it is.
+    """
     del given
     return in_store(_write_out)
 
 
 async def _take_over(store: "Store", source: TextIO) -> int:
+    """Add what the list says, in batches; done again it adds nothing. What is no list ends it, with the batches before kept.
+
+    Wrong lines are told by number to the standard error, without their content.
+    """
     from gateway.ground.clock import system_clock
 
     read = new = wrong = 0
@@ -88,6 +111,7 @@ async def _take_over(store: "Store", source: TextIO) -> int:
 
 
 async def _write_out(store: "Store") -> int:
+    """Write the list page by page, newest first. One that is added meanwhile may be missed."""
     from gateway.ground.clock import system_clock
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -102,7 +126,11 @@ async def _write_out(store: "Store") -> int:
 
 
 def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppression | Mistake]":
-    """What a list says, line by line. Raises ValueError, or csv.Error, for what is no list at all."""
+    """What a list says, line by line. Raises ValueError, or csv.Error, for what is no list at all.
+
+    Values are stripped, and empty ones are left out, as if the column were not there.
+    """
+    # Python's own limit is of the process, so it is set where it is needed.
     csv.field_size_limit(_LONGEST_LINE)
     reader = csv.DictReader(source)
     names = [name.strip().casefold() for name in reader.fieldnames or ()]
@@ -118,7 +146,10 @@ def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppressi
 
 
 def _suppression(row: Mapping[str, str], *, now: datetime) -> "Suppression":
-    """Raises ValueError, whose text holds no address."""
+    """Raises ValueError, whose text holds no address.
+
+    The source is cut to 80 characters, and where it is missing it is `import`.
+    """
     from gateway.protocol.parsing import Invalid, parser
     from gateway.protocol.suppressions import SuppressSchema, created_at
     from mailer.address import compared
@@ -149,6 +180,7 @@ def _suppression(row: Mapping[str, str], *, now: datetime) -> "Suppression":
 
 
 def _row(each: "Suppression") -> tuple[str, ...]:
+    """One entry, in the order of `COLUMNS`."""
     evidence = each.evidence
     return (
         each.address, each.scope, each.reason, each.source, evidence.mail or "", evidence.code or "",

@@ -1,4 +1,8 @@
-"""`bellhop dns`: the records that mail wants, looked up or printed, and a mail to try them with."""
+"""`bellhop dns`: the records that mail wants, looked up or printed, and a mail to try them with.
+
+What mail wants of the DNS, and how it is looked up, is of `mailer.zone` and `mailer.zonecheck`; here it is
+asked for and printed. It needs no store and no node.
+"""
 
 import argparse
 import asyncio
@@ -20,6 +24,10 @@ WELL, FAILED, WRONG = 0, 1, 2
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser its options.
+
+    Both may be asked for at once; without either the records are printed.
+    """
     parser.add_argument("--check", action="store_true", help="look them up, and try the relay")
     parser.add_argument("--send", metavar="ADDRESS", help="send a mail there, as every mail is sent")
     parser.add_argument(
@@ -29,6 +37,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _server(text: str) -> tuple[str, int]:
+    """An address and a port. Raises `ArgumentTypeError`."""
     from mailer.zone import literal
 
     host, _, port = text.rpartition(":")
@@ -38,6 +47,7 @@ def _server(text: str) -> tuple[str, int]:
 
 
 def _run(given: argparse.Namespace) -> int:
+    """Print the records, or try them; a missing extra is told with exit code 2."""
     from gateway.process import settings
     from mailer.errors import MailConfigurationError
 
@@ -55,6 +65,10 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _sending(in_force: "Settings") -> "Sending":
+    """From where and as whom mail leaves, by the settings.
+
+    Raises `MailConfigurationError` for keys that cannot be read.
+    """
     from gateway.mail.seals import sender_domains
     from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
     from mailer.signing_keys import keys_of
@@ -72,6 +86,10 @@ def _sending(in_force: "Settings") -> "Sending":
 
 
 def _print(sending: "Sending") -> int:
+    """The records as lines of a zone, each with its reason.
+
+    In the form of a zone file, with the reason as a comment above each, so that it can be put into one.
+    """
     from mailer.zone import wanted
 
     for record in wanted(sending):
@@ -83,6 +101,10 @@ def _print(sending: "Sending") -> int:
 
 
 async def _try(in_force: "Settings", given: argparse.Namespace) -> int:
+    """Look up, try the relays and send, as asked; exit code 1 if anything was wrong.
+
+    What is good is printed too, as `ok`: silence would not tell whether it was looked at.
+    """
     bad = 0
     if given.check:
         from mailer.zonecheck import Checker
@@ -98,16 +120,21 @@ async def _try(in_force: "Settings", given: argparse.Namespace) -> int:
 
 
 def _tell(sentence: str, *, good: bool) -> int:
+    """Print a finding; answers 1 for a bad one, to be added up."""
     print(f"{'ok   ' if good else 'wrong'}  {sentence}")
     return not good
 
 
 async def _relays(in_force: "Settings") -> AsyncIterator[tuple[bool, str]]:
-    """Whether each relay lets us in, as mail would have it."""
+    """Whether each relay lets us in, as mail would have it.
+
+    Each relay once, though both lanes may have it. No mail is sent.
+    """
     from mailer.errors import MailError
     from mailer.smtp import SMTPTransport
 
     tried = set()
+    # Both lanes may go by the same relay.
     for lane in _lanes(in_force):
         transport = lane.transport
         if isinstance(transport, SMTPTransport) and transport.host not in tried:
@@ -123,7 +150,10 @@ async def _relays(in_force: "Settings") -> AsyncIterator[tuple[bool, str]]:
 
 
 async def _send(in_force: "Settings", address: str) -> tuple[bool, str]:
-    """A mail as every mail is: made by a press, sealed, handed to the relay."""
+    """A mail as every mail is: made by a press, sealed, handed to the relay.
+
+    It goes by the transactional lane. Answers whether it was taken, and what was said; nothing is stored.
+    """
     from mailer.errors import MailError
     from storage.ids import uuid7
     from storage.mail import MailOrder
@@ -148,6 +178,10 @@ async def _send(in_force: "Settings", address: str) -> tuple[bool, str]:
 
 
 def _lanes(in_force: "Settings") -> "tuple[Lane, Lane]":
+    """The lanes as the worker has them, without a bound on their rate.
+
+    With connections of their own; whoever makes them closes them.
+    """
     from gateway.http.settings import SiteSettings
     from gateway.mail.part import lanes_of, presses_of
     from gateway.mail.seals import seals_of

@@ -1,4 +1,8 @@
-"""The buttons of a notification, as an emit asks for them."""
+"""The buttons of a notification, as an emit asks for them.
+
+Only the shape is judged here. Which actions a type has by itself is of the catalog; what a press does is of
+`gateway.notify.acting`.
+"""
 
 from typing import Any
 
@@ -10,12 +14,18 @@ from gateway.protocol.patterns import ACTION_ID, LINK, VISIBLE
 from storage.streams import Action
 
 ACTIONS_MAX = 3
+"""Buttons of one notification."""
 ACTION_STYLES = ("default", "primary", "danger")
+"""The first is what is meant where none is given."""
 LABEL_MAX = 40
+"""Characters."""
 
 
 class ActionSchema(Schema):
-    """A button of the notification."""
+    """A button of the notification.
+
+    Loads the `Action` that is stored with the notification. A link is judged as the notification's own is.
+    """
 
     id = Text(ACTION_ID, "a name such as track: small letters, digits, _ and -", longest=32, required=True)
     label = Text(VISIBLE, "printable, with something to see", longest=LABEL_MAX, required=True)

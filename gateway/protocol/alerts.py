@@ -1,4 +1,7 @@
-"""What is answered of alerts."""
+"""What is answered of alerts.
+
+The alerts themselves, when they fire and which there are, are of `gateway.observe.alerts`.
+"""
 
 from marshmallow import Schema, fields, validate
 
@@ -39,6 +42,7 @@ class AlertsAnswer(Schema):
 
 
 def page(found: AlertsPage) -> Json:
+    """The alerts in the order of `AlertsPage`, and each node's warnings, one by one."""
     return {
         "alerts": [_alert(each) for each in found.firing],
         "warnings": [
@@ -49,6 +53,7 @@ def page(found: AlertsPage) -> Json:
 
 
 def _alert(firing: Firing) -> Json:
+    """One alert; `lane` is null for what is of no lane."""
     rule = firing.rule
     return {
         "name": rule.name,

@@ -2,6 +2,9 @@
 
 Unknown fields are refused. The marshmallow schemas are the one truth, for validation as for the OpenAPI document. A
 schema of one field loads that field's value, the others load a request of `gateway.notify.requests`.
+
+The parsers at the end are those that sessions use. What only admins or backends ask stands in a file of its
+own for each noun.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -41,14 +44,22 @@ from storage.inboxes import Place
 from storage.mail import MailState
 
 IDS_MAX = 1000
+"""Ids in one request; more would make one transaction too long."""
 REASON_MAX = 200
+"""Characters of a reason."""
 EPOCH = "epoch"
+"""The name under which `since` has the epoch; no room can have it."""
 EPOCH_CHARACTERS = 64
+"""An epoch is shorter; a longer text is none."""
 SNOOZE_MAX = timedelta(days=366)
+"""How far ahead a snooze may end."""
 
 
 class NothingSchema(Schema):
-    """Asked by its name alone."""
+    """Asked by its name alone.
+
+    Loads None. Any field is one too many.
+    """
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> None:
@@ -56,7 +67,10 @@ class NothingSchema(Schema):
 
 
 class OneFieldSchema(Schema):
-    """Loads the value of its only field."""
+    """Loads the value of its only field.
+
+    A subclass that has more fields has a `_parse` of its own.
+    """
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> Any:
@@ -65,25 +79,35 @@ class OneFieldSchema(Schema):
 
 
 def _id_field(**options: Any) -> Text:
+    """An id of any kind; whether there is something of that id, the store says."""
     return Text(r"[!-~]*", "an id", longest=64, **options)
 
 
 def _ids_field(**options: Any) -> Items:
+    """One id or more, `IDS_MAX` at most."""
     return Items(_id_field(), validate=validate.Length(min=1, max=IDS_MAX), **options)
 
 
 class IdSchema(OneFieldSchema):
+    """One of something: a notification, a mail, or what is scheduled; the operation says which."""
+
     id = _id_field(required=True)
 
 
 class IdsSchema(OneFieldSchema):
+    """Several of something, each named once or more often; a repetition does no harm."""
+
     ids = _ids_field(required=True)
 
 
 class ReadSchema(Schema):
-    """Either some, or all. Loads the ids, or None for all."""
+    """Either some, or all. Loads the ids, or None for all.
+
+    `all` can only be true: `{"all": false}` would ask for nothing and look as if it did.
+    """
 
     ids = _ids_field()
+    """Left out where `all` is given."""
     all = Flag(validate=validate.OneOf([True], error="Must be true, or left out."))
 
     @validates_schema
@@ -97,7 +121,10 @@ class ReadSchema(Schema):
 
 
 class SnoozeSchema(Schema):
-    """One notification, and when it is to come back."""
+    """One notification, and when it is to come back.
+
+    Whether the time is ahead needs a clock; `check_until` asks it.
+    """
 
     id = _id_field(required=True)
     until = Moment(required=True)
@@ -108,7 +135,10 @@ class SnoozeSchema(Schema):
 
 
 class ActSchema(Schema):
-    """One notification, and which of its buttons is pressed."""
+    """One notification, and which of its buttons is pressed.
+
+    Whether the notification has such a button is found when it is looked up.
+    """
 
     id = _id_field(required=True)
     action = Text(ACTION_ID, "the id of an action", longest=32, required=True)
@@ -119,15 +149,20 @@ class ActSchema(Schema):
 
 
 class HistorySchema(Schema):
-    """A page of history."""
+    """A page of history.
+
+    Loads a `HistoryRequest`. Without `archived` and `snoozed` it is of the inbox.
+    """
 
     before = cursor_field()
     limit = limit_field(20, 100)
     type = Items(Text(TYPE, "a type", longest=64), load_default=(), validate=validate.Length(max=50))
+    """Of one of these; all where none are named."""
     category = Items(
         Text(CATEGORY, "a category", longest=64), load_default=(), validate=validate.Length(max=50)
     )
     unread = Flag(load_default=False)
+    """Only what is unread."""
     archived = Flag(load_default=False, metadata={"description": "What was put away, and nothing else."})
     snoozed = Flag(load_default=False, metadata={"description": "What was put off, and nothing else."})
 
@@ -142,7 +177,10 @@ class HistorySchema(Schema):
 
 
 class AdminHistorySchema(HistorySchema):
-    """The same of a user or of a room, for admins."""
+    """The same of a user or of a room, for admins.
+
+    With neither it is of the admin's own inbox.
+    """
 
     user = UserId(load_default=None)
     room = Room(load_default=None)
@@ -158,7 +196,10 @@ class AdminHistorySchema(HistorySchema):
 
 
 class UserHistorySchema(HistorySchema):
-    """The same of one user."""
+    """The same of one user.
+
+    Whether the caller may see it is judged by the use, not here.
+    """
 
     user = UserId(required=True)
 
@@ -168,6 +209,7 @@ class UserHistorySchema(HistorySchema):
 
 
 def _history_request(data: Mapping[str, Any]) -> HistoryRequest:
+    """The part of a history that is the same for everybody who asks."""
     return HistoryRequest(
         before=data["before"], limit=data["limit"], types=tuple(data["type"]),
         categories=tuple(data["category"]), unread_only=data["unread"],
@@ -176,11 +218,15 @@ def _history_request(data: Mapping[str, Any]) -> HistoryRequest:
 
 
 class RosterSchema(Schema):
-    """A page of who is online."""
+    """A page of who is online.
+
+    By user id, so that a page goes on where the one before ended, also when people come and go.
+    """
 
     after = UserId(load_default=None, metadata={"description": "`next` of the page before."})
     limit = limit_field(200, 1000)
     prefix = Text(PRINTABLE, "the beginning of a user id", shortest=0, longest=USER_ID_MAX, load_default="")
+    """Of user ids."""
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> RosterRequest:
@@ -188,9 +234,13 @@ class RosterSchema(Schema):
 
 
 class MailSchema(Schema):
-    """A page of mail."""
+    """A page of mail.
+
+    All that is given must hold. `address` is compared as mail servers do.
+    """
 
     state = fields.Enum(MailState, by_value=True, load_default=None)
+    """Null: of any."""
     address = EmailAddress(
         load_default=None, metadata={"description": "Whither it goes or went, in whatever case."}
     )
@@ -209,7 +259,10 @@ class MailSchema(Schema):
 
 
 class HeldSchema(Schema):
-    """A page of mail that waits."""
+    """A page of mail that waits.
+
+    By when it is due; the cursor is opaque.
+    """
 
     after = cursor_field()
     limit = limit_field(50, 200)
@@ -220,7 +273,10 @@ class HeldSchema(Schema):
 
 
 class FindSchema(Schema):
-    """Whom to look for."""
+    """Whom to look for.
+
+    The bound on the text bounds the query that is made of it.
+    """
 
     text = Text(
         VISIBLE, "printable", longest=200, required=True,
@@ -234,8 +290,11 @@ class FindSchema(Schema):
 
 
 class DisconnectSchema(Schema):
+    """Whose connections to end, and why."""
+
     user = UserId(required=True)
     reason = Text(PRINTABLE, "printable", longest=REASON_MAX, load_default=None, allow_none=True)
+    """For the log; the client is not told."""
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> DisconnectRequest:
@@ -243,6 +302,8 @@ class DisconnectSchema(Schema):
 
 
 class UserSchema(OneFieldSchema):
+    """One user, who need not be known."""
+
     user = UserId(required=True)
 
 
@@ -253,17 +314,24 @@ class WatchSchema(OneFieldSchema):
 
 
 class OverviewSchema(OneFieldSchema):
-    """Of how many minutes."""
+    """Of how many minutes.
+
+    The minutes before now; no more are kept.
+    """
 
     minutes = limit_field(60, 60)
 
 
 class TokenSchema(OneFieldSchema):
+    """A newer token for a connection that goes on."""
+
     token = Text(r"[!-~]*", "a token", longest=TOKEN_CHARACTERS_MAX, required=True)
+    """As the user's own backend has signed it; it is verified by who is asked."""
 
 
 # What the namespaces ask of both. Each raises `Invalid`.
 
+# Schemas are made once: marshmallow takes longer to make one than to load by it.
 history = parser(HistorySchema())
 ids = parser(IdsSchema())
 read = parser(ReadSchema())
@@ -273,7 +341,10 @@ token = parser(TokenSchema())
 
 
 def check_until(until: datetime, now: datetime) -> None:
-    """Raises `Invalid` for a snooze that ends before it begins, or when nobody will be there any more."""
+    """Raises `Invalid` for a snooze that ends before it begins, or when nobody will be there any more.
+
+    It stands apart from the schema because schemas know no clock.
+    """
     if not now < until <= now + SNOOZE_MAX:
         raise Invalid({"until": [f"Must be ahead, and within {SNOOZE_MAX.days} days."]})
 
@@ -283,6 +354,9 @@ def since(value: object, rooms: Collection[str]) -> dict[str, int]:
 
     A null, which a client notes that writes down the `seq` of what is not stored, tells nothing of what it had: it
     becomes a sequence that no room has reached, and so a resync.
+
+    Raises `Invalid` for what is no object and for what is no sequence. `INTEGER_MAX` is more than any room
+    has, so the store puts the room into `resync`.
     """
     if value is None:
         return {}
@@ -296,7 +370,11 @@ def since(value: object, rooms: Collection[str]) -> dict[str, int]:
 
 
 def epoch(since: object) -> str | None:
-    """The epoch that a `since` was counted in, if it says: it stands among the rooms, none of which has that name."""
+    """The epoch that a `since` was counted in, if it says: it stands among the rooms, none of which has that name.
+
+    Raises `Invalid` for what is no short text. None from clients that do not say, whose sequences are
+    believed.
+    """
     value = since.get(EPOCH) if isinstance(since, Mapping) else None
     if value is not None and not (isinstance(value, str) and len(value) <= EPOCH_CHARACTERS):
         raise Invalid({"since": ["The epoch must be the text that `ready` gave."]})

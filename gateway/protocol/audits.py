@@ -1,4 +1,7 @@
-"""What is asked and answered of the audit."""
+"""What is asked and answered of the audit.
+
+A deed has no more of a person than an id; `gateway.protocol.deeds` sees to that before it is written.
+"""
 
 from typing import Any
 
@@ -13,7 +16,11 @@ from storage.audit import Deed, DeedPage
 
 
 class AuditSchema(Schema):
-    """A page of who did what, newest first; all that is said must hold."""
+    """A page of who did what, newest first; all that is said must hold.
+
+    The texts are compared as a whole. A page may be of any age: deeds are kept for as long as the operator
+    says.
+    """
 
     by = Text(
         PRINTABLE,
@@ -66,6 +73,7 @@ class AuditAnswer(Schema):
 
 
 def deed(value: Deed) -> Json:
+    """One deed. `outcome` and `ended_at` are null together: begun, and never heard of again."""
     return {
         "id": value.id,
         "at": time(value.at),
@@ -81,4 +89,5 @@ def deed(value: Deed) -> Json:
 
 
 def page(found: DeedPage) -> Json:
+    """A page, newest first, with the cursor of the next."""
     return {"deeds": [deed(each) for each in found.items], "next": found.next}

@@ -1,4 +1,8 @@
-"""A batch of emits: its items are parsed, emitted and answered one by one, so that a bad one does not spoil the others."""
+"""A batch of emits: its items are parsed, emitted and answered one by one, so that a bad one does not spoil the others.
+
+`gateway.http.internal` is its only caller. The whole is an error only where it is no batch or too large;
+otherwise its status is 207, and each item has an outcome in its place.
+"""
 
 import asyncio
 import logging
@@ -17,8 +21,11 @@ from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
 
 BATCH_BYTES_MAX = 16 * 1024 * 1024
+"""Of the body, once it is decompressed."""
 NOTIFICATIONS_MAX = 10_000
-"""Of all items of a batch together, each room of each counted."""
+"""Of all items of a batch together, each room of each counted. It bounds a transaction of the store, and what
+one request takes of the loop.
+"""
 
 Item = EmitRequest | Exception
 """What became of an item: a request, or why it is none."""
@@ -30,26 +37,35 @@ async def parse(text: bytes, decode: Callable[[bytes], object]) -> Sequence[Item
     """The items of a batch, each parsed; others have their turn in between.
 
     Raises `Invalid` where the whole is no batch, Problem where all together name too many rooms, and what `decode` raises.
+
+    The answer has as many items as the batch, in its order. `decode` is only called where the short way does
+    not take it.
     """
     plain = judged_batch(text)
     if plain is not None:
         return plain
     # Where the whole is no longer than an item may be, none need be measured.
+    # An item may have as many bytes as an emit by itself; to write each out again in order to measure it
+    # costs much.
     parse_one = _parsed if len(text) <= emit_rules.EMIT_BYTES_MAX else _measured
     return await _in_steps(parse_one, emit.items(decode(text)))
 
 
 def notifications_of(items: Sequence[Item]) -> int:
-    """How many notifications the sound items ask for."""
+    """How many notifications the sound items ask for. For the rate of the service, before anything is emitted."""
     return sum([len(item.rooms) for item in items if isinstance(item, EmitRequest)])
 
 
 def results(outcomes: Sequence[Emitted | PutOff | Exception]) -> Json:
-    """The answer: a result for each item, in order. What nobody foresaw is logged, and not shown."""
+    """The answer: a result for each item, in order. What nobody foresaw is logged, and not shown.
+
+    As many as there were items; a client finds its own by the place.
+    """
     return {"results": [_result(outcome) for outcome in outcomes]}
 
 
 def _result(outcome: Emitted | PutOff | Exception) -> Json:
+    """The outcome of one item, as it would have been answered by itself, with its status inside."""
     if not isinstance(outcome, Exception):
         return {"status": 202, **shapes.emitted(outcome)}
     details = problems.of(outcome)
@@ -59,6 +75,7 @@ def _result(outcome: Emitted | PutOff | Exception) -> Json:
 
 
 def _parsed(item: Any) -> Item:
+    """One item, or the error that is its outcome. Raises nothing but what nobody foresaw."""
     try:
         return emit.parse_item(item)
     except Invalid as error:
@@ -66,6 +83,7 @@ def _parsed(item: Any) -> Item:
 
 
 def _measured(item: Any) -> Item:
+    """The same of an item that may be longer than an emit may be by itself."""
     parsed = _parsed(item)
     # Only the data can be of any length; what is measured is what it is when written without spaces.
     if (
@@ -78,6 +96,11 @@ def _measured(item: Any) -> Item:
 
 
 async def _in_steps(parse_one: Callable[[Any], Item], items: Sequence[Any]) -> list[Item]:
+    """Parse all items, in slices between which the loop has its turn.
+
+    Raises `Problem` before the first is parsed where there are too many notifications: to parse what is
+    refused would be for nothing.
+    """
     weights = [_weight(item) for item in items]
     asked = sum(weights)
     if asked > NOTIFICATIONS_MAX:
@@ -89,6 +112,7 @@ async def _in_steps(parse_one: Callable[[Any], Item], items: Sequence[Any]) -> l
     for item, weight in zip(items, weights, strict=True):
         parsed.append(parse_one(item))
         done += weight
+        # Counted in notifications, since an item may have a thousand rooms.
         if done >= STEP_NOTIFICATIONS:
             done = 0
             await asyncio.sleep(0)
@@ -96,6 +120,9 @@ async def _in_steps(parse_one: Callable[[Any], Item], items: Sequence[Any]) -> l
 
 
 def _weight(item: Any) -> int:
-    """How many notifications an item asks for, before anything of it is judged."""
+    """How many notifications an item asks for, before anything of it is judged.
+
+    Never raises: what is no item weighs one.
+    """
     rooms = item.get("to") if isinstance(item, dict) else None
     return len(rooms) if isinstance(rooms, list) else 1

@@ -1,4 +1,8 @@
-"""What is answered about campaigns: the shapes of the answers, and how they are made."""
+"""What is answered about campaigns: the shapes of the answers, and how they are made.
+
+What may be asked is in `campaigns`; the words and variants are in `campaign_trial_answers`. Figures come from
+`gateway.notify.campaigns` and are only shaped here.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,14 +25,19 @@ class AccountingAnswer(Schema):
     """`imported` = `pending` + `owed` + `sent` + `skipped` + `dead` + `cancelled`, and `exact` says whether it is so."""
 
     imported = required.number()
+    """All recipients, however they came to be."""
     pending = required.number(metadata={"description": "Not decided for yet, or to be later."})
     owed = required.number(metadata={"description": "The mail waits, or is being sent."})
     sent = required.number()
+    """Mails that the relay took."""
     skipped = required.number()
+    """Who got none, by a rule."""
     dead = required.number()
+    """Mails that were given up on."""
     cancelled = required.number()
     exact = required.flag(metadata={"description": "Checked against the mails that have left."})
     skipped_by = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    """How many, by the rule."""
     delivered = required.number(metadata={"description": "Of those sent, as far as anything was heard."})
     bounced = required.number()
     complained = required.number()
@@ -43,10 +52,13 @@ class CampaignAnswer(Schema):
         allow_none=True, metadata={"description": "Why it is paused, if nobody asked for it."}
     )
     by = required.text()
+    """`"user:42"` or `"service:shop"`."""
     created_at = required.time()
     send_at = required.time(allow_none=True)
+    """Null: as it was started."""
     started_at = required.time(allow_none=True)
     ended_at = required.time(allow_none=True)
+    """Null while it goes on."""
     gathered = required.flag(metadata={"description": "Whether all recipients are written down."})
     notification = required.text(allow_none=True, metadata={"description": "What was told in the app."})
 
@@ -57,7 +69,9 @@ class CampaignDetailAnswer(CampaignAnswer, campaign_trial_answers.OwnWordsAnswer
     data = fields.Dict(required=True)
     audience = AudienceField(required=True)
     in_app = required.text(allow_none=True)
+    """The room that is told in the app; null: none."""
     local_time = required.text(allow_none=True)
+    """By each recipient's clock, such as `"09:00"`."""
     accounting = fields.Nested(AccountingAnswer, required=True)
 
 
@@ -90,13 +104,16 @@ class DryRunAnswer(Schema):
     looked_at = required.number()
     send = required.number()
     later = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    """How many would wait, by the rule."""
     skipped = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    """How many would get none, by the rule."""
     dead = required.number(metadata={"description": "Whose data do not fit."})
     next = required.text(allow_none=True, metadata={"description": "`after` of the next part."})
 
 
 class TestedAnswer(Schema):
     mails = fields.List(fields.String(), required=True)
+    """Ids."""
 
 
 class CampaignCancelledAnswer(Schema):
@@ -113,6 +130,7 @@ class RetriedAnswer(Schema):
 
 
 def campaign(value: Campaign) -> Json:
+    """What lists show of a campaign; `reason` is of a pause that nobody has asked for."""
     return {
         "id": value.id,
         "name": value.name,
@@ -130,6 +148,7 @@ def campaign(value: Campaign) -> Json:
 
 
 def detail(value: Progress) -> Json:
+    """A campaign in full: what it says, whom it is for, and how far it has come."""
     plan = value.plan
     return campaign(value.campaign) | {
         "data": plan.data,
@@ -142,6 +161,7 @@ def detail(value: Progress) -> Json:
 
 
 def _audience(value: Audience) -> Any:
+    """As it was asked, so that it can be asked again."""
     match value:
         case Imported():
             return "import"
@@ -157,6 +177,7 @@ def _audience(value: Audience) -> Any:
 
 
 def accounting(value: Progress) -> Json:
+    """Where each recipient stands. States that nobody is in are 0, so that a reader can add up."""
     rows, mails = value.counts.rows, value.counts.mails
     heard = (MailState.DELIVERED, MailState.BOUNCED, MailState.COMPLAINED)
     return {
@@ -169,10 +190,12 @@ def accounting(value: Progress) -> Json:
 
 
 def page(value: CampaignPage) -> Json:
+    """A page of campaigns, newest first."""
     return {"campaigns": [campaign(each) for each in value.items], "next": value.next}
 
 
 def recipients(value: RecipientPage) -> Json:
+    """A page of recipients, in the order in which they were written down."""
     return {
         "recipients": [recipient(each) for each in value.items],
         "next": value.next,
@@ -180,6 +203,7 @@ def recipients(value: RecipientPage) -> Json:
 
 
 def recipient(value: RecipientRow) -> Json:
+    """One recipient, with the mail of it; the address is that which was imported, null where the user's own is meant."""
     return {
         "id": value.id,
         "user": value.user,
@@ -196,6 +220,7 @@ def recipient(value: RecipientRow) -> Json:
 
 
 def imported(value: ImportResult) -> Json:
+    """What became of an import; `errors` are the first ones, by line."""
     return {
         "received": value.received,
         "added": value.added,
@@ -206,6 +231,7 @@ def imported(value: ImportResult) -> Json:
 
 
 def dry_run(value: DryRun) -> Json:
+    """What would become of these recipients now; nothing was kept."""
     return {
         "looked_at": value.looked_at,
         "send": value.send,
@@ -217,10 +243,12 @@ def dry_run(value: DryRun) -> Json:
 
 
 def tested(mails: Sequence[str]) -> Json:
+    """The ids of the mails that were owed for a test."""
     return {"mails": list(mails)}
 
 
 def cancelled(value: Cancelled) -> Json:
+    """How many get nothing any more, and how many mails could not be held back."""
     return {
         "campaign": campaign(value.campaign),
         "cancelled": value.cancelled,
@@ -229,4 +257,5 @@ def cancelled(value: Cancelled) -> Json:
 
 
 def retried(number: int) -> Json:
+    """How many recipients are tried again."""
     return {"retried": number}

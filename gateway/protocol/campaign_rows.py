@@ -1,6 +1,10 @@
 """What an import of recipients says, line by line: NDJSON, or CSV whose first line names the columns.
 
 A line that is wrong is told of and left out; the others count. A text that goes on over several lines of CSV is one record.
+
+It knows the two formats and the bounds of a row. It neither reads from a socket nor keeps anything:
+`gateway.http.imports` hands it the pieces of a body and takes rows. No mistake quotes what was given: a log
+or an answer would show an address.
 """
 
 import csv
@@ -20,12 +24,17 @@ from mailer.locales import is_tag
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
 LINE_BYTES_MAX = 64 * 1024
-"""Of a record, without its end."""
+"""Of a record, without its end. So the memory that an import takes is bound whatever is sent."""
 DATA_BYTES_MAX = 16 * 1024
+"""Of one recipient's data, written without spaces."""
 COLUMNS_MAX = 64
+"""Of a CSV."""
 _NAMES = ("user", "address", "locale", "timezone", "data")
+"""The fields of a row of JSON. In a CSV `data` is not one: its columns begin with `_OF_DATA`."""
 _ALIASES = {"email": "address", "email address": "address", "e-mail": "address"}
+"""What spreadsheets and other services call the column of addresses; compared without regard to case."""
 _OF_DATA = "data."
+"""What the columns of a CSV begin with that are texts of the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +42,49 @@ class Mistake:
     """A line that is left out."""
 
     line: int
+    """The number of its first line, counted from 1."""
     problem: str
+    """A sentence for the sender."""
 
 
 Row = RecipientRequest | Mistake
+"""What a line is."""
 
 
 class Records:
-    """Cuts what comes in into records, whatever pieces it comes in. Raises `Invalid` for one that is too long."""
+    """Cuts what comes in into records, whatever pieces it comes in. Raises `Invalid` for one that is too long.
+
+    One for an import. It keeps what has no end yet, `LINE_BYTES_MAX` at most.
+    """
 
     def __init__(self, *, quoted: bool) -> None:
         """`quoted`: between double quotes a record goes on over the end of a line."""
         self._quoted = quoted
         self._rest = b""
+        """The beginning of a line whose end has not come."""
         self._line = 0
+        """Lines that have come whole."""
         self._open: list[bytes] = []
         """Lines of a record whose quotes are still open."""
         self._begun = 0
+        """The line in which the open record has begun."""
 
     def take(self, chunk: bytes) -> list[tuple[int, bytes]]:
-        """The records that are whole now, each with the number of its first line."""
+        """The records that are whole now, each with the number of its first line.
+
+        A piece may end within a character or between quotes: bytes are cut, and decoded when the record is
+        whole.
+        """
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         found = [record for line in lines if (record := self._record(line)) is not None]
         self._check(len(self._rest))
         return found
 
     def end(self) -> list[tuple[int, bytes]]:
-        """The last one, if its line has no end. A quote that is left open ends with the file."""
+        """The last one, if its line has no end. A quote that is left open ends with the file.
+
+        Called once, after the last piece.
+        """
         last = [] if not self._rest else [self._record(self._rest)]
         found = [record for record in last if record is not None]
         if self._open:
@@ -67,12 +92,14 @@ class Records:
         return found
 
     def _record(self, line: bytes) -> tuple[int, bytes] | None:
+        """Take a line; answers the record that ends with it, None where the record goes on."""
         self._line += 1
         if not self._open:
             self._begun = self._line
         self._check(len(line))
         if self._quoted and (self._open or line.count(b'"') % 2):
             self._open.append(line)
+            # A quote within quotes is written twice, so a record is whole when their number is even.
             if sum(each.count(b'"') for each in self._open) % 2:
                 return None
             line = b"\n".join(self._open)
@@ -80,15 +107,19 @@ class Records:
         return self._begun, line
 
     def _check(self, more: int) -> None:
+        """Raises `Invalid` where the record that is being read would be longer than it may."""
         if sum(map(len, self._open)) + more > LINE_BYTES_MAX:
             raise Invalid({"": [f"Line {self._line + 1} has more than {LINE_BYTES_MAX} bytes."]})
 
 
 class JsonRows:
-    """One JSON object a line."""
+    """One JSON object a line.
+
+    It has no state; a line that is no object is a mistake, and the next one counts.
+    """
 
     def row(self, line: int, record: bytes) -> Row | None:
-        """None for an empty line."""
+        """The recipient of a line, or the mistake in it; None for an empty line."""
         text = record.strip()
         if not text:
             return None
@@ -100,14 +131,20 @@ class JsonRows:
 
 
 class CsvRows:
-    """The first record names the columns: `user`, `address`, `locale`, `timezone`, and `data.…` for each text of the data."""
+    """The first record names the columns: `user`, `address`, `locale`, `timezone`, and `data.…` for each text of the data.
+
+    One for an import: it keeps the columns. Cells beyond them are a mistake, missing ones are empty, and an
+    empty cell says nothing.
+    """
 
     def __init__(self) -> None:
         self._columns: Sequence[str] = ()
+        """Empty until the first line that is not empty."""
 
     def row(self, line: int, record: bytes) -> Row | None:
         """None for an empty line, and for the one that names the columns. Raises `Invalid` where that names others."""
         try:
+            # Spreadsheets begin a file with a byte order mark.
             cells = next(csv.reader([record.decode("utf-8-sig" if line == 1 else "utf-8")]), [])
         except (UnicodeDecodeError, csv.Error):
             return Mistake(line, "This is no CSV in UTF-8.")
@@ -130,6 +167,9 @@ class CsvRows:
 
 
 def _columns(cells: Sequence[str]) -> Sequence[str]:
+    """The names of the columns. Raises `Invalid` for one that is unknown or stands twice, for too many, and
+    where nobody could be meant.
+    """
     names = [cell.strip() for cell in cells]
     names = [_ALIASES.get(name.casefold(), name) for name in names]
     unknown = [
@@ -145,6 +185,7 @@ def _columns(cells: Sequence[str]) -> Sequence[str]:
 
 
 def _row(line: int, given: Mapping[str, Any]) -> Row:
+    """The recipient of a row, or the mistake in it."""
     try:
         return _recipient(line, given)
     except ValueError as error:
@@ -152,7 +193,11 @@ def _row(line: int, given: Mapping[str, Any]) -> Row:
 
 
 def _recipient(line: int, given: Mapping[str, Any]) -> RecipientRequest:
-    """Raises ValueError, whose text holds nothing of what was given."""
+    """Raises ValueError, whose text holds nothing of what was given.
+
+    A row without a user is known by its address, in the form that addresses are compared by: so that two
+    spellings are one recipient.
+    """
     if not given.keys() <= set(_NAMES):
         raise ValueError(f"Must have no other fields than {', '.join(_NAMES)}.")
     to = _text(given, "address", _is_address, "an address such as ann@example.org")
@@ -182,6 +227,7 @@ def _recipient(line: int, given: Mapping[str, Any]) -> RecipientRequest:
 
 
 def _text(given: Mapping[str, Any], name: str, is_sound: Callable[[str], bool], meaning: str) -> str | None:
+    """A text of the row; None where it is left out. Raises `ValueError` for one that is not `meaning`."""
     value = given.get(name)
     if value is None:
         return None
@@ -191,6 +237,7 @@ def _text(given: Mapping[str, Any], name: str, is_sound: Callable[[str], bool], 
 
 
 def _is_address(text: str) -> bool:
+    """Whether mail can go there."""
     try:
         address.parse(text)
     except ValueError:
@@ -199,4 +246,5 @@ def _is_address(text: str) -> bool:
 
 
 def _is_zone(text: str) -> bool:
+    """Whether it is a time zone. The length comes first: looking one up opens a file of that name."""
     return len(text) <= ZONE_CHARACTERS and zone(text) is not None

@@ -1,4 +1,9 @@
-"""What is told of a campaign's own words, and of how its variants did."""
+"""What is told of a campaign's own words, and of how its variants did.
+
+It stands apart since `campaign_answers` has the campaign itself. What the figures mean is of
+`gateway.experiments`, and `gateway.protocol.trial_results` shapes what they have in common with those of
+types.
+"""
 
 from marshmallow import Schema, fields
 
@@ -12,6 +17,7 @@ from storage.campaigns import Campaign
 
 class OwnTextsAnswer(Schema):
     title = required.text(allow_none=True)
+    """Null, as the others: what the type says."""
     body = required.text(allow_none=True)
     link = required.text(allow_none=True)
     subject = required.text(allow_none=True)
@@ -24,16 +30,23 @@ def _told_texts() -> fields.Dict:
 class VariantAnswer(Schema):
     name = required.text()
     weight = required.number()
+    """Beside those of the others."""
     texts = _told_texts()
     local_time = required.text(allow_none=True)
+    """Such as `"09:00"`; null: as the campaign has it."""
 
 
 class ExperimentAnswer(Schema):
     baseline = fields.Float(required=True)
+    """A part of 1, as it was expected."""
     effect = fields.Float(required=True)
+    """A part of 1, that is worth finding."""
     salt = required.text()
+    """The one that lots are drawn by, also where none was asked."""
     holdout = fields.Float(required=True)
+    """Percent."""
     share = fields.Float(required=True)
+    """Percent of those who are not held out."""
     hours = fields.Float(required=True)
 
 
@@ -52,9 +65,11 @@ class TrialResultsAnswer(ResultsAnswer):
 
 class OwnWordsAnswer(Schema):
     texts = _told_texts()
+    """By language."""
     variants = fields.List(fields.Nested(VariantAnswer), required=True)
     experiment = fields.Nested(ExperimentAnswer, required=True, allow_none=True)
     rate = required.number(allow_none=True)
+    """Mails a minute; null: as the lane allows."""
     results = fields.Nested(
         TrialResultsAnswer, required=True, allow_none=True, metadata={"description": "None without variants."}
     )
@@ -64,6 +79,7 @@ class OwnWordsAnswer(Schema):
 
 
 def own_words(campaign: Campaign, plan: Plan, told: Results | None) -> Json:
+    """Members of a campaign in full. `told` is None without variants."""
     return {
         "texts": _texts(plan.texts),
         "variants": [
@@ -82,6 +98,7 @@ def own_words(campaign: Campaign, plan: Plan, told: Results | None) -> Json:
 
 
 def _texts(texts: dict[str, OwnTexts]) -> Json:
+    """By language, each with what it says itself; null is what the type says."""
     return {
         locale: {"title": own.title, "body": own.body, "link": own.link, "subject": own.subject}
         for locale, own in texts.items()
@@ -89,6 +106,7 @@ def _texts(texts: dict[str, OwnTexts]) -> Json:
 
 
 def _experiment(campaign: Campaign, value: Experiment) -> Json:
+    """As it was asked; `hours` again, and the salt that is in fact used."""
     return {
         "baseline": value.baseline,
         "effect": value.effect,
@@ -100,6 +118,7 @@ def _experiment(campaign: Campaign, value: Experiment) -> Json:
 
 
 def _results(campaign: Campaign, told: Results) -> Json:
+    """What was found so far: of mail a conversion is a click, and a person is one whose mail was sent."""
     return {
         **trial_results.results(told),
         "chosen": campaign.chosen,

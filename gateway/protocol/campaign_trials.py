@@ -1,4 +1,9 @@
-"""What a campaign may say in its own words and in several ways. What is told of them is in `campaign_trial_answers`."""
+"""What a campaign may say in its own words and in several ways. What is told of them is in `campaign_trial_answers`.
+
+The schemas are parts of that of a campaign (`gateway.protocol.campaigns`). Whether the words can be made of
+the data is asked of the catalog later; whether an experiment can find what it looks for is asked here, since
+it depends on nothing else.
+"""
 
 from typing import Any
 
@@ -21,18 +26,24 @@ from gateway.protocol.fields import Named, Text
 from mailer.locales import LONGEST_TAG, TAG
 
 LANGUAGES_MOST = 50
+"""Of one text."""
 HOURS_MOST = 24 * 30
+"""Thirty days."""
 RATE_MOST = 1_000_000
+"""Mails a minute."""
 TEXT_MOST = 10_000
 """As of a phrase of the catalog."""
 _ANY = r"[^\u0000]*"
+"""Anything but NUL, which no store keeps."""
 
 
 def _source() -> Text:
+    """A text as it is written in the catalog, with its placeholders."""
     return Text(_ANY, "a text", longest=TEXT_MOST, load_default=None, allow_none=True)
 
 
 def wall_time() -> fields.Time:
+    """A time of day, without a zone: it is each recipient's own."""
     return fields.Time(
         format="%H:%M",
         load_default=None,
@@ -42,7 +53,10 @@ def wall_time() -> fields.Time:
 
 
 class OwnTextsSchema(Schema):
-    """Short texts, written as in the catalog. What is left out the type says."""
+    """Short texts, written as in the catalog. What is left out the type says.
+
+    Loads `OwnTexts`. Placeholders are not looked at here.
+    """
 
     title = _source()
     body = _source()
@@ -55,6 +69,7 @@ class OwnTextsSchema(Schema):
 
 
 def texts_field() -> Named:
+    """Texts by language, `LANGUAGES_MOST` at most."""
     return Named(
         keys=Text(TAG, "a language such as de or pt-BR", longest=LONGEST_TAG),
         values=fields.Nested(OwnTextsSchema),
@@ -65,7 +80,10 @@ def texts_field() -> Named:
 
 
 class VariantSchema(Schema):
-    """One of several ways to say it. The first is the control."""
+    """One of several ways to say it. The first is the control.
+
+    Weights are relative: 1 and 1 halve, as 5 and 5 do.
+    """
 
     name = Text(NAME, "small letters, digits, - and _", longest=NAME_LONGEST, required=True)
     weight = fields.Integer(strict=True, load_default=1, validate=validate.Range(min=1, max=WEIGHT_MOST))
@@ -78,12 +96,16 @@ class VariantSchema(Schema):
 
 
 def _between(least: float, most: float, *, inclusive: bool = True, **options: Any) -> fields.Float:
+    """A number in a range; without NaN, which no range refuses."""
     judged = validate.Range(min=least, max=most, min_inclusive=inclusive, max_inclusive=inclusive)
     return fields.Float(allow_nan=False, validate=judged, **options)
 
 
 class ExperimentSchema(Schema):
-    """How variants are tried. What is expected is said first: by it is known how many people it takes."""
+    """How variants are tried. What is expected is said first: by it is known how many people it takes.
+
+    Loads an `Experiment`, with `hours` in seconds.
+    """
 
     baseline = _between(
         0, 1, inclusive=False, required=True, metadata={"description": "The part of whom a click is expected anyway."}
@@ -120,7 +142,10 @@ class ExperimentSchema(Schema):
 
 
 class OwnWordsSchema(Schema):
-    """What a campaign has beside what is said of its type."""
+    """What a campaign has beside what is said of its type.
+
+    It judges them together: variants need an experiment to be decided between, and that must be able to end.
+    """
 
     texts = texts_field()
     variants = fields.List(

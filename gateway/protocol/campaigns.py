@@ -1,4 +1,8 @@
-"""What is asked about campaigns."""
+"""What is asked about campaigns.
+
+Requests are loaded into what `gateway.notify.campaigns` takes. What is answered is in `campaign_answers`,
+what an import holds in `campaign_rows`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,11 +40,17 @@ from mailer.locales import is_tag
 from storage.recipients import RecipientState
 
 NAME_MAX = 200
+"""Characters."""
 BODY_BYTES = 64 * 1024
+"""Of a draft; its words may be in many languages."""
 TESTED_AT_ONCE = 10
+"""Addresses of one test: it goes to colleagues, and is no way around the recipients."""
 ATTRIBUTES_MAX = 20
+"""That an audience may name."""
 IMPORT_BYTES_MAX = 1024**3
+"""Of one import, decompressed; it is never in memory as a whole."""
 MISTAKES_TOLD = 20
+"""Mistakes of an import that are told by line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +58,7 @@ class CampaignsRequest:
     """A page of campaigns, newest first."""
 
     before: str | None = None
+    """The cursor of an earlier page; None for the first."""
     limit: int = 50
 
 
@@ -56,22 +67,31 @@ class ImportResult:
     """What became of an import."""
 
     received: int
+    """Lines that say something, right or wrong."""
     added: int
     known: int
+    """Users who were recipients before."""
     refused: int
     mistakes: Sequence[tuple[int, str]]
+    """Line and problem, `MISTAKES_TOLD` at most."""
 
 
 def _limit(default: int, most: int) -> fields.Integer:
+    """How many a page holds."""
     return fields.Integer(strict=True, load_default=default, validate=validate.Range(min=1, max=most))
 
 
 def _id() -> Text:
+    """The id of a campaign; whether there is one, the store says."""
     return Text(r"[!-~]*", "an id", longest=64, required=True)
 
 
 class AudienceField(fields.Field[Audience]):
-    """`"import"`, `{"topic": …}`, or `{"users": {"locale"?, "attributes"?}}`."""
+    """`"import"`, `{"topic": …}`, or `{"users": {"locale"?, "attributes"?}}`.
+
+    Loads one of the three kinds of `Audience`. How an audience becomes recipients is of
+    `gateway.notify.campaigns`.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -91,6 +111,7 @@ class AudienceField(fields.Field[Audience]):
 
 
 def _users(asked: Mapping[str, Any]) -> OfUsers:
+    """The audience of known users. Raises `ValidationError`. Attributes are compared whole, and so must be plain."""
     locale, attributes = asked.get("locale"), asked.get("attributes") or {}
     if locale is not None and not (isinstance(locale, str) and is_tag(locale)):
         raise ValidationError("users.locale must be a language such as de or pt-BR.")
@@ -103,7 +124,10 @@ def _users(asked: Mapping[str, Any]) -> OfUsers:
 
 
 class SharedRoom(Room):
-    """A room of many: one notification in it is everybody's."""
+    """A room of many: one notification in it is everybody's.
+
+    Raises `ValidationError` for a user's own.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -115,7 +139,11 @@ class SharedRoom(Room):
 
 
 class CampaignSchema(campaign_trials.OwnWordsSchema):
-    """A campaign to be. It is a draft until it is started."""
+    """A campaign to be. It is a draft until it is started.
+
+    Loads a `CampaignRequest`. Whether the type may be sent in bulk, and whether its data fit, the use case
+    says.
+    """
 
     name = Text(VISIBLE, "printable, with something to see", longest=NAME_MAX, required=True)
     type = Text(
@@ -153,7 +181,10 @@ class CampaignsSchema(Schema):
 
 
 class CampaignIdSchema(Schema):
-    """One campaign."""
+    """One campaign.
+
+    By its path alone.
+    """
 
     campaign = _id()
 
@@ -163,7 +194,10 @@ class CampaignIdSchema(Schema):
 
 
 class RecipientsSchema(Schema):
-    """A page of a campaign's recipients, in the order in which they were written down."""
+    """A page of a campaign's recipients, in the order in which they were written down.
+
+    Of one state, or of all.
+    """
 
     campaign = _id()
     state = fields.Enum(RecipientState, by_value=True, load_default=None)
@@ -176,7 +210,10 @@ class RecipientsSchema(Schema):
 
 
 class DryRunSchema(Schema):
-    """A part of a campaign's recipients, to be decided for without anything being kept or sent."""
+    """A part of a campaign's recipients, to be decided for without anything being kept or sent.
+
+    It goes on where the part before has ended, until `next` is null.
+    """
 
     campaign = _id()
     after = cursor_field()
@@ -188,7 +225,10 @@ class DryRunSchema(Schema):
 
 
 class CampaignTestSchema(Schema):
-    """Addresses to send the campaign's mail to. They are no recipients of it."""
+    """Addresses to send the campaign's mail to. They are no recipients of it.
+
+    Each address once.
+    """
 
     campaign = _id()
     to = Items(EmailAddress(), required=True, validate=validate.Length(min=1, max=TESTED_AT_ONCE))
@@ -204,7 +244,10 @@ class CampaignTestSchema(Schema):
 
 
 class ChooseSchema(Schema):
-    """The variant that those get who wait for what is found."""
+    """The variant that those get who wait for what is found.
+
+    The first choice stays; whoever comes later is told which it was.
+    """
 
     campaign = _id()
     variant = Text(r"[!-~]*", "a variant", longest=32, required=True)

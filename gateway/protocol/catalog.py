@@ -1,4 +1,8 @@
-"""What is asked and answered about the catalog: its types, their switches, and previews."""
+"""What is asked and answered about the catalog: its types, their switches, and previews.
+
+It has only schemas; the answers are made in `catalog_shapes`. What is in a catalog is read and checked in
+`gateway.catalog`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +10,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
+from gateway.catalog.kinds import METRICS
 from gateway.experiments.bounds import NAME, NAME_LONGEST
 from gateway.notify.requests import TypePreviewRequest
 from gateway.protocol import required
@@ -17,11 +22,15 @@ from gateway.protocol.trial_results import ArmAnswer, ResultsAnswer
 from storage.mail import LaneName
 
 EXAMPLES_MAX = 1000
+"""More than any type has; the bound is for the number, which must not be of any size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchRequest:
-    """What is to hold for a type from now on; what is left out stays, and None is what the file says."""
+    """What is to hold for a type from now on; what is left out stays, and None is what the file says.
+
+    Given and null differ from left out, so the changes are kept as they were asked, and not as fields.
+    """
 
     type: str
     changes: Mapping[str, Any]
@@ -29,30 +38,43 @@ class SwitchRequest:
 
 
 def _type_field(**options: Any) -> Text:
+    """The name of a type. It need not be in the catalog: admins may switch one that is emitted without."""
     return Text(TYPE, "capitals, digits and _, beginning with a capital", longest=64, **options)
 
 
 class TypeSchema(OneFieldSchema):
+    """One type, which need not be in the catalog."""
+
     type = _type_field(required=True)
 
 
 class OverrideSchema(Schema):
-    """Of one channel; null is what the file says."""
+    """Of one channel; null is what the file says.
+
+    A percentage is a hundredth of a percent at its finest, as there are buckets.
+    """
 
     enabled = Flag(allow_none=True)
+    """Null is what the file says."""
     percent = Percent(allow_none=True, metadata={"description": "Of the users, by their buckets."})
 
 
 class OverridesSchema(Schema):
+    """What is set for each channel; one that is left out stays."""
+
     in_app = fields.Nested(OverrideSchema)
     email = fields.Nested(OverrideSchema)
 
 
 class SwitchSchema(TypeSchema):
-    """What admins set for a type; what is left out stays as it is, and null is what the file says."""
+    """What admins set for a type; what is left out stays as it is, and null is what the file says.
+
+    Raises for a request that would change nothing: it is a mistake, and would be audited as a change.
+    """
 
     enabled = Flag(allow_none=True, metadata={"description": "Of the whole type: false is the kill switch."})
     channels = fields.Nested(OverridesSchema)
+    """Those that are named are changed."""
     variant = Text(
         NAME,
         "a variant's name",
@@ -72,15 +94,20 @@ class SwitchSchema(TypeSchema):
 
 
 class TypePreviewSchema(TypeSchema):
-    """Either data, or one of the type's examples."""
+    """Either data, or one of the type's examples.
+
+    With `data` the example is not used. Nothing is stored or sent by it.
+    """
 
     data = Object(load_default=None, allow_none=True)
+    """Null: the example."""
     example = fields.Integer(
         strict=True, load_default=0, validate=validate.Range(min=0, max=EXAMPLES_MAX),
         metadata={"description": "Which of the type's examples, the first being 0."},
     )  # fmt: skip
     locale = locale_field(load_default=None, allow_none=True)
     user = UserId(load_default=None, allow_none=True)
+    """For whom the gates are asked; null: for nobody."""
     variant = Text(
         NAME,
         "a variant's name",
@@ -165,12 +192,14 @@ class TypeAnswer(Schema):
     )
     known = required.flag(metadata={"description": "Whether the catalog has it."})
     category = required.text(allow_none=True)
+    """Null of a type that the catalog does not have."""
     critical = required.flag()
     lane = fields.Enum(LaneName, by_value=True, required=True)
     locales = fields.List(fields.String(), required=True)
     enabled = required.flag(metadata={"description": "False is the kill switch."})
     channels = fields.Nested(ChannelsAnswer, required=True)
     changed = fields.Nested(ChangeAnswer, required=True, allow_none=True)
+    """The last change; null: nobody has switched it."""
     day = fields.Nested(DayAnswer, required=True)
 
 
@@ -203,8 +232,9 @@ class TypeExperimentAnswer(ResultsAnswer):
     """The experiment of a type, and what it has found so far. It counts people, each once."""
 
     id = required.text(metadata={"description": "Another one with whatever is changed of it."})
-    metric = required.text(metadata={"enum": ["click", "read"]})
+    metric = required.text(metadata={"enum": list(METRICS)})
     baseline = fields.Float(required=True)
+    """A part of 1, as it was expected."""
     effect = fields.Float(required=True)
     salt = required.text()
     holdout = fields.Float(
@@ -262,6 +292,7 @@ class TypeMailAnswer(Schema):
     html = required.text()
     bytes = required.number(metadata={"description": "Of the HTML."})
     warnings = fields.List(fields.String(), required=True)
+    """As of what mail readers do not show."""
     templates = fields.List(
         fields.String(), required=True, metadata={"description": "The files it was made by."}
     )
@@ -281,12 +312,16 @@ class ExplainedAnswer(Schema):
     channel = required.text()
     verdict = required.text(metadata={"enum": ["send", "delay", "merge", "skip"]})
     rule = required.text(allow_none=True)
+    """Null where every gate has let it pass."""
     detail = required.text(allow_none=True)
     gates = fields.List(fields.Nested(GateAnswer), required=True)
 
 
 class ExplainSchema(TypeSchema):
-    """Of one user and one type."""
+    """Of one user and one type.
+
+    Loads the user and the type, in this order.
+    """
 
     user = UserId(required=True)
 
@@ -309,6 +344,7 @@ class TypePreviewAnswer(Schema):
     data = fields.Dict(required=True)
     item = fields.Nested(TypeItemAnswer, required=True, allow_none=True)
     mail = fields.Nested(TypeMailAnswer, required=True, allow_none=True)
+    """Null where the type sends none, or it cannot be made."""
     problem = required.text(allow_none=True, metadata={"description": "Why there is no mail to show."})
     explain = fields.List(
         fields.Nested(ExplainedAnswer), required=True, metadata={"description": "For the user, by channel."}

@@ -1,4 +1,8 @@
-"""What is answered about types: the JSON of `gateway.notify.types`, as `gateway.protocol.catalog` says it."""
+"""What is answered about types: the JSON of `gateway.notify.types`, as `gateway.protocol.catalog` says it.
+
+It only writes down what it is given, and neither waits nor judges. It stands apart because schemas and shapes
+together would be too long.
+"""
 
 from collections.abc import Sequence
 
@@ -19,10 +23,12 @@ from storage.switches import Change
 
 
 def change(value: Change) -> Json:
+    """A change of a switch, with what was asked as it was asked."""
     return {"at": time(value.at), "by": value.by, "change": value.asked}
 
 
 def type_(value: TypeState) -> Json:
+    """A type as lists show it."""
     return {
         "urgent": value.urgent,
         "known": value.known,
@@ -46,6 +52,7 @@ def type_(value: TypeState) -> Json:
 
 
 def types(value: KnownTypes) -> Json:
+    """All types, by name, with the version that each node runs."""
     return {
         "version": value.version,
         "default_locale": value.default_locale,
@@ -58,6 +65,7 @@ def types(value: KnownTypes) -> Json:
 
 
 def type_in_full(value: TypeDetail) -> Json:
+    """A type with its schema, examples, changes and experiment."""
     return {
         **type_(value.state),
         "type": value.state.name,
@@ -69,6 +77,7 @@ def type_in_full(value: TypeDetail) -> Json:
 
 
 def _experiment(value: TypeTrial) -> Json:
+    """An experiment and its figures. `converted` counts what `metric` names."""
     trial = value.trial
     return {
         **trial_results.results(value.results),
@@ -94,10 +103,12 @@ def _experiment(value: TypeTrial) -> Json:
 
 
 def own_categories(value: Sequence[NamedCategory]) -> Json:
+    """Categories as their reader sees them, in the order of the catalog."""
     return {"categories": [{"key": each.key, "name": each.name, "icon": each.icon} for each in value]}
 
 
 def type_preview(value: TypePreview) -> Json:
+    """What a type would say. `item` and `mail` are null where the type has no such channel, or the mail cannot be made."""
     item, mail = value.item, value.mail
     return {
         "locale": value.locale,
@@ -111,6 +122,7 @@ def type_preview(value: TypePreview) -> Json:
 
 
 def _item(value: Notification) -> Json:
+    """The notification as an inbox would have it; fields that it has not are absent, as in the protocol."""
     item: Json = {
         "type": value.type,
         "category": None if value.entry is None else value.entry.category,
@@ -127,6 +139,7 @@ def _item(value: Notification) -> Json:
 
 
 def _mail(value: Outgoing, of: TypePreview) -> Json:
+    """The mail as it would leave, without seals."""
     return {
         "subject": value.subject,
         "text": value.text,
@@ -138,10 +151,12 @@ def _mail(value: Outgoing, of: TypePreview) -> Json:
 
 
 def explain(values: Sequence[Explained]) -> Json:
+    """What each channel would do."""
     return {"channels": [_explained(value) for value in values]}
 
 
 def _explained(value: Explained) -> Json:
+    """One channel: its verdict, the rule that has decided, and every gate that was asked before that."""
     verdict = value.verdict
     rule, detail = (None, None) if isinstance(verdict, Send) else (verdict.rule, verdict.detail)
     return {
@@ -161,7 +176,10 @@ def _explained(value: Explained) -> Json:
 
 
 def _facts(fact: object | None) -> Json:
-    """What a gate went by; a bucket is worked out where somebody asks."""
+    """What a gate went by; a bucket is worked out where somebody asks.
+
+    An object of the gate's own, whose names are part of the answer.
+    """
     if fact is None:
         return {}
     facts: Json = msgspec.to_builtins(fact)

@@ -1,4 +1,8 @@
-"""What is said and told of clicks."""
+"""What is said and told of clicks.
+
+Which links there are and how a click is judged is of `gateway.notify.clicks`. Only a session asks; the public
+links need no shape.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +15,10 @@ from gateway.protocol import required
 from gateway.protocol.fields import Text
 from gateway.protocol.parsing import parser
 from storage.clicks import Hit, HitKind
+from storage.opens import Open
 
 TOKEN_MAX = 128
+"""Characters; tokens are shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +26,16 @@ class ClickRequest:
     """Which link was followed: that of a notification, that of a mail, or one that is both."""
 
     id: str | None
+    """Of a notification, or None."""
     token: str | None
+    """Of a link in a mail, or None."""
 
 
 class ClickSchema(Schema):
-    """A link was followed."""
+    """A link was followed.
+
+    One of the two must be there, and both may.
+    """
 
     id = Text(r"[!-~]*", "an id", longest=64, load_default=None)
     token = Text(r"[!-~]*", "a token", longest=TOKEN_MAX, load_default=None)
@@ -58,7 +69,22 @@ class HitAnswer(Schema):
     )
 
 
+class OpenAnswer(Schema):
+    """The picture of a mail was fetched; by whom, nobody knows."""
+
+    at = required.time()
+    mail = required.text(metadata={"description": "The id of the mail."})
+    signals = fields.List(
+        fields.String(), required=True, metadata={"description": "What was seen that tells of a program."}
+    )
+
+
+def opened(value: Open) -> Json:
+    return {"at": time(value.at), "mail": value.mail, "signals": list(value.signals)}
+
+
 def hit(value: Hit) -> Json:
+    """One hit. Until it is judged, `why` has what was seen of it; after, the rules."""
     return {
         "at": time(value.at),
         "user": value.user,
@@ -71,4 +97,5 @@ def hit(value: Hit) -> Json:
 
 
 def hits(values: Sequence[Hit]) -> list[Json]:
+    """All of them, in their order."""
     return [hit(value) for value in values]

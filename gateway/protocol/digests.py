@@ -1,4 +1,7 @@
-"""What is answered about digests: which are open for a user, and what would go out now."""
+"""What is answered about digests: which are open for a user, and what would go out now.
+
+Opening, closing and gathering is of `gateway.notify`; nothing is changed by asking.
+"""
 
 from collections.abc import Sequence
 
@@ -26,6 +29,7 @@ class LeftOutAnswer(DigestItemAnswer):
     """One that would not be told, and why."""
 
     rule = required.text()
+    """By which it would be left out now; it is asked again when the digest closes."""
     detail = required.text()
 
 
@@ -33,6 +37,7 @@ class OpenDigestAnswer(DigestAnswer):
     """The same, with what would go out if it closed now; nothing where `total` is 0."""
 
     total = required.number()
+    """How many would be told."""
     notifications = fields.List(
         fields.Nested(DigestItemAnswer),
         required=True,
@@ -58,6 +63,7 @@ class UserDigestsAnswer(Schema):
 
 
 def digest(value: Digest) -> Json:
+    """A digest by itself, without what is in it. `gathered` is how much has come into it so far."""
     return {
         "id": value.id,
         "key": value.key,
@@ -69,10 +75,12 @@ def digest(value: Digest) -> Json:
 
 
 def of_user(values: Sequence[OpenDigest]) -> Json:
+    """The open ones of a user, each with what it would tell now."""
     return {"digests": [_open(value) for value in values]}
 
 
 def _open(value: OpenDigest) -> Json:
+    """A digest with what would go out and what would be left out if it closed now."""
     return {
         **digest(value.digest),
         "total": value.total,
@@ -84,8 +92,10 @@ def _open(value: OpenDigest) -> Json:
 
 
 def _item(value: Notification) -> Json:
+    """One notification in a few words."""
     return {"id": value.id, "type": value.type, "title": value.title, "created_at": time(value.created_at)}
 
 
 def _left_out(value: LeftOut) -> Json:
+    """The same, with the rule that leaves it out."""
     return {**_item(value.notification), "rule": value.why.rule, "detail": value.why.reason}

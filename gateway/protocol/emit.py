@@ -2,6 +2,9 @@
 
 Unknown fields are refused, a bool is no number, a number no text, and nothing passes that could not be stored or sent on:
 NaN, lone surrogates, integers beyond 64 bit, bottomless nesting.
+
+Every emit comes through here: by HTTP, in a batch, or from an admin's session. The limits are in
+`emit_rules`, the short way in `emit_plain`; whom it reaches and what it says is of `gateway.notify`.
 """
 
 import re
@@ -34,7 +37,11 @@ from gateway.protocol.timing import SendAt, timing
 
 
 class EmitSchema(Schema):
-    """A request to emit one notification to one or more rooms."""
+    """A request to emit one notification to one or more rooms.
+
+    Loads an `EmitRequest`, whose fields exclude each other no more. `email` false is kept as `no_email`, for
+    it differs from a mail that nobody has asked for.
+    """
 
     to = Rooms(required=True, metadata={"description": "A room, or a list of rooms."})
     type = Text(TYPE, "capitals, digits and _, beginning with a capital", longest=64, required=True)
@@ -60,6 +67,7 @@ class EmitSchema(Schema):
             "description": "`true`: to the address last seen in the user's token. `false`: no mail, whatever the type says."
         },
     )
+    """Null and left out are the same; false is more: no mail, whatever the type says."""
     expires_in = Seconds(
         above=0,
         longest=EXPIRES_SECONDS_MAX,
@@ -111,12 +119,14 @@ class EmitSchema(Schema):
     store = Flag(
         load_default=True, metadata={"description": "False: deliver to who is connected, keep nothing."}
     )
+    """False: it has no sequence, no history, no mail and no repair."""
     event = Text(
         EVENT,
         "the name of an event: letters, digits, `_`, `:`, `.` and `-`",
         longest=64,
         load_default=NOTIFICATION,
     )
+    """Only what is not stored may have another."""
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> EmitRequest:
@@ -135,12 +145,17 @@ class EmitSchema(Schema):
 
 
 class ItemSchema(EmitSchema):
-    """One of a batch."""
+    """One of a batch.
+
+    A batch has no headers for its items, so the key stands inside.
+    """
 
     idempotency_key = Text(KEY, "printable ASCII", longest=255, load_default=None)
+    """Each item has its own; one for the batch would make no sense of a part that failed."""
 
 
 _SOME = validate.Length(min=1, max=BATCH_MAX)
+"""How many a batch may have."""
 
 
 class BatchSchema(Schema):
@@ -156,12 +171,21 @@ class _ItemsSchema(Schema):
 
 
 _parse_emit: Callable[[object], EmitRequest] = parser(EmitSchema())
+"""Schemas are made once; they keep nothing of what they load."""
 _parse_item: Callable[[object], EmitRequest] = parser(ItemSchema())
+"""For an item that is not plain."""
 _parse_items: Callable[[object], dict[str, Any]] = parser(_ItemsSchema())
+"""For a batch that is not plain."""
 
 
 def parse(body: object, *, idempotency_key: str | None = None) -> EmitRequest:
-    """A request to emit; the key is one that came beside the body."""
+    """A request to emit; the key is one that came beside the body.
+
+    Raises `Invalid`. With a key the request also has a fingerprint, by which the same key with another
+    request is told apart.
+    """
+    # The short way answers None for all that is not plainly right, errors included: the schemas then find the
+    # words.
     request = judged(body, PlainEmit) or _parse_emit(body)
     if idempotency_key is None:
         return request
@@ -176,7 +200,10 @@ def parse(body: object, *, idempotency_key: str | None = None) -> EmitRequest:
 
 
 def items(body: object) -> list[Any]:
-    """The items of a batch, each to be parsed by `parse_item`."""
+    """The items of a batch, each to be parsed by `parse_item`.
+
+    Raises `Invalid` where it is no batch.
+    """
     if type(body) is dict and len(body) == 1:
         plain = body.get("notifications")
         # As below: the schema would copy what is to be judged item by item.
@@ -187,8 +214,12 @@ def items(body: object) -> list[Any]:
 
 
 def parse_item(body: object) -> EmitRequest:
-    """One item of a batch."""
+    """One item of a batch.
+
+    Raises `Invalid`.
+    """
     request = judged(body, PlainItem) or _parse_item(body)
+    # The short way has made the fingerprint already.
     if request.idempotency_key is None or request.fingerprint:
         return request
     return replace(request, fingerprint=fingerprint(body))

@@ -1,4 +1,7 @@
-"""What an emit may say of its mail."""
+"""What an emit may say of its mail.
+
+It stands apart since `Email` takes two shapes, which the schema of an emit names only once.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +16,13 @@ from storage.mail import Unless
 
 
 class EmailSchema(Schema):
+    """What is said of the mail of one emit.
+
+    Loads an `EmailRequest`. Whether the address is known is found later, when it is emitted.
+    """
+
     to = EmailAddress(load_default=None)
+    """Left out: the address that is known of the user."""
     subject = Text(VISIBLE, "printable, with something to see", longest=TITLE_MAX, load_default=None)
     after = Seconds(
         longest=AFTER_SECONDS_MAX,
@@ -21,6 +30,7 @@ class EmailSchema(Schema):
         metadata={"description": "Seconds to wait; what the type says, else 0."},
     )
     unless = fields.Enum(Unless, by_value=True, load_default=None)
+    """Judged when the mail is about to leave."""
     if_known = Flag(
         load_default=False,
         metadata={"description": "Mail those users whose address is known, and leave out the others."},
@@ -40,7 +50,10 @@ class EmailSchema(Schema):
 
 
 class Email(fields.Field[EmailRequest | bool]):
-    """`true`, an object, or `false`."""
+    """`true`, an object, or `false`.
+
+    True loads a request without wishes, false loads false. The field itself is null where nothing is said.
+    """
 
     _object = fields.Nested(EmailSchema)
 

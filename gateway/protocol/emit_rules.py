@@ -1,4 +1,7 @@
-"""What holds for every emit, whichever way it is judged: its limits, and what excludes each other in it."""
+"""What holds for every emit, whichever way it is judged: its limits, and what excludes each other in it.
+
+It stands apart from both ways to judge, so that neither can have rules of its own.
+"""
 
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -9,12 +12,19 @@ from gateway.ground.rooms import user_of
 from gateway.notify.requests import NOTIFICATION, EmitRequest
 
 BATCH_MAX = 1000
+"""Items of a batch."""
 EMIT_BYTES_MAX = 64 * 1024
+"""Of one emit, or of one item of a batch as it is written without spaces."""
 TITLE_MAX = 200
+"""Characters, of the title and of a subject."""
 BODY_MAX = 4000
+"""Characters."""
 LINK_MAX = 2048
+"""Characters; what browsers take."""
 AFTER_SECONDS_MAX = 365 * 86400
+"""A year: how long a mail may wait, and how late an emit may be."""
 EXPIRES_SECONDS_MAX = 10 * 365 * 86400
+"""Ten years, which is as good as for ever."""
 
 RESERVED_EVENTS = frozenset({
     "connect", "connect_error", "disconnect", "disconnecting", "error", "newListener", "removeListener",
@@ -24,11 +34,17 @@ RESERVED_EVENTS = frozenset({
 """Events that a client, or this protocol, gives a meaning of its own."""
 
 UNSTORED_KEY = "What is not stored cannot be recognized again: leave it out."
+"""Told by both ways to give a key."""
 _NONE: Mapping[str, str] = {}
+"""Shared: most requests have nothing to say, and get this one."""
 
 
 def contradictions(request: EmitRequest) -> Mapping[str, str]:
-    """Which fields of a request exclude each other, each with the reason."""
+    """Which fields of a request exclude each other, each with the reason.
+
+    By the name of the field that is to be left out; empty for a request that can be carried out. Called for
+    every emit, so the plain ones leave at once.
+    """
     email, store, event = request.email, request.store, request.event
     if (
         email is None and event == NOTIFICATION and request.rhythm is None and not request.actions
@@ -52,6 +68,7 @@ def contradictions(request: EmitRequest) -> Mapping[str, str]:
         found["in_app"] = "Neither shown nor mailed: there would be nothing left."
     if event != NOTIFICATION and store:
         found["event"] = "Only what is not stored may have an event of its own: give store: false."
+    # Only what is not stored can have come here with a name of its own.
     elif event in RESERVED_EVENTS:
         found["event"] = "This name has a meaning of its own."
     if request.collapse_key is not None and not store:
@@ -67,7 +84,10 @@ def contradictions(request: EmitRequest) -> Mapping[str, str]:
 
 
 def fingerprint(body: object) -> bytes:
-    """A digest of what is asked, whatever the order and the spacing it was written in."""
+    """A digest of what is asked, whatever the order and the spacing it was written in.
+
+    16 bytes. The key itself is not part of it: the same request under the same key must have the same one.
+    """
     if isinstance(body, dict) and "idempotency_key" in body:
         body = {name: value for name, value in body.items() if name != "idempotency_key"}
     return blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

@@ -2,6 +2,9 @@
 
 They let nothing in that could not be stored or sent on: no bool for a number, no number for a text, no NaN, no lone
 surrogate, no integer beyond 64 bit, no bottomless nesting. Which fields a request has is said by `emit` and `asking`.
+
+Each says in its metadata what it judges, which becomes the OpenAPI document: the two cannot differ. Each
+raises `ValidationError` with a sentence for the caller.
 """
 
 import math
@@ -19,18 +22,26 @@ from mailer import address, locales
 from storage.encoding import is_writable
 
 ROOMS_MAX = 1000
+"""Rooms of one emit."""
 CURSOR_MAX = 512
+"""Characters. Cursors are ours; a longer one is none."""
 DATA_DEPTH_MAX = 32
 """Levels of objects and lists in a caller's data. MongoDB takes 100 for a whole document."""
 INTEGER_MAX = 2**63 - 1
+"""The largest that both stores can keep."""
 
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Later times would overflow where a span is added to them."""
 WISHES = ("daily", "weekly")
 """How often email may be wanted, where it is not wanted at once."""
 
 
 class Text(fields.String):
-    """A string of bounded length that matches `pattern` as a whole and is sound Unicode."""
+    """A string of bounded length that matches `pattern` as a whole and is sound Unicode.
+
+    `pattern` must be read alike by Python, JSON Schema and JavaScript; `meaning` completes the sentence "Must
+    be …".
+    """
 
     def __init__(
         self, pattern: str, meaning: str, *, longest: int, shortest: int = 1, **options: Any
@@ -48,6 +59,7 @@ class Text(fields.String):
         del attr, data, options
         if not isinstance(value, str):
             raise ValidationError("Must be a string.")
+        # The length comes before the pattern, which costs by length.
         if not self._shortest <= len(value) <= self._longest:
             raise ValidationError(f"Must have {self._shortest} to {self._longest} characters.")
         if not is_writable(value) or self._matches(value) is None:
@@ -56,14 +68,20 @@ class Text(fields.String):
 
 
 def locale_field(**options: Any) -> Text:
-    """A language of the reader's; of those that a type has the best is taken."""
+    """A language of the reader's; of those that a type has the best is taken.
+
+    `"de"`, `"pt-BR"`. Whether somebody has words in it is not asked here.
+    """
     return Text(
         locales.TAG, "a language such as de or pt-BR", shortest=2, longest=locales.LONGEST_TAG, **options
     )
 
 
 def cursor_field() -> Text:
-    """Where a page begins."""
+    """Where a page begins.
+
+    Only the store can read one; it raises `InvalidCursor` for one that it has not given.
+    """
     return Text(
         r"[ -~]*",
         "a cursor",
@@ -74,12 +92,18 @@ def cursor_field() -> Text:
 
 
 def limit_field(default: int, most: int) -> fields.Integer:
-    """How many a page holds at most."""
+    """How many a page holds at most.
+
+    Strict: `"20"` and `20.5` are no numbers of items.
+    """
     return fields.Integer(strict=True, load_default=default, validate=validate.Range(min=1, max=most))
 
 
 class EmailAddress(Text):
-    """An address that mail can go to; its domain may be of any script that IDNA 2008 allows."""
+    """An address that mail can go to; its domain may be of any script that IDNA 2008 allows.
+
+    Kept as it was written; it is compared in another form.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(ADDRESS, "an address such as ann@example.org", longest=address.LONGEST, **options)
@@ -96,7 +120,10 @@ class EmailAddress(Text):
 
 
 class Room(fields.String):
-    """The name of a room."""
+    """The name of a room.
+
+    `"user:42"`, `"topic:deals"`, `"admins"`, `"all"`.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -108,7 +135,11 @@ class Room(fields.String):
 
 
 class Items(fields.List[Any]):
-    """A list of bounded length, which is measured before its items are looked at: there may be thousands."""
+    """A list of bounded length, which is measured before its items are looked at: there may be thousands.
+
+    `validate` must be a bound on the length: it is asked before the items are loaded, and then again by
+    marshmallow.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -119,7 +150,10 @@ class Items(fields.List[Any]):
 
 
 class Rooms(fields.Field[tuple[str, ...]]):
-    """A room, or a list of rooms; each counts once."""
+    """A room, or a list of rooms; each counts once.
+
+    Loads a tuple, in the order in which they were named.
+    """
 
     _room = Room()
     _list = Items(_room, validate=validate.Length(min=1, max=ROOMS_MAX))
@@ -133,6 +167,8 @@ class Rooms(fields.Field[tuple[str, ...]]):
 
 
 class UserId(fields.String):
+    """The id of a user, as the operator's own system has it."""
+
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
     ) -> str:
@@ -145,7 +181,10 @@ class UserId(fields.String):
 
 
 class Moment(fields.AwareDateTime):
-    """A time with its zone, as RFC 3339 has it."""
+    """A time with its zone, as RFC 3339 has it.
+
+    Loads UTC. Raises for a time without a zone, and for one that arithmetic could not be done with.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(format="iso", **options)
@@ -156,6 +195,7 @@ class Moment(fields.AwareDateTime):
         moment: datetime = super()._deserialize(value, attr, data, **options)
         try:
             moment = moment.astimezone(UTC)
+        # A time near the year 9999 in a western zone has no UTC.
         except OverflowError:
             moment = _LATEST
         if moment >= _LATEST:
@@ -188,6 +228,8 @@ class Wish(fields.Field[Any]):
 
 
 class Seconds(fields.Float):
+    """A number of seconds, `longest` at most; more than `above` where that is given, else 0 or more."""
+
     def __init__(self, *, longest: float, above: float | None = None, **options: Any) -> None:
         bounds = validate.Range(min=above or 0, max=longest, min_inclusive=above is None)
         documented = {} if above is None else {"exclusiveMinimum": above}
@@ -202,6 +244,8 @@ class Seconds(fields.Float):
 
 
 class Percent(fields.Float):
+    """A number from 0 to 100, without NaN."""
+
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_nan=False, validate=validate.Range(min=0, max=100), **options)
 
@@ -217,7 +261,10 @@ class Percent(fields.Float):
 
 
 class Named(fields.Dict):
-    """A table under names of the caller's own: what is wrong is told under the name alone."""
+    """A table under names of the caller's own: what is wrong is told under the name alone.
+
+    Both a name that is wrong and what stands under one are told under it: a caller sees one place.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -234,7 +281,10 @@ class Named(fields.Dict):
 
 
 class Object(fields.Dict):
-    """A JSON object of the caller's own, sound enough to be stored and sent on."""
+    """A JSON object of the caller's own, sound enough to be stored and sent on.
+
+    Not copied: what was decoded from the request is the caller's alone by now.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -249,7 +299,10 @@ class Object(fields.Dict):
 
 
 class WholeText(fields.Integer):
-    """A whole number as the query of a URL has it: digits."""
+    """A whole number as the query of a URL has it: digits.
+
+    Nine digits at most: no limit is as large.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -272,7 +325,11 @@ class FlagText(Flag):
 
 
 def in_query(schema: type[Schema]) -> type[Schema]:
-    """The same request as the query of a URL has it: with texts for numbers and flags."""
+    """The same request as the query of a URL has it: with texts for numbers and flags.
+
+    For GET and DELETE, whose parameters are texts. The schema keeps its name, by which the OpenAPI document
+    refers to it.
+    """
     as_text: dict[str, Any] = {}
     for name, field in schema().fields.items():
         if isinstance(field, fields.Integer):
@@ -283,12 +340,16 @@ def in_query(schema: type[Schema]) -> type[Schema]:
 
 
 def lists_of(schema: type[Schema]) -> frozenset[str]:
-    """The fields that hold several values."""
+    """The fields that hold several values. In a query these may be repeated."""
     return frozenset(name for name, field in schema().fields.items() if isinstance(field, Items))
 
 
 def unsound(value: Any, depth: int) -> str | None:
-    """What keeps a JSON value from being stored and sent on; None when nothing does."""
+    """What keeps a JSON value from being stored and sent on; None when nothing does.
+
+    `depth` is how many levels may follow. It recurses `depth` times at most, so no nesting can exhaust the
+    stack.
+    """
     if isinstance(value, str):
         return None if is_writable(value) else "Must be sound Unicode: there is a lone surrogate."
     if isinstance(value, bool) or value is None:

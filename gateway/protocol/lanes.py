@@ -1,4 +1,8 @@
-"""What is asked and answered about lanes of mail: how their mail fares, and whether they are paused."""
+"""What is asked and answered about lanes of mail: how their mail fares, and whether they are paused.
+
+How a lane is paused and how its brake counts is of `gateway.notify.lanes`; here are the shapes. Only bulk mail can be
+paused.
+"""
 
 from typing import Any
 
@@ -14,15 +18,20 @@ from storage.lanes import Outcome, Pause
 from storage.mail import LaneName
 
 REASON_MAX = 200
+"""Characters."""
 
 
 def _lane_field() -> fields.Enum[LaneName]:
+    """A lane that may be paused."""
     only = validate.OneOf([BRAKED], error="Only bulk mail can be paused: somebody waits for all other.")
     return fields.Enum(LaneName, by_value=True, required=True, validate=only)
 
 
 class PauseSchema(Schema):
-    """A lane to pause, and why."""
+    """A lane to pause, and why.
+
+    Without a reason it is said to be an operator's doing.
+    """
 
     lane = _lane_field()
     reason = Text(VISIBLE, "printable", longest=REASON_MAX, load_default=REASON_OF_OPERATOR)
@@ -33,6 +42,8 @@ class PauseSchema(Schema):
 
 
 class ResumeSchema(OneFieldSchema):
+    """A lane to resume."""
+
     lane = _lane_field()
 
 
@@ -49,6 +60,7 @@ class LaneAnswer(Schema):
 
     lane = fields.Enum(LaneName, by_value=True, required=True)
     sent = required.number()
+    """Mails that the relay took."""
     refused = required.number(metadata={"description": "By the mail server, for their address."})
     delivered = required.number(metadata={"description": "Of those sent, as far as it was told."})
     bounced = required.number(metadata={"description": "Of those sent."})
@@ -73,7 +85,9 @@ class BrakeAnswer(Schema):
     """From where on bulk mail is paused; 0 is no bound."""
 
     bounces = fields.Float(required=True)
+    """A part of 1."""
     complaints = fields.Float(required=True)
+    """A part of 1."""
     mails = required.number(metadata={"description": "Of fewer no rate is told."})
     failures = required.number(metadata={"description": "Of the relay in a row."})
     window_seconds = fields.Float(required=True)
@@ -85,6 +99,7 @@ class LanesAnswer(Schema):
 
 
 def page(value: LanePage) -> Json:
+    """All lanes, with the bounds of the brake that hold for them."""
     bounds = value.bounds
     return {
         "lanes": [_lane(each) for each in value.lanes],
@@ -99,6 +114,7 @@ def page(value: LanePage) -> Json:
 
 
 def _lane(value: Lane) -> Json:
+    """A lane with its figures; a rate is null where too few mails were sent to tell one."""
     health = value.health
     return {
         "lane": value.name,
@@ -111,4 +127,5 @@ def _lane(value: Lane) -> Json:
 
 
 def _pause(value: Pause) -> Json:
+    """Since when, by whom and why."""
     return {"at": time(value.at), "by": value.by, "reason": value.reason}

@@ -1,4 +1,7 @@
-"""What is asked and answered of nodes."""
+"""What is asked and answered of nodes.
+
+What a node tells of itself, and how all are asked, is of `gateway.observe.nodes`.
+"""
 
 from marshmallow import Schema, fields
 
@@ -11,7 +14,10 @@ from gateway.protocol.patterns import PRINTABLE
 
 
 class NodeSchema(OneFieldSchema):
-    """One node."""
+    """One node.
+
+    A name as the nodes have it; whether there is one of that name, the cluster says.
+    """
 
     node = Text(PRINTABLE, "printable", longest=128, required=True)
 
@@ -23,6 +29,7 @@ class NodeAnswer(Schema):
     release = required.text()
     catalog = required.text(allow_none=True, metadata={"description": "The version of its catalog."})
     started_at = required.time()
+    """When its process began."""
     sessions = required.number()
     users = required.number(metadata={"description": "With a session there."})
     load_ = fields.Float(
@@ -42,6 +49,7 @@ class NodesAnswer(Schema):
 
 
 def page(found: NodesPage) -> Json:
+    """All that have answered, and the names of those that did not."""
     return {
         "nodes": [_node(each) for each in found.nodes],
         "silent": list(found.silent),
@@ -50,6 +58,7 @@ def page(found: NodesPage) -> Json:
 
 
 def _node(state: NodeState) -> Json:
+    """One node."""
     return {
         "node": state.name,
         "release": state.release,

@@ -2,6 +2,9 @@
 
 It is its name, who may ask, the shapes of what is asked and answered, where it is asked (a route of HTTP, an event of the
 namespace `/admin`, or both), and its use case.
+
+It is only a description: who calls is found out by the sites and sessions, and the use case does the work.
+Which ones there are is in `gateway.protocol.offered`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -24,7 +27,9 @@ USER = "user"
 """Asked on the public site, by a user with the user's own token."""
 
 Use = Callable[[UseCases, Caller, Any], Awaitable[Any]]
-"""Takes what was parsed, answers what `shape` takes. Raises what the use cases raise, and Problem."""
+"""Takes what was parsed, answers what `shape` takes. Raises what the use cases raise, and Problem. The caller
+may ask it: that was judged before.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class RawBody:
 
     media_type: str
     bytes_max: int
+    """Once decompressed."""
     also: Sequence[str] = ()
     """Other types that are taken as well."""
 
@@ -43,16 +49,23 @@ class Route:
 
     method: str
     path: str
+    """With names in braces, such as `"/internal/users/{user}"`; they are fields of the schema, unless `of_path` is given."""
     status: int = 200
+    """Of an answer that is as it should be."""
     body_required: bool = True
+    """Whether an empty body is an error; else it is `{}`."""
     body_bytes: int | None = None
     """Of the body at most; None: as much as of most."""
     raw_body: RawBody | None = None
+    """None for JSON."""
     description: str | None = None
+    """For the OpenAPI document."""
     problems: Sequence[str] = ()
     """Codes beyond those that every route of this kind has."""
     headers: Sequence[Mapping[str, Any]] = ()
+    """Parameters in headers, as OpenAPI writes them."""
     answer_headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Headers of the answer, as OpenAPI writes them."""
     of_path: Callable[[Mapping[str, str]], Any] | None = None
     """What is asked, where the path alone says it and the schema is not to judge."""
 
@@ -68,17 +81,22 @@ class Route:
 
 
 def _nothing(asked: Any) -> None:
+    """The target of what is done to no one thing."""
     del asked
 
 
 def _no_detail(asked: Any) -> Mapping[str, Any]:
+    """The detail of what needs none."""
     del asked
     return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """What of an operation is written down, in `storage.audit`: ids and names, and nothing else of a person."""
+    """What of an operation is written down, in `storage.audit`: ids and names, and nothing else of a person.
+
+    Its functions get what was parsed, are called before the deed is done, and must not raise.
+    """
 
     target: Callable[[Any], str | None] = _nothing
     """What it is done to, by what was asked."""
@@ -90,10 +108,15 @@ class Audit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One thing that can be asked."""
+    """One thing that can be asked.
+
+    Made once, when its module is read. Never changed.
+    """
 
     name: str
+    """By which it is audited, and known in the OpenAPI document; small letters and `_`."""
     summary: str
+    """A line for people."""
     scope: str = ADMIN
     """`emit`, `campaigns` or `admin` for a service, `user` for a user's token."""
     role: Role = Role.ADMIN
@@ -101,9 +124,12 @@ class Operation:
     audit: Audit | None = None
     """What is written down of who asks it; None: nothing is."""
     asks: type[Schema]
+    """The schema of what is asked, path, query and body together."""
     answers: type[Schema]
+    """The schema of the answer. `shape` must make what it says; a contract test compares them."""
     use: Use
     shape: Callable[[Any], Json]
+    """Takes what the use case answers and makes JSON of it."""
     route: Route | None = None
     event: str | None = None
     """Its name in the namespace `/admin`; None where only HTTP asks."""
@@ -115,11 +141,12 @@ class Operation:
     """Parses what an event, or a body, says. Raises `Invalid`."""
 
     def __post_init__(self) -> None:
+        """An emit has a parser of its own, which takes the short way where it can."""
         parse = emit.parse if self.asks is emit.EmitSchema else parser(self.asks())
         object.__setattr__(self, "parse", parse)
 
 
 def id_in(path: Mapping[str, str]) -> str:
-    """What an operation asks that is about one notification."""
+    """What an operation asks that is about one notification: the id in its path, not judged."""
     # An id that no notification can have names none: 404, and no matter of validation.
     return path["id"]

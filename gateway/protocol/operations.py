@@ -5,6 +5,8 @@ The table has many readers and no other copy: the internal and the public site (
 module of `gateway.protocol.offered`, and its use case.
 
 What a connection asks of itself (`/`: read, seen, replay, token …) belongs to `gateway.sockets`.
+
+It imports every module of `gateway.protocol.offered`; those never import it.
 """
 
 from functools import lru_cache
@@ -13,6 +15,7 @@ from auth.principal import Role
 from gateway.protocol.offered import (
     audits,
     campaigns,
+    experiments,
     kinds,
     mails,
     nodes,
@@ -32,18 +35,22 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
     *told.OPERATIONS,
     *campaigns.OPERATIONS,
+    *experiments.OPERATIONS,
     *kinds.OPERATIONS,
     *audits.OPERATIONS,
     *nodes.OPERATIONS,
     *stats.OPERATIONS,
     *own.OPERATIONS,
 )
-"""All of them."""
+"""All of them. The order is that of the routes and of the documents."""
 
 
 @lru_cache(maxsize=len(Role))
 def events_for(role: Role) -> tuple[str, ...]:
-    """The events of `/admin` that whoever has this role may ask."""
+    """The events of `/admin` that whoever has this role may ask.
+
+    Remembered, since every admin who connects is told.
+    """
     return tuple(
         operation.event
         for operation in OPERATIONS

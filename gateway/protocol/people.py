@@ -1,4 +1,8 @@
-"""What is asked and answered about what backends tell: of users, and of who is a member of which topic."""
+"""What is asked and answered about what backends tell: of users, and of who is a member of which topic.
+
+What is kept of a user is of `storage.people`, who hears of a change is of `gateway.notify`. A backend that
+sends the same twice changes nothing by it.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,15 +26,22 @@ from storage.people import Found, Profile
 from storage.topics import CHANGED_AT_ONCE, COUNTED, Changed, MembersPage, TopicsPage
 
 ATTRIBUTES_BYTES = 4096
+"""Of one user's attributes, written without spaces."""
 USERS_AT_ONCE = 1000
+"""Users of one batch."""
 USERS_BYTES = 2 * 1024 * 1024
 """Of the body of a batch."""
 COUNTED_TOPICS = 100
+"""Topics of one page whose members are counted: each costs a query."""
 MEMBERS_BYTES = 1024 * 1024
+"""Of the body of a change."""
 
 
 class Attributes(Object):
-    """What a backend knows beside, as an object of its own."""
+    """What a backend knows beside, as an object of its own.
+
+    Loads it as it came. It is taken as a whole: what is left out of it is gone.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -42,7 +53,10 @@ class Attributes(Object):
 
 
 class Zone(Text):
-    """The name of a time zone."""
+    """The name of a time zone.
+
+    Such as `"Europe/Berlin"`. It must be one that this machine knows.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -59,7 +73,10 @@ class Zone(Text):
 
 
 class Topic(fields.String):
-    """The name of a topic."""
+    """The name of a topic.
+
+    Such as `"deals"`: the room is `topic:deals`.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -71,7 +88,10 @@ class Topic(fields.String):
 
 
 class ProfileSchema(Schema):
-    """What a backend tells of a user."""
+    """What a backend tells of a user.
+
+    Loads a `ProfileChange` with the fields that are given: null takes one back, and what is left out stays.
+    """
 
     user = UserId(required=True)
     email = EmailAddress(allow_none=True)
@@ -90,11 +110,17 @@ class ProfileSchema(Schema):
 
 
 class UserProfileSchema(ProfileSchema):
-    """The same, with whom it is about."""
+    """The same, with whom it is about.
+
+    By another name, so that the OpenAPI document tells an item of a batch from a body.
+    """
 
 
 class ProfilesSchema(OneFieldSchema):
-    """Of several users what a `PATCH` of each would tell."""
+    """Of several users what a `PATCH` of each would tell.
+
+    When one is wrong, none is taken.
+    """
 
     users = Items(
         fields.Nested(UserProfileSchema), required=True, validate=validate.Length(min=1, max=USERS_AT_ONCE)
@@ -102,26 +128,36 @@ class ProfilesSchema(OneFieldSchema):
 
 
 class MemberSchema(Schema):
-    """One user and one topic."""
+    """One user and one topic.
+
+    Loaded by its two kinds into the same change that a list makes.
+    """
 
     topic = Topic(required=True)
     user = UserId(required=True)
 
 
 class JoinSchema(MemberSchema):
+    """One user to put into a topic: what the path says is all."""
+
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> MembersChange:
         return MembersChange(topic=data["topic"], add=(data["user"],))
 
 
 class LeaveSchema(MemberSchema):
+    """One user to take out of a topic."""
+
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> MembersChange:
         return MembersChange(topic=data["topic"], remove=(data["user"],))
 
 
 class MembersChangeSchema(Schema):
-    """Users to put into a topic, and to take out of it; as many as a change may name, together."""
+    """Users to put into a topic, and to take out of it; as many as a change may name, together.
+
+    Each user once. One in both lists has no meaning, and is refused.
+    """
 
     topic = Topic(required=True)
     add = Items(UserId(), load_default=(), validate=validate.Length(max=CHANGED_AT_ONCE))
@@ -145,7 +181,10 @@ class MembersChangeSchema(Schema):
 
 
 class MembersSchema(Schema):
-    """A page of the members."""
+    """A page of the members.
+
+    By user id; the cursor is the last id of the page before.
+    """
 
     topic = Topic(required=True)
     prefix = Text(
@@ -167,7 +206,10 @@ class MembersSchema(Schema):
 
 
 class TopicsSchema(Schema):
-    """A page of topics."""
+    """A page of topics.
+
+    By name; the cursor is the last name of the page before.
+    """
 
     prefix = Text(
         r"[A-Za-z0-9_.-]*", "the beginning of a topic", shortest=0, longest=64, load_default="",
@@ -197,6 +239,7 @@ class FoundUserAnswer(Schema):
     email = required.text(allow_none=True)
     name = required.text(allow_none=True)
     last_seen = required.time(allow_none=True)
+    """Null: never."""
 
 
 class FoundUsersAnswer(Schema):
@@ -226,6 +269,7 @@ class MembersChangedAnswer(Schema):
 class MemberAnswer(Schema):
     user = required.text()
     since = required.time()
+    """When a backend has put the user there."""
 
 
 class MembersAnswer(Schema):
@@ -238,6 +282,7 @@ class UserTopicsAnswer(Schema):
 
 
 def profile(value: Profile) -> Json:
+    """What is kept of a user."""
     contact = value.contact
     return {
         "user": contact.user,
@@ -251,14 +296,17 @@ def profile(value: Profile) -> Json:
 
 
 def told(users: int) -> Json:
+    """How many users a batch was about."""
     return {"users": users}
 
 
 def members_changed(value: Changed) -> Json:
+    """How many came, and how many went; those who were there already do not count."""
     return {"added": value.added, "removed": value.removed}
 
 
 def members(page: MembersPage) -> Json:
+    """A page of members."""
     return {
         "members": [{"user": member.user, "since": time(member.since)} for member in page.members],
         "next": page.next,
@@ -266,6 +314,7 @@ def members(page: MembersPage) -> Json:
 
 
 def found(value: Found) -> Json:
+    """Who was found, and whether there may be more."""
     return {
         "users": [
             {
@@ -281,9 +330,11 @@ def found(value: Found) -> Json:
 
 
 def topics(page: TopicsPage) -> Json:
+    """A page of topics, with how many members each has where that was asked."""
     counts = {"members": dict(page.members)} if page.members else {}
     return {"topics": list(page.topics), "next": page.next, **counts}
 
 
 def user_topics(topics: Mapping[str, datetime]) -> Json:
+    """The topics that the store gives a user."""
     return {"topics": [{"topic": topic, "since": time(since)} for topic, since in topics.items()]}

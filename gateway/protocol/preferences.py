@@ -1,4 +1,7 @@
-"""What is asked and answered about preferences."""
+"""What is asked and answered about preferences.
+
+What of the choices holds in the end, catalog and defaults considered, is of `gateway.notify.preferences`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +20,13 @@ from gateway.protocol.people import Zone
 from storage.preferences import Change
 
 CATEGORIES_MAX = 200
+"""In one request."""
 TYPES_MAX = 1000
+"""In one request."""
 CHANGES_SHOWN = 50
+"""Of the proof, the newest."""
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+"""A time of day, such as `"07:30"`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +34,18 @@ class ChoiceRequest:
     """What is to be chosen, as it was asked."""
 
     patch: Mapping[str, Any]
+    """As it was asked, without `version` and `user`."""
     version: int | None = None
+    """The version that the change is of; None for whatever there is."""
     user: str = ""
     """Empty: the caller's own."""
 
 
 class ChannelsSchema(Schema):
-    """Whether a channel is wanted; null takes the choice back."""
+    """Whether a channel is wanted; null takes the choice back.
+
+    Of the whole channel, over all categories and types.
+    """
 
     in_app = Flag(allow_none=True)
     email = Flag(allow_none=True)
@@ -43,6 +55,7 @@ class WishesSchema(Schema):
     """The same of a category or a type, whose email may also come in a digest."""
 
     in_app = Flag(allow_none=True)
+    """Null takes the choice back."""
     email = Wish(
         allow_none=True,
         metadata={
@@ -52,7 +65,10 @@ class WishesSchema(Schema):
 
 
 class QuietHoursSchema(Schema):
-    """By the clock on the person's wall, half-open, over midnight where the end comes first."""
+    """By the clock on the person's wall, half-open, over midnight where the end comes first.
+
+    Loads the days in their order, each once, so that the same hours are the same document.
+    """
 
     start = Text(CLOCK, "a time such as 22:00", longest=5)
     end = Text(CLOCK, "a time such as 07:00", longest=5)
@@ -71,6 +87,7 @@ class QuietHoursSchema(Schema):
 
 
 def _by_key(pattern: str, meaning: str, most: int) -> Named:
+    """Wishes by the name of a category or a type; null takes all back that is under the name."""
     return Named(
         keys=Text(pattern, meaning, longest=64),
         values=fields.Nested(WishesSchema, allow_none=True),
@@ -80,7 +97,11 @@ def _by_key(pattern: str, meaning: str, most: int) -> Named:
 
 
 class PreferencesSchema(Schema):
-    """A merge patch (RFC 7396) of what a person has chosen."""
+    """A merge patch (RFC 7396) of what a person has chosen.
+
+    Loads a `ChoiceRequest`. Whether a type or category is there, and whether it may be chosen, the use case
+    says.
+    """
 
     channels = fields.Nested(
         ChannelsSchema,
@@ -93,6 +114,7 @@ class PreferencesSchema(Schema):
     locale = locale_field(allow_none=True)
     quiet_hours = fields.Nested(QuietHoursSchema, allow_none=True)
     tracking = Flag(allow_none=True)
+    """Whether it may be known which links in mail are followed."""
     version = fields.Integer(
         strict=True, validate=validate.Range(min=0),
         metadata={"description": "Change this version, and no other."},
@@ -104,13 +126,19 @@ class PreferencesSchema(Schema):
 
 
 class UserPreferencesSchema(PreferencesSchema):
-    """The same of one user."""
+    """The same of one user.
+
+    For admins and backends: the user stands in the path.
+    """
 
     user = UserId(required=True)
 
 
 class PreferencesEventSchema(Schema):
-    """To be shown one's preferences, or to change them."""
+    """To be shown one's preferences, or to change them.
+
+    Loads None where nothing is to be changed.
+    """
 
     set = fields.Nested(PreferencesSchema)
 
@@ -120,6 +148,7 @@ class PreferencesEventSchema(Schema):
 
 
 def _request(data: dict[str, Any]) -> ChoiceRequest:
+    """The request in what was loaded."""
     user, version = data.pop("user", ""), data.pop("version", None)
     return ChoiceRequest(user=user, version=version, patch=data)
 
@@ -140,6 +169,7 @@ class ChosenWishesAnswer(Schema):
 
 class ChosenHoursAnswer(Schema):
     start = required.text()
+    """Such as `"22:00"`, by the person's own clock."""
     end = required.text()
     days = fields.List(fields.String(), metadata={"description": "All, where it is missing."})
 
@@ -179,6 +209,7 @@ class PreferencesAnswer(Schema):
     locale = required.text(allow_none=True)
     quiet_hours = fields.Nested(ChosenHoursAnswer, required=True, allow_none=True)
     tracking = required.flag(allow_none=True)
+    """Null: was never asked."""
     version = required.number(metadata={"description": "0: nothing was ever chosen."})
     locales = fields.List(
         fields.String(), required=True,
@@ -206,6 +237,7 @@ class Proven:
 
 
 def change(value: Change) -> Json:
+    """One change, with what was asked. `mail` is the id of the mail whose link did it, null else."""
     return {
         "version": value.version,
         "at": time(value.at),
@@ -216,4 +248,5 @@ def change(value: Change) -> Json:
 
 
 def proven(value: Proven) -> Json:
+    """The preferences with the proof of them."""
     return {**shown(value.chosen), "changes": [change(each) for each in value.changes]}

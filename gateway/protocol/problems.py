@@ -2,6 +2,9 @@
 
 Every error that the use cases, the credentials or aiohttp raise has its problem here; what nobody foresaw is a 500 that
 says nothing of its cause.
+
+`gateway.sockets.events` has the same codes for sessions. An exception that is not named here is no answer for
+anybody: it is logged where it was caught.
 """
 
 import math
@@ -23,7 +26,9 @@ from gateway.protocol import shapes
 from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, TooManySwitched, Unstorable
 
 CONTENT_TYPE = "application/problem+json"
+"""By RFC 9457."""
 TYPE_PREFIX = "urn:bellhop:problem:"
+"""Before the code. Such a name is not to be looked up."""
 
 TITLES: Mapping[str, tuple[int, str]] = {
     "bad_request": (400, "The request cannot be understood"),
@@ -50,12 +55,15 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "internal": (500, "Something went wrong here"),
     "unavailable": (503, "Not available now"),
 }
-"""Of each code, its status and its title."""
+"""Of each code, its status and its title. Part of the public protocol: a code keeps its meaning, and its title
+is the same for all who get it.
+"""
 
 _CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
           408: "request_timeout", 413: "too_large", 414: "uri_too_long", 415: "unsupported_media_type",
           417: "expectation_failed", 422: "validation_failed", 429: "rate_limited", 431: "head_too_large",
           503: "unavailable"}  # fmt: skip
+"""The code for a status that aiohttp has answered by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +71,23 @@ class Details:
     """One problem, told to one caller."""
 
     code: str
+    """One of `TITLES`."""
     detail: str | None = None
+    """A sentence about this request."""
     errors: Mapping[str, Sequence[str]] | None = None
+    """Sentences by field, of what was not valid."""
     without_address: Mapping[str, Any] | None = None
+    """The users who could not be mailed: how many, and some of them."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the answer, beside the usual ones."""
     status: int = 0
     """The code's own, unless it is given."""
 
     def json(self) -> dict[str, Any]:
+        """The members of the problem; those that say nothing are left out.
+
+        `request_id` comes from the context, so it must be called while the request is handled.
+        """
         status, title = TITLES[self.code]
         members = {
             "type": TYPE_PREFIX + self.code,
@@ -85,6 +102,7 @@ class Details:
         return {name: value for name, value in members.items() if value is not None}
 
     def response(self) -> web.Response:
+        """The answer with this problem."""
         members = self.json()
         return web.Response(
             status=members["status"],
@@ -95,7 +113,11 @@ class Details:
 
 
 class Problem(Exception):
-    """Raised where a request ends with a problem."""
+    """Raised where a request ends with a problem.
+
+    For what is particular to HTTP, or to one request. What a use case raises keeps its own class, and is
+    translated by `of`.
+    """
 
     def __init__(
         self, code: str, detail: str | None = None, *, headers: Mapping[str, str] | None = None
@@ -111,11 +133,16 @@ class Problem(Exception):
 
 
 def _retry_after(seconds: float) -> dict[str, str]:
+    """Whole seconds, one at least."""
     return {"Retry-After": str(max(1, math.ceil(seconds)))}
 
 
 def of(error: BaseException) -> Details:
-    """What the caller is told of an error. `internal` is what nobody foresaw: the callers log it."""
+    """What the caller is told of an error. `internal` is what nobody foresaw: the callers log it.
+
+    Never raises. The order of the cases matters where one error is a kind of another: `Unfit` has several
+    below it.
+    """
     match error:
         case Problem():
             return error.details
@@ -161,12 +188,15 @@ def of(error: BaseException) -> Details:
 
 
 def code_of(error: BaseException) -> str:
-    """The code by which an error is counted."""
+    """The code by which an error is counted. Metrics and audits have it: the codes are few."""
     return of(error).code
 
 
 def of_status(status: int, *, headers: Mapping[str, str] | None = None) -> Details:
-    """What is told of a status of HTTP alone."""
+    """What is told of a status of HTTP alone.
+
+    The status stays as it is, also where its code is another's.
+    """
     code = _CODES.get(status)
     if code is None:
         code = "bad_request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "internal"
@@ -174,6 +204,7 @@ def of_status(status: int, *, headers: Mapping[str, str] | None = None) -> Detai
 
 
 def _of_http(error: web.HTTPException) -> Details:
+    """What aiohttp answers by itself, as for a path that is none or a method that does not fit."""
     return of_status(
         error.status, headers={"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     )

@@ -1,4 +1,8 @@
-"""What is asked and answered about mail that comes back: a report handed in, and those that belong to no mail."""
+"""What is asked and answered about mail that comes back: a report handed in, and those that belong to no mail.
+
+What a report means and what follows is of `mailer` and `gateway.notify`. A report is handed in as the mail
+that it is; hearsay is what a provider has told an operator's own program.
+"""
 
 from typing import Any
 
@@ -13,12 +17,16 @@ from mailer.relay_ids import LONGEST as RELAY_ID_MAX
 from storage.strays import StrayPage
 
 REPORT_TYPE = "message/rfc822"
+"""The media type of a mail."""
 REPORT_BYTES_MAX = 16 * 2**20
 """Some send back a mail whole; no more of it is read than `mailer.parts` needs."""
 
 
 class StraysSchema(Schema):
-    """A page of reports that changed nothing."""
+    """A page of reports that changed nothing.
+
+    The newest first, for as long as they are kept.
+    """
 
     before = cursor_field()
     limit = limit_field(50, 200)
@@ -29,7 +37,10 @@ class StraysSchema(Schema):
 
 
 class HearsaySchema(Schema):
-    """What a provider has told of a mail: by its id, by its Message-ID, or by the id that the relay gave it."""
+    """What a provider has told of a mail: by its id, by its Message-ID, or by the id that the relay gave it.
+
+    One of the three ways to name the mail, and not two: they could name different ones.
+    """
 
     mail = Text(r"[!-~]*", "an id", longest=64)
     message_id = Text(r"[!-~]*", "a Message-ID", longest=400)
@@ -38,6 +49,7 @@ class HearsaySchema(Schema):
         metadata={"description": "The id in what the relay said as it took the mail, such as `4ABC` of `queued as 4ABC`."},
     )  # fmt: skip
     event = fields.Enum(Event, by_value=True, required=True)
+    """What became of the mail."""
     status = Text(
         r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", "an enhanced code such as 5.1.1", longest=9, load_default="",
         metadata={"description": "Of a bounce: it alone says what becomes of the address."},
@@ -70,6 +82,7 @@ class StrayAnswer(Schema):
     kind = required.text(metadata={"description": "What it seems to be."})
     subject = required.text()
     mail = required.text(allow_none=True)
+    """The mail that it names, where it names one."""
     text = required.text(metadata={"description": "As it came, cut off where it is long."})
 
 
@@ -79,10 +92,12 @@ class StraysAnswer(Schema):
 
 
 def dealt(value: Return) -> Json:
+    """What came of a report."""
     return {"fate": value.fate, "mail": value.mail, "suppressed": value.suppressed}
 
 
 def strays(page: StrayPage) -> Json:
+    """A page of strays; what cannot be decoded is shown with replacement characters."""
     reports = [
         {
             "id": stray.id,

@@ -1,4 +1,8 @@
-"""How often an emit lets its mail reach somebody: in a digest with others, or no more than so many."""
+"""How often an emit lets its mail reach somebody: in a digest with others, or no more than so many.
+
+The values are those of `gateway.notify`, which the catalog reads too: a rhythm means the same in an emit and
+in a type.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +16,16 @@ from gateway.protocol.patterns import KEY
 from storage.rhythms import Clock, Digest, Rhythm, Throttle
 
 KEY_MAX = 100
+"""Characters."""
 THEN = ("digest", "drop")
+"""What may become of one mail too many."""
 
 
 class Span(fields.Field[float]):
-    """Seconds, or a text such as 30m."""
+    """Seconds, or a text such as 30m.
+
+    Loads seconds.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -31,18 +40,23 @@ class Span(fields.Field[float]):
 
 
 class Every(Span):
-    """A span, or a time of the reader's own day."""
+    """A span, or a time of the reader's own day.
+
+    Loads seconds or a `Clock`, such as `"daily@09:00"`.
+    """
 
     def _deserialize(  # type: ignore[override]  # a clock beside the span
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
     ) -> float | Clock:
         clock = clock_of(value)
+        # What is neither is told in the words for both; a span that is too long, in those of a span.
         if clock is None and seconds_of(value) is None:
             raise ValidationError(f"Must be {EVERY}.")
         return clock or super()._deserialize(value, attr, data, **options)
 
 
 def _key(of: str) -> Text:
+    """Under which mails belong together."""
     described = {
         "description": f"{of} together under it, of whichever type; what is of one type, where it is left out."
     }
@@ -50,7 +64,10 @@ def _key(of: str) -> Text:
 
 
 class DigestSchema(Schema):
-    """The mail comes with others in a digest, of what its reader has not seen."""
+    """The mail comes with others in a digest, of what its reader has not seen.
+
+    Loads a `Digest`. `sliding` without `max` might never end, and is refused.
+    """
 
     every = Every(
         required=True,
@@ -82,7 +99,10 @@ class DigestSchema(Schema):
 
 
 class ThrottleSchema(Schema):
-    """No more mails than so many in any span of `per`, by what was sent."""
+    """No more mails than so many in any span of `per`, by what was sent.
+
+    Loads a `Throttle`.
+    """
 
     limit = fields.Integer(required=True, strict=True, validate=validate.Range(min=1, max=LIMIT_MAX))
     per = Span(required=True, metadata={"description": "A time such as 1h."})
@@ -99,6 +119,9 @@ class ThrottleSchema(Schema):
 
 
 def rhythm(data: Mapping[str, Any]) -> Rhythm | None:
-    """What an emit's fields say together; None: nothing."""
+    """What an emit's fields say together; None: nothing.
+
+    Whether it may be asked at all is said by `emit_rules.contradictions`.
+    """
     digest, throttle = data["digest"], data["throttle"]
     return None if digest is None and throttle is None else Rhythm(digest=digest, throttle=throttle)

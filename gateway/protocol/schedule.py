@@ -1,4 +1,8 @@
-"""What is asked and answered about what is emitted later."""
+"""What is asked and answered about what is emitted later.
+
+How it waits and when it is emitted is of `gateway.notify`. When an emit is to be carried out is asked in
+`timing`.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +20,10 @@ from storage.schedule import Cancelled, Scheduled, SchedulePage
 
 
 class CancelSchema(Schema):
-    """All that is still to come under a key; of one room only, if one is given."""
+    """All that is still to come under a key; of one room only, if one is given.
+
+    Loads a `CancelRequest`, of what the same caller has put off.
+    """
 
     cancel_key = Text(KEY, "printable ASCII", longest=255, required=True)
     to = Room(load_default=None, allow_none=True)
@@ -27,7 +34,10 @@ class CancelSchema(Schema):
 
 
 class ScheduledSchema(Schema):
-    """A page of what is still to come, or of what was missed."""
+    """A page of what is still to come, or of what was missed.
+
+    The earliest first; whose it is, is told by each.
+    """
 
     after = cursor_field()
     limit = limit_field(50, 200)
@@ -43,6 +53,7 @@ class ScheduledSchema(Schema):
 
 class CancelledAnswer(Schema):
     cancelled = required.number()
+    """How many had been waiting."""
     too_late = required.number(metadata={"description": "Emitted already, within the last seven days."})
 
 
@@ -56,10 +67,12 @@ class ChangedScheduleAnswer(Schema):
 
 
 def cancelled(value: Cancelled) -> Json:
+    """How many were cancelled, and how many had been emitted before."""
     return {"cancelled": value.cancelled, "too_late": value.too_late}
 
 
 def scheduled(item: Scheduled) -> Json:
+    """One that waits, with as much of what was asked as a list shows."""
     asked = orjson.loads(item.request)
     return {
         "id": item.id,
@@ -76,8 +89,10 @@ def scheduled(item: Scheduled) -> Json:
 
 
 def page(value: SchedulePage) -> Json:
+    """A page, the first to come first."""
     return {"scheduled": [scheduled(item) for item in value.items], "next": value.next}
 
 
 def ids(changed: Sequence[str]) -> Json:
+    """Those that were changed."""
     return {"ids": list(changed)}

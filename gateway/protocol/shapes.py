@@ -2,6 +2,9 @@
 
 Knows the shapes of the protocol; leaves what may be asked to `emit` and `asking`, and who may ask to the callers.
 `tests/contract/test_http_api.py` holds these shapes to the OpenAPI document.
+
+What users see of a notification is made in `gateway.notify.events`, since it goes over the bus as well; here
+is what is added for those who send, support and administrate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,11 +36,15 @@ def address(value: Notification) -> Json:
 
 
 def some_users(users: Sequence[str]) -> Json:
+    """How many there are, and the first of them by name."""
     return {"users": list(users[:USERS_NAMED]), "count": len(users)}
 
 
 def emitted(value: Emitted | PutOff) -> Json:
-    """The answer to an emit, with the users who get no mail because no address is known."""
+    """The answer to an emit, with the users who get no mail because no address is known.
+
+    Called for every emit that is answered.
+    """
     if isinstance(value, PutOff):
         return put_off(value)
     if len(value.notifications) == 1 and value.notifications[0].mail is None:
@@ -54,7 +61,10 @@ def emitted(value: Emitted | PutOff) -> Json:
 
 
 def put_off(value: PutOff) -> Json:
-    """The answer to an emit of what is to come: it has no sequence yet."""
+    """The answer to an emit of what is to come: it has no sequence yet.
+
+    The ids are those under which it waits; the notifications get ids of their own later.
+    """
     return {
         "notifications": [],
         "duplicate": value.duplicate,
@@ -82,7 +92,10 @@ def _placed(value: Notification) -> Json:
 
 
 def record(value: Notification) -> Json:
-    """A notification as its senders see it: with what became of it."""
+    """A notification as its senders see it: with what became of it.
+
+    It is for senders and admins; a reader gets `inbox_item`.
+    """
     return {
         **events.notification(value),
         "in_app": value.in_app,
@@ -95,7 +108,7 @@ def record(value: Notification) -> Json:
 
 
 def skipped(entry: Entry | None) -> Json | None:
-    """By which rule a notification is not shown in-app."""
+    """By which rule a notification is not shown in-app. None for one that is shown."""
     if entry is None or entry.hidden_by is None:
         return None
     return {"rule": entry.hidden_by, "detail": entry.hidden_why or ""}
@@ -111,6 +124,7 @@ def full_record(value: Record) -> Json:
 
 
 def mail(value: Mail) -> Json:
+    """A mail as it stands now. The address is told: who may ask for a mail may see where it went."""
     return {
         "state": value.state,
         "lane": value.order.lane,
@@ -131,7 +145,10 @@ def mail(value: Mail) -> Json:
 
 
 def _verdict(value: Mail) -> str | None:
-    """In words, what a rule has made of it."""
+    """In words, what a rule has made of it.
+
+    None where no rule has made anything of it.
+    """
     if value.reason is None:
         return None
     if value.state is MailState.SKIPPED:
@@ -140,6 +157,7 @@ def _verdict(value: Mail) -> str | None:
 
 
 def receipt(value: Receipt) -> Json:
+    """What one reader did; null is not done, or taken back."""
     return {
         "seen_at": time_or_none(value.seen_at),
         "read_at": time_or_none(value.read_at),
@@ -153,10 +171,12 @@ def receipt(value: Receipt) -> Json:
 
 
 def receipts(values: Mapping[str, Receipt]) -> Json:
+    """By user."""
     return {key: receipt(value) for key, value in values.items()}
 
 
 def inbox_item(value: InboxItem) -> Json:
+    """A notification as its reader sees it. Members that say nothing are absent, to keep a page small."""
     receipt = value.receipt
     item = {
         **events.notification(value.notification),
@@ -176,19 +196,25 @@ def inbox_item(value: InboxItem) -> Json:
 
 
 def history(page: HistoryPage) -> Json:
+    """A page of an inbox."""
     return {"notifications": [inbox_item(item) for item in page.items], "next": page.next, **_returned(page)}
 
 
 def _returned(page: HistoryPage) -> Json:
+    """What came back from a snooze, where there is any."""
     return {"returned": [inbox_item(item) for item in page.returned]} if page.returned else {}
 
 
 def mail_page(page: MailPage) -> Json:
+    """A page of mail, each with the notification that it tells."""
     return {"mail": [record(item) for item in page.items], "next": page.next}
 
 
 def admin_history(page: HistoryPage) -> Json:
-    """A page of history with what became of each mail."""
+    """A page of history with what became of each mail.
+
+    As `history`, for who may see mail too.
+    """
     items = [
         {**inbox_item(item), "mail": None if item.notification.mail is None else mail(item.notification.mail)}
         for item in page.items
@@ -208,22 +234,27 @@ def rendered(value: Outgoing) -> Json:
 
 
 def mail_counts(counts: Mapping[MailState, int]) -> Json:
+    """How many mails are in each state; states without any may be missing."""
     return {"counts": dict(counts)}
 
 
 def ids(changed: Sequence[str]) -> Json:
+    """Those that were changed."""
     return {"ids": list(changed)}
 
 
 def revived(ids: Sequence[str]) -> Json:
+    """Those dead letters that are tried again."""
     return {"revived": list(ids)}
 
 
 def all_revived(value: Revived) -> Json:
+    """How many were revived at once; with `more` it may be asked again."""
     return {"revived": value.count, "more": value.more}
 
 
 def preview(value: Preview) -> Json:
+    """What an emit would do: by room, and the mail of the first that gets one. Nothing was stored."""
     rooms = [
         {
             "room": each.room,
@@ -241,6 +272,7 @@ def preview(value: Preview) -> Json:
 
 
 def latest(found: Sequence[Found]) -> Json:
+    """What was emitted last, for the feed of an admin who begins to look."""
     return {
         "notifications": [
             shown(each.notification, by=None if each.origin is None else each.origin.by) for each in found
@@ -249,4 +281,5 @@ def latest(found: Sequence[Found]) -> Json:
 
 
 def nothing(_: None) -> Json:
+    """The answer of what has nothing to say."""
     return {}

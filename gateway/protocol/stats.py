@@ -1,4 +1,8 @@
-"""What is asked and answered about what came of notifications and mails."""
+"""What is asked and answered about what came of notifications and mails.
+
+How it is counted is of `gateway.notify.stats`. A sum over series is made there; here are the shapes of the
+question and the answer.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,12 +19,16 @@ from storage.mail import LaneName
 from storage.stats import DIMENSIONS, StatsChannel, Step
 
 _DIMENSION = f"({'|'.join(DIMENSIONS)})"
+"""One name of what can be told apart."""
 _UNNAMED = r"\*"
 """In the place of a name: all that were too many to be told by name."""
 
 
 class By(Text):
-    """Names of what is told apart, with commas between."""
+    """Names of what is told apart, with commas between.
+
+    Loads a tuple, in the order in which rows name them.
+    """
 
     def __init__(self, **options: Any) -> None:
         names = f"some of {', '.join(DIMENSIONS)}, each once, with commas between"
@@ -36,7 +44,11 @@ class By(Text):
 
 
 class StatsSchema(Schema):
-    """Of which time, in which steps, and what is told apart."""
+    """Of which time, in which steps, and what is told apart.
+
+    Loads a `StatsRequest`. The fields that name a series become its `where`, so that there are no more of
+    them than of dimensions.
+    """
 
     since = Moment(
         data_key="from", load_default=None, metadata={"description": "A day before `to`, unless it is given."}
@@ -57,6 +69,7 @@ class StatsSchema(Schema):
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> StatsRequest:
+        # What is not named is added up.
         where = {name: str(data.pop(name)) for name in DIMENSIONS if name in data}
         return StatsRequest(**data, where=where)
 
@@ -140,9 +153,11 @@ class StatsAnswer(Schema):
     by = fields.List(fields.String(), required=True)
     totals = fields.Nested(StatsFiguresAnswer, required=True)
     rows = fields.List(fields.Nested(StatsRowAnswer), required=True)
+    """The earliest step first."""
 
 
 def report(value: Report) -> Json:
+    """The figures, as a whole and by row."""
     return {
         "from": time(value.since),
         "to": time(value.until),
@@ -156,10 +171,12 @@ def report(value: Report) -> Json:
 
 
 def _row(row: Row, by: tuple[str, ...]) -> Json:
+    """One row, with the names of what it is of."""
     return {"at": time_or_none(row.at), **dict(zip(by, row.of, strict=True)), **_figures(row.figures)}
 
 
 def _figures(value: Figures) -> Json:
+    """Counts without zeros, and rates, null where there is nothing to be a part of."""
     rates = value.rates
     return {
         "counts": {outcome.value: count for outcome, count in value.counts.items() if count},

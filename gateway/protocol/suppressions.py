@@ -1,4 +1,8 @@
-"""What is asked and answered about suppressions: the list, an address put on it, and one taken off."""
+"""What is asked and answered about suppressions: the list, an address put on it, and one taken off.
+
+What a suppression does is of `gateway.notify` and `storage`; a scope is all mail (`"*"`), a lane
+(`"lane:bulk"`) or a category (`"category:orders"`).
+"""
 
 from datetime import datetime
 from typing import Any
@@ -15,18 +19,25 @@ from gateway.protocol.patterns import PRINTABLE
 from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression, SuppressionPage
 
 SCOPE = r"\*|lane:(transactional|bulk)|category:[a-z][a-z0-9_]{0,63}"
+"""Whether the category is in the catalog is not asked: it may have been."""
 DIAGNOSTIC_MAX = 1000
+"""Characters of what a mail server has said."""
 CODE_MAX = 40
+"""Characters."""
 SUPPRESSED_AT_ONCE = 200
 """Which a connection takes as one event."""
 
 
 def _scope_field(**options: Any) -> Text:
+    """A scope of a suppression."""
     return Text(SCOPE, "*, lane:bulk, lane:transactional, or category: and its name", longest=80, **options)
 
 
 def created_at(text: str) -> datetime:
-    """The time that a list gives for an entry. Raises `Invalid`."""
+    """The time that a list gives for an entry. Raises `Invalid`.
+
+    Of an import on the command line, where no schema reads the row.
+    """
     try:
         moment: datetime = Moment().deserialize(text)
     except ValidationError as error:
@@ -35,9 +46,13 @@ def created_at(text: str) -> datetime:
 
 
 class SuppressionsSchema(Schema):
-    """A page of suppressions."""
+    """A page of suppressions.
+
+    Newest first; with an address and a scope, both must hold.
+    """
 
     address = EmailAddress(load_default=None)
+    """Compared as mail servers do."""
     scope = _scope_field(load_default=None)
     before = cursor_field()
     limit = limit_field(50, 200)
@@ -48,6 +63,8 @@ class SuppressionsSchema(Schema):
 
 
 class EvidenceSchema(Schema):
+    """How it is known that an address must not be written to; all of it may be missing."""
+
     mail = Text(r"[!-~]*", "an id", longest=64, load_default=None, allow_none=True)
     code = Text(PRINTABLE, "printable", longest=CODE_MAX, load_default=None, allow_none=True)
     diagnostic = Text(PRINTABLE, "printable", longest=DIAGNOSTIC_MAX, load_default=None, allow_none=True)
@@ -58,7 +75,10 @@ class EvidenceSchema(Schema):
 
 
 class SuppressSchema(Schema):
-    """An address that is not to be written to."""
+    """An address that is not to be written to.
+
+    Loads a `SuppressRequest`. Without an end it lasts until it is lifted.
+    """
 
     address = EmailAddress(required=True)
     scope = _scope_field(load_default=EVERYTHING)
@@ -80,7 +100,10 @@ class SuppressManySchema(OneFieldSchema):
 
 
 class LiftSchema(Schema):
-    """An address that may be written to again."""
+    """An address that may be written to again.
+
+    Loads a `LiftRequest`.
+    """
 
     address = EmailAddress(required=True)
     scope = _scope_field(load_default=None, metadata={"description": "Left out: in every scope."})
@@ -108,6 +131,7 @@ class SuppressionAnswer(Schema):
     evidence = fields.Nested(EvidenceAnswer, required=True)
     created_at = required.time()
     expires_at = required.time(allow_none=True)
+    """Null: it lasts until it is lifted."""
 
 
 class SuppressionsAnswer(Schema):
@@ -126,6 +150,7 @@ class LiftedAnswer(Schema):
 
 
 def suppression(value: Suppression) -> Json:
+    """One entry of the list."""
     evidence = value.evidence
     return {
         "address": value.address,
@@ -139,12 +164,15 @@ def suppression(value: Suppression) -> Json:
 
 
 def page(value: SuppressionPage) -> Json:
+    """A page, newest first."""
     return {"suppressions": [suppression(each) for each in value.items], "next": value.next}
 
 
 def suppressed(count: int) -> Json:
+    """How many were put on the list by it."""
     return {"suppressed": count}
 
 
 def lifted(count: int) -> Json:
+    """How many were taken off."""
     return {"lifted": count}

@@ -1,6 +1,8 @@
 """What connections are told unasked: the payload of each event, as a schema. The types of the web's pages are made of it.
 
 `gateway.notify.events` and `gateway.sockets` write it; a journey holds what they write to these schemas.
+
+Answers to what a client asks are not here: they are with what is asked.
 """
 
 from collections.abc import Mapping
@@ -14,10 +16,12 @@ from gateway.protocol.preferences import PreferencesAnswer
 
 
 def _heads() -> fields.Dict:
+    """Sequences by room."""
     return fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
 
 
 def _texts() -> fields.List[str]:
+    """A list of texts."""
     return fields.List(fields.String(), required=True)
 
 
@@ -69,6 +73,7 @@ class DidAnswer(Schema):
         }
     )
     ids = fields.List(fields.String(), required=True)
+    """Those that it was done to."""
     item = fields.Nested(ChangedAnswer, metadata={"description": "What of each of them is different now."})
     notifications = fields.List(
         fields.Nested(ItemAnswer), metadata={"description": "Of `back`: what came back from a snooze."}
@@ -95,12 +100,14 @@ class RoomsEvent(Schema):
     joined = _texts()
     left = _texts()
     heads = _heads()
+    """Of those gained: from there on they are heard."""
 
 
 class ClosingEvent(Schema):
     """Why the transport closes now."""
 
     reason = required.text()
+    """A code of docs/protocol.md."""
     reconnect = required.flag()
     retry_after = fields.Float(
         required=True,
@@ -113,6 +120,7 @@ class ExpiringEvent(Schema):
     """The token ends soon."""
 
     expires_at = required.time()
+    """Of the token; a newer one can be sent by `token`."""
 
 
 class JoinedEvent(Schema):
@@ -158,8 +166,10 @@ class FeedEvent(Schema):
     """Some of what a node has taken in, and how much more there was."""
 
     node = required.text()
+    """That has taken it in."""
     notifications = fields.List(fields.Nested(FeedItem), required=True)
     left_out = required.number()
+    """Since the event before, of the same node."""
 
 
 EVENTS: Mapping[str, type[Schema]] = {

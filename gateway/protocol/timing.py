@@ -1,4 +1,7 @@
-"""When an emit says that it is to be carried out: at a time, or at a time on the wall of each of its readers."""
+"""When an emit says that it is to be carried out: at a time, or at a time on the wall of each of its readers.
+
+How a local time becomes a moment for each reader is of `gateway.notify`, which knows their zones.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,10 +14,14 @@ from gateway.notify.requests import Timing
 from gateway.protocol.fields import Moment
 
 DAYS_AWAY_MAX = 366
+"""Days that a date may be away, ahead or behind."""
 
 
 class LocalTimeSchema(Schema):
-    """A time on the wall of each reader, in the reader's own zone."""
+    """A time on the wall of each reader, in the reader's own zone.
+
+    Loads a `Timing` without a moment of its own.
+    """
 
     local = fields.Time(format="%H:%M", required=True, metadata={"description": "Such as 09:00."})
     date = fields.Date(required=True)
@@ -25,7 +32,10 @@ class LocalTimeSchema(Schema):
 
 
 class SendAt(fields.Field[Timing]):
-    """A time, or a time on each reader's wall."""
+    """A time, or a time on each reader's wall.
+
+    Loads a `Timing`, either with a moment or with a date and a time.
+    """
 
     _time = Moment()
     _local = fields.Nested(LocalTimeSchema)
@@ -49,6 +59,8 @@ def timing(data: Mapping[str, Any]) -> Timing | None:
         if given:
             raise ValidationError(dict.fromkeys(given, "Only with send_at."))
         return None
+    # By the day, since a local time is not a moment yet. A past day is taken: what is late is emitted at
+    # once, or dropped by `max_lateness`.
     day = send_at.local_date or (send_at.at and send_at.at.date())
     if day is None or abs(day - datetime.now(UTC).date()) > timedelta(days=DAYS_AWAY_MAX):
         raise ValidationError({"send_at": "Must be within a year."})

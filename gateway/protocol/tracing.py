@@ -1,4 +1,7 @@
-"""What is asked and answered of traces, and of looking for what was emitted."""
+"""What is asked and answered of traces, and of looking for what was emitted.
+
+A trace is put together by `gateway.observe.trace`; here are its shapes.
+"""
 
 from typing import Any
 
@@ -19,7 +22,11 @@ from storage.searching import Found, FoundPage, Search
 
 
 class FindNotificationsSchema(Schema):
-    """A page of what was emitted, newest first; all that is said must hold."""
+    """A page of what was emitted, newest first; all that is said must hold.
+
+    Loads what is looked for, the cursor and the limit. A key is only looked for within a service: keys of two
+    services have nothing to do with each other.
+    """
 
     user = UserId(load_default=None, metadata={"description": "In whose own room."})
     type = Text(TYPE, "a type", longest=64, load_default=None)
@@ -80,7 +87,7 @@ class PointAnswer(Schema):
     via = fields.Enum(Via, by_value=True, required=True)
     what = required.text(
         metadata={
-            "description": "One word: `called`, `stored`, `hidden`, `written`, `recalled`, `expires`, `expired`; what a reader did; `postponed`, `held`, `sent`, `delivered` and so on of a mail; of a deed, the operation's name."
+            "description": "One word: `called`, `stored`, `hidden`, `written`, `recalled`, `expires`, `expired`; what a reader did; `postponed`, `held`, `sent`, `delivered`, `opened` (which proves nothing) and so on of a mail; of a deed, the operation's name."
         }
     )
     detail = required.text(
@@ -134,6 +141,7 @@ class CallAnswer(Schema):
     """By which call it came, as far as that is kept."""
 
     by = required.text(allow_none=True)
+    """Null: not kept."""
     request_id = required.text(allow_none=True)
     idempotency_key = required.text(allow_none=True)
     scheduled = required.text(
@@ -156,6 +164,7 @@ class TraceAnswer(Schema):
         required=True,
         metadata={"description": "The earliest first; what is to come, last."},
     )
+    # By user, as of a notification by itself.
     receipts = fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True)
     mails = fields.List(fields.Nested(TracedMailAnswer), required=True)
     campaign = fields.Nested(TracedCampaignAnswer, required=True, allow_none=True)
@@ -166,10 +175,12 @@ class TraceAnswer(Schema):
 
 
 def page(found: FoundPage) -> Json:
+    """A page; one that is short may have a next one."""
     return {"notifications": [_found(each) for each in found.items], "next": found.next}
 
 
 def _found(found: Found) -> Json:
+    """A notification with its origin, null where that is not kept."""
     origin = found.origin
     return {
         **shapes.record(found.notification),
@@ -179,6 +190,7 @@ def _found(found: Found) -> Json:
 
 
 def trace(traced: Trace) -> Json:
+    """A trace as a whole. The key of what was put off is our own, and so is not told."""
     campaign, provenance = traced.campaign, traced.provenance
     origin = None if provenance is None else provenance.origin
     return {
@@ -199,6 +211,7 @@ def trace(traced: Trace) -> Json:
 
 
 def _point(point: Point) -> Json:
+    """One point on the line of time."""
     return {
         "at": time(point.at),
         "via": point.via,
@@ -213,6 +226,7 @@ def _point(point: Point) -> Json:
 
 
 def _mail(traced: TracedMail) -> Json:
+    """A mail of it, with what each gate has said last."""
     return {
         **shapes.mail(traced.mail),
         "id": traced.id,
@@ -223,6 +237,7 @@ def _mail(traced: TracedMail) -> Json:
 
 
 def _node(view: NodeView) -> Json:
+    """What one node knows of it."""
     return {
         "node": view.node,
         "here": view.here,

@@ -1,4 +1,8 @@
-"""What is told of an experiment's findings, whatever it is of."""
+"""What is told of an experiment's findings, whatever it is of.
+
+Campaigns and types both try variants; what is found has the same shape for both. The figures are of
+`gateway.experiments`.
+"""
 
 from marshmallow import Schema, fields
 
@@ -16,14 +20,17 @@ class ArmAnswer(Schema):
     name = required.text()
     assigned = required.number(metadata={"description": "To whom it has fallen by lot."})
     rate = fields.Float(required=True)
+    """A part of 1."""
     low = fields.Float(required=True, metadata={"description": "With `high` the interval of 95 %."})
     high = fields.Float(required=True)
 
 
 class ComparisonAnswer(Schema):
     variant = required.text()
+    """Compared with the first."""
     difference = fields.Float(required=True, metadata={"description": "Of its rate from the control's."})
     low = fields.Float(required=True)
+    """With `high` the interval of the difference."""
     high = fields.Float(required=True)
 
 
@@ -31,6 +38,7 @@ class ResultsAnswer(Schema):
     """What an experiment has found so far."""
 
     rule = fields.Enum(Rule, by_value=True, required=True)
+    """`sequential`: it may be decided at any look; `fixed`: it is looked at once."""
     people = required.number(metadata={"description": "How many it takes by the plan."})
     conversions = required.number(
         allow_none=True,
@@ -39,8 +47,10 @@ class ResultsAnswer(Schema):
         },
     )
     over_at = required.time(allow_none=True)
+    """Null before it has begun."""
     verdict = fields.Enum(Verdict, by_value=True, required=True)
     winner = required.text(allow_none=True)
+    """Null where there is none."""
     enough = required.flag(
         metadata={"description": "Whether each has the conversions that sending it unasked takes."}
     )
@@ -54,10 +64,12 @@ class TrialPartAnswer(Schema):
     variant = required.text()
     enrolled_at = required.time()
     reached_at = required.time(allow_none=True)
+    """Null: was not shown it, nor sent it."""
     converted_at = required.time(allow_none=True)
 
 
 def results(told: Results) -> Json:
+    """The plan of an experiment beside what was found."""
     found = told.findings
     return {
         "rule": told.design.rule.value,
@@ -80,12 +92,18 @@ def results(told: Results) -> Json:
 
 
 def arm(value: Arm) -> Json:
+    """A variant: to how many it fell, and its rate with the interval of Wilson."""
     share = Share(value.converted, value.people)
     low, high = wilson(share)
     return {"name": value.name, "assigned": value.assigned, "rate": share.rate, "low": low, "high": high}
 
 
+def arms(told: Results) -> list[Json]:
+    return [{**arm(each), "reached": each.people, "converted": each.converted} for each in told.arms]
+
+
 def part(value: Part) -> Json:
+    """One person's part, for what is kept of a person."""
     return {
         "trial": value.trial,
         "variant": value.variant,

@@ -2,6 +2,9 @@
 
 What a page is answered and told is an interface of the name that its schema has here and in the OpenAPI document. The
 files are kept beside the pages that use them; a test says when they are not what the table says.
+
+The docstring of a schema is the comment of its interface: what is written there is read by those who write
+pages. It raises `TypeError` for a field that it has no type for, rather than write a wrong one.
 """
 
 import sys
@@ -17,6 +20,7 @@ from gateway.protocol.fields import WISHES, Wish
 from gateway.protocol.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
+"""The sources; an installed package has no `web`."""
 LINE_MAX = 110
 """As the pages' formatter has it."""
 HEAD = """/**
@@ -25,10 +29,14 @@ HEAD = """/**
  * Not to be edited: what is wrong here is wrong in `gateway/protocol`.
  */
 """
+"""The beginning of each file."""
 
 
 def client_shapes() -> str:
-    """What a user's page is told and answered."""
+    """What a user's page is told and answered.
+
+    No more than a client needs: the file is part of a package that others install.
+    """
     return module(
         [
             *telling.EVENTS.values(),
@@ -40,13 +48,19 @@ def client_shapes() -> str:
 
 
 def dashboard_shapes() -> str:
-    """What an admin's page is told, and answered over a socket."""
+    """What an admin's page is told, and answered over a socket.
+
+    What the dashboard asks over HTTP is not in it.
+    """
     answers = [operation.answers for operation in OPERATIONS if operation.event is not None]
     return module([*telling.ADMIN_EVENTS.values(), *answers])
 
 
 def files() -> Mapping[Path, str]:
-    """The files that are kept, and what they should hold."""
+    """The files that are kept, and what they should hold.
+
+    Compared by a test, written by `main`.
+    """
     return {
         ROOT / "web/client/src/shapes.ts": client_shapes(),
         ROOT / "web/dashboard/src/shapes.ts": dashboard_shapes(),
@@ -54,7 +68,10 @@ def files() -> Mapping[Path, str]:
 
 
 def module(roots: Iterable[type[Schema]]) -> str:
-    """The interfaces of these schemas, and of those within them."""
+    """The interfaces of these schemas, and of those within them.
+
+    Deterministic: the order is that in which the roots name them.
+    """
     schemas: dict[type[Schema], None] = {}
     for root in roots:
         _gather(root, schemas)
@@ -64,7 +81,10 @@ def module(roots: Iterable[type[Schema]]) -> str:
 
 
 def _gather(schema: type[Schema], schemas: dict[type[Schema], None]) -> None:
-    """Note the schema and those within it, these first."""
+    """Note the schema and those within it, these first.
+
+    An interface stands before those that use it, each once.
+    """
     for field in schema().fields.values():
         for inner in _within(field):
             if isinstance(inner, fields.Nested):
@@ -85,10 +105,12 @@ def _within(field: fields.Field[Any]) -> Iterator[fields.Field[Any]]:
 
 
 def _enums(of: Iterable[fields.Field[Any]]) -> list[fields.Enum[Any]]:
+    """The fields that have one of a few values, at any depth."""
     return [inner for field in of for inner in _within(field) if isinstance(inner, fields.Enum)]
 
 
 def _union(enum: Any) -> str:
+    """The values of an enum, as a list for the program and as a type."""
     values = [f'"{member.value}"' for member in enum]
     name, listed = enum.__name__, _constant(enum.__name__)
     constant = f"export const {listed} = [{', '.join(values)}] as const;"
@@ -101,10 +123,12 @@ def _union(enum: Any) -> str:
 
 def _constant(name: str) -> str:
     """MailState is listed as MAIL_STATE_VALUES."""
+    # The first letter is a capital, so the joined text begins with `_`.
     return "".join(f"_{letter}" if letter.isupper() else letter.upper() for letter in f"{name}Values")[1:]
 
 
 def _interface(schema: type[Schema]) -> str:
+    """One schema as an interface; one without fields is an object with nothing in it."""
     lines = [*_comment(schema.__doc__ if schema.__doc__ != Schema.__doc__ else None, "")]
     if not schema().fields:
         return "\n".join([*lines, f"export type {schema.__name__} = Readonly<Record<string, never>>;\n"])
@@ -117,14 +141,17 @@ def _interface(schema: type[Schema]) -> str:
 
 
 def _comment(text: str | None, indent: str) -> list[str]:
+    """A comment on one line."""
     return [] if text is None else [f"{indent}/** {text} */"]
 
 
 def _type(field: fields.Field[Any]) -> str:
+    """The type of a field, null included."""
     return f"{_plain(field)} | null" if field.allow_none else _plain(field)
 
 
 def _plain(field: fields.Field[Any]) -> str:
+    """The type of a field's values. The order of the cases matters: a `Wish` is no text, and a flag no number."""
     match field:
         case fields.Nested():
             return type(field.schema).__name__

@@ -1,4 +1,8 @@
-"""Who asks, and what a gateway can do: one object for each noun. How operations use them is in `gateway.protocol.uses`."""
+"""Who asks, and what a gateway can do: one object for each noun. How operations use them is in `gateway.protocol.uses`.
+
+It imports the use cases that operations name; none of those knows this module. A node makes one `UseCases`
+when it is built.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +26,7 @@ from gateway.notify.scheduling import Scheduler
 from gateway.notify.stats.asking import Statistics
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.topics import TopicBook
+from gateway.notify.trials.book import TrialBook
 from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
 from gateway.observe.alerts import Alerts
@@ -35,37 +40,69 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:
-    """What a gateway can do, one object for each noun."""
+    """What a gateway can do, one object for each noun.
+
+    Sites and sessions hand it to operations; nobody keeps anything in it.
+    """
 
     emitter: Emitter
+    """Stores and delivers what is emitted now."""
     previewer: Previewer
+    """Says what an emit would do."""
     records: Records
+    """Finds a notification with what became of it, and takes it back."""
     reading: Reading
+    """Histories, marks and counts of one reader."""
     mailroom: Mailroom
+    """Mail: found, tried again, hastened, dropped."""
     suppressions: SuppressionList
+    """Addresses that must not be written to."""
     lanes: Lanes
+    """Lanes, and pausing them."""
     returns: Returns
+    """Mail that comes back."""
     people: People
+    """Who is online, who is known, and all that is kept of one."""
     profiles: Profiles
+    """What backends tell of users."""
     choices: Choices
+    """Preferences."""
     topics: TopicBook
+    """Who is a member of which topic."""
     scheduler: Scheduler
+    """What is emitted later."""
     campaigns: CampaignBook
+    """Campaigns."""
     digests: Digester
+    """Digests that are open."""
     statistics: Statistics
+    """Figures of what came of it all."""
     types: Types
+    """Types and their switches."""
+    trials: TrialBook
+    """Experiments of types."""
     type_previewer: TypePreviewer
+    """What a type would say, and why."""
     observatory: Observatory
+    """What all nodes did."""
     feed: Feed
+    """What is emitted, live."""
     tracer: Tracer
+    """The way of one notification."""
     audit: AuditBook
+    """Who did what."""
     nodes: Nodes
+    """The nodes, and draining one."""
     alerts: Alerts
+    """Alerts that are firing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: a service, an admin's connection, or a user by token."""
+    """Who asks: a service, an admin's connection, or a user by token.
+
+    Made for each request of HTTP and each event, from what the caller has proven. It is trusted from then on.
+    """
 
     scope: str
     """Whose idempotency keys the caller's are, and who is said to have done it."""
@@ -82,5 +119,8 @@ class Caller:
 
     @property
     def name(self) -> str:
-        """How it is written down who did something."""
+        """How it is written down who did something.
+
+        `"user:42"` or `"service:shop"`.
+        """
         return f"user:{self.user}" if self.user else f"service:{self.scope}"

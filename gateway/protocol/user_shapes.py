@@ -1,4 +1,8 @@
-"""What is answered of users: who is there, what is known of one, and all that is kept."""
+"""What is answered of users: who is there, what is known of one, and all that is kept.
+
+It gathers the shapes of other nouns where one user has some of each. Who may see all that, the operations
+say.
+"""
 
 from gateway.cluster.presence.base import Online, Roster
 from gateway.ground.encoding import Json, time, time_or_none
@@ -17,6 +21,7 @@ from gateway.protocol import (
 
 
 def online(value: Online) -> Json:
+    """A user who is online, as the roster lists it."""
     return {
         "user": value.user,
         "name": value.name,
@@ -27,6 +32,7 @@ def online(value: Online) -> Json:
 
 
 def roster(page: Roster) -> Json:
+    """A page of who is online, with the counts of the cluster."""
     return {
         "online": [online(user) for user in page.online],
         "users": page.users,
@@ -60,6 +66,7 @@ def reader(value: Reader) -> Json:
 
 
 def user_data(value: Held) -> Json:
+    """All that is kept of a user, for the user's right to see it: each noun in the shape that it has elsewhere."""
     data, contact = value.data, value.data.contact
     return {
         "user": value.user,
@@ -86,13 +93,16 @@ def user_data(value: Held) -> Json:
         "audit": [audits.deed(each) for each in value.deeds],
         "clicks": clicks.hits(value.clicks),
         "click_targets": list(value.click_targets),
+        "opens": [clicks.opened(each) for each in value.opens],
         "trials": [trial_results.part(each) for each in value.trials],
     }
 
 
 def disconnected(connections: int) -> Json:
+    """How many connections were ended."""
     return {"disconnected": connections}
 
 
 def erased(notifications: int) -> Json:
+    """How many notifications went with the user."""
     return {"erased": notifications}

@@ -1,6 +1,9 @@
 """What may be asked in `/admin`, beyond what everybody asks of an own connection: the events among the operations.
 
 Each is looked at for the role that the session has now: a newer token may have given it another.
+
+What operations there are, is `gateway.protocol.operations`: an event and a route of the same operation do the
+same.
 """
 
 from collections.abc import Mapping
@@ -17,7 +20,10 @@ from gateway.sockets.sessions import Session
 
 
 class AdminEvents:
-    """Registers the events of the namespace `/admin` that go beyond those of `/`."""
+    """Registers the events of the namespace `/admin` that go beyond those of `/`.
+
+    It registers once, at the start of a node, and keeps nothing of those who ask.
+    """
 
     def __init__(self, registry: Events, use: UseCases) -> None:
         self._use = use
@@ -26,7 +32,11 @@ class AdminEvents:
                 registry.on(ADMIN, operation.event, self._asking(operation))
 
     def _asking(self, operation: Operation) -> Ask:
-        """What answers the event of this operation: judges the role, reads the payload, performs, and shapes the answer."""
+        """What answers the event of this operation: judges the role, reads the payload, performs, and shapes the answer.
+
+        The role is judged before the payload is read, so that a viewer is not told what an admin's request
+        should look like. What is written down of the asking is of `perform`, which does so before it acts.
+        """
 
         async def ask(session: Session, payload: Mapping[str, Any]) -> Answer:
             caller = _caller(session)
@@ -45,6 +55,7 @@ class AdminEvents:
 
 
 def _caller(session: Session) -> Caller:
+    """Who asks, as use cases want it: `scope` is `"admin:42"`, under which idempotency keys are kept."""
     user = session.user
     return Caller(
         scope=f"admin:{user}", user=user, rooms=session.rooms, role=session.principal.role, sid=session.sid,

@@ -2,6 +2,10 @@
 
 It is verified and its inbox is read before it is let in, so that every failure is a refusal with a code; what it missed is
 written after it was let in, while live frames are held back. The stages are those of `Arrival`, in the order of its methods.
+
+`gateway.sockets.door` calls them and turns what they raise into codes. The order is the promise: rooms are
+joined, then the store is read, then the client is let in, then it is written what it missed, and presence is
+told at the very end.
 """
 
 import asyncio
@@ -39,26 +43,38 @@ from storage.inboxes import Inboxes, Opening
 from storage.people import Contact
 
 REPLAYS = 5
-"""How often a replay is begun again because more came meanwhile than could be held back."""
+"""How often a replay is begun again because more came meanwhile than could be held back. Each time counts only
+what came after the time before, so that a client which keeps up needs one.
+"""
 REPLAY_SECONDS = 60.0
-"""How long a client may take to read what it missed."""
+"""How long a client may take to read what it missed. For each pass of the replay; one that takes longer is
+closed as a slow consumer.
+"""
 
 logger = logging.getLogger(__name__)
 
 
 def refusal(code: str, message: str, *, retry: bool) -> Refused:
-    """A refusal: with `retry` the client's transport closes, without it gets `connect_error` with `data: {code, retry}`."""
+    """A refusal: with `retry` the client's transport closes, without it gets `connect_error` with `data: {code, retry}`.
+
+    `code` is one of those in docs/protocol.md, `message` is for people. `retry` decides what a stock client
+    does: it comes back by itself after a transport that closed, and stays away after a `connect_error`.
+    """
     return Refused(message, {"code": code, "retry": retry})
 
 
 def rooms_in(namespace: str, principal: Principal, topics: Sequence[str] = ()) -> tuple[str, ...]:
-    """The rooms of a principal's session in a namespace; `topics` are those that the store gives the user."""
+    """The rooms of a principal's session in a namespace; `topics` are those that the store gives the user. A
+    session of `/admin` is in `admins` alone, whatever its token names.
+    """
     return (ADMINS,) if namespace == ADMIN else rooms_of(principal, topics)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reception:
-    """What it takes to let clients in."""
+    """What it takes to let clients in. One for a node, made with its namespaces and shared by the door, the
+    mover and the renewal. It holds no state of its own.
+    """
 
     server: Server
     sessions: Sessions
@@ -85,7 +101,11 @@ class Reception:
 
 
 class Arrival:
-    """One session's way in. Each step is called once, after the one before it."""
+    """One session's way in. Each step is called once, after the one before it.
+
+    It lives from the CONNECT of a client to the moment when the client is in, or has gone. The door keeps it
+    between `admit` and `replay`, since the engine has to let the session in between those two.
+    """
 
     __slots__ = ("_at", "_opening", "_since", "session")
 
@@ -93,12 +113,19 @@ class Arrival:
         self._at = at
         self.session = session
         self._since = since
-        """What the client says it has seen."""
+        """What the client says it has seen. As it came, neither read nor checked: `admit` reads it, when the
+        rooms are known.
+        """
         self._opening: Opening
+        """What the store answered in `admit`. Not there before."""
 
     @classmethod
     async def verified(cls, at: Reception, sid: str, namespace: str, auth: Mapping[str, Any]) -> Self:
-        """The arrival of a client whose token is good. Raises `AuthError`, or the refusal itself."""
+        """The arrival of a client whose token is good. Raises `AuthError`, or the refusal itself.
+
+        Nothing is registered yet, so that a client which is turned away here leaves nothing behind. Awaits
+        keys where the verifier has to fetch them.
+        """
         principal = await at.verifier.verify(auth.get("token"))
         if namespace == ADMIN and principal.role is None:
             raise refusal(
@@ -113,6 +140,13 @@ class Arrival:
         """Hold back what comes in the rooms, and read what the client missed. What fails leaves no trace.
 
         Raises `Invalid` for what the client says of it.
+
+        Raises `StorageError` where the store is away. Whatever it raises, the session is
+        out of the register and out of its rooms again: a cancelled connect as well, therefore
+        `BaseException`.
+
+        Shared rooms that the user was never in get a beginning in the same read, so that what was told before
+        is not unread.
         """
         at, session = self._at, self.session
         # Known before its topics are read: of a change that comes meanwhile it is told afterwards.
@@ -136,6 +170,8 @@ class Arrival:
                 muted=session.muted,
             )
             session.epoch = self._opening.epoch
+            # The stage is raised before the epoch is compared: a turn that comes meanwhile closes all that
+            # are beyond JOINING.
             session.stage = Stage.ADMITTED
             if session.epoch != at.lineage.epoch:
                 # Another node has found the store put back: this one's cursors have to know before anybody is let in.
@@ -148,7 +184,15 @@ class Arrival:
             raise
 
     async def replay(self) -> bool:
-        """Write what the client missed, then `ready`, then what came meanwhile. False when it is gone, or too slow."""
+        """Write what the client missed, then `ready`, then what came meanwhile. False when it is gone, or too slow.
+
+        The first pass writes what was missed since the client's own sequences. If more came than delivery
+        could hold, a further pass reads on from the heads of the one before, `REPLAYS` passes at most; after
+        that the client is closed as a slow consumer.
+
+        Raises `TimeoutError` for a client that does not read, and `StorageError`. A store that was put back
+        between two passes ends the session as unavailable: its sequences are of two lines.
+        """
         at, session, opening = self._at, self.session, self._opening
         replayed = 0
         for _ in range(REPLAYS):
@@ -156,8 +200,10 @@ class Arrival:
                 return False
             replayed += len(opening.missed)
             if session.stage is Stage.ADMITTED:
+                # Once, and before live frames: a client may rely on `ready` being behind what it missed.
                 at.sessions.write(session, await self._ready(opening, replayed))
                 session.stage = Stage.READY
+            # `open` would make a member of a session that nobody takes out again.
             if not at.sessions.is_live(session):
                 return False
             if at.delivery.open(session.sid, opening.heads):
@@ -178,7 +224,11 @@ class Arrival:
         return False
 
     async def _write(self, opening: Opening) -> bool:
-        """Write what was missed at the client's pace: a long replay must not make a slow consumer of it."""
+        """Write what was missed at the client's pace: a long replay must not make a slow consumer of it.
+
+        Each notification is told in the language of the reader. False when the client has gone. `on_replayed`
+        hears only of a replay that was written whole.
+        """
         if not opening.missed:
             return True
         namespace, locale = self.session.namespace, self.session.principal.locale
@@ -193,7 +243,11 @@ class Arrival:
         return written
 
     async def _ready(self, opening: Opening, replayed: int) -> bytes:
-        """The event `ready`: the counts, and what the client must know of where it stands."""
+        """The event `ready`: the counts, and what the client must know of where it stands.
+
+        For an admin also the counts of the cluster, and what the admin's role allows. `muted` is left out
+        where nothing is muted.
+        """
         session = self.session
         facts: Answer = {
             "user": session.user,
@@ -210,7 +264,9 @@ class Arrival:
         return events.encode("ready", facts)
 
     async def _online(self) -> Answer:
-        """The counts of the cluster; null while presence cannot tell."""
+        """The counts of the cluster; null while presence cannot tell. An admin who comes in must not be kept out
+        by a presence that is away.
+        """
         try:
             users, connections = await self._at.presence.counts()
         except PresenceUnavailable:
@@ -218,11 +274,18 @@ class Arrival:
         return {"users": users, "connections": connections}
 
     async def enter(self) -> None:
-        """Watch the token, tell presence, and let the user's oldest connections make room for this one."""
+        """Watch the token, tell presence, and let the user's oldest connections make room for this one.
+
+        Called when the client has all it missed, so that nobody is announced who could not be let in. What is
+        beyond `connections_per_user` is closed by an order to all nodes, since the oldest connection may be
+        anywhere.
+        """
         at, session = self._at, self.session
         at.expiries.watch(session)
         principal, now = session.principal, at.clock()
         at.remember(session, contact_of(principal, last_seen=now))
+        # Before presence is told, not after: a client that goes during that call must be taken out by the
+        # door.
         session.stage = Stage.ENTERED
         visitor = Visitor(
             connection=at.sessions.name_of(session),
@@ -240,10 +303,13 @@ class Arrival:
             await at.presence.leave(visitor.connection, now=at.clock())
 
     async def give_up(self, reason: Reason) -> None:
-        """End a session that has not come all the way."""
+        """End a session that has not come all the way. The engine calls `disconnect` for it, which takes it out
+        of register and rooms.
+        """
         await self._at.server.close(self.session.sid, self.session.namespace, reason)
 
 
 def _allowed(principal: Principal) -> Answer:
+    """What the admin may do here: the role, and the events and routes that it covers, for the dashboard to show no others."""
     role = principal.role
     return {} if role is None else {"role": role, "may": events_for(role)}

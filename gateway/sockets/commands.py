@@ -1,4 +1,8 @@
-"""What this node's sessions are ordered: by other nodes, admins and backends over the bus, and by the node itself."""
+"""What this node's sessions are ordered: by other nodes, admins and backends over the bus, and by the node itself.
+
+Commands come on the loop and must not wait, while closing sessions and reading counts do. So an order is put
+into a queue, and one task takes them out in their order.
+"""
 
 import asyncio
 import logging
@@ -19,13 +23,19 @@ from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StorageError
 
 ORDERS_LIMIT = 10_000
+"""Orders that may wait; more are dropped, and an error is logged. A dropped one is not asked for again."""
 RECOUNTS_AT_ONCE = 4
+"""Reads of the store at the same time while a room is told its counts."""
 
 logger = logging.getLogger(__name__)
 
 
 class SessionCommands:
-    """Takes orders at once, and carries them out one after the other."""
+    """Takes orders at once, and carries them out one after the other.
+
+    One for a node, a child of `Namespaces`, which starts and stops it. What is still in the queue at the stop
+    is dropped: the sessions go with the node. An order that fails is logged, and the next is taken.
+    """
 
     def __init__(
         self,
@@ -45,13 +55,16 @@ class SessionCommands:
         self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks.start(self._carry_out_forever(), name="session commands")
+        self._tasks.start(self._carry_out_forever, name="session commands")
 
     async def stop(self) -> None:
         await self._tasks.stop()
 
     def commands(self) -> Mapping[type[Any], CarryOut]:
-        """Those commands of the bus that are about sessions."""
+        """Those commands of the bus that are about sessions.
+
+        Each only puts an order down, as `CarryOut` demands.
+        """
         return {
             Disconnect: self._disconnect,
             Erase: self._erase,
@@ -66,7 +79,12 @@ class SessionCommands:
         self._close_soon([session], Reason.TOKEN_EXPIRED)
 
     def turn(self, epoch: str) -> None:
-        """The store was put back, and its sequences begin anew in this epoch: have all who were let in before come again."""
+        """The store was put back, and its sequences begin anew in this epoch: have all who were let in before come again.
+
+        `Lineage.on_turn` calls it, on the loop. The cursors are rewound at once, before the sessions are
+        closed, so that no frame of the new line is taken for a repetition. Sessions that are still joining
+        stay: they compare the epoch themselves.
+        """
         self._delivery.rewind()
         former = [
             session
@@ -78,23 +96,29 @@ class SessionCommands:
     # By the bus
 
     def _disconnect(self, command: Disconnect) -> None:
+        """End every session that the user has here, with the reason `REVOKED`: a stock client stays away."""
         # Who comes while other orders are carried out is meant as well.
         self._order(lambda: self._close_all(self._sessions.of_user(command.user), Reason.REVOKED))
 
     def _erase(self, command: Erase) -> None:
+        """Forget the user's contact, and end the user's sessions here; what they still bring is not remembered."""
         self._contacts.forget(command.user)
         erased = self._sessions.of_user(command.user)
         for session in erased:
+            # At once: a session that goes before the order is carried out would remember its user when it
+            # leaves.
             session.erased = True
         self._close_soon(erased, Reason.REVOKED)
 
     def _replace(self, command: Replace) -> None:
+        """End those of the named connections that are this node's, with the reason `REPLACED`."""
         named = [self._sessions.named(name) for name in command.connections]
         mine = [session for session in named if session is not None]
         if mine:
             self._close_soon(mine, Reason.REPLACED)
 
     def _recount(self, command: Recount) -> None:
+        """Have the sessions of a room told anew how much is unread."""
         self._order(lambda: self._tell_counts(command.room))
 
     # Carrying out
@@ -103,12 +127,14 @@ class SessionCommands:
         self._order(lambda: self._close_all(sessions, reason))
 
     def _order(self, order: Callable[[], Awaitable[None]]) -> None:
+        """Put an order into the queue. Never waits and never raises: the bus and the watch over tokens call it."""
         try:
             self._orders.put_nowait(order)
         except asyncio.QueueFull:
             logger.error("an order is dropped: too many wait", extra={"orders": ORDERS_LIMIT})  # noqa: TRY400 - no trace tells more
 
     async def _carry_out_forever(self) -> None:
+        """Carry out one order after the other. What an order raises ends the order, not the task."""
         while True:
             order = await self._orders.get()
             try:
@@ -119,11 +145,16 @@ class SessionCommands:
                 logger.exception("an order failed")
 
     async def _close_all(self, sessions: Sequence[Session], reason: Reason) -> None:
+        """One that has gone meanwhile is passed over by the engine."""
         for session in sessions:
             await self._server.close(session.sid, session.namespace, reason)
 
     async def _tell_counts(self, room: str) -> None:
-        """Tell this node's users in `room` their unread count anew, each once, over the rooms that they are in."""
+        """Tell this node's users in `room` their unread count anew, each once, over the rooms that they are in.
+
+        Sessions of a user with the same rooms share one read. Those of `/admin` are left out. Raises
+        `StorageError` where the store is away; who was not told then is told with the next change.
+        """
         own = user_of(room)
         sessions = self._sessions.of_room(room) if own is None else self._sessions.of_user(own)
         badges: dict[tuple[str, tuple[str, ...]], list[Session]] = {}
@@ -139,6 +170,9 @@ class SessionCommands:
             for session in shown:
                 self._sessions.write(session, event)
 
-        async with asyncio.TaskGroup() as group:
-            for (user, rooms), shown in badges.items():
-                group.create_task(recount(user, rooms, shown), name="recount")
+        told = await asyncio.gather(
+            *(recount(user, rooms, shown) for (user, rooms), shown in badges.items()), return_exceptions=True
+        )
+        for failure in told:
+            if failure is not None:
+                raise failure

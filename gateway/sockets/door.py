@@ -1,4 +1,8 @@
-"""The door: it answers the engine when a client comes, was let in, and has gone; what fails on the way in gets its code here."""
+"""The door: it answers the engine when a client comes, was let in, and has gone; what fails on the way in gets its code here.
+
+It is the only caller of `gateway.sockets.arrival`. It knows which error is which code, and leaves the steps
+to the arrival.
+"""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -20,19 +24,27 @@ logger = logging.getLogger(__name__)
 
 
 class Door:
-    """Answers the engine when a client comes, was let in, and has gone."""
+    """Answers the engine when a client comes, was let in, and has gone.
+
+    One for a node; it registers itself and has no end of its own. For one session the engine calls `connect`,
+    `on_open` and `disconnect` one after the other, and `disconnect` only where `connect` succeeded.
+    """
 
     def __init__(self, reception: Reception, settle: Callable[[Session], None]) -> None:
         """`settle` is told of sessions that came in while their users' topics or mutes changed."""
         self._at = reception
         self._settle = settle
         self._arrivals: dict[str, Arrival] = {}
-        """Admitted, and not let in yet; by the session's id."""
+        """Admitted, and not let in yet; by the session's id. An entry goes with `_opened` or `_gone`, whichever
+        comes first; a client that goes between the two leaves none behind.
+        """
         for namespace in (ROOT, ADMIN):
             self._register(namespace)
         reception.server.on_open = self._opened
 
     def _register(self, namespace: str) -> None:
+        """Answer the engine for a namespace."""
+
         async def connect(sid: str, environ: Mapping[str, Any], auth: object = None) -> None:
             del environ
             await self._connect(sid, namespace, auth if isinstance(auth, Mapping) else {})
@@ -45,7 +57,11 @@ class Door:
         self._at.server.on("disconnect", disconnect, namespace=namespace)
 
     async def _connect(self, sid: str, namespace: str, auth: Mapping[str, Any]) -> None:
-        """Verify who comes and admit it. Whatever goes wrong is a refusal with a code, raised as `Refused`."""
+        """Verify who comes and admit it. Whatever goes wrong is a refusal with a code, raised as `Refused`.
+
+        What nobody foresaw is a refusal to try again, and is logged: a stranger must not learn what broke.
+        Such a client has no session afterwards: `admit` has cleaned up.
+        """
         try:
             arrival = await Arrival.verified(self._at, sid, namespace, auth)
             await arrival.admit()
@@ -63,7 +79,10 @@ class Door:
         self._arrivals[sid] = arrival
 
     async def _opened(self, sid: str, namespace: str) -> None:
-        """Replay what was missed and let the session in; a session that cannot be let in is given up with a reason."""
+        """Replay what was missed and let the session in; a session that cannot be let in is given up with a reason.
+
+        Never raises: the engine's task would end, and with it the session without a reason.
+        """
         del namespace
         arrival = self._arrivals.pop(sid, None)
         if arrival is None:
@@ -82,12 +101,15 @@ class Door:
             await arrival.give_up(Reason.UNAVAILABLE)
 
     async def _gone(self, sid: str) -> None:
+        """Take a session out of register, rooms and presence. Called once for each whose `connect` succeeded."""
         self._arrivals.pop(sid, None)
         at, session = self._at, self._at.sessions.get(sid)
         if session is None:
             return
         at.sessions.remove(sid)
         at.delivery.leave(sid, session.rooms)
+        # One that never entered is unknown to presence. One that goes while `enter` is under way takes itself
+        # out there again.
         if session.stage is Stage.ENTERED:
             now = at.clock()
             at.remember(session, Contact(user=session.user, last_seen=now))

@@ -1,4 +1,8 @@
-"""Events that clients send: who answers which, and an answer to each, whatever happens."""
+"""Events that clients send: who answers which, and an answer to each, whatever happens.
+
+It knows the envelope of an answer and the code of each error. What an event means is of those who register
+it: the events of the inbox, of preferences, of clicks, of admins, and of parts.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,9 +21,12 @@ from gateway.sockets.sessions import Session, Sessions
 from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, Unstorable
 
 ROOT = "/"
+"""The namespace of everybody."""
 ADMIN = "/admin"
+"""The namespace of those whose token has a role."""
 
 Answer = dict[str, Any]
+"""An object for the client, without the `ok` that is put before it."""
 Ask = Callable[[Session, Mapping[str, Any]], Awaitable[Answer]]
 """Takes who asks and what was sent, an object. What it raises becomes the answer that `explain` gives."""
 
@@ -27,17 +34,26 @@ logger = logging.getLogger(__name__)
 
 
 class Events:
-    """Registers events at the engine."""
+    """Registers events at the engine.
+
+    One for a node, made before the site listens. A name is registered once in a namespace. Events of one
+    session are answered in the order in which they came.
+    """
 
     def __init__(self, server: Server, sessions: Sessions) -> None:
         self._server = server
         self._sessions = sessions
 
     def on(self, namespace: str, event: str, ask: Ask) -> None:
-        """Answer `event` with `{ok: true, …}`, or `{ok: false, error}` for every way it can fail."""
+        """Answer `event` with `{ok: true, …}`, or `{ok: false, error}` for every way it can fail.
+
+        An event that wants no acknowledgement is carried out as well; its answer goes nowhere. Arguments
+        behind the first are ignored.
+        """
 
         async def answer(sid: str, payload: object = None, *_: object) -> Answer:
             session = self._sessions.get(sid)
+            # Not to be expected: the engine asks for open sessions alone. Without one there is nobody to answer for.
             if session is None:
                 return failure("unauthorized", "the connection is not open")
             try:
@@ -49,6 +65,7 @@ class Events:
 
 
 def _object(payload: object) -> Mapping[str, Any]:
+    """The payload as an object; nothing at all is an empty one. Raises `Invalid` for any other."""
     if payload is None:
         return {}
     if not isinstance(payload, Mapping):
@@ -57,11 +74,15 @@ def _object(payload: object) -> Mapping[str, Any]:
 
 
 def failure(code: str, message: str, **facts: Any) -> Answer:
+    """An answer that says what went wrong: `code` is one of docs/protocol.md, `message` for people, `facts` for programs."""
     return {"ok": False, "error": {"code": code, "message": message, **facts}}
 
 
 def explain(error: Exception, event: str) -> Answer:
-    """The answer to an event that failed; what nobody foresaw is logged, and not shown."""
+    """The answer to an event that failed; what nobody foresaw is logged, and not shown.
+
+    It is what `gateway.protocol.problems` is over HTTP, with the same codes. Never raises.
+    """
     match error:
         case UnknownType():
             return failure("unknown_type", str(error))

@@ -1,4 +1,8 @@
-"""The ends of tokens: a session is warned shortly before its token ends, and ends with it."""
+"""The ends of tokens: a session is warned shortly before its token ends, and ends with it.
+
+It keeps one heap for all sessions of a node and one task that waits for its top: thousands of timers would
+cost more. Whether a token is good is of `auth`; how a session is ended is of `gateway.sockets.commands`.
+"""
 
 import asyncio
 import heapq
@@ -20,13 +24,22 @@ LONGEST_NAP_SECONDS = 30.0
 
 
 class _Due(NamedTuple):
+    """One entry of the heap. Entries are ordered by `when`."""
+
     when: float
+    """Seconds since 1970, of the clock that measures tokens."""
     sid: str
     is_end: bool
+    """False for the warning ahead of the end."""
 
 
 class Expiries:
-    """Warns each session that it watches, and calls `expired` at its end. Entries of sessions that have gone are ignored."""
+    """Warns each session that it watches, and calls `expired` at its end. Entries of sessions that have gone are ignored.
+
+    A renewed session has entries of both tokens. `_meet` tells those of the former by their time. An entry
+    leaves the heap only when its time has come, so the heap holds as many as tokens were taken within the
+    longest life of one.
+    """
 
     def __init__(
         self,
@@ -41,26 +54,35 @@ class Expiries:
         self._leeway = timedelta(seconds=leeway_seconds)
         self._expired = expired
         self._heap: list[_Due] = []
+        """The soonest due is first."""
         self._changed = asyncio.Event()
+        """Set when an entry has come that is due before what the task waits for."""
         self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks.start(self._watch(), name="token expiry")
+        self._tasks.start(self._watch, name="token expiry")
 
     async def stop(self) -> None:
         await self._tasks.stop()
 
     def end_of(self, principal: Principal) -> datetime:
-        """The token's end; one that was let in after it, thanks to the leeway, has until the leeway is over."""
+        """The token's end; one that was let in after it, thanks to the leeway, has until the leeway is over.
+
+        Computed once, at the connect or the renewal: else the leeway would be granted again at each look.
+        """
         overdue = principal.expires_at <= self._clock()
         return principal.expires_at + self._leeway if overdue else principal.expires_at
 
     def watch(self, session: Session) -> None:
-        """Follow the session's token; called again when it was replaced by a newer one."""
+        """Follow the session's token; called again when it was replaced by a newer one.
+
+        Never waits. Entries of the former token stay in the heap, and are passed over when they come up.
+        """
         end = session.ends_at.timestamp()
         # When there is less left than that, this is due already: the client is told at once.
         heapq.heappush(self._heap, _Due(end - EXPIRING_SECONDS, session.sid, is_end=False))
         heapq.heappush(self._heap, _Due(end, session.sid, is_end=True))
+        # The task is woken only if what it waits for has changed: most tokens end later than the next one.
         if self._heap[0].when in (end, end - EXPIRING_SECONDS):
             self._changed.set()
 
@@ -70,11 +92,14 @@ class Expiries:
         self._sessions.write(session, events.encode("token:expiring", facts))
 
     def end(self, session: Session) -> None:
-        """The session's token has ended."""
+        """The session's token has ended. It puts down an order, and does not wait for the close."""
         self._expired(session)
 
     async def _watch(self) -> None:
-        """Meet each end when its time has come. Naps are short enough that a clock that was set is noticed."""
+        """Meet each end when its time has come. Naps are short enough that a clock that was set is noticed.
+
+        Nothing in it raises: `_meet` only writes to a socket's queue and puts down an order.
+        """
         while True:
             now = self._clock().timestamp()
             while self._heap and self._heap[0].when <= now:
@@ -88,6 +113,9 @@ class Expiries:
                 pass
 
     def _meet(self, due: _Due) -> None:
+        """Warn or end the session of an entry whose time has come; pass over one whose session has gone or has a
+        newer token.
+        """
         session = self._sessions.get(due.sid)
         if session is None:
             return
@@ -95,6 +123,7 @@ class Expiries:
         # A refreshed token has left its predecessor's entries in the heap.
         if due.is_end and end <= due.when:
             self.end(session)
+        # Each end is warned of once: a session that sends the same token twice has two such entries.
         elif not due.is_end and end - EXPIRING_SECONDS == due.when and session.warned_of != session.ends_at:
             session.warned_of = session.ends_at
             self.warn(session)

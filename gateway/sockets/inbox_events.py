@@ -1,4 +1,9 @@
-"""What everybody may ask about an inbox: its history, what was missed, and to have something done with notifications."""
+"""What everybody may ask about an inbox: its history, what was missed, and to have something done with notifications.
+
+It parses with `gateway.protocol.asking`, calls a use case of `gateway.notify`, and shapes the answer. It
+decides nothing itself: an id outside the session's rooms is judged by the store. The same over HTTP is made
+of the table of operations.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -17,11 +22,16 @@ from gateway.sockets.sessions import Session
 from storage.inboxes import Inboxes, Marked
 
 Do = Callable[[str, Sequence[str], Sequence[str]], Awaitable[Marked]]
+"""A use case on ids: takes the user, the user's rooms and the ids, and answers the counts that hold afterwards."""
 M = TypeVar("M", bound=Marked)
 
 
 class InboxEvents:
-    """Registers the events of both namespaces; each is about the rooms that the session is in."""
+    """Registers the events of both namespaces; each is about the rooms that the session is in.
+
+    It has no state beside what it was given. Each answer has the counts as they are after it, so that a
+    client need not add up itself.
+    """
 
     def __init__(
         self,
@@ -52,25 +62,31 @@ class InboxEvents:
             registry.on(namespace, "replay", self._replay)
 
     async def _history(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        """A page of what the session's rooms hold, in the reader's language. Raises `InvalidCursor` for a cursor
+        of another place.
+        """
         page = await self._reading.history(
             session.user, session.rooms, asking.history(payload), locale=session.principal.locale
         )
         return shapes.history(page)
 
     async def _read(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        """Mark some or all as read. Idempotent: what was read stays read since the first time."""
         marked = await self._reading.read(session.user, session.rooms, asking.read(payload))
         return events.count(marked)
 
     async def _seen(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        """Mark as seen, which changes no count; the answer is empty."""
         await self._reading.seen(session.user, session.rooms, asking.ids(payload))
         return {}
 
     async def _dismiss(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        """Take notifications out of the inbox for good. Idempotent."""
         marked = await self._reading.dismiss(session.user, session.rooms, asking.ids(payload))
         return events.count(marked)
 
     def _doing(self, do: Do) -> Ask:
-        """Has something done with ids."""
+        """Has something done with ids. All of them are alike but for the use case: they take `ids`, and answer the counts."""
 
         async def ask(session: Session, payload: Mapping[str, Any]) -> Answer:
             return events.count(await do(session.user, session.rooms, asking.ids(payload)))
@@ -78,6 +94,9 @@ class InboxEvents:
         return ask
 
     async def _snooze(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        """Hide one notification until a time. Raises `Problem` `not_found`, and `Invalid` for a time that is
+        past or too far ahead.
+        """
         asked = asking.snooze(payload)
         asking.check_until(asked.until, self._clock())
         return events.count(
@@ -85,12 +104,20 @@ class InboxEvents:
         )
 
     async def _act(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        """Note that the user has pressed an action of one notification. The first press stays; a later one is
+        answered with it.
+        """
         asked = asking.act(payload)
         acted = _shown(await self._acting.act(session.user, session.rooms, asked.id, action=asked.action))
         return {**events.count(acted), "acted": acted.acted, "acted_at": time_or_none(acted.acted_at)}
 
     async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        """What was missed of the session's rooms since the sequences that the client names, and the counts beside it."""
+        """What was missed of the session's rooms since the sequences that the client names, and the counts beside it.
+
+        Unlike the replay of an arrival it is an answer, and so bounded: `resync` says of which rooms more was
+        missed than that. The session stays open meanwhile, and live frames may come before the answer; their
+        sequences tell the client what it has.
+        """
         given = payload.get("since")
         since, epoch = asking.since(given, session.rooms), asking.epoch(given)
         for _ in range(REPLAYS):
@@ -119,6 +146,7 @@ class InboxEvents:
 
 
 def _shown(marked: M | None) -> M:
+    """What was done. Raises `Problem` `not_found` where the store knew no such notification in these rooms."""
     if marked is None:
         raise Problem("not_found", "No notification of this inbox has this id.")
     return marked

@@ -21,7 +21,12 @@ logger = logging.getLogger(__name__)
 
 
 class LiveMutes(Part):
-    """Settles the sessions of those users whose mutes may have changed."""
+    """Settles the sessions of those users whose mutes may have changed.
+
+    One for a node. Users fall due as often as one likes; a user who is due already is looked at once. While
+    the store is away a user is dropped from what is due, and found again by the next housekeeping, which
+    looks at all who may have muted anything.
+    """
 
     def __init__(self, mutes: Mutes, sessions: Sessions, reading: Reading) -> None:
         self._mutes = mutes
@@ -33,7 +38,8 @@ class LiveMutes(Part):
         self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks.start(self._settle_forever(), name="live mutes")
+        """Begin to settle users who fall due."""
+        self._tasks.start(self._settle_forever, name="live mutes")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -43,11 +49,18 @@ class LiveMutes(Part):
         self.look_at_all()
 
     def look_at_all(self) -> None:
-        """Other types may be muted now, by whoever has muted anything."""
+        """Other types may be muted now, by whoever has muted anything.
+
+        Called by the housekeeping and when a catalog comes into force. Never waits; costs nothing for those
+        who have chosen nothing.
+        """
         self.note({session.user for session in self._sessions.all() if self._mutes.may_have(session.user)})
 
     def note(self, users: Iterable[str]) -> None:
-        """What these users have chosen has changed, or may have."""
+        """What these users have chosen has changed, or may have.
+
+        Never waits. Users without a session here are passed over, which bounds what is due.
+        """
         for user in users:
             for session in self._sessions.of_user(user):
                 if session.stage < Stage.READY:
@@ -59,7 +72,10 @@ class LiveMutes(Part):
             self._news.set()
 
     async def _settle_forever(self) -> None:
-        """Settle one user after the other whose mutes may have changed."""
+        """Settle one user after the other whose mutes may have changed.
+
+        One after the other, so that a new catalog does not have thousands read the store at once.
+        """
         while True:
             await self._news.wait()
             user = next(iter(self._due))
@@ -75,6 +91,9 @@ class LiveMutes(Part):
                 logger.exception("mutes could not be settled")
 
     async def _settle(self, user: str) -> None:
+        """Tell those sessions of the user that go by other mutes than these. Idempotent: who knows already is
+        told nothing.
+        """
         muted = await self._mutes.of(user)
         for session in self._sessions.of_user(user):
             if session.stage >= Stage.READY and session.muted != muted:
@@ -83,6 +102,8 @@ class LiveMutes(Part):
     async def _tell(self, session: Session, muted: Muted | None) -> None:
         """Have the session go by other mutes: it is told of them with the count that goes with them."""
         count = await self._reading.unread(session.user, session.rooms)
+        # After the count was read, and without a wait before the write: what the session has and what its
+        # client was told stay the same.
         session.muted = muted
         event = events.encode("inbox", {**events.count(count), "muted": events.muted(muted)})
         self._sessions.write(session, event)

@@ -1,6 +1,9 @@
 """The namespaces "/" and "/admin" of one node, put together: who comes in, what they are given, what they may ask.
 
 Sessions of both differ only in their rooms, and in the further events of `gateway.sockets.admin_events`.
+
+It makes what the room `gateway.sockets` consists of, in the order of what each needs, and has no behaviour of
+its own. A node has one.
 """
 
 from collections.abc import Mapping
@@ -36,7 +39,11 @@ from storage.streams import Streams
 
 
 class Namespaces(Part):
-    """The Socket.IO side of a node. Tokens are measured by `token_clock`, all else by `clock`."""
+    """The Socket.IO side of a node. Tokens are measured by `token_clock`, all else by `clock`.
+
+    It starts the watch over tokens and the carrying out of orders. `memberships`, `mutes` and `returns` are
+    parts by themselves, which the node starts behind it. They are made here because they need the sessions.
+    """
 
     def __init__(
         self,
@@ -63,6 +70,7 @@ class Namespaces(Part):
     ) -> None:
         self.sessions = Sessions(server, node=node)
         self.registry = Events(server, self.sessions)
+        """Where parts outside this room register their own events."""
         self.orders = SessionCommands(
             server=server,
             sessions=self.sessions,
@@ -99,7 +107,10 @@ class Namespaces(Part):
         Renewal(self.registry, mover, reception)
 
     def _settle(self, session: Session) -> None:
-        """The session has come in while its user's topics, mutes or snoozes changed."""
+        """The session has come in while its user's topics, mutes or snoozes changed.
+
+        The door calls it after the session has entered. It only makes users fall due, and never waits.
+        """
         self.memberships.settle(session)
         self.mutes.note([session.user])
         self.returns.settle(session)
@@ -117,5 +128,6 @@ class Namespaces(Part):
         self.orders.start()
 
     async def stop(self) -> None:
+        """End the watch and the orders. Sessions are left to the engine, which ends after this."""
         await self.expiries.stop()
         await self.orders.stop()

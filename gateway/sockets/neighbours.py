@@ -4,6 +4,9 @@ A backend that has a `socketio.AsyncRedisManager(url, channel="bellhop:0:socketi
 of every node without another line changed. What it emits is delivered as what is emitted with `store: false`: to who is
 connected, in a room of ours, under a name that has no meaning of ours. Whatever else that library says there, orders about
 clients and rooms above all, is refused: everybody who can publish in Redis can write it.
+
+It stands in this room, not in that of the bus, because it judges what may be told to sessions. It is made
+only where the operator asks for it, and only with a bus of Redis.
 """
 
 import asyncio
@@ -40,20 +43,31 @@ logger = logging.getLogger(__name__)
 
 
 class Refused(ValueError):
-    """A message that is no emit of a guest's; it says why, and quotes nothing."""
+    """A message that is no emit of a guest's; it says why, and quotes nothing.
+
+    `Neighbours` counts it and logs its reason, seldom; the guest is told nothing, for publishing in Redis has
+    no answer.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignEmit:
-    """An event for who is connected to these rooms."""
+    """An event for who is connected to these rooms. Without an id and a sequence: nobody finds it again in a
+    history, and nobody who was away gets it.
+    """
 
     rooms: tuple[str, ...]
+    """Each once; all of one namespace."""
     event: bytes
     """The JSON array of the Socket.IO event."""
 
 
 def read(message: bytes) -> ForeignEmit:
-    """The emit in a message of python-socketio's. Raises `Refused`."""
+    """The emit in a message of python-socketio's. Raises `Refused`.
+
+    The checks are ordered by cost: size before JSON, form before data. It accepts what the public protocol
+    would accept of a service that emits with `store: false`, and nothing more.
+    """
     if len(message) > EMIT_BYTES_MAX:
         raise Refused("too large")
     try:
@@ -80,6 +94,9 @@ def read(message: bytes) -> ForeignEmit:
 
 
 def _rooms(given: Any, namespace: Any) -> tuple[str, ...]:
+    """The rooms that are named, each once. Raises `Refused` for none, too many, and one that is of another
+    namespace than the emit.
+    """
     rooms = given if isinstance(given, list) else [given]
     if not 0 < len(rooms) <= ROOMS_MAX or not all(isinstance(room, str) and is_room(room) for room in rooms):
         # No room at all means everybody to that library. Here everybody has a name.
@@ -90,7 +107,11 @@ def _rooms(given: Any, namespace: Any) -> tuple[str, ...]:
 
 
 class Neighbours(Part):
-    """Hears the guests' channel and has `receive` deliver what may come in. `stats` is for the metrics."""
+    """Hears the guests' channel and has `receive` deliver what may come in. `stats` is for the metrics.
+
+    It lives with its node. A line that breaks is taken up again by the listener; what was published meanwhile
+    is lost, as `store: false` allows. Within a node the rate is one for all guests.
+    """
 
     def __init__(
         self,
@@ -105,10 +126,12 @@ class Neighbours(Part):
         self.stats = BusStats()
         address = Address.parse(url)
         self.channel = f"{prefix}:{address.database}:socketio"
+        """Such as `"bellhop:0:socketio"`: the prefix, the number of the database, and a name that no frame of ours has."""
         self._receive = receive
         self._patience = patience_seconds
         self._time = time or asyncio.get_running_loop().time
         self._allowance = float(EMITS_PER_SECOND)
+        """Rooms that may be emitted to now; it grows with time up to a second's worth."""
         self._allowed_at = self._time()
         self._heard = asyncio.Event()
         self._tasks = Tasks()
@@ -138,7 +161,7 @@ class Neighbours(Part):
     async def start(self) -> None:
         """Listen; returns when subscribed, or after a bounded wait, and then goes on trying."""
         await self._listener.subscribe([self.channel.encode()])
-        self._tasks.start(self._listener.run(), name="neighbours")
+        self._tasks.start(self._listener.run, name="neighbours")
         try:
             async with asyncio.timeout(self._patience):
                 await self._heard.wait()
@@ -149,10 +172,14 @@ class Neighbours(Part):
         await self._tasks.stop()
 
     def _back(self, missed: bool) -> None:  # noqa: FBT001, ARG002 - what was missed is kept nowhere
+        """The line has come back, or is there for the first time."""
         self._heard.set()
 
     def _message(self, channel: bytes, payload: bytes) -> None:  # noqa: ARG002 - there is only one
-        """Take what another emitter has published, if the rate allows it; what cannot be read is counted and dropped."""
+        """Take what another emitter has published, if the rate allows it; what cannot be read is counted and dropped.
+
+        On the loop, for every message: it neither waits nor raises.
+        """
         # Before it is read: reading is what a flood would cost.
         if not self._may_have(1):
             return
@@ -162,6 +189,7 @@ class Neighbours(Part):
             self.stats.unreadable += 1
             self._refusals.say(problem=str(refused))
             return
+        # One was paid before it was read; the others are known only now.
         if len(emit.rooms) > 1 and not self._may_have(len(emit.rooms) - 1):
             return
         self.stats.received += 1
@@ -169,6 +197,9 @@ class Neighbours(Part):
             self._receive(room, TRANSIENT, emit.event)
 
     def _may_have(self, rooms: int) -> bool:
+        """Whether the rate allows `rooms` more; what it allows is taken from the allowance, and what it does not
+        is counted.
+        """
         now = self._time()
         gained = (now - self._allowed_at) * EMITS_PER_SECOND
         self._allowance = min(self._allowance + gained, float(EMITS_PER_SECOND))

@@ -1,4 +1,8 @@
-"""The engine as a part: its limits from the settings, what it counts, and its clients sent away calmly."""
+"""The engine as a part: its limits from the settings, what it counts, and its clients sent away calmly.
+
+It translates the operator's limits into the engine's, and shows the engine's figures. It knows nothing of
+tokens, rooms or notifications: who may come in and what is asked is of `gateway.sockets.namespaces`.
+"""
 
 from ipaddress import IPv4Network, IPv6Network
 
@@ -14,7 +18,10 @@ def server_of(
     origins: Origins,
     trusted_proxies: tuple[IPv4Network | IPv6Network | str, ...],
 ) -> Server:
-    """The engine with the limits that the operator has set."""
+    """The engine with the limits that the operator has set. Made once for a node, on the floor of sessions.
+    `origins` judges who may open a socket from a page; `trusted_proxies` are those whose `X-Forwarded-For` is
+    believed where the rate of connects is held by address.
+    """
     return Server(
         limits=EngineLimits(
             max_connections=settings.max_connections,
@@ -35,12 +42,18 @@ def server_of(
 
 
 class EnginePart(Part):
-    """The connections of all clients. It works as long as the public site listens."""
+    """The connections of all clients. It works as long as the public site listens.
+
+    It has no `start`: connections come with the first request that the public site takes. It stops between the
+    sites: behind the public one, so that nobody comes any more, and before the internal one, which goes on
+    answering emits meanwhile.
+    """
 
     def __init__(self, server: Server) -> None:
         self._server = server
 
     def measure(self, meters: Meters) -> None:
+        """Show what the engine counts. Each figure is read at the scrape; none of them costs anything before that."""
         counter, stats = meters.watch_counter, self._server.stats
         meters.watch_gauge(
             "bellhop_connections", "Transports open on this node", self._server.connection_count
@@ -60,7 +73,9 @@ class EnginePart(Part):
         )
 
     async def drain(self, *, seconds: float) -> None:
+        """Send every client away within `seconds`, evenly, so that they do not all come to the other nodes at once."""
         await self._server.drain(seconds=seconds, reason=Reason.DRAINING)
 
     async def stop(self) -> None:
+        """Close what is still open, and wait until no handler of the engine runs. Idempotent."""
         await self._server.stop()

@@ -1,4 +1,8 @@
-"""What a connection may ask of its user's preferences: to be shown them, and to change them."""
+"""What a connection may ask of its user's preferences: to be shown them, and to change them.
+
+The same use cases answer `/api/preferences`; here the session says who asks. Other sessions of the user hear
+of a change by `gateway.sockets.muting`, on every node.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,13 +19,20 @@ _asked = parser(PreferencesEventSchema())
 
 
 class PreferenceEvents:
-    """Registers the event `preferences` of the namespace `/`."""
+    """Registers the event `preferences` of the namespace `/`.
+
+    A payload without preferences asks for them; one with them changes what it names. Sessions of `/admin`
+    have no preferences.
+    """
 
     def __init__(self, registry: Events, use: UseCases) -> None:
         self._use = use
         registry.on(ROOT, "preferences", self._preferences)
 
     async def _preferences(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        """Show what the user has chosen, after the change if one is asked for. Raises `Invalid`, `Problem` and
+        `StorageError`.
+        """
         asked = _asked(payload)
         caller = Caller(scope=f"user:{session.user}", user=session.user)
         if asked is None:

@@ -1,4 +1,8 @@
-"""Renewal: a newer token of the same user carries a connection on, with the rooms that it names."""
+"""Renewal: a newer token of the same user carries a connection on, with the rooms that it names.
+
+A client sends one after `token:expiring`, so that its connection need not be broken. It leaves the moving
+into other rooms to `gateway.sockets.moving`, and the watch over the new end to `gateway.sockets.expiries`.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +18,11 @@ from gateway.sockets.sessions import Session
 
 
 class Renewal:
-    """Registers the event `token` of both namespaces."""
+    """Registers the event `token` of both namespaces.
+
+    It has no state. Events of one session run one after the other, so two renewals of one session never
+    cross.
+    """
 
     def __init__(self, registry: Events, mover: Mover, reception: Reception) -> None:
         self._mover = mover
@@ -23,13 +31,19 @@ class Renewal:
             registry.on(namespace, "token", self._token)
 
     async def _token(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        """Take a newer token of the same user: the session has its rooms and its end from then on."""
+        """Take a newer token of the same user: the session has its rooms and its end from then on.
+
+        Raises `AuthError` for a bad token, `Invalid` for another user's or, in `/admin`, for one without a
+        role, and `StorageError`. In each case the session goes on as it was, to its old end.
+        """
         at = self._at
         principal = await at.verifier.verify(asking.token(payload))
         if principal.user != session.user:
             raise Invalid({"token": ["It is another user's."]})
         if session.namespace == ADMIN and principal.role is None:
             raise Invalid({"token": ["It has none of the roles admin, support and viewer."]})
+        # The rooms come first: where they cannot be had, the old end stays in force, and the client may send
+        # the token again.
         await self._mover.move(session, principal=principal)
         session.ends_at = at.expiries.end_of(principal)
         at.expiries.watch(session)

@@ -1,4 +1,8 @@
-"""Live returns: what has come back from a snooze is told to its user's sessions on this node, with what is unread then."""
+"""Live returns: what has come back from a snooze is told to its user's sessions on this node, with what is unread then.
+
+The worker of `gateway.notify` that ends snoozes tells all nodes by `CameBack`. Here it is looked up again,
+since the command may come late or twice, and may name what was read or dismissed meanwhile.
+"""
 
 import asyncio
 import logging
@@ -21,7 +25,11 @@ logger = logging.getLogger(__name__)
 
 
 class LiveReturns(Part):
-    """Tells the sessions of those users to whom something has come back."""
+    """Tells the sessions of those users to whom something has come back.
+
+    One for a node. What cannot be told while the store is away is not told later: the client finds it in its
+    history, among what came back.
+    """
 
     def __init__(self, sessions: Sessions, reading: Reading, inboxes: Inboxes, streams: Streams) -> None:
         self._sessions = sessions
@@ -37,18 +45,22 @@ class LiveReturns(Part):
         return {CameBack: self._came_back}
 
     def start(self) -> None:
-        self._tasks.start(self._tell_forever(), name="live returns")
+        self._tasks.start(self._tell_forever, name="live returns")
 
     async def stop(self) -> None:
         await self._tasks.stop()
 
     def settle(self, session: Session) -> None:
-        """The session has come in, and something may have come back while its inbox was being read."""
+        """The session has come in, and something may have come back while its inbox was being read.
+
+        Told without ids: its client reads the counts, and finds what came back in its history.
+        """
         if session.missed_return:
             session.missed_return = False
             self._tell_soon(session.user, ())
 
     def _came_back(self, command: CameBack) -> None:
+        """Take note of what came back to users of this node. Never waits."""
         for user, id_ in command.items:
             for session in self._sessions.of_user(user):
                 if session.stage < Stage.READY:
@@ -57,6 +69,7 @@ class LiveReturns(Part):
                     self._tell_soon(user, (id_,))
 
     def _tell_soon(self, user: str, ids: Iterable[str]) -> None:
+        """Make a user fall due. Ids that are due already are told once."""
         self._due.setdefault(user, {}).update(dict.fromkeys(ids))
         self._news.set()
 
@@ -77,7 +90,10 @@ class LiveReturns(Part):
                 logger.exception("what came back could not be told")
 
     async def _tell(self, user: str, ids: list[str]) -> None:
-        """Tell each session of the user what came back that it may hear, with its counts."""
+        """Tell each session of the user what came back that it may hear, with its counts.
+
+        Raises `StorageError`, and then sessions later in the order were told nothing.
+        """
         receipts = await self._inboxes.receipts_of(user, ids)
         found: list[Notification] = []
         for id_ in ids:

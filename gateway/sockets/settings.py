@@ -1,4 +1,8 @@
-"""What operators say of the connections of clients: how they may come, and what bounds each of them."""
+"""What operators say of the connections of clients: how they may come, and what bounds each of them.
+
+Sizes are in bytes, times in seconds once they are parsed. The engine keeps nearly all of these limits; the
+number of connections of one user is kept by presence, and the bound of a replay by `gateway.sockets.arrival`.
+"""
 
 from dataclasses import dataclass
 
@@ -8,10 +12,13 @@ from gateway.ground.settings import Group, setting
 from gateway.ground.values import duration, items, number, positive_duration, whole
 
 LEAST_BUFFER_BYTES = 4096
-"""A single notification needs that."""
+"""A single notification needs that. With less, the first event that is a little long would close its connection
+as a slow consumer.
+"""
 
 
 def _transports(text: str) -> tuple[str, ...]:
+    """The transports that are named, each once. Raises `ValidationError` for none at all and for any other."""
     transports = tuple(dict.fromkeys(items(text)))
     if not transports or not set(transports) <= {"polling", "websocket"}:
         raise ValidationError("must be polling, websocket, or both with a comma between.")
@@ -20,7 +27,9 @@ def _transports(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketSettings(Group):
-    """What a client may do. 0 switches a limit off."""
+    """What a client may do. 0 switches a limit off. Read at the start; a change needs a new start. A value is
+    judged by itself as it is read, and beside others by `contradictions`.
+    """
 
     transports: tuple[str, ...] = setting(
         "TRANSPORTS", "polling,websocket", _transports, "how clients may connect"
@@ -76,6 +85,7 @@ class SocketSettings(Group):
     )
 
     def contradictions(self) -> list[str]:
+        """Values that are sound by themselves and cannot be meant: a send buffer in which no notification fits."""
         if 0 < self.send_buffer_bytes < LEAST_BUFFER_BYTES:
             return [
                 f"BELLHOP_SEND_BUFFER_BYTES must be {LEAST_BUFFER_BYTES} or more (or 0): a single notification needs that."

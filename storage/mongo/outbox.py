@@ -92,8 +92,9 @@ class MongoOutbox(MongoShelf, Outbox):
         return await atomically(c, work)
 
     @operation
-    async def counted(self, c: Collections, key: str, *, since: datetime) -> int:
-        return await c[NOTIFICATIONS].count_documents(_counted(key, since))
+    async def counted(self, c: Collections, key: str, *, since: datetime, besides: str | None = None) -> int:
+        others = {**_counted(key, since), "_id": {"$ne": besides}}
+        return await c[NOTIFICATIONS].count_documents(others)
 
     @operation
     async def find(self, c: Collections, obligation_id: str) -> Notification | None:

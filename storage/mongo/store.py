@@ -23,6 +23,7 @@ from storage.mongo.inboxes import MongoInboxes
 from storage.mongo.lanes import MongoLanes
 from storage.mongo.links import MongoLinks
 from storage.mongo.mailboxes import MongoMailboxes
+from storage.mongo.opens import MongoOpens
 from storage.mongo.outbox import MongoOutbox
 from storage.mongo.people import MongoPeople
 from storage.mongo.preferences import MongoPreferences
@@ -78,6 +79,7 @@ class MongoStore:
         self.stats = self._put_up(MongoStats(self._operations))
         self.audit = self._put_up(MongoAudit(self._operations))
         self.clicks = self._put_up(MongoClicks(self._operations))
+        self.opens = self._put_up(MongoOpens(self._operations))
         self.archive = self._put_up(MongoArchive(self._operations))
         self.trials = self._put_up(MongoTrials(self._operations))
 

@@ -11,7 +11,7 @@ from storage.mongo.collections import Collections, Document
 from storage.mongo.errors import only_duplicates
 from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
-from storage.trials import ArmCount, Converted, Note, Part, Participant, Reached, Trials
+from storage.trials import ArmCount, Converted, Note, Part, Participant, Reached, Reported, Trials
 
 PARTS = "trial_parts"
 TRIES = 5
@@ -31,7 +31,8 @@ INDEXES = {
         IndexModel([("enrolled_at", 1)], name="oldest"),
     ),
 }
-_FIELD = {Reached: "reached_at", Converted: "converted_at"}
+_FIELD = {Reached: "reached_at", Converted: "converted_at", Reported: "converted_at"}
+_ONLY: dict[type[Note], Document] = {Reported: {"reached_at": {"$gt": 0}}}
 
 
 class MongoTrials(MongoShelf, Trials):
@@ -58,7 +59,10 @@ class MongoTrials(MongoShelf, Trials):
         await _write(
             c,
             [
-                UpdateOne({**_whose(each), field: None}, {"$set": {field: micros(each.at)}})
+                UpdateOne(
+                    {**_whose(each), field: None, **_ONLY.get(type(each), {})},
+                    {"$set": {field: micros(each.at)}},
+                )
                 for each in notes
                 if is_writable(each.user) and (field := _FIELD[type(each)])
             ],

@@ -92,8 +92,10 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         )
 
     @reading
-    def counted(self, connection: sqlite3.Connection, key: str, *, since: datetime) -> int:
-        (count,) = connection.execute(_COUNT, (key, micros(since))).fetchone()
+    def counted(
+        self, connection: sqlite3.Connection, key: str, *, since: datetime, besides: str | None = None
+    ) -> int:
+        (count,) = connection.execute(f"{_COUNT} AND id IS NOT ?", (key, micros(since), besides)).fetchone()
         return int(count)
 
     @reading

@@ -18,6 +18,7 @@ from storage.sqlite.inboxes import SQLiteInboxes
 from storage.sqlite.lanes import SQLiteLanes
 from storage.sqlite.links import SQLiteLinks
 from storage.sqlite.mailboxes import SQLiteMailboxes
+from storage.sqlite.opens import SQLiteOpens
 from storage.sqlite.outbox import SQLiteOutbox
 from storage.sqlite.people import SQLitePeople
 from storage.sqlite.preferences import SQLitePreferences
@@ -69,6 +70,7 @@ class SQLiteStore:
         self.stats = self._put_up(SQLiteStats(self._threads))
         self.audit = self._put_up(SQLiteAudit(self._threads))
         self.clicks = self._put_up(SQLiteClicks(self._threads))
+        self.opens = self._put_up(SQLiteOpens(self._threads))
         self.archive = self._put_up(SQLiteArchive(self._threads))
         self.trials = self._put_up(SQLiteTrials(self._threads))
 

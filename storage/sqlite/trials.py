@@ -8,7 +8,7 @@ from storage.encoding import is_writable, micros, moment, moment_or_none
 from storage.people import Erasure
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.trials import ArmCount, Converted, Note, Part, Participant, Reached, Trials
+from storage.trials import ArmCount, Converted, Note, Part, Participant, Reached, Reported, Trials
 
 MIGRATIONS = (
     Migration(
@@ -31,7 +31,8 @@ CREATE INDEX trial_parts_oldest ON trial_parts (enrolled_at);
 """),
     ),
 )
-_COLUMN = {Reached: "reached_at", Converted: "converted_at"}
+_COLUMN = {Reached: "reached_at", Converted: "converted_at", Reported: "converted_at"}
+_ONLY: dict[type[Note], str] = {Reported: " AND reached_at IS NOT NULL"}
 
 
 class SQLiteTrials(SQLiteShelf, Trials):
@@ -60,9 +61,9 @@ class SQLiteTrials(SQLiteShelf, Trials):
         for each in notes:
             if not is_writable(each.user):
                 continue
-            column = _COLUMN[type(each)]
+            column, only = _COLUMN[type(each)], _ONLY.get(type(each), "")
             connection.execute(
-                f"UPDATE trial_parts SET {column} = ? WHERE trial = ? AND user = ? AND {column} IS NULL",  # noqa: S608 - a constant
+                f"UPDATE trial_parts SET {column} = ? WHERE trial = ? AND user = ? AND {column} IS NULL{only}",  # noqa: S608 - constants only
                 (micros(each.at), each.trial, each.user),
             )
 

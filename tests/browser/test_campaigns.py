@@ -132,7 +132,7 @@ async def test_two_subjects_are_tried_and_one_is_chosen_for_those_who_wait(
 
         trial = page.get_by_role("region", name="Experiment")
         await expect(trial.get_by_text("Nothing is found yet")).to_be_visible()
-        await trial.get_by_role("row").filter(has_text="b").get_by_role("button", name="Choose…").click()
+        await trial.get_by_role("row", name=re.compile("^b ")).get_by_role("button", name="Choose…").click()
         await page.get_by_role("dialog").get_by_role("button", name="Choose it").click()
 
         await expect(trial.get_by_text("Chosen")).to_be_visible()

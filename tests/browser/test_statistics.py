@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,6 +30,9 @@ TYPES = {
     "SALE_OFFER": (("shared", 300),),
     "REVIEW": (("in_app", 60),),
 }
+VARIANTS = {"plain": 0.31, "by-name": 0.52}
+"""Of a campaign, and of the type REVIEW: the part that reads, or clicks."""
+CAMPAIGN = "019ac000-0000-7000-8000-000000000001"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -66,13 +69,29 @@ async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 def _day(day: int) -> Counts:
-    return {
+    own = {
         Series(type_, channel, "transactional" if channel == "email" else ""): {
             outcome: max(1, round(size * share * _swell(day))) for outcome, share in SHARES[channel]
         }
         for type_, channels in TYPES.items()
         for channel, size in channels
     }
+    return own | dict(_varied(_swell(day)))
+
+
+def _varied(swell: float) -> Iterator[tuple[Series, dict[Outcome, int]]]:
+    for variant, part in VARIANTS.items():
+        people = max(4, round(90 * swell))
+        converted = round(people * part)
+        read = {
+            Outcome.EMITTED: people,
+            Outcome.DELIVERED: round(0.86 * people),
+            Outcome.SEEN: round(0.8 * people),
+            Outcome.READ: converted,
+        }
+        yield Series("REVIEW", "in_app", variant=variant), read
+        sent = {Outcome.ACCEPTED: people, Outcome.SENT: people, Outcome.CLICKED: converted}
+        yield Series("REVIEW", "email", "bulk", CAMPAIGN, variant=variant), sent
 
 
 def _swell(day: int) -> float:
@@ -124,3 +143,41 @@ async def test_what_came_of_a_year_is_looked_at_narrowed_kept_as_a_link_and_take
         await page.get_by_role("combobox", name="Type").select_option("")
         await page.get_by_role("button", name="24 hours").click()
         await expect(page.get_by_role("region", name="Shared rooms", exact=True)).to_be_visible()
+
+
+async def test_what_is_said_in_several_ways_is_told_apart_by_them_of_one_type(
+    shop: Gateway, browser: Browser
+):
+    async with signed_in(browser, shop, "#/statistics?span=30d") as page:
+        await expect(page.get_by_role("region", name="In-app by type")).to_be_visible()
+        await expect(page.get_by_role("heading", name="by variant")).to_have_count(0)
+
+        await page.get_by_role("region", name="In-app by type").get_by_role("link", name="REVIEW").click()
+
+        own = page.get_by_role("region", name="In-app by variant")
+        await expect(own.get_by_role("row").nth(1)).to_contain_text("by-name")
+        await expect(own.get_by_role("row", name="by-name")).to_contain_text("52%")
+        await expect(own.get_by_role("row", name="In none of them")).to_be_visible()
+        # What it is called is the campaign's to say, and this one is forgotten.
+        of_campaign = page.get_by_role("region", name="A campaign by variant")
+        await expect(of_campaign.get_by_role("row", name="plain")).to_contain_text("31%")
+        await own.scroll_into_view_if_needed()
+        assert await violations(page) == []
+        await picture(page, "statistics-variants")
+        async with page.expect_download() as download:
+            await page.get_by_role("button", name="Download CSV").click()
+        lines = Path(await (await download.value).path()).read_text().splitlines()
+        assert lines[0].startswith("at,type,channel,campaign,variant,emitted,accepted,sent")
+        assert {tuple(line.split(",")[2:5]) for line in lines[1:]} == {
+            ("in_app", "", ""), *((("in_app", "", name)) for name in VARIANTS), *(("email", CAMPAIGN, name) for name in VARIANTS)
+        }  # fmt: skip
+
+        await page.get_by_role("group", name="Channel").get_by_role("button", name="Mail").click()
+        await expect(own).to_have_count(0)
+        await expect(of_campaign).to_be_visible()
+        link = page.url
+    async with signed_in(browser, shop, link.partition("/dashboard/")[2], viewport=PHONE, dark=True) as page:
+        await page.get_by_role("region", name="A campaign by variant").scroll_into_view_if_needed()
+        assert await violations(page) == []
+        assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        await picture(page, "statistics-variants-phone")

@@ -10,10 +10,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
+from gateway.experiments.lots import Split
 from tests.browser.shop import picture
 from tests.browser.test_dashboard import come, signed_in
 from tests.support.browser import DESK, PHONE, ROOT, require_pages, violations
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
 from tests.support.node import NodeProcess, run_clients
 
@@ -315,3 +316,82 @@ async def test_no_page_of_types_has_a_barrier(
             await picture(page, f"{name}-{kind}")
             assert (name, await violations(page)) == (name, [])
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+
+# --- an experiment
+
+TRIED = """
+default_locale = "en"
+
+[categories.orders]
+name = { en = "Orders" }
+
+[types.SHIPPED]
+category = "orders"
+schema = { type = "object", required = ["order"], properties = { order = { type = "integer" } } }
+texts.en = { title = "Order {{ data.order }} is on its way" }
+examples = [{ order = 1234 }]
+variants = [{ name = "plain" }, { name = "glad", texts = { en = { title = "Good news of order {{ data.order }}" } } }]
+
+[types.SHIPPED.experiment]
+metric = "read"
+baseline = 0.2
+effect = 0.5
+"""
+LOTS = Split(salt="SHIPPED", weights=(1, 1))
+CUSTOMERS = [f"u{number}" for number in range(36)]
+
+
+async def test_an_experiment_of_a_type_is_watched_from_its_first_reader_to_the_choice_of_its_winner(
+    tmp_path: Path, browser: Browser, node: NodeProcess
+):
+    (tmp_path / "tried").mkdir()
+    (tmp_path / "tried" / "catalog.toml").write_text(TRIED)
+    readers = [user for user in CUSTOMERS if LOTS.place(user) == 1]
+    assert 12 <= len(readers) <= 24
+    async with start_gateway(tmp_path, CATALOG=str(tmp_path / "tried")) as shop:
+        tell = {"to": [f"user:{user}" for user in CUSTOMERS], "type": "SHIPPED", "data": {"order": 7}}
+        async with signed_in(browser, shop, "#/types/SHIPPED") as page:
+            card = page.get_by_role("region", name="Experiment")
+            await expect(card.get_by_text("Nobody takes part yet")).to_be_visible()
+            assert await violations(page) == []
+
+            await shop.ask("POST", "/internal/emit", body=tell)
+            await expect(card.get_by_text("Nothing is found yet")).to_be_visible()
+            await expect(card.get_by_text(f"{len(CUSTOMERS)} so far, 100 %")).to_be_visible()
+            for user in readers:
+                tab = await node.open(shop.public, auth={"token": token(user)})
+                await tab.event("ready")
+                await tab.call("read", {"all": True})
+                await tab.disconnect()
+
+            await expect(card.get_by_text("There is a winner")).to_be_visible()
+            glad = card.get_by_role("row").filter(has_text="glad")
+            await expect(glad).to_contain_text("Winner")
+            await expect(glad).to_contain_text(f"{len(readers)} of {len(readers)}")
+            await glad.get_by_role("button", name="Choose…").click()
+            asked = page.get_by_role("dialog", name="Say glad to everybody?")
+            await expect(asked).to_contain_text("There is a winner.")
+            assert await violations(page) == []
+            await asked.get_by_role("button", name="Choose it").click()
+
+            await expect(glad).to_contain_text("Chosen")
+            await expect(page.get_by_role("region", name="Who switched what")).to_contain_text("glad")
+            await card.get_by_role("button", name="Have it tried on…").scroll_into_view_if_needed()
+            assert await violations(page) == []
+            await picture(page, "type-trial")
+        for name, viewport, dark in (
+            ("dark", DESK, True),
+            ("phone", PHONE, False),
+            ("phone-dark", PHONE, True),
+        ):
+            async with signed_in(browser, shop, "#/types/SHIPPED", viewport=viewport, dark=dark) as page:
+                await page.get_by_role("region", name="Experiment").scroll_into_view_if_needed()
+                assert (name, await violations(page)) == (name, [])
+                assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+                await picture(page, f"type-trial-{name}")
+
+        late = next(user for user in CUSTOMERS if LOTS.place(user) == 0)
+        tab = await come(shop, node, late)
+        await shop.ask("POST", "/internal/emit", body=tell | {"to": f"user:{late}"})
+        assert (await tab.event("notification"))["title"] == "Good news of order 7"

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,6 +62,7 @@ SOUND_BODIES: Mapping[tuple[str, str], Any] = {
     ("put", "/internal/users/{user}/preferences"): {"locale": "de"},
     ("post", "/internal/types/{type}/preview"): {"data": {"product": "Lamp", "order": "1234"}},
     ("patch", "/internal/types/{type}"): {"enabled": True},
+    ("post", "/internal/experiments/{experiment}/conversions"): {"users": ["ann"]},
     ("post", "/internal/campaigns"): {name: NEWSLETTER[name] for name in ("name", "type", "data", "audience")},
     ("post", "/internal/campaigns/{campaign}/recipients"): b'{"user": "ann"}\n',
     ("post", "/internal/campaigns/{campaign}/dry_run"): {},
@@ -78,6 +80,14 @@ SOUND_QUERIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("get", "/internal/audit"): {"operation": "recall"},
     ("get", "/internal/stats"): {"by": "type,channel", "step": "hour"},
 }
+TRIED = """
+[types.TRIED]
+category = "orders"
+texts.en = { title = "Hello" }
+variants = [{ name = "a" }, { name = "b", texts = { en = { title = "Good morning" } } }]
+experiment = { metric = "conversion", baseline = 0.1, effect = 0.05 }
+"""
+"""What the shop has not: a type that is said in several ways."""
 NEVER_WELL = frozenset(
     {
         ("post", "/internal/mail/{id}/revive"),
@@ -173,7 +183,10 @@ PARTS = 4
 @pytest.mark.timeout(400)  # each of a quarter of all operations, in many ways
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_no_request_gets_an_answer_that_is_not_described(tmp_path: Path, part: int):
-    async with gateway(tmp_path, CATALOG=str(SHOP)) as site:
+    catalog = Path(shutil.copytree(SHOP, tmp_path / "catalog"))
+    with (catalog / "catalog.toml").open("a", encoding="utf-8") as file:
+        file.write(TRIED)
+    async with gateway(tmp_path, CATALOG=str(catalog)) as site:
         for operation in openapi.DESCRIPTIONS[part::PARTS]:
             asking = Asking(site, operation, await known_for(site, operation))
             status = await asyncio.to_thread(asking.well)
@@ -184,7 +197,9 @@ async def test_no_request_gets_an_answer_that_is_not_described(tmp_path: Path, p
 
 async def known_for(site: Gateway, operation: openapi.Description) -> Mapping[str, str]:
     """What the operation's path can name, made anew: the one before may have deleted it."""
-    known = {"type": "REVIEW", "user": "ann", "topic": "sale", "lane": "bulk", "node": "another"}
+    known = {
+        "type": "REVIEW", "user": "ann", "topic": "sale", "lane": "bulk", "node": "another", "experiment": "TRIED",
+    }  # fmt: skip
     if operation.path.startswith("/internal/scheduled/"):
         body = HELLO | {"send_at": FAR_AHEAD}
         later = await site.ask("POST", "/internal/emit", body=body)

@@ -394,6 +394,8 @@ async def test_a_mail_that_claims_again_does_not_count_against_itself(store):
 
     [again] = await leased(store, at=61)
 
+    assert await store.outbox.counted("NOTE\0ann", since=later(-60)) == 1
+    assert await store.outbox.counted("NOTE\0ann", since=later(-60), besides=again.id) == 0
     assert not await claim(store, lease, limit=1, at=61), "another has it"
     assert await claim(store, again, limit=1, at=61)
 

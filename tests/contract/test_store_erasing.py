@@ -16,6 +16,7 @@ from storage.ids import uuid7
 from storage.inboxes import Chosen
 from storage.lanes import Pause
 from storage.mail import LaneName
+from storage.opens import Open
 from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
 from storage.preferences import Change
@@ -134,6 +135,11 @@ async def _clicks(store: Store) -> None:
     assert await store.clicks.note(hit, most=1)
 
 
+async def _opens(store: Store) -> None:
+    opened = Open(id=uuid7(), mail=uuid7(), user=ID, notification=uuid7(), at=NOW, network=b"net", signals=())
+    assert await store.opens.note(opened, most=1)
+
+
 async def _trials(store: Store) -> None:
     await store.trials.enrol([Participant(trial="t", user=ID, variant="a", at=NOW, reached=True)])
 
@@ -162,6 +168,7 @@ KEEPS: dict[str, Filler | str] = {
     "audit": _audit,
     "archive": lambda store: store.archive.keys([ID]),
     "clicks": _clicks,
+    "opens": _opens,
     "trials": _trials,
 }
 """By shelf: what it is given of a user, or what it keeps instead. Whoever adds a shelf adds a line here."""

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from storage.streams import Entry, Placed, Tried
-from storage.trials import ArmCount, Converted, Part, Participant, Reached
+from storage.trials import ArmCount, Converted, Part, Participant, Reached, Reported
 from tests.contract.store_cases import NOW, later, notification, put
 
 
@@ -52,6 +52,19 @@ async def test_what_becomes_of_a_person_counts_the_first_time_and_once_they_are_
     assert await other.trials.counts("t") == {
         "a": ArmCount(assigned=1, reached=1, converted=1), "b": ArmCount(assigned=2, reached=2, converted=2)
     }  # fmt: skip
+
+
+async def test_what_somebody_else_reports_counts_of_those_who_were_reached_before(store, other):
+    await store.trials.enrol([ann(reached=True), ann("bob", variant="b")])
+    reports = [Reported(trial="t", user=user, at=later(1)) for user in ("$ann", "bob", "nobody", "\ud800")]
+    for each in (store, other):
+        await each.trials.note(reports)
+    await store.trials.note([Reached(trial="t", user="bob", at=later(2))])
+
+    assert await other.trials.conversions("t", limit=9) == ["a"]
+    await other.trials.note([Reported(trial="t", user=user, at=later(3)) for user in ("$ann", "bob")])
+    assert await store.trials.conversions("t", limit=9) == ["a", "b"]
+    assert (await store.trials.of_user("$ann", limit=1))[0].converted_at == later(1)
 
 
 async def test_of_who_is_erased_the_count_stays_and_who_is_old_is_forgotten(store):

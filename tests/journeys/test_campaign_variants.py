@@ -13,6 +13,7 @@ from gateway.experiments.lots import Aside, Split
 from gateway.notify.campaigns import trial
 from gateway.notify.campaigns.speech import REDESIGNED
 from gateway.notify.clicks import judging
+from gateway.protocol.experiments import FoundExperimentAnswer
 from tests.journeys.news import catalog as news_catalog
 from tests.journeys.news import ended, fill, make, sums, told
 from tests.journeys.test_clicks import AGREED, LINKS, catalog, follow, judged, links_in
@@ -78,6 +79,14 @@ async def test_each_gets_what_falls_to_the_user_by_lot_and_who_waits_what_is_cho
         user: wanted[place] for user, place in placed.items() if place is not Aside.HELD_OUT
     }
     results = (await told(here, "GET", f"/{id_}"))["results"]
+    experiment = (await here.ask("GET", f"/internal/experiments/{id_}")).body
+    assert FoundExperimentAnswer().validate(experiment) == {}
+    assert (experiment["campaign"], experiment["type"], experiment["metric"], experiment["chosen"]) == (
+        id_, "NEWS", "click", "named"
+    )  # fmt: skip
+    assert [each["reached"] for each in experiment["variants"]] == [
+        each["sent"] for each in results["variants"]
+    ]
     # Who has waited was drawn for nothing, and is not counted.
     assert [(each["assigned"], each["sent"], each["clicked"]) for each in results["variants"]] == [
         (counts[place], counts[place], 0) for place in (0, 1)

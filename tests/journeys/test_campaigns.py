@@ -159,13 +159,14 @@ async def test_what_is_mailed_to_those_who_asked_is_mailed_to_no_others(here: Ga
     assert list(subjects(tmp_path)) == ["u1@example.org"]
 
 
-async def test_who_has_read_it_in_the_app_gets_no_mail(
-    tmp_path: Path, store: dict[str, str], node: NodeProcess
+@pytest.mark.parametrize("act", ["read", "seen"])
+async def test_who_has_read_it_in_the_app_or_seen_it_where_that_is_enough_gets_no_mail(
+    tmp_path: Path, store: dict[str, str], node: NodeProcess, act: str
 ):
     """The room is told once; the mails are asked about it as they leave."""
     later = catalog(tmp_path)
     file = Path(later) / "catalog.toml"
-    file.write_text(file.read_text().replace('unless = "read"', 'unless = "read", after = "2s"'))
+    file.write_text(file.read_text().replace('unless = "read"', f'unless = "{act}", after = "2s"'))
     async with gateway(tmp_path, CATALOG=later, **store) as here:
         await put(here, "POST", "/internal/topics/garden/members", {"add": ["ann", "bob"]})
         for user in ("ann", "bob"):
@@ -176,7 +177,7 @@ async def test_who_has_read_it_in_the_app_gets_no_mail(
 
         await told(here, "POST", f"/{id_}/start")
         shown = await client.event("notification")
-        await client.call("read", {"ids": [shown["id"]]})
+        await client.call(act, {"ids": [shown["id"]]})
 
         accounting = await ended(here, id_)
         assert (sums(accounting), accounting["skipped_by"]) == ({"sent": 1, "skipped": 1}, {"unless": 1})

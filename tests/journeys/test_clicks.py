@@ -3,6 +3,7 @@ what the mail tells in every tab."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -13,6 +14,7 @@ import aiohttp
 import dkim
 import pytest
 
+from gateway.catalog.catalog import Catalog
 from gateway.notify.clicks import judging
 from gateway.notify.clicks.news import Clicked
 from gateway.process.node import Node
@@ -21,6 +23,7 @@ from storage.clicks import HitKind
 from tests.journeys.news import ended, fill, make
 from tests.journeys.news import told as campaign_told
 from tests.journeys.test_mailing import mail_in, spooled, until
+from tests.journeys.test_stats import count
 from tests.support.dkim import pem, record, rsa_key
 from tests.support.gateway import Gateway, gateway, gateways, token, with_catalog
 from tests.support.node import JSClient, NodeProcess
@@ -43,6 +46,10 @@ name = { en = "Offers", de = "Angebote" }
 category = "offers"
 channels = { in_app = true, email = { clicks = true } }
 
+[types.SEEN]
+category = "offers"
+channels = { in_app = true, email = { opens = true } }
+
 [types.QUIET]
 category = "offers"
 channels = { in_app = true, email = true }
@@ -50,7 +57,7 @@ channels = { in_app = true, email = true }
 [types.NEWS]
 category = "offers"
 lane = "bulk"
-channels = { in_app = true, email = { clicks = true } }
+channels = { in_app = true, email = { clicks = true, opens = true } }
 schema = { type = "object", required = ["issue"], properties = { issue = { type = "integer" } } }
 texts.en = { title = "Issue {{ data.issue }}", link = "/news/{{ data.issue }}" }
 """
@@ -110,7 +117,14 @@ def part(mail: EmailMessage, kind: str) -> str:
 
 def links_in(mail: EmailMessage) -> list[str]:
     """The paths of its tracked links."""
-    return re.findall(rf'href="{re.escape(CLICKS)}(/c/[\w-]+)"', part(mail, "html"))
+    return re.findall(rf'<a href="{re.escape(CLICKS)}(/c/[\w-]+)"', part(mail, "html"))
+
+
+def trap_in(mail: EmailMessage) -> str:
+    """The path of the link that nobody can see."""
+    found = re.search(rf'tabindex="-1" href="{re.escape(CLICKS)}(/c/[\w-]+)"', part(mail, "html"))
+    assert found is not None
+    return found[1]
 
 
 async def offered(here: Gateway, folder: Path, title: str = "Sale") -> tuple[str, str]:
@@ -292,6 +306,21 @@ async def test_several_links_at_once_are_a_program_and_a_strangers_page_is_hande
     assert [(hit["kind"], hit["why"]) for hit in found] == [("bot", ["burst"])] * 2
 
 
+async def test_what_follows_the_link_that_nobody_sees_is_a_program_and_so_is_all_it_does_about_then(
+    here: Gateway, tmp_path: Path, at_ease: None
+):
+    id_, link = await offered(here, tmp_path)
+    trap = trap_in(await mail_to(tmp_path, "ann@gmail.com", "Sale"))
+
+    assert (await follow(here, trap))[:2] == (302, f"{CLICKS}/")
+    await follow(here, link)
+    await judged(here)
+
+    assert [(hit["kind"], hit["why"]) for hit in await hits(here, id_)] == [("bot", ["trap"])] * 2
+    record = await told(here, "GET", f"/internal/notifications/{id_}")
+    assert record["receipts"].get("ann", {}).get("clicked_at") is None
+
+
 async def test_a_link_that_is_not_ours_or_not_any_more_leads_to_a_page_that_says_so(
     here: Gateway, tmp_path: Path
 ):
@@ -343,7 +372,10 @@ async def test_the_page_that_mails_link_to_takes_the_agreement_back_and_never_gi
     form = b"shown=*.tracking&shown=*.email&keep=*.email"
 
     shown = [(await here.request("GET", page)).body for page in pages]
-    assert ["which links in email you follow" in page for page in shown] == [True, False]
+    assert ["which links in email you follow, and which emails you open" in page for page in shown] == [
+        True,
+        False,
+    ]
     for page in pages:
         for _ in range(2):
             assert (await here.request("POST", page, raw=form)).status == 200
@@ -385,7 +417,7 @@ async def test_a_type_that_asks_for_it_without_a_secret_is_warned_of(tmp_path: P
 
         assert links_in(await mail_to(tmp_path, "ann@gmail.com", "Sale")) == []
         warnings = (await here.ask("GET", "/readyz")).body["warnings"]
-        assert [text for text in warnings if text.startswith("clicks: NEWS, SALE: ")] != []
+        assert [text for text in warnings if text.startswith("clicks: NEWS, SALE, SEEN: ")] != []
         assert (await here.request("GET", here.public + "/c/x")).status == 404
 
 
@@ -408,3 +440,125 @@ async def test_a_mail_that_is_tried_again_is_the_same_to_the_byte_and_signed_as_
     assert first == second
     assert dkim.verify(first, dnsfunc=lambda *_, **__: record(key).encode())
     assert links_in(message_from_bytes(first, policy=policy.default)) != []  # type: ignore[arg-type]
+
+
+# --- opens
+
+
+def picture_in(mail: EmailMessage) -> str | None:
+    """The path of the picture that tells of being fetched."""
+    found = re.search(rf'<img src="{re.escape(CLICKS)}(/c/[\w-]+\.gif)"', part(mail, "html"))
+    return None if found is None else found[1]
+
+
+async def fetch(
+    here: Gateway, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None
+) -> tuple[int, str, bytes]:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.request(method, here.public + path, headers={**BROWSER, **(headers or {})}) as answer,
+    ):
+        assert answer.headers["Cache-Control"] == "no-store"
+        return answer.status, answer.content_type, await answer.read()
+
+
+async def opens_of(here: Gateway, id_: str) -> list[tuple[str, str]]:
+    line = (await told(here, "GET", f"/internal/notifications/{id_}/trace"))["line"]
+    return [(point["by"], point["detail"]) for point in line if point["what"] == "opened"]
+
+
+async def test_that_a_mail_was_opened_stands_in_its_trace_and_changes_nothing(
+    here: Gateway, tmp_path: Path, node: NodeProcess, at_ease: None
+):
+    (tab,) = await tabs(here, node, 1)
+    sent = await here.emit(["user:ann", "user:bob"], "Seen", type="SEEN", link="/offers/lamps")
+    id_ = sent["notifications"][0]["id"]
+    await mail_in(here, id_, "sent")
+    anns = await mail_to(tmp_path, "ann@gmail.com", "Seen")
+    picture = picture_in(anns)
+    assert picture is not None
+    assert links_in(anns) == []
+    assert "ann" not in picture
+    assert picture_in(await mail_to(tmp_path, "bob@gmail.com", "Seen")) is None
+    assert picture not in part(anns, "plain")
+
+    dot = await fetch(here, picture)
+    assert dot[:2] == (200, "image/gif")
+    await fetch(here, picture, headers={"User-Agent": "Mozilla/5.0 (via ggpht.com GoogleImageProxy)"})
+    await fetch(here, picture, headers={"User-Agent": "Mozilla/5.0"})
+    await fetch(here, picture, headers={"User-Agent": "curl/8"})
+    await fetch(here, picture, method="HEAD")
+    forged = picture.replace(".gif", "A.gif")
+    assert [await fetch(here, each) for each in (forged, "/c/nonsense.gif")] == [dot, dot]
+
+    assert await opens_of(here, id_) == [
+        ("ann", "human"), ("ann", "unknown: proxy"), ("ann", "unknown: proxy"), ("ann", "bot: agent")
+    ]  # fmt: skip
+    await judged(here)
+    record = await told(here, "GET", f"/internal/notifications/{id_}")
+    assert (record["clicks"], record["receipts"].get("ann", {}).get("read_at")) == ([], None)
+    assert tab.received("inbox") == []
+    assert "opened" not in (await here.ask("GET", "/metrics")).body
+    await count(here)
+    figures = await told(here, "GET", "/internal/stats?by=type,channel")
+    assert {row["type"] for row in figures["rows"]} == {"SEEN"}
+    assert all(set(row["counts"]) <= {"emitted", "delivered", "accepted", "sent"} for row in figures["rows"])
+
+    held = (await told(here, "GET", "/internal/users/ann/data"))["opens"]
+    assert [(each["mail"], each["signals"]) for each in held] == [
+        (id_, ["agent"]), (id_, ["proxy"]), (id_, ["proxy"]), (id_, [])
+    ]  # fmt: skip
+    await told(here, "PATCH", "/internal/users/ann/preferences", {"tracking": False})
+    assert await fetch(here, picture) == dot
+    assert len(await opens_of(here, id_)) == 4
+    await told(here, "DELETE", "/internal/users/ann/data")
+    assert await fetch(here, picture) == dot
+    assert (await told(here, "GET", "/internal/users/ann/data"))["opens"] == []
+
+
+async def test_an_open_of_a_campaigns_mail_is_that_mails_and_not_of_what_the_campaign_told_all(
+    here: Gateway, tmp_path: Path
+):
+    campaign = await make(here, in_app="topic:garden")
+    await fill(here, campaign, [{"user": "ann", "address": "ann@gmail.com"}])
+    await campaign_told(here, "POST", f"/{campaign}/start")
+    await ended(here, campaign)
+    announced = (await campaign_told(here, "GET", f"/{campaign}"))["notification"]
+    picture = picture_in(await mail_to(tmp_path, "ann@gmail.com", "Issue 7"))
+    assert picture is not None
+
+    await fetch(here, picture)
+
+    [recipient] = (await campaign_told(here, "GET", f"/{campaign}/recipients"))["recipients"]
+    # What is fetched as a mail comes in is fetched by a program.
+    assert await opens_of(here, recipient["mail"]) == [("ann", "bot: early")]
+    assert await opens_of(here, announced) == []
+
+
+async def test_a_type_that_asks_for_opens_no_more_has_none_written_down_of_what_was_sent_before(
+    here: Gateway, tmp_path: Path
+):
+    sent = await here.emit("user:ann", "Seen", type="SEEN", link="/offers/lamps")
+    id_ = sent["notification"]["id"]
+    await mail_in(here, id_, "sent")
+    picture = picture_in(await mail_to(tmp_path, "ann@gmail.com", "Seen"))
+    assert picture is not None
+    assert here.node is not None
+    before = here.node.catalog.current
+    assert before is not None
+
+    here.node.catalog.replace(without_opens(before))
+
+    assert (await fetch(here, picture))[0] == 200
+    assert await opens_of(here, id_) == []
+    here.node.catalog.replace(before)
+    await fetch(here, picture)
+    assert len(await opens_of(here, id_)) == 1
+
+
+def without_opens(catalog: Catalog) -> Catalog:
+    seen = catalog.types["SEEN"]
+    assert seen.email is not None
+    return replace(
+        catalog, types={**catalog.types, "SEEN": replace(seen, email=replace(seen.email, opens=False))}
+    )

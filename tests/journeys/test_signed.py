@@ -1,4 +1,4 @@
-"""Signed mail through real mail servers: OpenDKIM accepts what arrives, and refuses it when a byte was changed."""
+"""Signed mail through real mail servers: OpenDKIM and DMARC accept what arrives, and refuse it when a byte was changed."""
 
 import re
 from collections.abc import AsyncIterator
@@ -36,6 +36,15 @@ def results(mail: bytes) -> dict[str, str]:
     return {selector: result for result, selector in found}
 
 
+def dmarc(mail: bytes) -> bool:
+    """Whether DMARC passes (RFC 7489, section 3.1.1, relaxed): a good signature is of the domain that `From` shows, or one above it."""
+    unfolded = re.sub(rb"\r?\n[ \t]+", b" ", mail).decode(errors="replace")
+    [sender] = re.findall(r"^From: .*@([\w.-]+)>?\s*$", unfolded, re.MULTILINE)
+    [line] = re.findall(r"^Authentication-Results: verifier\.example;(.*)$", unfolded, re.MULTILINE)
+    good = re.findall(r"dkim=pass[^;]*?header\.d=([\w.-]+)", line)
+    return any(f".{sender}".endswith(f".{domain}") for domain in good)
+
+
 @asynccontextmanager
 async def verifying(mailboxes: SMTPRelay) -> AsyncIterator[int]:
     """A Postfix that has OpenDKIM look at what it takes in; its port."""
@@ -59,6 +68,7 @@ async def test_both_lanes_are_accepted_by_a_verifier_and_not_with_a_byte_changed
 
         for mail in mailboxes.received:
             assert results(mail.content) == {"bh1": "pass", "bh2": "pass"}
+            assert dmarc(mail.content)
         senders = sorted(re.search(rb"\nFrom: (.*?)\r?\n", mail.content)[1] for mail in mailboxes.received)  # type: ignore[index]
         assert senders == [b"Shop <news@news.shop.example>", b"Shop <shop@shop.example>"]
 
@@ -79,6 +89,7 @@ async def test_both_lanes_are_accepted_by_a_verifier_and_not_with_a_byte_changed
         await mailboxes.until_received(5)
         for changed in mailboxes.received[2:]:
             assert set(results(changed.content).values()) == {"fail"}
+            assert not dmarc(changed.content)
 
 
 async def test_what_goes_to_the_spool_is_signed_as_well(tmp_path: Path):

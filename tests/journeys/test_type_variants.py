@@ -11,6 +11,7 @@ import pytest
 from gateway.experiments.lots import Aside, Split
 from gateway.notify.clicks import judging
 from gateway.protocol.catalog import TypeDetailAnswer, TypePreviewAnswer
+from gateway.protocol.experiments import FoundExperimentAnswer
 from tests.journeys.test_clicks import AGREED, LINKS, follow, judged, links_in
 from tests.journeys.test_mailing import mail_in, spooled
 from tests.journeys.test_stats import count, look
@@ -50,6 +51,12 @@ channels = { in_app = false, email = { clicks = true } }
 texts.en = { title = "How is it?" }
 variants = [{ name = "plain" }, { name = "named", weight = 3, texts = { en = { subject = "And?", link = "/review" } } }]
 experiment = { baseline = 0.2, effect = 0.1 }
+
+[types.BASKET]
+category = "orders"
+texts.en = { title = "Still in your basket" }
+variants = [{ name = "plain" }, { name = "glad", texts = { en = { title = "It waits for you" } } }]
+experiment = { metric = "conversion", baseline = 0.2, effect = 0.1 }
 
 [types.PLAIN]
 category = "orders"
@@ -241,3 +248,43 @@ async def test_while_no_type_has_an_experiment_nothing_of_them_is_asked(here: Ga
     assert node.telling.emitter.planner is node.telling.planner
     assert node.keeping.trials.marked not in node.inboxes.reading.listeners
     assert node.keeping.trials.clicked not in node.inboxes.clicks.listeners
+
+
+async def test_a_backend_says_who_has_done_what_is_hoped_for_and_of_nobody_else_it_counts(
+    here: Gateway, node: NodeProcess
+):
+    split = Split(salt="BASKET", weights=(1, 1))
+    glad, plain = ([user for user in PEOPLE if split.place(user) == place] for place in (1, 0))
+    await ship(here, *(f"user:{user}" for user in PEOPLE[:20]), type_="BASKET")
+    tab = await node.open(here.public, auth={"token": token(glad[0])})
+    await tab.event("ready")
+    await tab.call("read", {"all": True})
+    reached = set(PEOPLE[:20])
+    asked = "/internal/experiments/BASKET"
+
+    for _ in range(2):
+        answered = await here.ask("POST", f"{asked}/conversions", body={"users": [*PEOPLE, "nobody"]})
+        assert (answered.status, answered.body) == (200, {"taken": len(PEOPLE) + 1})
+
+    told_ = (await here.ask("GET", asked)).body
+    assert FoundExperimentAnswer().validate(told_) == {}
+    assert (told_["type"], told_["campaign"], told_["metric"], told_["verdict"]) == (
+        "BASKET", None, "conversion", "open"
+    )  # fmt: skip
+    assert [(each["name"], each["reached"], each["converted"]) for each in told_["variants"]] == [
+        (name, len(reached & set(arm)), len(reached & set(arm)))
+        for name, arm in (("plain", plain), ("glad", glad))
+    ]
+    assert (await here.ask("GET", f"/internal/experiments/{told_['id']}")).body == told_
+    for path, body, status in (
+        ("SHIPPED", {"users": ["ann"]}, 422), ("PLAIN", {"users": ["ann"]}, 404), ("BASKET", {"users": []}, 422),
+    ):  # fmt: skip
+        answered = await here.ask("POST", f"/internal/experiments/{path}/conversions", body=body)
+        assert answered.status == status, answered
+    assert (await here.ask("GET", "/internal/experiments/PLAIN")).status == 404
+
+    await here.ask("PATCH", "/internal/types/BASKET", body={"variant": "glad"})
+    await ship(here, f"user:{PEOPLE[25]}", type_="BASKET")
+    assert (await here.ask("POST", f"{asked}/conversions", body={"users": PEOPLE})).status == 200
+    settled = (await here.ask("GET", asked)).body
+    assert (settled["chosen"], settled["variants"]) == ("glad", told_["variants"])

@@ -1,1 +1,1 @@
-"""What carries frames between nodes: in-process, or Redis."""
+"""What carries frames between nodes: in-process, or Redis. Whatever it loses, the cursors of `gateway.notify.delivery` find."""

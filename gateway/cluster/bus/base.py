@@ -1,4 +1,8 @@
-"""The Protocol of the bus: what carries frames and commands to the other nodes."""
+"""The Protocol of the bus: what carries frames and commands to the other nodes.
+
+It knows rooms as names and events as bytes. Which adapter there is, `gateway.cluster.connect` says; one
+contract suite holds both.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -7,16 +11,20 @@ from gateway.cluster.commands import Command, Unknown
 from gateway.ground.parts import Meters
 
 Receive = Callable[[str, int, bytes], None]
-"""Takes (room, sequence, event) of another node. `event` is the JSON array of the Socket.IO event, UTF-8."""
+"""Takes (room, sequence, event) of another node. `event` is the JSON array of the Socket.IO event, UTF-8. Called
+on the loop, in the order of each publisher; it neither waits nor raises.
+"""
 
 Frame = tuple[str, int, bytes]
 """The same for a frame to be published. An emit has 64 KiB at most; a bus need not carry more than a megabyte."""
 
 CarryOut = Callable[[Command | Unknown], None]
-"""Takes a command of any node, this one included."""
+"""Takes a command of any node, this one included. On the loop, as `Receive`; never twice for one order, and perhaps never."""
 
 Returned = Callable[[], None]
-"""Called when the bus works again after an outage: whatever was published meanwhile may be lost."""
+"""Called when the bus works again after an outage: whatever was published meanwhile may be lost. May be called
+at any time after the start, also for the outage of another node, and more often than there were outages.
+"""
 
 TRANSIENT = 0
 """The sequence of what is delivered but not stored: never repaired, never dropped as a repetition."""

@@ -2,6 +2,9 @@
 
 It knows channels, not rooms. When the connection goes, for whatever reason, it makes another, subscribes everything
 again, and only then says that it is back.
+
+`gateway.cluster.bus.redis` has one, and so has the guests' channel of `gateway.sockets.neighbours`. It has a
+connection of its own since Redis allows little but subscribing on one that has subscribed.
 """
 
 import asyncio
@@ -20,6 +23,7 @@ from gateway.cluster.redis.trouble import Trouble
 _log = logging.getLogger(__name__)
 
 CHANNELS_PER_COMMAND = 1000
+"""Names in one SUBSCRIBE; Redis answers each, and others wait meanwhile."""
 SUBSCRIBE_SECONDS = 2.0
 """How long `subscribe` waits for Redis to confirm."""
 RESUBSCRIBE_SECONDS = 20.0
@@ -31,7 +35,9 @@ class _Asked:
     """A SUBSCRIBE or UNSUBSCRIBE under way: Redis confirms each of its channels, in order."""
 
     missing: int
+    """Confirmations still to come."""
     confirmed: asyncio.Future[None]
+    """Done when the last has come, or the connection went."""
 
 
 class Listener:
@@ -39,6 +45,9 @@ class Listener:
 
     `part` names it in the log. With `ping_seconds` it asks that often whether the server is still there, and replaces a
     connection whose last ping was not answered by the next. An owner who has a canary needs none.
+
+    It lives as long as `run`, which its owner runs in a task. `on_message` runs while the socket is read, and
+    must neither wait nor raise. Channels are kept over outages; nothing else is.
     """
 
     def __init__(
@@ -62,12 +71,17 @@ class Listener:
         self._patience = patience_seconds
         self._ping_seconds = ping_seconds
         self._unanswered = False
+        """A ping went out, and nothing has come since."""
         self._refusal: ServerError | None = None
         """What Redis said to a SUBSCRIBE of this connection, if not yes."""
         self._channels: set[bytes] = set()
+        """What is to be subscribed, whether or not it is yet."""
         self._wire: Wire | None = None
+        """The connection from its first SUBSCRIBE to its end."""
         self._asked: deque[_Asked] = deque()
+        """In the order in which they were written, which is that of the confirmations."""
         self._joining: list[bytes] = []
+        """The channels of `_joined`."""
         self._joined: asyncio.Future[None] | None = None
         """The confirmation of what joins within this turn of the loop."""
 
@@ -86,6 +100,7 @@ class Listener:
         await asyncio.wait({self._joined}, timeout=SUBSCRIBE_SECONDS)
 
     def unsubscribe(self, channels: Iterable[bytes]) -> None:
+        """Hear these channels no more. Does not wait: messages under way may still come."""
         channels = list(channels)
         self._channels.difference_update(channels)
         # A SUBSCRIBE of the same turn goes first: the order of the calls decides, not that of the writes.
@@ -94,12 +109,19 @@ class Listener:
             self._ask(self._wire, b"UNSUBSCRIBE", channels)
 
     def replace(self) -> None:
-        """Give up the connection, which seems deaf; `run` makes another."""
+        """Give up the connection, which seems deaf; `run` makes another.
+
+        For an owner who has another way to find out.
+        """
         if self._wire is not None:
             self._wire.abort()
 
     async def run(self) -> None:
-        """Connect, subscribe, listen, and connect again; until cancelled."""
+        """Connect, subscribe, listen, and connect again; until cancelled.
+
+        Nothing but cancelling ends it. `back` is told True also where the first attempts of all had failed:
+        what was published then was missed.
+        """
         failures = 0
         missed = False
         while True:
@@ -107,6 +129,7 @@ class Listener:
             try:
                 await self._address.open(wire, timeout_seconds=self._patience)
                 await self._subscribe_all(wire)
+                # Before `back`: who is told asks at once, and must find it so.
                 self.connected = True
                 self.trouble.over()
                 if missed:
@@ -135,9 +158,13 @@ class Listener:
             wire.write(pack(b"PING"))
 
     async def _subscribe_all(self, wire: Wire) -> None:
+        """Subscribe all channels on a new connection, and return when Redis has confirmed them. Raises
+        `ConnectionError` and `TimeoutError`.
+        """
         wire.attend(self._confirm)
         self._wire = wire
         self._refusal = None
+        # A copy; what joins from here on asks for itself on the same wire, behind these.
         channels = iter(list(self._channels))
         confirmed: asyncio.Future[None] | None = None
         while batch := list(islice(channels, CHANNELS_PER_COMMAND)):
@@ -156,6 +183,7 @@ class Listener:
             raise self._refusal
 
     def _flush(self) -> None:
+        """Ask for what has joined within this turn of the loop."""
         joined, self._joined = self._joined, None
         if joined is None:
             return
@@ -169,12 +197,15 @@ class Listener:
         confirmed.add_done_callback(lambda _: joined.set_result(None))
 
     def _ask(self, wire: Wire, command: bytes, channels: list[bytes]) -> asyncio.Future[None]:
+        """Write a SUBSCRIBE or UNSUBSCRIBE; the future is done when Redis has confirmed all of it."""
         asked = _Asked(len(channels), asyncio.get_running_loop().create_future())
         self._asked.append(asked)
         wire.write(pack(command, *channels))
         return asked.confirmed
 
     def _confirm(self, reply: Reply) -> None:
+        """Take a reply that is no message: a confirmation, a pong, or a refusal."""
+        # Whatever it says, somebody is there.
         self._unanswered = False
         if not self._asked or (isinstance(reply, list) and reply[:1] == [b"pong"]):
             return
@@ -192,6 +223,7 @@ class Listener:
                 asked.confirmed.set_result(None)
 
     def _forget(self, wire: Wire) -> None:
+        """The connection is gone: wait for nothing on it any more."""
         self.connected = False
         self._wire = None
         wire.abort()

@@ -1,4 +1,7 @@
-"""The bus of a gateway that is alone: there is no other node to carry anything to."""
+"""The bus of a gateway that is alone: there is no other node to carry anything to.
+
+It is the null adapter: all that there is to it is that orders to all are carried out here.
+"""
 
 from collections.abc import Sequence
 
@@ -8,7 +11,11 @@ from gateway.ground.parts import Meters
 
 
 class LocalBus:
-    """Carries out its own commands, and carries nothing: a publisher never gets its own frames back."""
+    """Carries out its own commands, and carries nothing: a publisher never gets its own frames back.
+
+    `returned` is never called, since nothing can be lost. It needs no start to be asked, and does nothing
+    before one.
+    """
 
     carries = False
 

@@ -1,6 +1,9 @@
 """The sending half of the bus on Redis: one connection, everything pipelined, a buffer with an end.
 
 It takes what it is given at once. While Redis is away the buffer fills, and what does not fit is dropped and counted.
+
+It knows commands as bytes, not rooms or sequences. Confirmation is by Redis's answer to each PUBLISH: it says
+that Redis has it, not that anybody has heard it.
 """
 
 import asyncio
@@ -21,6 +24,7 @@ _log = logging.getLogger(__name__)
 WINDOW_BYTES = 1024 * 1024
 """What may be under way to Redis unanswered: enough to fill the pipe, little enough to be sent again."""
 WRITE_BYTES = 64 * 1024
+"""In one write to the socket."""
 FULL_SECONDS = 0.04
 """How long to wait for space in the buffer; the contract allows 50 ms."""
 
@@ -29,6 +33,7 @@ class Outgoing(Struct, frozen=True):
     """A PUBLISH, packed. One is made for every frame, so it is of the kind that is made fastest."""
 
     command: bytes
+    """As it goes over the wire."""
     repeatable: bool
     """Its receivers know a repetition, so that it may be sent again when nobody knows whether it arrived."""
     answered: Callable[[Reply], None] | None = None
@@ -40,6 +45,10 @@ class Publisher:
 
     `up` is called when it is connected, and `lost` when it can send again after it had to drop frames. `trouble` is what
     keeps it from sending: that it is not connected, or that Redis refuses.
+
+    It lives as long as `run`, which the bus runs in a task; all its methods belong to that loop. Order holds
+    over a reconnect as well: what is sent again goes first. It keeps `buffer_frames` commands and
+    `buffer_bytes` at most that wait, and `WINDOW_BYTES` and a write under way.
     """
 
     def __init__(
@@ -68,22 +77,27 @@ class Publisher:
         self._left: ServerError | None = None
         """Why the connection was given up, when it works and is to the wrong server."""
         self._waiting: deque[Outgoing] = deque()
+        """Taken, not yet written."""
         self._waiting_bytes = 0
         self._under_way: deque[Outgoing] = deque()
         """Written, not yet answered; Redis answers in order."""
         self._under_way_bytes = 0
         self._progress_at = 0.0
+        """When Redis answered last, or was last given something while nothing was under way; by the loop's clock."""
         self._has_dropped = False
+        """Frames were dropped that nobody was told of yet."""
         self._flush_due = False
+        """A write is to come in this turn of the loop."""
         self._moved = asyncio.Event()
         """Set when there may be space again, or nothing left to send."""
 
     @property
     def connected(self) -> bool:
+        """Whether there is a connection that works, as far as is known."""
         return self._wire is not None
 
     def offer(self, outgoing: Outgoing) -> bool:
-        """Take it if there is space."""
+        """Take it if there is space. Never waits."""
         size = self._waiting_bytes + len(outgoing.command)
         if len(self._waiting) >= self._buffer_frames or size > self._buffer_bytes:
             return False
@@ -100,7 +114,10 @@ class Publisher:
             self._loop.call_soon(self._flush)
 
     async def send(self, outgoings: Sequence[Outgoing]) -> None:
-        """Take them in order, waiting for space a moment if Redis is there to make some; what is left over is dropped."""
+        """Take them in order, waiting for space a moment if Redis is there to make some; what is left over is dropped.
+
+        Waits `FULL_SECONDS` at most for all of them together, and raises nothing.
+        """
         deadline: float | None = None
         for outgoing in outgoings:
             if self.offer(outgoing):
@@ -114,6 +131,7 @@ class Publisher:
                 self._drop(1)
 
     async def _offer_until(self, deadline: float, outgoing: Outgoing) -> bool:
+        """Wait for space until the deadline; False where there is none by then, or Redis went."""
         while self.connected and self._loop.time() < deadline:
             self._moved.clear()
             try:
@@ -126,7 +144,10 @@ class Publisher:
         return False
 
     async def run(self) -> None:
-        """Connect, watch that Redis answers, and connect again; until cancelled."""
+        """Connect, watch that Redis answers, and connect again; until cancelled.
+
+        Nothing but cancelling ends it.
+        """
         failures = 0
         while True:
             wire = Wire(on_writable=self._flush)
@@ -146,18 +167,25 @@ class Publisher:
             failures += 1
 
     def leave(self, reason: ServerError) -> None:
-        """Give up the connection; `run` makes another."""
+        """Give up the connection; `run` makes another.
+
+        For a server that answers and is the wrong one.
+        """
         if self._wire is not None:
             self._left = reason
             self._wire.abort()
 
     async def drain(self) -> None:
-        """Return when everything is sent and answered, or Redis is away."""
+        """Return when everything is sent and answered, or Redis is away.
+
+        Only at the stop, within the caller's time.
+        """
         while self.connected and (self._waiting or self._under_way):
             self._moved.clear()
             await self._moved.wait()
 
     def _serve(self, wire: Wire) -> None:
+        """Begin to use a new connection: what was taken back goes out first."""
         self._wire = wire
         wire.attend(self._settle)
         self._up()
@@ -174,6 +202,7 @@ class Publisher:
                 raise TimeoutError("Redis does not answer")
 
     def _flush(self) -> None:
+        """Write what waits, as far as window and socket allow."""
         self._flush_due = False
         wire = self._wire
         if wire is None:
@@ -184,6 +213,7 @@ class Publisher:
             wire.write(self._next_batch())
 
     def _next_batch(self) -> bytes:
+        """The commands of one write; they are under way from now on."""
         batch: list[bytes] = []
         size = 0
         while self._waiting and size < WRITE_BYTES:
@@ -196,6 +226,7 @@ class Publisher:
         return b"".join(batch)
 
     def _settle(self, reply: Reply) -> None:
+        """Take Redis's answer to the oldest command under way."""
         outgoing = self._under_way.popleft()
         self._under_way_bytes -= len(outgoing.command)
         self._progress_at = self._loop.time()
@@ -207,13 +238,18 @@ class Publisher:
             self._drop(1)
         if self._waiting and not self._flush_due:
             self._flush_due = True
+            # Not at once: further answers lie in the same read, and one write serves what they make space
+            # for.
             self._loop.call_soon(self._flush)
         elif not self._waiting:
             self._own_up()
         self._moved.set()
 
     def is_taken(self, reply: Reply) -> bool:
-        """Whether Redis has published what it answers so; what it refuses is said."""
+        """Whether Redis has published what it answers so; what it refuses is said.
+
+        Also how an owner judges the answers to its own.
+        """
         if isinstance(reply, ServerError):
             self.trouble.found(reply)
             return False
@@ -225,6 +261,7 @@ class Publisher:
         self._has_dropped = True
 
     def _own_up(self) -> None:
+        """Have the owner tell the others that frames were dropped, once Redis takes something again."""
         # While Redis refuses, it would refuse this too, and what is refused has to be owned up to.
         if self._has_dropped and self.trouble.words is None:
             self._has_dropped = False
@@ -244,5 +281,6 @@ class Publisher:
         self._moved.set()
 
     def _drop(self, frames: int) -> None:
+        """Count frames that nobody will hear of."""
         self._stats.dropped += frames
         self._has_dropped = True

@@ -8,6 +8,10 @@ What has not the seal of a node on the same store (`seal`) is counted, and dropp
 
 Channels are `<prefix>:<db>:<digest>`, so nothing that a user chooses becomes a name in Redis, and gateways on different
 databases of one Redis, whose publications are not kept apart by database, do not hear each other.
+
+Two further channels belong to every node: `control` for commands, and a canary of its own. Redis's SUBSCRIBE
+survives no reconnect, and PUBLISH reaches only who is subscribed at that moment; both are made up for by the
+cursors and by `returned`.
 """
 
 import asyncio
@@ -35,21 +39,28 @@ from gateway.ground.tasks import Tasks
 _log = logging.getLogger(__name__)
 
 VERSION = 2
+"""Nodes with another do not understand each other's frames, and repair from the store."""
 _HEADER = struct.Struct(">B8sQ")
+"""Version, publisher, sequence."""
 _SEAL = _HEADER.size
 """Where in a message its seal begins."""
 _EVENT = _SEAL + SIZE
 """Where in a message what it carries begins."""
 LARGEST_COMMAND = 64 * 1024
+"""Bytes of a command that is decoded; a larger one is taken for nonsense."""
 STOP_SECONDS = 1.0
+"""How long the last frames have to go out."""
 
 
 class RedisBus:
     """Carries frames and commands through Redis, and hears itself through it every `canary_seconds`.
 
-    `node_id` is this process's own, and no other's; `secret` tells what all nodes share, asked at the start. `stats` is for the metrics. The listener and the publisher have
-    a connection each, and each replaces a connection that is open but dead: the publisher when Redis does not answer
-    within `patience_seconds`, the listener when a canary that Redis has taken is not heard within the same.
+    `node_id` is this process's own, and no other's; `secret` tells what all nodes share, asked at the start.
+    `stats` is for the metrics. The listener and the publisher have a connection each, and each replaces a
+    connection that is open but dead: the publisher when Redis does not answer within `patience_seconds`, the
+    listener when a canary that Redis has taken is not heard within the same.
+
+    A node that loses Redis serves its own sessions as before.
     """
 
     carries = True
@@ -75,17 +86,23 @@ class RedisBus:
             _log, "messages that no node of this store and release has written are dropped"
         )
         self._node = blake2b(node_id.encode(), digest_size=8).digest()
+        """The digest of the node's id, by which it knows its own messages."""
         self._prefix = f"{prefix}:{self._address.database}:".encode()
+        """What the channels begin with, such as `bellhop:0:`."""
         self._control = self._prefix + b"control"
         self._canary = self._prefix + b"canary:" + self._node.hex().encode()
         self._canary_seconds = canary_seconds
         self._patience = patience_seconds
         self._rooms: dict[bytes, str] = {}
+        """The rooms that are subscribed, by channel: the way back from a digest."""
         self._canary_number = 0
+        """Of the last one that was sent."""
         self._canary_taken = 0
+        """Of the last one that Redis has answered."""
         self._canary_heard = asyncio.Event()
         self._canary_due = asyncio.Event()
         self._deaf = False
+        """The last canary was not heard."""
         self._receive: Receive | None = None
         self._carry_out: CarryOut | None = None
         self._returned: Returned | None = None
@@ -109,13 +126,16 @@ class RedisBus:
         )
 
     async def start(self, *, receive: Receive, carry_out: CarryOut, returned: Returned) -> None:
+        """Begin; returns when the first canary came back, or after `patience_seconds` without. Raises what
+        `secret` raises, as for a store that is away.
+        """
         self._receive, self._carry_out, self._returned = receive, carry_out, returned
         self._seal = sealer(await self._secret())
         # The listener is not running yet, so this only notes what it will subscribe first.
         await self._listener.subscribe([self._control, self._canary])
-        self._tasks.start(self._publisher.run(), name="bus-publisher")
-        self._tasks.start(self._listener.run(), name="bus-listener")
-        self._tasks.start(self._publish_canaries(), name="bus-canary")
+        self._tasks.start(self._publisher.run, name="bus-publisher")
+        self._tasks.start(self._listener.run, name="bus-listener")
+        self._tasks.start(self._publish_canaries, name="bus-canary")
         # Most starts find Redis there: then nothing is missed between the start and the first subscription.
         try:
             async with asyncio.timeout(self._patience):
@@ -124,31 +144,38 @@ class RedisBus:
             _log.warning("bus started without Redis")
 
     async def publish(self, frames: Sequence[Frame]) -> None:
+        """Hand frames to the publisher, each sealed for its channel; as the Protocol says."""
         if not self._tasks:
             self.stats.dropped += len(frames)
             return
         # A stored frame may come twice: its sequence gives it away. A transient one must not.
+        # A bus that was stopped drops and counts: whoever emits at that moment must not fail.
         await self._publisher.send(
             [Outgoing(self._packed(self._channel(room), seq, event), seq > 0) for room, seq, event in frames]
         )
 
     async def subscribe(self, rooms: Sequence[str]) -> None:
+        """Hear these rooms. Rooms that are heard already are asked for again, which does no harm."""
         channels = {self._channel(room): room for room in rooms}
+        # First: a frame may come before the confirmation does, and its channel has to be known then.
         self._rooms.update(channels)
         await self._listener.subscribe(channels)
 
     async def unsubscribe(self, rooms: Sequence[str]) -> None:
+        """Hear these rooms no more; what still comes is passed over, as its channel is known no more."""
         channels = [self._channel(room) for room in rooms]
         for channel in channels:
             self._rooms.pop(channel, None)
         self._listener.unsubscribe(channels)
 
     async def order_all(self, command: Command) -> None:
+        """Carry it out here, then publish it. Before the start and after the stop nothing is done."""
         if self._carry_out is not None:
             self._carry_out(command)
             await self.order_others(command)
 
     async def order_others(self, command: Command) -> None:
+        """Publish it on the channel of commands. It may be lost, and is never sent twice."""
         if not self._tasks:
             return
         text = commands.encode(command)
@@ -172,6 +199,7 @@ class RedisBus:
         )
 
     def reasons(self) -> list[str]:
+        """What keeps the node from hearing or being heard, in Redis's own words where it has said any."""
         if not self._tasks:
             return ["the bus is not started"]
         reasons = []
@@ -184,6 +212,7 @@ class RedisBus:
         return reasons
 
     async def stop(self) -> None:
+        """Send what waits, within `STOP_SECONDS`, and let go. Whoever is told of nothing any more asks the store."""
         if not self._tasks:
             return
         try:
@@ -195,15 +224,21 @@ class RedisBus:
         self._receive = self._carry_out = self._returned = None
 
     def _channel(self, room: str) -> bytes:
+        """The channel of a room: 128 bits of a digest, so that two rooms never share one."""
         return self._prefix + blake2b(room.encode(), digest_size=16).hexdigest().encode()
 
     def _packed(self, channel: bytes, seq: int, body: bytes) -> bytes:
+        """A PUBLISH with header and seal."""
         header = _HEADER.pack(VERSION, self._node, seq)
         return pack_publish(channel, header + self._seal(channel, header, body) + body)
 
     def _message(self, channel: bytes, payload: bytes) -> None:
+        """Take a message of any channel that is subscribed here: a frame, a canary or a command. Never raises
+        for what is malformed.
+        """
         header, event = payload[:_SEAL], payload[_EVENT:]
         seal = self._seal(channel, header, event)
+        # The seal comes before anything is read; all that is not sealed looks alike from here.
         if len(payload) < _EVENT or not compare_digest(payload[_SEAL:_EVENT], seal) or header[0] != VERSION:
             self.stats.unreadable += 1
             self._strange.say()
@@ -223,6 +258,7 @@ class RedisBus:
             self._control_message(event)
 
     def _control_message(self, text: bytes) -> None:
+        """Carry out what another node orders; nothing at all says that it has dropped frames."""
         if not text:
             # Another node had to drop frames: they are in the store, and nobody has seen them.
             self._say_returned()
@@ -241,20 +277,26 @@ class RedisBus:
         self._publisher.put(Outgoing(command, repeatable=True, answered=self._told_of_loss))
 
     def _told_of_loss(self, reply: Reply) -> None:
+        """Redis's answer to that: where it was refused, it is to be told again."""
         if not self._publisher.is_taken(reply):
             self._publisher.is_lost()
 
     def _back(self, missed: bool) -> None:  # noqa: FBT001 - the one thing there is to say
+        """The listener is subscribed again."""
         self._canary_due.set()
         if missed:
             self._say_returned()
 
     def _say_returned(self) -> None:
+        """Have the cursors be compared with the store."""
         if self._returned is not None:
             self._returned()
 
     async def _publish_canaries(self) -> None:
-        """Publish a canary every few seconds, and replace the listener's connection when it is not heard."""
+        """Publish a canary every few seconds, and replace the listener's connection when it is not heard.
+
+        Also at once where `_canary_due` is set: after a connection was made, deafness should be known soon.
+        """
         loop = asyncio.get_running_loop()
         while True:
             self._canary_due.clear()
@@ -265,6 +307,8 @@ class RedisBus:
                 sent_at = loop.time()
                 command = self._packed(self._canary, number, b"")
                 self._publisher.put(Outgoing(command, repeatable=False, answered=partial(self._took, number)))
+                # With it the primary is asked whether it still is one: a replica would take the canary and
+                # carry it to ourselves.
                 self._publisher.put(Outgoing(pack(*ROLE), repeatable=False, answered=self._learn_role))
                 try:
                     async with asyncio.timeout(self._patience):
@@ -293,5 +337,6 @@ class RedisBus:
             self._listener.replace()
 
     def _took(self, number: int, reply: Reply) -> None:
+        """Redis has answered the canary of this number."""
         if self._publisher.is_taken(reply):
             self._canary_taken = number

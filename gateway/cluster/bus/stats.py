@@ -1,4 +1,7 @@
-"""What the bus counts, for the metrics."""
+"""What the bus counts, for the metrics.
+
+The guests' channel has one of its own, where `dropped` are emits beyond its rate.
+"""
 
 from dataclasses import dataclass
 

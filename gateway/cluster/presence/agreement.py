@@ -1,4 +1,8 @@
-"""How Redis is brought to hold what this node holds: by each change as it comes, and by comparing after anything went wrong."""
+"""How Redis is brought to hold what this node holds: by each change as it comes, and by comparing after anything went wrong.
+
+`ledger` knows what should be, `calls` asks Redis; here the two are brought together. When to compare is
+decided in `redis`, by the beat.
+"""
 
 import asyncio
 import logging
@@ -16,7 +20,11 @@ BATCH = 500
 
 
 class Agreement:
-    """Between the ledger and Redis. All raise `PresenceUnavailable`, and may be done again after that."""
+    """Between the ledger and Redis. All raise `PresenceUnavailable`, and may be done again after that.
+
+    It has no state of its own. Entering and comparing may run at the same time; the ledger keeps what that
+    leaves in doubt.
+    """
 
     def __init__(self, ledger: Ledger, calls: Calls, now: Clock) -> None:
         self._ledger = ledger
@@ -24,18 +32,25 @@ class Agreement:
         self._now = now
 
     async def put(self, held: Held, *, at: datetime, limit: int = 0, quiet: bool = False) -> list[str]:
-        """Have Redis hold the connection; answers those of the user that are beyond `limit`. `quiet`: without announcing it."""
+        """Have Redis hold the connection; answers those of the user that are beyond `limit`. `quiet`: without announcing it.
+
+        Idempotent in Redis: a connection that is there is written again.
+        """
         beyond, arriving = await self._calls.enter(held.visitor, at=at, limit=limit, quiet=quiet)
         self._ledger.put_in(held, arriving=arriving)
         return beyond
 
     async def take_out(self, connection: str, at: datetime) -> None:
-        """Have Redis hold the connection no more."""
+        """Have Redis hold the connection no more.
+
+        Redis ignores one that it does not have; the ledger keeps it as gone until Redis has answered.
+        """
         self._ledger.taken_out(connection, await self._calls.leave(connection, at=at))
 
     async def restore(self, epoch: str) -> None:
         """Tell a Redis that has lost its memory what it knew of this node."""
         _log.warning("presence restores what Redis has lost", extra={"connections": len(self._ledger.held)})
+        # First: calls under the former epoch do nothing in Redis.
         before, self._calls.epoch = self._calls.epoch, epoch
         known, gone = self._ledger.lost()
         try:
@@ -48,12 +63,17 @@ class Agreement:
             raise
 
     async def reconcile(self) -> None:
-        """Make Redis hold what this node holds."""
+        """Make Redis hold what this node holds.
+
+        In the end both hold the same, unless something came or went meanwhile; then a doubt stays, and the
+        next beat compares again.
+        """
         ledger = self._ledger
         question = ledger.question()
         missing, surplus = ledger.compare(question, await self._calls.held())
         await self._put_all(missing)
         ledger.put_back(missing, self._now())
+        # A copy: the ledger changes while Redis is asked.
         for name, at in [(name, gone.at) for name, gone in ledger.gone.items()]:
             await self.take_out(name, at)
         for name in surplus:
@@ -62,6 +82,7 @@ class Agreement:
             ledger.agree(question)
 
     async def _put_all(self, entrances: Sequence[Held], *, quiet: bool = False) -> None:
+        """Put many in, a batch at a time, so that others get their turn in Redis."""
         now = self._now()
         for first in range(0, len(entrances), BATCH):
             batch = entrances[first : first + BATCH]

@@ -1,6 +1,8 @@
 """What is asked of Redis about presence: the scripts, what they are given, and what they answer.
 
 A Redis that has lost its memory is another one: it gets another epoch, and whoever still knows the last is told so.
+
+It knows the arguments and answers of each script, and nothing of when to call it.
 """
 
 import json
@@ -20,11 +22,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Forgotten(PresenceUnavailable):
-    """Redis has another memory than the one this node knows."""
+    """Redis has another memory than the one this node knows. `epoch` is that of the memory it has now."""
 
     def __init__(self, epoch: str, *, settle: timedelta) -> None:
         super().__init__("Redis has lost its memory", retry_after=settle.total_seconds())
         self.epoch = epoch
+        """Of the memory that Redis has now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,9 @@ class Calls:
     """The scripts, run one after the other. Each may raise `PresenceUnavailable`; `Forgotten` after telling `forgotten`.
 
     Heartbeats and graces run on Redis's clock, unless a test gives `clock`.
+
+    Calls of a node are carried out in the order in which they were made. One that raises may have been
+    carried out all the same.
     """
 
     def __init__(
@@ -134,8 +140,12 @@ class Calls:
         await self._call(scripts.RETIRE)
 
     async def _call(self, script: bytes, *arguments: str | bytes | int) -> list[Any]:
-        """Run a script; answers what it answers behind the epoch."""
+        """Run a script; answers what it answers behind the epoch.
+
+        Raises `Forgotten` where the node knew another memory; then Redis has done nothing.
+        """
         fresh = f"{self._node}:{random.getrandbits(64):x}"
+        # Kept: another call's answer may set it while this one waits.
         known = self.epoch
         given: tuple[str | bytes | int, ...] = (
             -1 if self._clock is None else micros(self._clock()),

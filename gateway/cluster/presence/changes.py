@@ -3,6 +3,9 @@
 The scripts append each announcement to a stream in the step that makes it true. A node reads the stream from where it
 stood when the node came; a connection that breaks, or a Redis that is away, delays what is heard and loses none of it.
 Redis names the entries by its own time, so that one which has lost its memory goes on behind what was heard before.
+
+It has a connection of its own since a reading that blocks would keep all else waiting. The stream is cut at
+about 100,000 entries: whoever is away for longer than that misses the oldest.
 """
 
 import asyncio
@@ -21,6 +24,7 @@ from gateway.ground.logs import Seldom
 _log = logging.getLogger(__name__)
 
 BATCH = 500
+"""Entries of one answer."""
 BLOCK_SECONDS = 2.0
 """How long Redis keeps a question open to which there is no answer yet."""
 GATHER_SECONDS = 0.02
@@ -30,10 +34,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def micros(at: datetime) -> int:
+    """A time as Redis keeps it."""
     return (at - _EPOCH) // _MICROSECOND
 
 
 def moment(micros: int) -> datetime:
+    """A time from what Redis keeps."""
     return _EPOCH + micros * _MICROSECOND
 
 
@@ -43,6 +49,7 @@ def _place(entry: bytes) -> tuple[int, ...]:
 
 
 def _read(fields: list[bytes]) -> Joined | Left:
+    """The change that an entry of the stream tells; the fields are in the order in which the scripts write them."""
     kind, what, _, at = fields
     if kind == b"left":
         return Left(user=what.decode(), at=moment(int(at)))
@@ -51,7 +58,10 @@ def _read(fields: list[bytes]) -> Joined | Left:
 
 
 class Changes:
-    """Hands each announcement that is made from the start on to `announce`, one after the other."""
+    """Hands each announcement that is made from the start on to `announce`, one after the other.
+
+    It lives as long as `run`. Each change is announced once.
+    """
 
     def __init__(self, address: Address, stream: str, announce: Announce, *, patience_seconds: float) -> None:
         self.trouble = Trouble(_log, "presence announcements")
@@ -69,13 +79,19 @@ class Changes:
         await self.heard(b"0-0")
 
     async def heard(self, entry: bytes) -> None:
-        """Return when the entry was heard, and so were all before it."""
+        """Return when the entry was heard, and so were all before it.
+
+        Waits without a bound: the caller has one.
+        """
         while self._heard is None or _place(self._heard) < _place(entry):
             self._moved.clear()
             await self._moved.wait()
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Listen until cancelled.
+
+        After an outage it reads on from the last entry that was heard.
+        """
         failures = 0
         while True:
             wire = Wire()
@@ -92,6 +108,7 @@ class Changes:
             failures += 1
 
     async def _listen(self, wire: Wire) -> None:
+        """Read the stream from where it was left. Raises what keeps Redis from answering."""
         if self._heard is None:
             newest = await self._ask(wire, b"XREVRANGE", self._stream, b"+", b"-", b"COUNT", b"1")
             self._move(newest[0][0] if newest else b"0-0")
@@ -114,16 +131,19 @@ class Changes:
             if answer is None:
                 continue
             for entry, fields in answer[0][1]:
+                # Told before it counts as heard: who waits in `heard` finds it announced.
                 await self._tell(fields)
                 self._move(entry)
             await asyncio.sleep(GATHER_SECONDS)
 
     async def _ask(self, wire: Wire, *words: bytes) -> Any:
+        """One question; patience begins when the blocking is over."""
         async with asyncio.timeout(BLOCK_SECONDS + self._patience):
             wire.write(pack(*words))
             return await wire.reply()
 
     async def _tell(self, fields: list[bytes]) -> None:
+        """Announce a change; what the listener raises is logged, and the next is announced."""
         try:
             await self._announce(_read(fields))
         except Exception as problem:  # noqa: BLE001 - said below

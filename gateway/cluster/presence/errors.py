@@ -2,6 +2,8 @@
 
 PresenceError
 └── PresenceUnavailable     who is online cannot be told now; the same call may succeed later
+
+A session that comes in goes on without presence; who asks for the roster is told.
 """
 
 

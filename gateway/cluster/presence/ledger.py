@@ -2,6 +2,8 @@
 
 The node's own connections are the truth about themselves. What is in doubt is what became of a call that was not answered:
 it may have been carried out, or may be yet. A comparison with what Redis holds ends a doubt that there was before it.
+
+All methods are called on one loop, and none waits; so each is one step to the others.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +15,11 @@ from gateway.cluster.presence.base import Visitor
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A connection of this node, and what is known of it in Redis."""
+    """A connection of this node, and what is known of it in Redis.
+
+    It begins with neither flag. An answer of Redis confirms it; silence makes it doubtful until the next
+    comparison.
+    """
 
     visitor: Visitor
     confirmed: bool = False
@@ -24,10 +30,14 @@ class Held:
 
 @dataclass(slots=True, eq=False)
 class Gone:
-    """A connection that went."""
+    """A connection that went.
+
+    It is kept until Redis has announced who left by it: a Redis that loses its memory is told again.
+    """
 
     held: Held
     at: datetime
+    """When it went."""
     due: int = 0
     """When its user's grace is over, once Redis has taken note; in microseconds since 1970."""
 
@@ -37,14 +47,21 @@ class Question:
     """What was known when Redis was asked what it holds: what came after that is in no answer."""
 
     confirmed: frozenset[str]
+    """The connections that Redis had answered to have."""
     doubts: int
+    """How many doubts there had been by then."""
 
 
 class Ledger:
-    """The connections of one node, by their names in the cluster."""
+    """The connections of one node, by their names in the cluster.
+
+    One for a node, for as long as it runs. What it keeps is bound by the node's connections, and by those
+    that went within the grace or an outage.
+    """
 
     def __init__(self) -> None:
         self.held: dict[str, Held] = {}
+        """The connections that are here now."""
         self.gone: dict[str, Gone] = {}
         """Of these Redis has not taken note yet."""
         self._recent: dict[str, Gone] = {}
@@ -74,11 +91,16 @@ class Ledger:
         return True
 
     def go_all(self, at: datetime) -> None:
+        """The node stops: nothing is here any more."""
         for connection in list(self.held):
             self.go(connection, at)
 
     def beyond(self, visitor: Visitor, limit: int) -> list[str]:
-        """The user's oldest connections of this node beyond `limit` (0: no limit), as far as can be said without the others."""
+        """The user's oldest connections of this node beyond `limit` (0: no limit), as far as can be said without the others.
+
+        For when Redis is away. Those on other nodes are not known, so a user may have more than the limit for
+        a while.
+        """
         visitors = sorted(
             (each.visitor for each in self.held.values() if each.visitor.user == visitor.user),
             key=lambda each: (each.since, each.connection),
@@ -104,10 +126,12 @@ class Ledger:
             self._arriving |= {held.visitor.user}
 
     def is_arriving(self, user: str) -> bool:
+        """Whether the user came here after Redis had lost its memory, and is still to be announced."""
         return user in self._arriving
 
     def taken_out(self, connection: str, due: int) -> None:
         """Redis has taken note that the connection went; who left by it is announced when `due` is over."""
+        # A surplus that this node knows nothing of is in neither.
         gone = self.gone.pop(connection, None) or self._recent.get(connection)
         if gone is not None:
             gone.due = due

@@ -1,4 +1,7 @@
-"""Presence of a gateway that is alone: everything it knows is in its memory."""
+"""Presence of a gateway that is alone: everything it knows is in its memory.
+
+It promises what the one on Redis does, without a way to fail: nothing here raises `PresenceUnavailable`.
+"""
 
 import asyncio
 import logging
@@ -36,6 +39,9 @@ class LocalPresence:
 
     `clock` tells the time at which a departure falls due, and a task sleeps until then: a test that holds the clock
     calls `sweep` after moving it.
+
+    One for a node that is alone. It ends with the process, and with it all that it knows: after a restart
+    everybody joins anew.
     """
 
     def __init__(self, grace_seconds: float = 5.0, clock: Clock = system_clock) -> None:
@@ -47,6 +53,7 @@ class LocalPresence:
         self._order: list[str] = []
         """The users who are online, sorted."""
         self._connections: dict[str, Visitor] = {}
+        """By name."""
         self._leaving: dict[str, datetime] = {}
         """When the last connection of a user went whose departure is not announced yet; the oldest first."""
         self._came = asyncio.Event()
@@ -56,9 +63,10 @@ class LocalPresence:
 
     async def start(self, announce: Announce) -> None:
         self._announce = announce
-        self._tasks.start(self._watch_departures(), name="presence-departures")
+        self._tasks.start(self._watch_departures, name="presence-departures")
 
     async def enter(self, visitor: Visitor, *, limit: int) -> list[str]:
+        """Hold the connection; announce the user, unless another connection or the grace says that the user was here."""
         if visitor.connection in self._connections:
             return []
         self._connections[visitor.connection] = visitor
@@ -70,11 +78,13 @@ class LocalPresence:
         insort(visitors, visitor, key=_age)
         others = [each.connection for each in visitors if each is not visitor]
         beyond = others[: len(visitors) - limit] if limit and len(visitors) > limit else []
+        # Within the grace the user had not gone: nothing is announced.
         if not others and self._leaving.pop(user, None) is None:
             await self._tell(Joined(user=user, name=visitor.name, roles=visitor.roles, at=visitor.since))
         return beyond
 
     async def leave(self, connection: str, *, now: datetime) -> None:
+        """Take a connection out. The departure is announced by the watch, when the grace is over."""
         visitor = self._connections.pop(connection, None)
         if visitor is None:
             return
@@ -88,11 +98,13 @@ class LocalPresence:
         self._came.set()
 
     async def roster(self, *, after: str | None, limit: int, prefix: str = "") -> Roster:
+        """A page of who is online, from the sorted list of users."""
         first = bisect_left(self._order, prefix)
         if after is not None:
             first = max(first, bisect_right(self._order, after))
         page: list[Online] = []
         following: str | None = None
+        # One more than the page holds tells whether there is a next.
         for user in self._order[first : first + limit + 1]:
             if not user.startswith(prefix):
                 break
@@ -129,6 +141,7 @@ class LocalPresence:
                 await self._tell(Left(user=user, at=at))
 
     async def stop(self) -> None:
+        """Take all connections out and announce every departure at once: no grace outlives the process."""
         if not self._tasks:
             return
         await self._tasks.stop()
@@ -140,6 +153,7 @@ class LocalPresence:
             await self._tell(Left(user=user, at=at))
 
     async def _watch_departures(self) -> None:
+        """Announce each departure when its grace is over."""
         while True:
             self._came.clear()
             await self.sweep()
@@ -153,6 +167,7 @@ class LocalPresence:
                 pass
 
     async def _tell(self, change: Joined | Left) -> None:
+        """Announce a change. Announcements come one after the other, whatever they take."""
         if self._announce is None:
             return
         async with self._turn:

@@ -1,4 +1,7 @@
-"""How scripts reach Redis: in the order given, over one connection, all that is waiting in one round trip."""
+"""How scripts reach Redis: in the order given, over one connection, all that is waiting in one round trip.
+
+It knows scripts and replies; what they mean is of `calls`.
+"""
 
 import asyncio
 import logging
@@ -13,10 +16,13 @@ from gateway.cluster.redis.resp import Reply, ServerError, Wire, pack
 _log = logging.getLogger(__name__)
 
 BATCH = 200
+"""Calls of one round trip."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
+    """A script to be run, and who waits for its answer."""
+
     script: bytes
     arguments: tuple[bytes, ...]
     answer: asyncio.Future[Reply]
@@ -28,6 +34,9 @@ class Pipeline:
     A call that raised `PresenceUnavailable`, or whose caller stopped waiting, may have been executed all the same.
     A connection that does not answer within `patience_seconds` is given up, with all that waits: what waits behind
     would wait as long, one timeout after the other.
+
+    It lives as long as `run`, and makes its connection when there is something to call. What waits is bound
+    by the callers, each of which has a bound of its own on how long it waits.
     """
 
     def __init__(self, address: Address, key: str, *, patience_seconds: float) -> None:
@@ -38,8 +47,10 @@ class Pipeline:
         self._calls: deque[_Call] = deque()
         self._called = asyncio.Event()
         self._digests: dict[bytes, bytes] = {}
+        """By script, what Redis calls it."""
 
     async def call(self, script: bytes, *arguments: bytes) -> Reply:
+        """The script's answer. Raises `PresenceUnavailable` for whatever keeps it from being had."""
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._calls.append(_Call(script, arguments, answer))
         self._called.set()
@@ -58,6 +69,7 @@ class Pipeline:
             self._refuse(self._calls, None)
 
     async def _execute(self, calls: list[_Call]) -> None:
+        """Run calls in one round trip, and hand each its answer. Only cancelling is raised."""
         try:
             async with asyncio.timeout(self._patience):
                 answers = await self._answers(calls)
@@ -82,6 +94,7 @@ class Pipeline:
                 call.answer.set_result(answer)
 
     async def _answers(self, calls: list[_Call]) -> list[Reply]:
+        """Redis's answers, in order; a refusal is one of them. Raises `OSError`."""
         wire = self._wire
         if wire is None or wire.closed.done():
             wire = self._wire = Wire()
@@ -99,6 +112,7 @@ class Pipeline:
         return answers
 
     async def _send(self, wire: Wire, calls: list[_Call]) -> list[Reply]:
+        """Write all calls at once and read as many replies."""
         wire.write(b"".join(self._packed(call) for call in calls))
         answers: list[Reply] = []
         for _ in calls:
@@ -109,6 +123,7 @@ class Pipeline:
         return answers
 
     def _packed(self, call: _Call) -> bytes:
+        """A call as it goes over the wire, by the script's digest."""
         digest = self._digests.get(call.script)
         if digest is None:
             # Redis names scripts by their SHA-1; nothing is kept secret by it.
@@ -122,6 +137,7 @@ class Pipeline:
             wire.abort()
 
     def _refuse(self, calls: "list[_Call] | deque[_Call]", problem: Exception | None) -> None:
+        """Have these calls fail; those whose callers wait no more are passed over."""
         for call in calls:
             if not call.answer.done():
                 unavailable = PresenceUnavailable("Redis does not answer")

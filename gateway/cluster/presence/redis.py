@@ -1,9 +1,9 @@
 """Presence of a cluster, on Redis: how Redis is kept in agreement with what this node holds.
 
-The node's own connections are the truth about themselves, which the `ledger` keeps; Redis is where the nodes' truths meet.
-Changes are sent as they come, and each beat compares: whatever an outage, a restart of Redis or a pause of this process has
-put apart is put together again, by the `agreement`. What happens inside Redis, each step atomic, is in `scripts`; how it is asked, in
-`calls`; how announcements are heard, in `changes`.
+The node's own connections are the truth about themselves, which the `ledger` keeps; Redis is where the nodes'
+truths meet. Changes are sent as they come, and each beat compares: whatever an outage, a restart of Redis or
+a pause of this process has put apart is put together again, by the `agreement`. What happens inside Redis,
+each step atomic, is in `scripts`; how it is asked, in `calls`; how announcements are heard, in `changes`.
 
 What is promised, and to what end:
 
@@ -40,7 +40,9 @@ from gateway.ground.tasks import Tasks
 _log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 5.0
+"""How long nobody is announced as left after an outage, so that nodes can come back first."""
 LONGEST_BEAT_SECONDS = 2.0
+"""Between two beats, whatever the time that a node is believed in."""
 
 
 class RedisPresence:
@@ -50,6 +52,9 @@ class RedisPresence:
     a test that holds the clock gives `clock`, and calls `sweep` after moving it. `enter` and `leave` wait no longer
     than `patience_seconds`, and not at all while Redis is known to be away; `roster`, `find` and `counts` then raise
     `PresenceUnavailable`.
+
+    One for a node, made at the composition. It never keeps a session from coming in: what cannot be told now
+    is told by a beat. A process that dies is reaped by the others after `ttl_seconds`.
     """
 
     def __init__(
@@ -69,7 +74,9 @@ class RedisPresence:
         self._keys = f"{prefix}:{{presence}}:"
         self._pipeline = Pipeline(self._address, self._keys, patience_seconds=patience_seconds)
         self._hurry = asyncio.Event()
+        """Set when the next beat should come at once."""
         self._changes: Changes | None = None
+        """None before the start."""
         ttl = timedelta(seconds=ttl_seconds)
         self._grace_seconds = grace_seconds
         self._calls = Calls(
@@ -85,6 +92,7 @@ class RedisPresence:
         self._patience = patience_seconds
         self._clock = clock
         self._away = False
+        """Since a call has failed, until a beat gets through: calls are not even tried."""
         self._away_since = 0.0
         """By the loop's clock."""
         self._trouble = Trouble(_log, "presence")
@@ -93,18 +101,21 @@ class RedisPresence:
         self._newest = b"0-0"
         """The last announcement in Redis at the last beat."""
         self._alarm: asyncio.TimerHandle | None = None
+        """Set to the end of the first grace that began since the last beat."""
         self._tasks = Tasks()
         self._listening = Tasks()
         """What calls need; it goes on while the last ones are made."""
         self._beating = asyncio.Lock()
+        """Beats of the watch and of `sweep` come one after the other."""
 
     async def start(self, announce: Announce) -> None:
+        """Begin; returns when announcements are heard from here on, or after `patience_seconds` without."""
         self._changes = Changes(
             self._address, f"{self._keys}changes", announce, patience_seconds=self._patience
         )
-        self._listening.start(self._pipeline.run(), name="presence-pipeline")
-        self._listening.start(self._changes.run(), name="presence-changes")
-        self._tasks.start(self._watch(), name="presence-heartbeat")
+        self._listening.start(self._pipeline.run, name="presence-pipeline")
+        self._listening.start(self._changes.run, name="presence-changes")
+        self._tasks.start(self._watch, name="presence-heartbeat")
         # Most starts find Redis there: then this node's first connection is announced to its own admins too.
         try:
             async with asyncio.timeout(self._patience):
@@ -113,6 +124,7 @@ class RedisPresence:
             _log.warning("presence started without Redis")
 
     async def enter(self, visitor: Visitor, *, limit: int) -> list[str]:
+        """Hold the connection and tell Redis. While that is away, `limit` is held for this node's connections alone."""
         held = self._ledger.come(visitor)
         if held is None:
             return []
@@ -128,6 +140,7 @@ class RedisPresence:
             return self._ledger.beyond(visitor, limit)
 
     async def leave(self, connection: str, *, now: datetime) -> None:
+        """Hold the connection no more and tell Redis; while that is away the next beat does."""
         if not self._ledger.go(connection, now) or self._away:
             return
         try:
@@ -142,6 +155,7 @@ class RedisPresence:
             self._alarm = loop.call_later(self._grace_seconds, self._hurry.set)
 
     async def roster(self, *, after: str | None, limit: int, prefix: str = "") -> Roster:
+        """A page of who is online. Raises `PresenceUnavailable`."""
         first = "-"
         if prefix:
             first = f"[{prefix}"
@@ -173,6 +187,7 @@ class RedisPresence:
         )
 
     def reasons(self) -> list[str]:
+        """That nobody can be told who is online, or that comings and goings are not heard."""
         if not self._tasks:
             return ["presence is not started"]
         if self._away:
@@ -196,6 +211,7 @@ class RedisPresence:
             await self._changes.heard(self._newest)
 
     async def stop(self) -> None:
+        """Take this node out, so that nobody waits for its heartbeat to end; without Redis the others reap it."""
         if not self._tasks:
             return
         await self._tasks.stop()
@@ -211,6 +227,7 @@ class RedisPresence:
     def _lose(self, problem: Exception) -> None:
         """Wait for Redis no more, until a beat has got through."""
         self._ledger.doubt()
+        # Redis is there, with another memory: the beat that `forgotten` has called for puts it right.
         if isinstance(problem, Forgotten):
             return
         self._trouble.found(problem.__cause__ or problem)
@@ -222,6 +239,7 @@ class RedisPresence:
     # Calls
 
     async def _page(self, first: str, last: str | bytes, limit: int) -> tuple[int, int, tuple[Online, ...]]:
+        """A page by names, with the counts. Raises `PresenceUnavailable`, at once while Redis is known to be away."""
         if self._away or not self._tasks:
             raise PresenceUnavailable("Redis is away")
         try:
@@ -233,6 +251,7 @@ class RedisPresence:
     # Beats
 
     async def _watch(self) -> None:
+        """Beat for as long as the node runs. Nothing but cancelling ends it."""
         while True:
             self._hurry.clear()
             if self._alarm is not None:
@@ -270,6 +289,7 @@ class RedisPresence:
             self._away = False
             self._trouble.over()
         self._ledger.announced(upto=beaten.upto, arriving=beaten.arriving)
+        # The count alone finds most; it cannot find one lost and one too many, which is what doubts are for.
         if beaten.counted != holds or self._ledger.in_doubt:
             await self._agreement.reconcile()
         if beaten.more:
@@ -278,6 +298,7 @@ class RedisPresence:
         return self._beat_seconds if due < 0 else min(self._beat_seconds, max(due, 0.05))
 
     async def _retire(self) -> None:
+        """Let go of all connections here and announce whom that takes away; raises `PresenceUnavailable`."""
         self._ledger.go_all(self._now())
         # A beat makes Redis agree; the next announces whom the last node to go takes with it.
         await self.sweep()
@@ -285,4 +306,5 @@ class RedisPresence:
         await self._calls.retire()
 
     def _now(self) -> datetime:
+        """The time by which connections go; Redis's own clock is for heartbeats and graces."""
         return system_clock() if self._clock is None else self._clock()

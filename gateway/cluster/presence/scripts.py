@@ -21,6 +21,13 @@ Nobody is announced as `joined` who is in `told`, nor as `left` who is not: so t
 
 Every script takes the epoch that the node knows (empty at first) and answers the one in force; when they differ it
 does nothing else, so that a node learns that Redis has forgotten before it acts on what it believes.
+
+It has no Python but the joining of texts. `calls` gives the arguments in this order and reads the answers.
+The first six are the same for all: now (-1: Redis's own clock), the time that a heartbeat lasts, `settle`,
+the epoch known, the one to take if there is none, and the node.
+
+Each node brings its own scripts; what two releases share are the keys. An entry may get further fields, and
+may lose none.
 """
 
 _PRELUDE = b"""
@@ -66,6 +73,7 @@ local function gone(connection, node, at, due)
   end
 end
 """
+"""What every script begins with: the clock, the epoch, and the steps that several share."""
 
 ENTER = (
     _PRELUDE
@@ -106,6 +114,7 @@ end
 return {epoch, beyond, arriving}
 """
 )
+"""Puts a connection in. Answers the user's oldest beyond the limit, and whether the user is still to be announced."""
 
 LEAVE = (
     _PRELUDE
@@ -116,6 +125,7 @@ gone(ARGV[7], node, tonumber(ARGV[8]), due)
 return {epoch, micros(due)}
 """
 )
+"""Takes a connection out. Answers when the grace is over."""
 
 BEAT = (
     _PRELUDE
@@ -180,6 +190,7 @@ local held = redis.call('SCARD', key('node:' .. node))
 return {epoch, held, micros(wait), more, micros(upto), arriving, newest and newest[1] or '0-0'}
 """
 )
+"""Renews a node, reaps the dead, announces who left and who came, each within bounds. Answers what `calls.Beaten` has."""
 
 HELD = (
     _PRELUDE
@@ -187,6 +198,7 @@ HELD = (
 return {epoch, redis.call('SMEMBERS', key('node:' .. node))}
 """
 )
+"""Answers the connections that Redis has of a node."""
 
 RETIRE = (
     _PRELUDE
@@ -196,6 +208,7 @@ if redis.call('EXISTS', key('node:' .. node)) == 0 then redis.call('ZREM', key('
 return {epoch}
 """
 )
+"""Forgets a node that has none."""
 
 ROSTER = (
     _PRELUDE
@@ -215,3 +228,4 @@ end
 return {epoch, redis.call('ZCARD', key('users')), redis.call('HLEN', key('connections')), page}
 """
 )
+"""Answers the counts, and for each user of a page how many connections there are, with the oldest and the newest."""

@@ -4,6 +4,8 @@
 `redis+sentinel://[user:password@]host:26379,host2:26379/service/db` (`rediss+sentinel://` for TLS to the Redis itself,
 `?sentinel_username=…&sentinel_password=…` for Sentinels that ask, `&sentinel_ssl=true` for those that speak TLS, with the
 `ssl_…` options of the Redis or their own `sentinel_ssl_…`). The service and the database may stand in either order.
+
+It is parsed once, at the start, and asked again at each connection: where the primary is may have changed.
 """
 
 import asyncio
@@ -21,25 +23,37 @@ from gateway.cluster.redis.resp import Reply, ServerError, Wire, pack
 from gateway.cluster.redis.trouble import words
 
 SENTINEL_PORT = 26379
+"""Where a Sentinel listens that names no port."""
 _SENTINELS = "sentinel_"
 """What options of a URL begin with that are for the Sentinels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A Redis to connect to. Its `repr` holds no password."""
+    """A Redis to connect to. Its `repr` holds no password.
+
+    Frozen and without a connection: it may be shared. Whoever opens it owns the wire.
+    """
 
     options: dict[str, Any] = field(repr=False)
     """What redis-py's connections take: host, port or path, user, password, db, TLS."""
     connection_class: type[AbstractConnection]
+    """redis-py's, which says whether TLS is spoken; none is ever opened."""
     sentinels: tuple[tuple[str, int], ...] = ()
+    """Host and port of each; empty where the URL names the Redis itself."""
     service: str | None = None
+    """What the Sentinels call the primary; None without Sentinels."""
     sentinel_options: dict[str, Any] = field(default_factory=dict, repr=False)
+    """As `options`, for connections to the Sentinels."""
     sentinel_class: type[AbstractConnection] = Connection
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """Raises ValueError for what is no URL of a Redis; the message never holds the password."""
+        """Raises ValueError for what is no URL of a Redis; the message never holds the password.
+
+        Options are tried out, not only read: a wrong one should fail at the start and not at the first
+        outage.
+        """
         scheme = url.partition("://")[0].lower()
         if scheme in ("redis+sentinel", "rediss+sentinel"):
             return cls._parse_sentinel(url)
@@ -54,6 +68,7 @@ class Address:
 
     @classmethod
     def _parse_sentinel(cls, url: str) -> "Address":
+        """The address behind Sentinels. Raises `ValueError`."""
         # Several hosts, some of them in brackets, are no URL to every release of urllib: they are taken out first.
         scheme, _, rest = url.partition("://")
         authority, slash, path = rest.partition("/")
@@ -102,10 +117,15 @@ class Address:
 
     @property
     def database(self) -> int:
+        """The number of the database; channels carry it in their names, as Redis does not keep them apart."""
         return int(self.options.get("db") or 0)
 
     async def open(self, wire: Wire, *, timeout_seconds: float) -> None:
-        """Connect `wire` and see that the server answers. Raises OSError, TimeoutError included."""
+        """Connect `wire` and see that the server answers. Raises OSError, TimeoutError included.
+
+        After it the server was asked something and has answered, and is no replica. On any failure the wire
+        is aborted.
+        """
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._connect(wire, timeout_seconds)
@@ -115,6 +135,7 @@ class Address:
             raise
 
     async def _connect(self, wire: Wire, timeout_seconds: float) -> None:
+        """Make the connection, by whatever way the URL names. Raises `OSError`."""
         loop = asyncio.get_running_loop()
         if "path" in self.options:
             await loop.create_unix_connection(lambda: wire, self.options["path"])
@@ -124,6 +145,7 @@ class Address:
         await loop.create_connection(lambda: wire, host, port, ssl=tls, server_hostname=host if tls else None)
 
     async def _whereabouts(self, timeout_seconds: float) -> tuple[str, int]:
+        """Host and port of the Redis to write to; the Sentinels are asked each time."""
         if self.service is None:
             return self.options.get("host", "localhost"), int(self.options.get("port", 6379))
         # All at once, and in half of the time: one that does not answer must not keep the others from being heard.
@@ -158,12 +180,14 @@ class Address:
         raise ConnectionError("it does not know the service")
 
     def _tls(self) -> ssl.SSLContext | None:
+        """The TLS context, or None where none is spoken."""
         if not issubclass(self.connection_class, SSLConnection):
             return None
         # redis-py knows what its own options mean; the connection itself is never opened.
         return self.connection_class(**self.options).ssl_context.get()
 
     async def _greet(self, wire: Wire) -> None:
+        """Authenticate, choose the database, and see that a primary is there. Raises `ServerError`."""
         greetings: list[tuple[bytes, ...]] = []
         password = self.options.get("password")
         if password:
@@ -186,7 +210,9 @@ class Address:
 
 
 ROLE = (b"ROLE",)
+"""The command that asks whether it is a primary."""
 REPLICA = "READONLY It is a replica: what is published there does not reach the other nodes."
+"""What operators are told; it begins as Redis's own refusals to write do."""
 
 
 def refuse_replica(role: Reply) -> None:
@@ -207,7 +233,11 @@ def _check(kind: type[AbstractConnection], options: dict[str, Any]) -> None:
 
 
 async def _most_say(asked: Sequence[asyncio.Task[tuple[str, int]]]) -> tuple[str, int]:
-    """What most of the Sentinels say: one that was cut off from the others may still name a former primary."""
+    """What most of the Sentinels say: one that was cut off from the others may still name a former primary.
+
+    With less than half in agreement, what most of those say that answered: one Sentinel is better than none.
+    Raises `ConnectionError` where none answers.
+    """
     votes: Counter[tuple[str, int]] = Counter()
     trouble = ""
     for answer in asyncio.as_completed(asked):

@@ -1,9 +1,14 @@
-"""How long to wait before connecting again."""
+"""How long to wait before connecting again.
+
+All connections to Redis use it, with their own count of failures since the last success.
+"""
 
 import random
 
 FIRST_SECONDS = 0.05
+"""After the first failure."""
 LONGEST_SECONDS = 2.0
+"""However many have failed."""
 
 
 def pause_seconds(failures: int) -> float:

@@ -1,4 +1,7 @@
-"""A line to Redis: one question at a time, over a connection that is made when there is something to ask."""
+"""A line to Redis: one question at a time, over a connection that is made when there is something to ask.
+
+Budgets and witness have one each. The bus and presence, which ask all the time, have pipelines of their own.
+"""
 
 import asyncio
 
@@ -7,13 +10,18 @@ from gateway.cluster.redis.resp import Reply, Wire, pack
 
 
 class Line:
-    """For whoever asks now and then. It is not for several at once: the caller waits for one answer before the next question."""
+    """For whoever asks now and then. It is not for several at once: the caller waits for one answer before the next question.
+
+    It dials at the first question, and again after any failure. Nothing is sent twice by itself: whether a
+    question that failed was carried out, its owner has to consider.
+    """
 
     def __init__(self, address: Address, *, patience_seconds: float) -> None:
         """`patience_seconds` bounds each question, the dialling included."""
         self._address = address
         self._patience = patience_seconds
         self._wire: Wire | None = None
+        """None before the first question and after a failure."""
 
     async def ask(self, *command: bytes) -> Reply:
         """The reply. Raises OSError, which TimeoutError and the `ServerError` of a refusal are too."""

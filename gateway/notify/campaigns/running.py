@@ -120,7 +120,7 @@ class CampaignRunner(Part):
         )
 
     def start(self) -> None:
-        self._tasks.start(self._rounds.run(), name="campaigns")
+        self._tasks.start(self._rounds.run, name="campaigns")
 
     async def stop(self) -> None:
         await self._tasks.stop()

@@ -27,7 +27,7 @@ from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.reading import Reading
 from gateway.notify.rounds import Rounds
 from gateway.notify.verdicts import EMAIL, IN_APP
-from mailer.clicks import ClickLinks, Ticket
+from mailer.clicks import TRAP, ClickLinks, Ticket
 from storage import clicks as shelf
 from storage.clicks import Hit, HitKind
 from storage.ids import uuid7
@@ -48,9 +48,7 @@ UNTRACKED, BEYOND = "untracked", "beyond"
 """Hits that are not written down: the person agrees no more, or the mail has `HITS_PER_MAIL`."""
 TYPES_NAMED = 5
 """Types that a warning names."""
-UNSET = (
-    "links in mail are left as they are without BELLHOP_LINK_SECRET and BELLHOP_BASE_URL or BELLHOP_CLICK_URL"
-)
+UNSET = "mail is left as it is, its links too, without BELLHOP_LINK_SECRET and BELLHOP_BASE_URL or BELLHOP_CLICK_URL"
 # Names in the metric, beside the kinds of hits.
 FOLLOWED, CONFIRMED = "in_app", "confirmed"
 
@@ -131,14 +129,14 @@ class ClickBook(Part):
         types = sorted(
             name
             for name, each in self._catalog.current.types.items()
-            if each.email is not None and each.email.clicks
+            if each.email is not None and (each.email.clicks or each.email.opens)
         )
         named = ", ".join(types[:TYPES_NAMED])
         return [f"clicks: {named}: {UNSET}"] if types else []
 
     def start(self) -> None:
         if self._links is not None:
-            self._tasks.start(Rounds(self._look, logger, "clicks could not be judged").run(), name="clicks")
+            self._tasks.start(Rounds(self._look, logger, "clicks could not be judged").run, name="clicks")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -210,8 +208,12 @@ class ClickBook(Part):
         store.
         """
         ticket = self._ticket(token)
-        url = None if ticket is None else await self._clicks.target(ticket.target, now=self._clock())
-        return None if ticket is None or url is None else Destination(ticket, url)
+        if ticket is None or self._links is None:
+            return None
+        if ticket.target == TRAP:
+            return Destination(ticket, self._links.home)
+        url = await self._clicks.target(ticket.target, now=self._clock())
+        return None if url is None else Destination(ticket, url)
 
     async def language(self, token: str) -> str | None:
         """The language of the person whose mail holds the link, if it is one of ours and anybody knows."""

@@ -78,5 +78,4 @@ class TrackedMails:
         told = await self._outbox.find(mail)
         if told is None or told.mail is None:
             return None
-        domain = told.mail.order.to.rpartition("@")[2].casefold()
-        return Posted(sent_at=told.mail.sent_at, domain=domain)
+        return Posted.of(told.mail)

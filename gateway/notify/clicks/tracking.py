@@ -1,4 +1,4 @@
-"""Which mails have their links led by way of us: those of a type that asks for it, to people who have agreed to it.
+"""Which mails have their links led by way of us, or hold a picture: those of a type that asks for it, to people who have agreed to it.
 
 A mail worker asks it as it makes a mail: `marks` before it is rendered, `keep` with the links that the
 rendered mail holds, before it leaves. So there is no link on its way whose target nobody knows.
@@ -52,20 +52,23 @@ class Tracker:
         """Targets that are nobody's, and until when they are kept at least."""
 
     async def marks(self, lease: Lease) -> Marks | None:
-        """What makes the mail's links; None where they are left as they are.
+        """What makes the mail's links, and its picture; None where it is left as it is.
 
-        Consent is looked at as the mail leaves, and again as a link is followed. A test mail is never
-        tracked: its readers are no recipients.
+        Consent is looked at as the mail leaves, and again as a link is followed or the picture is fetched. A
+        test mail is never tracked: its readers are no recipients.
         """
         catalog = self._catalog.current
         type_ = None if catalog is None else catalog.types.get(lease.notification.type)
-        if type_ is None or type_.email is None or not type_.email.clicks:
+        rule = None if type_ is None else type_.email
+        if rule is None or not (rule.clicks or rule.opens):
             return None
         user = user_of(lease.notification.room)
         if user is None or lease.of.id.startswith(TEST):
             return None
         chosen = await self._preferences.of_many([user])
-        return self._links.marks(lease.id) if chosen.get(user, NOTHING).tracking else None
+        if not chosen.get(user, NOTHING).tracking:
+            return None
+        return self._links.marks(lease.id, clicks=rule.clicks, opens=rule.opens)
 
     async def keep(self, lease: Lease, targets: Sequence[str]) -> None:
         """Keep what its links lead to, durably, until `days` are over at least; done again it changes nothing."""

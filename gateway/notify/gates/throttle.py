@@ -92,7 +92,10 @@ async def _usage(sources: Sources, case: Case, type_: "NotificationType | None")
     if throttle is None:
         return None
     since = case.now - timedelta(seconds=throttle.per)
-    sent = await sources.sendings.counted(counted_as(case, throttle), since=since)
+    # One that failed for a moment has claimed its place already, and must not be one too many by itself.
+    sent = await sources.sendings.counted(
+        counted_as(case, throttle), since=since, besides=case.notification_id
+    )
     plan = None if throttle.then == "drop" else await _plan(sources, case, type_, throttle)
     return Usage(limit=throttle.limit, per=throttle.per, sent=sent, plan=plan)
 

@@ -117,6 +117,7 @@ class Noter(Part):
         self._process, self._batches = os.urandom(12), 0
         self._names = Names()
         self._told_of_loss = Seldom(logger, "statistics were lost: the store is away, or too slow")
+        self._one_at_a_time = asyncio.Lock()
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
@@ -125,7 +126,7 @@ class Noter(Part):
         )
 
     def start(self) -> None:
-        self._tasks.start(self._flush_forever(), name="statistics")
+        self._tasks.start(self._flush_forever, name="statistics")
 
     async def stop(self) -> None:
         """Store what still waits, if the store is there."""
@@ -257,6 +258,11 @@ class Noter(Part):
 
         What is worked out and stored is gone from the queue; the rest is there for the next.
         """
+        # Two at once would each let go of what the other has stored.
+        async with self._one_at_a_time:
+            await self._flush()
+
+    async def _flush(self) -> None:
         self._gather_counts(self._clock())
         try:
             # First what is left over from a store that was away: it is the oldest, and bounded together with

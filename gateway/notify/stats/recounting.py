@@ -64,7 +64,7 @@ class Recounter(Part):
         self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks.start(self._rounds.run(), name="statistics recount")
+        self._tasks.start(self._rounds.run, name="statistics recount")
 
     async def stop(self) -> None:
         """Let the next one count at once, if the store is there."""

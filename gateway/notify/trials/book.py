@@ -8,6 +8,7 @@ Every node has one, and each mail process for the mails that it sends. Readers a
 listeners, mail workers by `mailed`; admins ask it through `types`.
 """
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -37,7 +38,7 @@ from storage.inboxes import Marked
 from storage.outbox import Kind
 from storage.stats import Outcome
 from storage.streams import Streams, Tried
-from storage.trials import ArmCount, Converted, Note, Participant, Reached
+from storage.trials import ArmCount, Converted, Note, Participant, Reached, Reported
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import Trial
@@ -95,6 +96,7 @@ class _ReadAll:
 class TypeTrial:
     """The experiment of a type, as it stands."""
 
+    type: str
     trial: "Trial"
     begun_at: datetime | None
     """When the first person came to take part; None while nobody has."""
@@ -138,6 +140,7 @@ class TrialBook(Part):
         self._told_of_loss = Seldom(
             logger, "what came of experiments was lost: the store is away, or too slow"
         )
+        self._one_at_a_time = asyncio.Lock()
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
@@ -147,9 +150,9 @@ class TrialBook(Part):
 
     def start(self) -> None:
         """Begin to store what is heard, and to settle what is over. Both wait for the store as `Rounds` does."""
-        self._tasks.start(Rounds(self._flush_often, logger, "trials cannot be told").run(), name="trials")
+        self._tasks.start(Rounds(self._flush_often, logger, "trials cannot be told").run, name="trials")
         self._tasks.start(
-            Rounds(self._settle_all, logger, "experiments cannot be settled").run(), name="findings of trials"
+            Rounds(self._settle_all, logger, "experiments cannot be settled").run, name="findings of trials"
         )
 
     async def stop(self) -> None:
@@ -225,8 +228,12 @@ class TrialBook(Part):
         if len(self._waiting) < WAITING_MAX:
             self._waiting.append(mark)
         else:
-            self.lost += 1
-            self._told_of_loss.say(lost=1)
+            self._lose(1)
+
+    def _lose(self, number: int) -> None:
+        """Count what the experiments will not know of; the log is told once a minute at most."""
+        self.lost += number
+        self._told_of_loss.say(lost=number)
 
     async def _flush_often(self) -> float:
         await self.flush()
@@ -235,15 +242,27 @@ class TrialBook(Part):
     async def flush(self) -> None:
         """Store what came until now. Raises `StorageError`: then it waits.
 
-        An answer that was lost stores the same again, which changes nothing.
+        An answer that was lost stores the same again, which changes nothing. What fails otherwise is lost and
+        counted: it would fail for ever, and everything behind it with it.
         """
+        # Two at once would each let go of what the other has stored.
+        async with self._one_at_a_time:
+            await self._flush()
+
+    async def _flush(self) -> None:
         while self._waiting:
             first = self._waiting[0]
             step = [first] if isinstance(first, _ReadAll) else self._marks()
-            notes = await (self._read(first) if isinstance(first, _ReadAll) else self._notes(step))
-            if notes:
-                await self._shelf.note(notes)
-            # Only now: an error before leaves them where they are.
+            try:
+                notes = await (self._read(first) if isinstance(first, _ReadAll) else self._notes(step))
+                if notes:
+                    await self._shelf.note(notes)
+            except StorageError:
+                # They stay where they are.
+                raise
+            except Exception:
+                logger.exception("marks of an experiment cannot be told", extra={"marks": len(step)})
+                self._lose(len(step))
             for _ in step:
                 self._waiting.popleft()
 
@@ -316,10 +335,40 @@ class TrialBook(Part):
         over_at = None if begun_at is None else begun_at + timedelta(seconds=trial.seconds)
         chosen = self._live.chosen(type_, trial)
         return TypeTrial(
+            type=type_,
             trial=trial,
             begun_at=begun_at,
             chosen=None if chosen is None else chosen.name,
             results=results(trial.design, arms, order, over_at=over_at, now=self._clock()),
+        )
+
+    async def find(self, id_: str) -> TypeTrial | None:
+        """The experiment of this id, or of the type of this name, as it stands; None where there is none."""
+        type_ = self._type_of(id_)
+        return None if type_ is None else await self.of(type_)
+
+    async def convert(self, id_: str, users: Sequence[str]) -> bool:
+        """A backend says that these have done what the experiment of this id, or of the type of this name, counts.
+
+        When this returns it is stored, of each the first time, and of those alone who were reached before; of one that is settled
+        nothing is. False where there is no such experiment. Raises `Unfit` for one that counts something else.
+        """
+        type_ = self._type_of(id_)
+        trial = None if type_ is None else self._live.trial(type_)
+        if type_ is None or trial is None:
+            return False
+        if trial.metric != "conversion":
+            raise Unfit({"users": [f"The experiment counts by {trial.metric}, which nobody need tell."]})
+        if self._live.chosen(type_, trial) is None:
+            now = self._clock()
+            await self._shelf.note([Reported(trial=trial.id, user=user, at=now) for user in users])
+        return True
+
+    def _type_of(self, id_: str) -> str | None:
+        types = {} if self._live.current is None else self._live.current.types
+        return next(
+            (name for name, each in types.items() if each.trial is not None and id_ in (name, each.trial.id)),
+            None,
         )
 
     def choice(self, type_: str, variant: str | None) -> dict[str, str] | None:
@@ -376,7 +425,7 @@ def _notes_of(trial: "Trial", tried: Tried, mark: _Mark) -> list[Note]:
         return []
     if mark.outcome is Outcome.SENT:
         # What is mailed is not read there.
-        return [Reached(trial=tried.trial, user=user, at=mark.at)] if trial.metric == "click" else []
-    if mark.outcome is Outcome.READ and trial.metric != "read":
+        return [Reached(trial=tried.trial, user=user, at=mark.at)] if trial.metric != "read" else []
+    if trial.metric == "conversion" or (mark.outcome is Outcome.READ and trial.metric != "read"):
         return []
     return [Converted(trial=tried.trial, user=user, at=mark.at)]

@@ -19,13 +19,18 @@ BEGINNING = b'{"cursor":'
 
 
 class Lines:
-    """Lines that go to a file, or to whoever reads from us."""
+    """Lines that go to a file, or to whoever reads from us.
+
+    To a pipe it begins where it is told to, and knows no end of its own.
+    """
 
     def __init__(self, to: BinaryIO, after: str | None = None) -> None:
         self.after = after
+        """The cursor of the last line; None before the first."""
         self._to = to
 
     async def write(self, page: Sequence[Told]) -> None:
+        """Write a page and hand it to the system. Raises `OSError`."""
         self._to.write(b"".join(map(_line, page)))
         self._to.flush()
         self.after = page[-1].cursor
@@ -33,7 +38,10 @@ class Lines:
 
 @contextmanager
 def line_file(path: Path) -> Iterator[Lines]:
-    """The lines of this file, which are gone on with. Raises `SinkError`."""
+    """The lines of this file, which are gone on with. Raises `SinkError`.
+
+    Synced at the end, not after each page: a crash may cost the last ones, which come again.
+    """
     with path.open("a+b") as file:
         hold(file.fileno())
         yield Lines(file, _resumed(file))
@@ -41,6 +49,7 @@ def line_file(path: Path) -> Iterator[Lines]:
 
 
 def _line(told: Told) -> bytes:
+    """One event as a line."""
     fields = dict(zip(COLUMNS, row(told.event), strict=True))
     return dumps({"cursor": told.cursor, **fields, "at": time(told.event.at)}) + b"\n"
 

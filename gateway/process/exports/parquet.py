@@ -2,6 +2,8 @@
 
 A file is written under another name, and has its own when it is whole: whoever reads the folder sees whole files only. What stops
 an export ends the file at hand early; what kills it leaves one that the next export does away with.
+
+It needs the extra `parquet`. Memory is bound by a group of rows.
 """
 
 import os
@@ -18,6 +20,7 @@ from gateway.process.exports.rows import SinkError, row
 from storage.stats import DIMENSIONS, Told
 
 FILE_ROWS = 1_000_000
+"""Rows of a file, at which the next begins."""
 GROUP_ROWS = 100_000
 """Rows that are held until they are written; readers leave out groups by the times and types in them."""
 SCHEMA = pa.schema(
@@ -31,13 +34,19 @@ SCHEMA = pa.schema(
     ]
 )
 _CURSOR = "bellhop.cursor"
+"""The key of the cursor in a file's metadata."""
 _NAME = re.compile(r"events-(\d{8})\.parquet")
 _PART = "events.parquet.part"
+"""The file at hand, until it is whole."""
 _FEW_VALUES = ["outcome", *DIMENSIONS]
+"""Columns that hold few different values, and are written as a dictionary."""
 
 
 class Folder:
-    """The files of a folder."""
+    """The files of a folder.
+
+    One for an export, which holds the folder.
+    """
 
     def __init__(self, path: Path, number: int, after: str | None) -> None:
         self.after = after
@@ -46,11 +55,13 @@ class Folder:
         """Of the last file."""
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
+        """Pages that are not written yet."""
         self._waiting_rows = 0
         self._rows = 0
         """Of the file at hand."""
 
     async def write(self, page: Sequence[Told]) -> None:
+        """Take a page; what is full is written. Blocks while it writes: an export has nothing else to do."""
         columns = zip(*(row(told.event) for told in page), strict=True)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
         self._waiting.append(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
@@ -58,11 +69,15 @@ class Folder:
         self.after = page[-1].cursor
         if self._waiting_rows >= GROUP_ROWS:
             self._write_group()
+        # Between two pages, so that a file's cursor is that of a whole page.
         if self._rows >= FILE_ROWS:
             self.finish()
 
     def finish(self) -> None:
-        """Have what was written be a file of its own, if anything was."""
+        """Have what was written be a file of its own, if anything was.
+
+        The order is the promise: written, synced, renamed.
+        """
         if self._waiting:
             self._write_group()
         if self._writer is None:
@@ -78,6 +93,7 @@ class Folder:
         self._rows = 0
 
     def _write_group(self) -> None:
+        """Write what waits to the file at hand."""
         if self._writer is None:
             self._writer = pq.ParquetWriter(
                 self._path / _PART, SCHEMA, compression="zstd", use_dictionary=_FEW_VALUES

@@ -2,6 +2,8 @@
 
 Rows come by `COPY`, and the cursor behind which the next export begins is written in the same transaction. So whatever cuts an
 export off, each event is there once; and where a cursor is lost, its id keeps an event from coming twice.
+
+It needs the extra `postgres`. `schema` has the tables.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -19,6 +21,7 @@ CONNECT_SECONDS = 10
 """Where the URL does not say `connect_timeout`."""
 _NAMES = ", ".join(COLUMNS)
 _ARRIVING = "CREATE TEMPORARY TABLE bellhop_arriving (LIKE bellhop_events) ON COMMIT DELETE ROWS"
+"""Rows come here first: COPY cannot pass over what is there."""
 _COPY = f"COPY bellhop_arriving ({_NAMES}) FROM STDIN"
 # Named on both sides: the table may have columns of its owner's.
 _KEEP = f"INSERT INTO bellhop_events ({_NAMES}) SELECT {_NAMES} FROM bellhop_arriving ON CONFLICT DO NOTHING"  # noqa: S608 - names of columns only
@@ -28,10 +31,14 @@ _COME_FARTHER = (
     " ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor, at = now()"
     " WHERE bellhop_exports.cursor = %(before)s"
 )
+"""It changes nothing where another export has moved the cursor, which is how that is noticed."""
 
 
 class Table:
-    """The table `bellhop_events`; what comes from one source is gone on with."""
+    """The table `bellhop_events`; what comes from one source is gone on with.
+
+    It has the connection to itself. Rows that an owner deletes come back only if the cursor is deleted too.
+    """
 
     def __init__(self, connection: psycopg.AsyncConnection[Any], source: str, after: str | None) -> None:
         self.after = after
@@ -69,6 +76,7 @@ async def table(url: str, source: str) -> AsyncIterator[Table]:
 
 
 async def _prepare(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Have the tables be there, and a temporary one for what arrives. Raises `psycopg.Error`."""
     there = await (
         await connection.execute("SELECT to_regclass('bellhop_events'), to_regclass('bellhop_exports')")
     ).fetchone()
@@ -80,6 +88,7 @@ async def _prepare(connection: psycopg.AsyncConnection[Any]) -> None:
 
 
 def _parameters(url: str) -> dict[str, Any]:
+    """What to connect with. Raises `SinkError`."""
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
@@ -90,6 +99,7 @@ def _parameters(url: str) -> dict[str, Any]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
+    """Errors of psycopg as sentences."""
     try:
         yield
     except psycopg.Error as error:

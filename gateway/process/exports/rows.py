@@ -1,4 +1,7 @@
-"""What an export tells of an event: a row, with the same columns wherever it goes."""
+"""What an export tells of an event: a row, with the same columns wherever it goes.
+
+Columns are part of what others build upon: they may become more, and keep their names.
+"""
 
 import hashlib
 import uuid
@@ -18,17 +21,21 @@ Row = tuple[str, datetime, str, int, str | None, *tuple[str | None, ...]]
 
 
 def row(event: Event) -> Row:
+    """An event as a row; an empty name of a series does not apply."""
     names = (name or None for name in event.series)
     return (id_of(event), event.at, event.outcome.value, event.count, event.about, *names)
 
 
 def id_of(event: Event) -> str:
-    """The id of the event: the same whenever and wherever it is exported."""
+    """The id of the event: the same whenever and wherever it is exported.
+
+    Made from the event's own key, so that the store need not keep one.
+    """
     return str(uuid.UUID(bytes=hashlib.blake2b(event.key, digest_size=16).digest()))
 
 
 class Sink(Protocol):
-    """Where rows go; whoever opens one has it alone."""
+    """Where rows go; whoever opens one has it alone. Pages come one after the other, in the order of their cursors."""
 
     @property
     def after(self) -> str | None:

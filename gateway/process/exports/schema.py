@@ -1,4 +1,7 @@
-"""The tables of an export into PostgreSQL, as SQL that can be run any number of times."""
+"""The tables of an export into PostgreSQL, as SQL that can be run any number of times.
+
+`bellhop export events --print-schema` prints it, for who makes tables by hand.
+"""
 
 SCHEMA = """\
 CREATE TABLE IF NOT EXISTS bellhop_events (

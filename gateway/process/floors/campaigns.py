@@ -10,7 +10,10 @@ from gateway.process.member import Member
 
 
 class CampaignFloor:
-    """The runner that works on campaigns, and the book in which they are asked for."""
+    """The runner that works on campaigns, and the book in which they are asked for.
+
+    The runner works at what the store says, on any node; the book only writes there and wakes it.
+    """
 
     def __init__(self, member: Member, telling: TellingFloor) -> None:
         audiences = Audiences(member.store.topics, member.store.people, telling.languages)
@@ -28,6 +31,7 @@ class CampaignFloor:
             may_delete=lambda: member.clock.may_delete,
             braked=member.lanes.braked,
         )
+        """What works on campaigns that run."""
         self.book = CampaignBook(
             member.store.campaigns,
             member.store.recipients,
@@ -38,3 +42,4 @@ class CampaignFloor:
             runner=self.runner,
             clock=member.clock,
         )
+        """What is asked of campaigns."""

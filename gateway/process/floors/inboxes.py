@@ -4,6 +4,7 @@ from gateway.cluster.commands import CameBack
 from gateway.notify.acting import Acting
 from gateway.notify.clicks.book import ClickBook
 from gateway.notify.clicks.mails import TrackedMails
+from gateway.notify.clicks.opens import OpenBook
 from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.notify.settings import StoreSettings
@@ -12,19 +13,25 @@ from gateway.process.member import Member
 
 
 class InboxFloor:
-    """The use cases of one user's inbox, and the part that brings back what was snoozed."""
+    """The use cases of one user's inbox, and the part that brings back what was snoozed.
+
+    It needs nobody who emits: marks are told by `fanout`.
+    """
 
     def __init__(self, member: Member) -> None:
         store = member.store
         self.mutes = Mutes(member.catalog, member.preferences)
+        """What users do not want to be shown."""
         self.reading = Reading(
             inboxes=store.inboxes, fanout=member.fanout, clock=member.clock, mutes=self.mutes
         )
+        """Histories, marks and counts."""
         self.snoozer = Snoozer(
             store.snoozes,
             tell=lambda back: member.bus.order_all(CameBack(tuple((each.user, each.id) for each in back))),
             due_clock=member.clock.cautious,
         )
+        """What brings back what was snoozed."""
         self.acting = Acting(
             reading=self.reading,
             inboxes=store.inboxes,
@@ -33,21 +40,34 @@ class InboxFloor:
             clock=member.clock,
             snoozed=self.snoozer.wake,
         )
+        """Snoozes, presses and the like."""
+        mails = TrackedMails(
+            streams=store.streams,
+            outbox=store.outbox,
+            campaigns=store.campaigns,
+            recipients=store.recipients,
+        )
+        self.opens = OpenBook(
+            store.opens,
+            member.click_links,
+            catalog=member.catalog,
+            mails=mails,
+            preferences=member.preferences,
+            clock=member.clock,
+            history_days=member.settings[StoreSettings].history_days,
+        )
+        """Mail that was opened: for traces alone."""
         self.clicks = ClickBook(
             store.clicks,
             member.click_links,
             catalog=member.catalog,
             streams=store.streams,
             inboxes=store.inboxes,
-            mails=TrackedMails(
-                streams=store.streams,
-                outbox=store.outbox,
-                campaigns=store.campaigns,
-                recipients=store.recipients,
-            ),
+            mails=mails,
             preferences=member.preferences,
             reading=self.reading,
             bus=member.bus,
             clock=member.clock,
             history_days=member.settings[StoreSettings].history_days,
         )
+        """Links that were followed."""

@@ -15,7 +15,11 @@ from gateway.process.member import Member
 
 
 class KeepingFloor:
-    """The statistics with what they hear, and who puts away and deletes what is old."""
+    """The statistics with what they hear, and who puts away and deletes what is old.
+
+    It stands above who emits, reads and clicks, since it hears all three. Nothing is kept of what happened
+    before it heard.
+    """
 
     def __init__(self, member: Member, telling: TellingFloor, inboxes: InboxFloor) -> None:
         days = member.settings[StatsSettings].days
@@ -26,8 +30,11 @@ class KeepingFloor:
             days=days,
             may_delete=lambda: member.clock.may_delete,
         )
+        """What rolls up and deletes figures, on one node at a time."""
         self.statistics = Statistics(member.store.stats, member.clock, days=days)
+        """What answers from the figures."""
         _note_all(member, telling, inboxes)
+        # Above: planning enrols, so the book of trials is made there.
         self.trials = telling.trials
         TakingPart(
             member.catalog,
@@ -39,6 +46,7 @@ class KeepingFloor:
             noter=member.noter,
         )
         self.archivist = _archivist(member)
+        """None where nothing is archived."""
         self.housekeeper = Housekeeper(
             member.store.streams,
             member.store.outbox,
@@ -47,10 +55,14 @@ class KeepingFloor:
             archivist=self.archivist,
             may_delete=lambda: member.clock.may_delete,
         )
+        """Who deletes what is old, and calls `keep_house` of every part."""
 
 
 def _note_all(member: Member, telling: TellingFloor, inboxes: InboxFloor) -> None:
-    """Have the statistics hear what happens. Where there are to be none, nothing of it is heard."""
+    """Have the statistics hear what happens. Where there are to be none, nothing of it is heard.
+
+    The listeners run for every notification that is written, and only count in memory.
+    """
     if (noter := member.noter) is not None:
         telling.emitter.listeners.append(noter.emitted)
         member.delivery.on_written = noter.written

@@ -12,7 +12,10 @@ from gateway.sockets.settings import SocketSettings
 
 
 class SessionFloor:
-    """The namespaces, which are told of what changes for those who are in them."""
+    """The namespaces, which are told of what changes for those who are in them.
+
+    Here what changes for users (preferences, catalog, epoch) is led to those of them who are connected.
+    """
 
     def __init__(self, member: Member, inboxes: InboxFloor, users: UserFloor) -> None:
         sockets = member.settings[SocketSettings]
@@ -31,17 +34,21 @@ class SessionFloor:
             mutes=inboxes.mutes,
             lineage=member.lineage,
             clock=member.clock,
+            # Tokens are made by others, by their wall clocks; the node's own may be held to the store's.
             token_clock=system_clock,
             node=member.node_id,
             leeway_seconds=member.settings[KeySettings].jwt_leeway_seconds,
             connections_per_user=sockets.max_connections_per_user,
             replay_limit=sockets.replay_limit,
         )
+        # By what the node hears of others' changes as well: the book of preferences tells of both.
         member.preferences.listeners.append(self.namespaces.mutes.note)
         member.catalog.on_change.append(lambda _: self.namespaces.mutes.look_at_all())
+        # Before the start: the first check of the lineage may turn.
         member.lineage.on_turn = self.namespaces.orders.turn
         member.delivery.locale_of = self.namespaces.sessions.locale_of
         self.neighbours = _neighbours(member)
+        """None where no other process emits here."""
 
 
 def _neighbours(member: Member) -> Neighbours | None:

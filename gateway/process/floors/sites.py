@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class SiteFloor:
-    """Both applications with their routes; nothing listens before the node has started."""
+    """Both applications with their routes; nothing listens before the node has started.
+
+    Routes of parts are added when they join the node.
+    """
 
     def __init__(self, member: Member, use_cases: UseCases, *, inboxes: InboxFloor, users: UserFloor) -> None:
         settings = member.settings[SiteSettings]
@@ -33,6 +36,8 @@ class SiteFloor:
             health=member.health,
             metrics=member.metrics,
         )
+        """The application of the public site."""
+        # Socket.IO answers on the public site, under the path that browsers see as well.
         member.server.attach(self.public, prefix=settings.base_path)
         self.internal = internal.build(
             settings=settings,
@@ -41,10 +46,15 @@ class SiteFloor:
             health=member.health,
             metrics=member.metrics,
         )
+        """The application of the internal site."""
         self.unsubscribe = None if users.leaving is None else UnsubscribePages(users.leaving)
+        """None where mails have no such links."""
         self.clicks = _click_pages(member, inboxes)
+        """None where links are not tracked."""
         self.hooks = _hooks(member)
+        """None where no provider is set."""
         self.internal_site = Site(self.internal, settings.internal_hosts, settings.internal_port)
+        """Where the internal site listens."""
         self.public_site = Site(
             self.public,
             settings.hosts,
@@ -52,14 +62,18 @@ class SiteFloor:
             websockets=member.server.eio,
             reserve=descriptors.reserve,
         )
+        """Where the public site listens; it takes websockets as well."""
 
 
 def _click_pages(member: Member, inboxes: InboxFloor) -> ClickPages | None:
-    """Where the links in mails lead that lead by way of us; None where none do."""
+    """Where the links in mails lead that lead by way of us; None where none do.
+
+    Without a secret nobody could have made such a link.
+    """
     if member.click_links is None:
         return None
     trusted = member.settings[SiteSettings].trusted_proxies
-    return ClickPages(inboxes.clicks, member.origins, trusted_proxies=trusted)
+    return ClickPages(inboxes.clicks, inboxes.opens, member.origins, trusted_proxies=trusted)
 
 
 def _hooks(member: Member) -> "ProviderHooks | None":

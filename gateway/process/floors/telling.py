@@ -14,12 +14,17 @@ from gateway.protocol import problems
 
 
 class TellingFloor:
-    """Who emits, now or later, and who knows what was emitted."""
+    """Who emits, now or later, and who knows what was emitted.
+
+    `emitter` is for all who emit: HTTP, sessions, the scheduler, campaigns and the gateway itself.
+    """
 
     def __init__(self, member: Member) -> None:
         self.languages = Languages(member.contacts, member.preferences)
+        """Which language each user reads."""
         member.contacts.listeners.append(self.languages.note)
         self.scribe = Scribe(member.catalog, self.languages, member.preferences)
+        """What makes the words of types."""
         self.planner = Planner(
             catalog=member.catalog,
             choosers=member.preferences,
@@ -27,7 +32,9 @@ class TellingFloor:
             judge=member.judge,
             clock=member.clock,
         )
+        """What makes notifications of a request."""
         self.trials = member.hear_trials(member.switching)
+        """The experiments of types."""
         self.trial_planner = TrialPlanner(
             enrol=self.trials.enrol,
             catalog=member.catalog,
@@ -36,6 +43,7 @@ class TellingFloor:
             judge=member.judge,
             clock=member.clock,
         )
+        """A planner that deals out variants."""
         self.emitter = Emitter(
             commit=member.commit,
             planner=self.planner,
@@ -43,10 +51,13 @@ class TellingFloor:
             wake_mailer=member.wake_mailer,
             count=member.metrics.emitted,
             code_of=problems.code_of,
+            # With a worker in this process, mail that is due at once is stored in its hands.
             hands=member.mail,
         )
+        # Before anything can be emitted.
         member.tally.hear(self.emitter)
         self.notices = Notices(self.emitter, self.languages)
+        """What the gateway tells by itself."""
         self.scheduler = Scheduler(
             member.store.schedule,
             planner=self.planner,
@@ -56,12 +67,15 @@ class TellingFloor:
             due_clock=member.clock.cautious,
             epoch=lambda: member.lineage.epoch,
         )
+        """What waits for its time."""
         self.records = Records(
             streams=member.store.streams,
             outbox=member.store.outbox,
             inboxes=member.store.inboxes,
             clicks=member.store.clicks,
+            opens=member.store.opens,
             fanout=member.fanout,
             bus=member.bus,
             clock=member.clock,
         )
+        """What was emitted."""

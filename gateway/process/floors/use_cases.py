@@ -1,4 +1,7 @@
-"""All that can be asked of a node, gathered from its floors: HTTP and Socket.IO ask the same objects."""
+"""All that can be asked of a node, gathered from its floors: HTTP and Socket.IO ask the same objects.
+
+It is a function and no floor, for nothing is added but the objects that nobody else needs.
+"""
 
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.preview import Previewer
@@ -24,7 +27,10 @@ def use_cases(
     keeping: KeepingFloor,
     views: ViewFloor,
 ) -> UseCases:
-    """One object for each noun. What no part is made of is made here."""
+    """One object for each noun. What no part is made of is made here.
+
+    A new use case is a field of `UseCases`, and a line here.
+    """
     return UseCases(
         emitter=telling.emitter,
         previewer=_previewer(member, telling),
@@ -43,6 +49,7 @@ def use_cases(
         digests=member.digests,
         statistics=keeping.statistics,
         types=_types(member, keeping),
+        trials=keeping.trials,
         type_previewer=_type_previewer(member, telling),
         observatory=views.observatory,
         feed=views.feed,
@@ -54,6 +61,7 @@ def use_cases(
 
 
 def _mailroom(member: Member) -> Mailroom:
+    """What admins ask of mail."""
     return Mailroom(
         outbox=member.store.outbox,
         clock=member.clock,
@@ -63,6 +71,7 @@ def _mailroom(member: Member) -> Mailroom:
 
 
 def _types(member: Member, keeping: KeepingFloor) -> Types:
+    """What admins ask of types, and how they switch them."""
     return Types(
         live=member.catalog,
         switching=member.switching,
@@ -75,6 +84,7 @@ def _types(member: Member, keeping: KeepingFloor) -> Types:
 
 
 def _previewer(member: Member, telling: TellingFloor) -> Previewer:
+    """What an emit would do."""
     return Previewer(
         planner=telling.trial_planner,
         streams=member.store.streams,
@@ -85,6 +95,7 @@ def _previewer(member: Member, telling: TellingFloor) -> Previewer:
 
 
 def _type_previewer(member: Member, telling: TellingFloor) -> TypePreviewer:
+    """What a type would say."""
     return TypePreviewer(
         catalog=member.catalog,
         scribe=telling.scribe,

@@ -12,11 +12,15 @@ from gateway.process.member import Member
 
 
 class UserFloor:
-    """The books of users, and what is done when an address refuses mail."""
+    """The books of users, and what is done when an address refuses mail.
+
+    A change of what is known reaches sessions by the bus, never from here.
+    """
 
     def __init__(self, member: Member, telling: TellingFloor, inboxes: InboxFloor) -> None:
         store = member.store
         self.topics = TopicBook(store.topics, bus=member.bus, clock=member.clock)
+        """Memberships."""
         self.choices = Choices(
             store.preferences,
             catalog=member.catalog,
@@ -25,6 +29,7 @@ class UserFloor:
             bus=member.bus,
             clock=member.clock,
         )
+        """Preferences."""
         self.people = People(
             presence=member.presence,
             contacts=member.contacts,
@@ -38,12 +43,14 @@ class UserFloor:
             recipients=store.recipients,
             audit=store.audit,
             clicks=store.clicks,
+            opens=store.opens,
             trials=store.trials,
             reading=inboxes.reading,
             receiver=member.delivery,
             bus=member.bus,
             clock=member.clock,
         )
+        """Users as admins see them."""
         self.hints = Hints(
             store.mailboxes,
             contacts=member.contacts,
@@ -51,15 +58,22 @@ class UserFloor:
             tell=telling.notices.mailbox_refused,
             take_back=telling.records.recall,
         )
+        """What tells users that their mailbox refuses mail."""
+        # The book of refusals is older than the hints: it writes down, and these tell.
         member.refusals.listeners.append(self.hints.look)
         self.profiles = Profiles(
             store.people, contacts=member.contacts, clock=member.clock, moved=self.hints.moved
         )
+        """What backends tell."""
         self.leaving = _leaving(member, telling, self.choices)
+        """None where mails have no links."""
 
 
 def _leaving(member: Member, telling: TellingFloor, choices: Choices) -> Leaving | None:
-    """What the links in mails can lower; None where mails have none."""
+    """What the links in mails can lower; None where mails have none.
+
+    They need a secret and an address to lead to.
+    """
     if member.unsubscribe_links is None:
         return None
     return Leaving(

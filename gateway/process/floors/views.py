@@ -18,24 +18,34 @@ from gateway.sockets.settings import SocketSettings
 
 
 class ViewFloor:
-    """What looks at all nodes, and can have one of them drained."""
+    """What looks at all nodes, and can have one of them drained.
+
+    Nothing below needs it; a node without it would do its work unseen.
+    """
 
     def __init__(self, member: Member, telling: TellingFloor, sessions: SessionFloor) -> None:
         node, watchers = member.node_id, sessions.namespaces.sessions
         member.metrics.watch_presence(member.presence.counts)
         self.trends = Trends(member.metrics.registry, system_clock)
+        """This node's last hour."""
         self.observatory = Observatory(self.trends, bus=member.bus, node=node)
+        """The last hour of all nodes."""
         self.feed = Feed(emitter=telling.emitter, watchers=watchers, bus=member.bus, node=node)
+        """What is emitted, live."""
         self.peers = Peers(bus=member.bus, node=node)
+        """Questions to all nodes."""
         self.alerts = Alerts(
             rules=rules(member.settings[SocketSettings].max_connections),
             peers=self.peers,
             warnings=member.health.warnings,
         )
+        """Alerts that are firing."""
+        # Alerts judge what the trends read, at the same moments.
         self.trends.readers.append(self.alerts.note)
         self.audit = AuditBook(
             member.store.audit, member.clock, kept_days=member.settings[StoreSettings].audit_days
         )
+        """Who did what."""
         self.nodes = Nodes(
             peers=self.peers,
             bus=member.bus,
@@ -44,6 +54,7 @@ class ViewFloor:
             catalog=lambda: None if member.catalog.current is None else member.catalog.current.version,
             sessions=watchers,
         )
+        """The nodes."""
         self.tracer = Tracer(
             records=telling.records,
             streams=member.store.streams,
@@ -54,3 +65,4 @@ class ViewFloor:
             peers=self.peers,
             clock=member.clock,
         )
+        """Traces."""

@@ -1,4 +1,7 @@
-"""What an emit is answered, and what a preview of one says, as schemas."""
+"""What an emit is answered, and what a preview of one says, as schemas.
+
+A batch answers each item by `ResultAnswer`, which is either of the two and so requires nothing but `status`.
+"""
 
 from marshmallow import Schema, fields
 
@@ -73,6 +76,7 @@ class ResultAnswer(Schema):
     """What became of one item of a batch: the answer of an emit, or a problem; `status` tells which."""
 
     status = required.number()
+    """202, or that of the problem."""
     notifications = fields.List(fields.Nested(PlacedAnswer))
     duplicate = fields.Boolean()
     without_address = fields.Nested(SomeUsersAnswer)
@@ -95,8 +99,10 @@ class RoomPreviewAnswer(Schema):
         allow_none=True, metadata={"description": "Null where only the nodes together know."}
     )
     mail_to = required.text(allow_none=True)
+    """An address; null: no mail."""
     mail_due_at = required.time(allow_none=True)
     problem = required.text(allow_none=True)
+    """Why it could not be mailed."""
     decided_by = required.text(
         allow_none=True,
         metadata={"description": "The rule that would stop the mail now; null when none would."},
@@ -112,3 +118,4 @@ class PreviewAnswer(Schema):
     rooms = fields.List(fields.Nested(RoomPreviewAnswer), required=True)
     more = required.number(metadata={"description": "Rooms that are not shown."})
     mail = fields.Nested(RenderedMailAnswer, required=True, allow_none=True)
+    """That of the first room that gets one."""

@@ -1,4 +1,7 @@
-"""What is answered about mail, as schemas."""
+"""What is answered about mail, as schemas.
+
+One mail by itself is in `notifications`, since a notification has one.
+"""
 
 from marshmallow import Schema, fields
 

@@ -1,4 +1,7 @@
-"""What a node says of itself, and of what all nodes did, as schemas."""
+"""What a node says of itself, and of what all nodes did, as schemas.
+
+The probes are here too: what a node says of itself is asked without a token.
+"""
 
 from typing import Any
 
@@ -12,10 +15,12 @@ class NothingAnswer(Schema):
 
 
 def _curve(**options: Any) -> fields.List[float]:
+    """A value for each step of the overview."""
     return fields.List(fields.Float(**options), required=True)
 
 
 def _curves() -> fields.Dict:
+    """The same by name, as of emits by their outcome."""
     return fields.Dict(keys=fields.String(), values=fields.List(fields.Float()), required=True)
 
 
@@ -25,13 +30,18 @@ class OverviewAnswer(Schema):
     node = required.text(metadata={"description": "The node that was asked."})
     nodes = fields.List(fields.String(), required=True, metadata={"description": "Those that it is of."})
     started_at = required.time()
+    """Of the node that was asked."""
     step_seconds = fields.Float(required=True)
     at = fields.List(fields.DateTime(), required=True)
+    """The end of each step."""
     connections = _curve()
+    """At the end of each step; all else is of its time."""
     deliveries = _curve()
     emits = _curves()
+    """By outcome."""
     mail = _curves()
     append_p99_ms = _curve(allow_none=True)
+    """Null where nothing was stored; of the slowest node."""
     emit_p99_ms = _curve(allow_none=True)
 
 
@@ -42,6 +52,7 @@ class AliveAnswer(Schema):
 class ReadinessAnswer(Schema):
     status = required.text(metadata={"enum": ["ready", "unready"]})
     reasons = fields.List(fields.String(), required=True)
+    """Why it is not ready; empty where it is."""
     warnings = fields.List(
         fields.String(),
         metadata={

@@ -1,4 +1,8 @@
-"""A notification as its readers and its senders see it, with its mail and its receipts, as schemas."""
+"""A notification as its readers and its senders see it, with its mail and its receipts, as schemas.
+
+They build on each other: where it stands (`AddressAnswer`), what it says (`NotificationAnswer`), what its
+reader did (`ItemAnswer`), and what became of it (`RecordAnswer`).
+"""
 
 from marshmallow import Schema, fields
 
@@ -69,6 +73,7 @@ class ItemAnswer(NotificationAnswer):
 class HistoryAnswer(Schema):
     notifications = fields.List(fields.Nested(ItemAnswer), required=True)
     next = required.text(allow_none=True)
+    """The cursor of the next, older page; null at the end."""
     returned = fields.List(
         fields.Nested(ItemAnswer),
         metadata={
@@ -80,6 +85,7 @@ class HistoryAnswer(Schema):
 class CountAnswer(Schema):
     unread = required.number()
     heads = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    """The last sequence of each room."""
     turn = fields.Integer(
         metadata={"description": "How often something became unread again; absent where nothing ever did."}
     )
@@ -92,9 +98,13 @@ class MailAnswer(Schema):
     subject = required.text(allow_none=True)
     unless = fields.Enum(Unless, by_value=True, required=True, allow_none=True)
     attempts = required.number()
+    """How often it was handed over so far."""
     due_at = required.time()
+    """When it is tried next; of one that is over, when it was."""
     reason = required.text(allow_none=True)
+    """In the words of a rule or of the mail server."""
     code = required.number(allow_none=True)
+    """Of SMTP; null where no server has spoken."""
     decided_by = required.text(
         allow_none=True, metadata={"description": "The rule that skipped it, or holds it."}
     )
@@ -147,6 +157,7 @@ class ReceiptAnswer(Schema):
     clicked_at = required.time(allow_none=True)
     archived_at = required.time(allow_none=True)
     snoozed_until = required.time(allow_none=True)
+    """Null once it has come back."""
     acted = required.text(allow_none=True, metadata={"description": "The action that was pressed."})
     acted_at = required.time(allow_none=True)
 

@@ -1,4 +1,7 @@
-"""What is answered about users: who is here, and all that is held, as schemas."""
+"""What is answered about users: who is here, and all that is held, as schemas.
+
+`UserDataAnswer` has some of nearly every noun: whatever is kept of a user is to be found in it.
+"""
 
 from marshmallow import Schema, fields
 
@@ -6,7 +9,7 @@ from gateway.protocol import required
 from gateway.protocol.answers.notifications import ReceiptAnswer, RecordAnswer
 from gateway.protocol.answers.waiting import DigestAnswer, ScheduledAnswer, UserCampaignAnswer
 from gateway.protocol.audits import DeedAnswer
-from gateway.protocol.clicks import HitAnswer
+from gateway.protocol.clicks import HitAnswer, OpenAnswer
 from gateway.protocol.suppressions import SuppressionAnswer
 from gateway.protocol.trial_results import TrialPartAnswer
 
@@ -15,8 +18,10 @@ class OnlineAnswer(Schema):
     user = required.text()
     name = required.text(allow_none=True)
     roles = fields.List(fields.String(), required=True)
+    """Of the newest connection."""
     connections = required.number()
     since = required.time()
+    """Of the oldest connection."""
 
 
 class RosterAnswer(Schema):
@@ -31,6 +36,7 @@ class PresenceAnswer(Schema):
     online = required.flag()
     connections = required.number()
     last_seen = required.time(allow_none=True)
+    """When a token was last seen, or a session left; null: never."""
 
 
 class DisconnectedAnswer(Schema):
@@ -84,6 +90,7 @@ class UserDataAnswer(ProfileAnswer):
     notifications = fields.List(fields.Nested(RecordAnswer), required=True)
     receipts = fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True)
     read_upto = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    """By room, the sequence up to which all counts as read."""
     suppressions = fields.List(
         fields.Nested(SuppressionAnswer),
         required=True,
@@ -106,6 +113,11 @@ class UserDataAnswer(ProfileAnswer):
         fields.String(),
         required=True,
         metadata={"description": "What those links lead to that nobody else was sent."},
+    )
+    opens = fields.List(
+        fields.Nested(OpenAnswer),
+        required=True,
+        metadata={"description": "Of the user's mail, the newest first."},
     )
     trials = fields.List(
         fields.Nested(TrialPartAnswer),

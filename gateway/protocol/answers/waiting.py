@@ -1,4 +1,7 @@
-"""What waits in the name of a user: scheduled, in a campaign, or in a digest, as schemas."""
+"""What waits in the name of a user: scheduled, in a campaign, or in a digest, as schemas.
+
+They stand apart from their own nouns since `users` needs them too, and those import `users`.
+"""
 
 from marshmallow import Schema, fields
 
@@ -17,6 +20,7 @@ class ScheduledAnswer(Schema):
     title = required.text(allow_none=True, metadata={"description": "Null: by the words of the type."})
     scheduled_for = required.time()
     latest_at = required.time(allow_none=True)
+    """After it, it is not emitted any more; null: however late."""
     cancel_key = required.text(allow_none=True)
     missed = fields.Enum(
         Missed,
@@ -37,11 +41,13 @@ class RecipientAnswer(Schema):
     id = required.text()
     user = required.text(allow_none=True, metadata={"description": "None: erased."})
     address = required.text(allow_none=True)
+    """That was imported; null: the user's own."""
     state = fields.Enum(RecipientState, by_value=True, required=True)
     decided_by = required.text(
         allow_none=True, metadata={"description": "The rule that skips it, or holds it."}
     )
     reason = required.text(allow_none=True)
+    """In words."""
     mail = required.text(allow_none=True, metadata={"description": "The mail's id."})
     mail_state = fields.Enum(MailState, by_value=True, required=True, allow_none=True)
     variant = required.text(allow_none=True, metadata={"description": "That has fallen to it by lot."})
@@ -70,4 +76,5 @@ class DigestAnswer(Schema):
     rule = required.text(metadata={"description": "By which it was opened."})
     opened_at = required.time()
     closes_at = required.time()
+    """It may move, where the digest waits for a silence."""
     gathered = required.number(metadata={"description": "Items that it was given."})

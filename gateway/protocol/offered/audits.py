@@ -1,4 +1,7 @@
-"""Who did what."""
+"""Who did what.
+
+Reading the audit is not written down in it: it changes nothing for anybody.
+"""
 
 from auth.principal import Role
 from gateway.protocol import audits

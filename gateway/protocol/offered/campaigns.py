@@ -1,4 +1,8 @@
-"""Campaigns: one thing for many people, imported or found, decided for one by one, and accounted for."""
+"""Campaigns: one thing for many people, imported or found, decided for one by one, and accounted for.
+
+Whoever has the scope `campaigns` may ask all of it, and nothing else. What changes a campaign is written
+down, and of people who only look nothing is.
+"""
 
 from auth.principal import Role
 from gateway.protocol import campaign_answers, campaign_rows, campaigns
@@ -6,6 +10,7 @@ from gateway.protocol.deeds import OF_ID
 from gateway.protocol.operation import CAMPAIGNS, Audit, Operation, RawBody, Route
 
 _STATE = ("not_found", "campaign_state")
+"""A campaign that is not there, and one whose state does not allow what is asked."""
 
 IMPORT = Operation(
     name="import_recipients", scope=CAMPAIGNS, summary="Import recipients into a draft",
@@ -19,6 +24,9 @@ IMPORT = Operation(
         problems=("validation_failed", *_STATE),
     ),
 )  # fmt: skip
+"""By itself, since the internal site reads its body in another way. `use` only looks whether an import may
+begin: the handler does the rest.
+"""
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(

@@ -1,4 +1,8 @@
-"""What notifications are about, and what happens."""
+"""What notifications are about, and what happens.
+
+Types are shown to every viewer, and switched by admins alone. Overview and feed have no route: they go on for
+as long as a session looks.
+"""
 
 from auth.principal import Role
 from gateway.observe import overview

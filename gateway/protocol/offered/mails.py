@@ -1,4 +1,8 @@
-"""Mail: what became of it, what came back, and who gets none."""
+"""Mail: what became of it, what came back, and who gets none.
+
+Viewers look at mail; support tries it again, hastens it and lifts suppressions; what keeps mail from people,
+or sends all of it, is an admin's. Of an address no more than its domain is written down.
+"""
 
 from auth.principal import Role
 from gateway.protocol import (
@@ -22,6 +26,7 @@ from gateway.protocol.operation import Audit, Operation, RawBody, Route, id_in
 from gateway.protocol.uses.mails import drop_mail, hasten_mail, preview_mail, revive_one
 
 OPERATIONS: tuple[Operation, ...] = (
+    # What became of mail, and trying it again.
     Operation(
         name="mail", role=Role.VIEWER, summary="Mail by its state, newest first",
         asks=asking.MailSchema, answers=MailPageAnswer,
@@ -62,6 +67,7 @@ OPERATIONS: tuple[Operation, ...] = (
         event="revive_all",
     ),
 
+    # Mail that waits for its time.
     Operation(
         name="held", role=Role.VIEWER, summary="Mail that a rule holds, the earliest due first",
         asks=asking.HeldSchema, answers=MailPageAnswer,
@@ -93,6 +99,7 @@ OPERATIONS: tuple[Operation, ...] = (
         event="cancel_mail",
     ),
 
+    # Addresses that must not be written to.
     Operation(
         name="suppressions", role=Role.VIEWER, summary="The addresses that must not be written to, newest first",
         asks=suppressions.SuppressionsSchema, answers=suppressions.SuppressionsAnswer,
@@ -134,6 +141,7 @@ OPERATIONS: tuple[Operation, ...] = (
         event="lift_suppression",
     ),
 
+    # Lanes, which can be paused.
     Operation(
         name="lanes", role=Role.VIEWER, summary="How the mail of each lane fares, and whether it is paused",
         asks=asking.NothingSchema, answers=lanes.LanesAnswer,
@@ -164,6 +172,7 @@ OPERATIONS: tuple[Operation, ...] = (
         event="resume_lane",
     ),
 
+    # What came back.
     Operation(
         name="report", summary="Hand in mail that came back",
         asks=asking.NothingSchema, answers=returns.ReturnAnswer,

@@ -1,4 +1,8 @@
-"""The nodes of the cluster."""
+"""The nodes of the cluster.
+
+They ask all nodes by way of the bus; one that does not answer in time is named as silent, and keeps nobody
+waiting.
+"""
 
 from auth.principal import Role
 from gateway.protocol import alerts, asking, nodes, shapes

@@ -1,4 +1,7 @@
-"""Notifications: emitting them, looking one up, taking it back, and the histories that admins read."""
+"""Notifications: emitting them, looking one up, taking it back, and the histories that admins read.
+
+What is emitted by backends is not written down of services, who do it all day; of admins it is.
+"""
 
 from auth.principal import Role
 from gateway.protocol import (
@@ -24,6 +27,7 @@ _KEY_HEADER = {
     "description": "A retry under the same key is the same notification.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{KEY}$"},
 }
+"""The key beside the body; within a batch it stands in each item."""
 
 EMIT_ONE = Operation(
     name="emit", scope=EMIT, summary="Emit a notification",
@@ -37,6 +41,7 @@ EMIT_ONE = Operation(
     ),
     event="emit", refused=lambda use, error: use.emitter.refuse(error),
 )  # fmt: skip
+"""By name, since the internal site answers it itself: with a bound of its own, and a header for a repetition."""
 
 EMIT_MANY = Operation(
     name="emit_many", scope=EMIT, summary="Emit up to 1000 notifications",
@@ -47,6 +52,7 @@ EMIT_MANY = Operation(
         problems=("rate_limited",),
     ),
 )  # fmt: skip
+"""By name for the same reason. Its items are not judged by `asks`, which only describes them."""
 
 OPERATIONS: tuple[Operation, ...] = (
     EMIT_ONE,

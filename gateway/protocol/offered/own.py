@@ -1,4 +1,7 @@
-"""What users ask over HTTP, of their own."""
+"""What users ask over HTTP, of their own.
+
+All of them are the caller's own, but for a history: with a role it may be another's.
+"""
 
 from gateway.notify import events
 from gateway.notify.choosing import shown
@@ -15,6 +18,7 @@ from gateway.protocol.uses.choices import choose, own_preferences
 from gateway.protocol.uses.histories import own_history, read, user_history
 
 _CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choice back. Every connection of the user is told."
+"""How a patch is read."""
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(

@@ -1,4 +1,7 @@
-"""What is emitted later."""
+"""What is emitted later.
+
+A service cancels by its own key, a person by the id of one that waits.
+"""
 
 from auth.principal import Role
 from gateway.protocol import (

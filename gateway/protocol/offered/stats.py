@@ -1,4 +1,7 @@
-"""What came of notifications and mails."""
+"""What came of notifications and mails.
+
+One question with many sides: what would be several reports elsewhere is told apart by `by` here.
+"""
 
 from auth.principal import Role
 from gateway.protocol import stats

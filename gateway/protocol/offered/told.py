@@ -1,4 +1,8 @@
-"""What backends tell of people: profiles, topics, preferences."""
+"""What backends tell of people: profiles, topics, preferences.
+
+What backends tell is the operator's word, and so needs an admin's scope. What backends do all day is written
+down of people alone, or not at all.
+"""
 
 from auth.principal import Role
 from gateway.ground.rooms import topic_room
@@ -23,8 +27,10 @@ from gateway.protocol.uses.users import (
 )
 
 _CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choice back. Every connection of the user is told."
+"""How a patch is read."""
 
 OPERATIONS: tuple[Operation, ...] = (
+    # Profiles.
     Operation(
         name="profile", role=Role.VIEWER, summary="What is known of a user",
         asks=asking.UserSchema, answers=ProfileAnswer, use=profile, shape=people.profile,
@@ -66,6 +72,7 @@ OPERATIONS: tuple[Operation, ...] = (
             description="The history, the topics and the preferences of the user stay: `DELETE …/data` forgets all.",
         ),
     ),
+    # Topics and their members.
     Operation(
         name="user_topics", role=Role.VIEWER, summary="The topics that you have put a user into",
         asks=asking.UserSchema, answers=people.UserTopicsAnswer,
@@ -111,6 +118,7 @@ OPERATIONS: tuple[Operation, ...] = (
         route=Route(method="DELETE", path="/internal/topics/{topic}/members/{user}"),
     ),
 
+    # Preferences.
     Operation(
         name="user_preferences", role=Role.VIEWER, summary="What a user has chosen to be told, and who has chosen so",
         asks=asking.UserSchema, answers=preferences.UserPreferencesAnswer,

@@ -1,4 +1,7 @@
-"""Users: who is online, what is held about them, and ending that."""
+"""Users: who is online, what is held about them, and ending that.
+
+To see all that is held about a user, and to forget it, are an admin's alone, and are written down.
+"""
 
 from auth.principal import Role
 from gateway.ground.rooms import user_room
@@ -20,6 +23,7 @@ from gateway.protocol.deeds import OF_USER
 from gateway.protocol.operation import Audit, Operation, Route
 
 OPERATIONS: tuple[Operation, ...] = (
+    # Who is there.
     Operation(
         name="roster", role=Role.VIEWER, summary="Who is online",
         asks=asking.RosterSchema, answers=RosterAnswer,
@@ -49,6 +53,7 @@ OPERATIONS: tuple[Operation, ...] = (
         use=lambda use, _, user: use.people.reader(user), shape=user_shapes.reader,
         event="user",
     ),
+    # What changes or shows more of a person than an id.
     Operation(
         name="disconnect", summary="End a user's connections, on every node",
         audit=Audit(target=lambda asked: user_room(asked.user)),

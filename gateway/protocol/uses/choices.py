@@ -1,4 +1,7 @@
-"""Preferences: one's own, and another's whom one may choose for."""
+"""Preferences: one's own, and another's whom one may choose for.
+
+Whom a caller may choose for was judged by the operation's scope and role before.
+"""
 
 from gateway.notify.choosing import Choice, Chosen, HalfQuiet, VersionMismatch
 from gateway.notify.preferences import LockedPreference, UnknownPreference
@@ -10,11 +13,13 @@ from gateway.protocol.use_cases import Caller, UseCases
 
 
 async def own_preferences(use: UseCases, caller: Caller, asked: None) -> Chosen:
+    """What the caller has chosen, and what holds of it."""
     del asked
     return await use.choices.show(caller.user)
 
 
 async def user_preferences(use: UseCases, caller: Caller, user: str) -> Proven:
+    """The same of any user, with the proof of who has chosen."""
     del caller
     return Proven(
         await use.choices.show(user), await use.choices.changes(user, limit=preferences.CHANGES_SHOWN)
@@ -22,7 +27,11 @@ async def user_preferences(use: UseCases, caller: Caller, user: str) -> Proven:
 
 
 async def choose(use: UseCases, caller: Caller, asked: ChoiceRequest, *, anew: bool = False) -> Chosen:
-    """Choose for the caller, or for another whom the caller may choose for."""
+    """Choose for the caller, or for another whom the caller may choose for.
+
+    Raises `Problem` for what is locked and for another version, and `Invalid` for what the catalog does not
+    have. `anew` takes back all that is not named. The other connections of the user hear of it by the bus.
+    """
     choice = Choice(
         user=asked.user or caller.user, patch=asked.patch, by=caller.name, version=asked.version, anew=anew
     )
@@ -41,10 +50,12 @@ async def choose(use: UseCases, caller: Caller, asked: ChoiceRequest, *, anew: b
 
 
 async def choose_for(use: UseCases, caller: Caller, asked: ChoiceRequest) -> Proven:
+    """Choose for a user, and answer what holds then with the proof."""
     await choose(use, caller, asked)
     return await user_preferences(use, caller, asked.user)
 
 
 async def choose_anew(use: UseCases, caller: Caller, asked: ChoiceRequest) -> Proven:
+    """Choose all anew for a user, as `choose_for`."""
     await choose(use, caller, asked, anew=True)
     return await user_preferences(use, caller, asked.user)

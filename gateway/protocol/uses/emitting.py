@@ -1,4 +1,8 @@
-"""Emitting: at once what is for now, and kept what is for its time."""
+"""Emitting: at once what is for now, and kept what is for its time.
+
+Which of the two an emit is, its `timing` says. What is refused is counted at the emitter, whichever way it
+would have gone.
+"""
 
 from collections.abc import Sequence
 
@@ -11,6 +15,7 @@ from storage.errors import StorageError
 
 
 async def emit(use: UseCases, caller: Caller, asked: EmitRequest) -> Emitted | PutOff:
+    """Emit one, or keep it for its time. Raises what either raises; stored when it returns."""
     if asked.timing is None:
         return await use.emitter.emit(asked, scope=caller.scope)
     [outcome] = await _put_off(use, caller, [asked])
@@ -22,7 +27,11 @@ async def emit(use: UseCases, caller: Caller, asked: EmitRequest) -> Emitted | P
 async def emit_many(
     use: UseCases, caller: Caller, items: Sequence[EmitRequest | Exception]
 ) -> Sequence[Emitted | PutOff | Exception]:
-    """Emit what could be parsed, or keep it for its time; what could not is its own answer."""
+    """Emit what could be parsed, or keep it for its time; what could not is its own answer.
+
+    One outcome for each item, in order. Those for now are stored before those for later are looked at: if the
+    process dies in between, the caller has no answer and sends all again, each under its key.
+    """
     asked = [item for item in items if isinstance(item, EmitRequest)]
     now = [item for item in asked if item.timing is None]
     emitted = iter(await use.emitter.emit_many(now, scope=caller.scope) if now else ())
@@ -30,6 +39,7 @@ async def emit_many(
     outcomes: list[Emitted | PutOff | Exception] = []
     for item in items:
         if not isinstance(item, EmitRequest):
+            # It never came to the emitter, which counts what it is asked.
             use.emitter.refuse(item)
             outcomes.append(item)
         else:
@@ -40,7 +50,10 @@ async def emit_many(
 async def _put_off(
     use: UseCases, caller: Caller, asked: Sequence[EmitRequest]
 ) -> Sequence[PutOff | Exception]:
-    """Keep these for their time; whatever goes wrong is the answer, and counted."""
+    """Keep these for their time; whatever goes wrong is the answer, and counted.
+
+    Never raises `StorageError`: it is each item's outcome, so that the others keep theirs.
+    """
     if not asked:
         return []
     outcomes: Sequence[PutOff | Exception]
@@ -55,16 +68,19 @@ async def _put_off(
 
 
 async def drop_scheduled(use: UseCases, caller: Caller, scheduled_id: str) -> Sequence[str]:
+    """Cancel one. Raises `Problem` `not_found` for one that is emitted or cancelled already."""
     del caller
     return _still_to_come(await use.scheduler.drop([scheduled_id]))
 
 
 async def hasten_scheduled(use: UseCases, caller: Caller, scheduled_id: str) -> Sequence[str]:
+    """Have one emitted now. Raises `Problem` `not_found` as above."""
     del caller
     return _still_to_come(await use.scheduler.hasten([scheduled_id]))
 
 
 def _still_to_come(ids: Sequence[str]) -> Sequence[str]:
+    """The ids. Raises `Problem` where there is none."""
     if not ids:
         raise Problem("not_found", "Nothing of this id is still to come, or was missed.")
     return ids

@@ -1,4 +1,8 @@
-"""Whose history who may see, and what is read of one's own."""
+"""Whose history who may see, and what is read of one's own.
+
+Reading one's own history is also a beginning in the shared rooms: what was told before a user came is not
+unread for that user.
+"""
 
 from collections.abc import Sequence
 
@@ -10,6 +14,7 @@ from storage.inboxes import HistoryPage, Marked
 
 
 async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:
+    """The history that an admin asks for: the own one, a user's, or a room's."""
     user, rooms = caller.user, caller.rooms
     if asked.room is not None:
         # A user's own room is shown as that user sees it; of a shared one all, with what this admin has read.
@@ -21,11 +26,13 @@ async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest)
 
 
 async def own_history(use: UseCases, caller: Caller, page: HistoryRequest) -> HistoryPage:
+    """A page of the caller's own. Idempotent, the beginnings included."""
     await use.reading.begin(caller.user, caller.rooms)
     return await use.reading.history(caller.user, caller.rooms, page, locale=caller.locale)
 
 
 async def user_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:
+    """A page of a user's. Raises `Problem` `forbidden` for another's without a role."""
     user = asked.user or caller.user
     if user == caller.user:
         return await own_history(use, caller, asked.page)
@@ -37,5 +44,6 @@ async def user_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest
 
 
 async def read(use: UseCases, caller: Caller, ids: Sequence[str] | None) -> Marked:
+    """Mark some of the caller's own as read, or all with None."""
     await use.reading.begin(caller.user, caller.rooms)
     return await use.reading.read(caller.user, caller.rooms, ids)

@@ -1,4 +1,7 @@
-"""Types of the catalog."""
+"""Types of the catalog.
+
+A type is named by the caller, and may be none of the catalog.
+"""
 
 from gateway.notify.requests import TypePreviewRequest
 from gateway.notify.type_preview import NoSuchType, TypePreview
@@ -8,6 +11,7 @@ from gateway.protocol.use_cases import Caller, UseCases
 
 
 async def preview_type(use: UseCases, caller: Caller, asked: TypePreviewRequest) -> TypePreview:
+    """What a type would say, to a user if one is named."""
     del caller
     try:
         return await use.type_previewer.preview(asked)
@@ -16,6 +20,7 @@ async def preview_type(use: UseCases, caller: Caller, asked: TypePreviewRequest)
 
 
 async def type_in_full(use: UseCases, caller: Caller, name: str) -> TypeDetail:
+    """A type with its schema and switches."""
     del caller
     found = await use.types.one(name)
     if found is None:

@@ -1,4 +1,7 @@
-"""One mail: tried again, sent at once, not sent, or only looked at."""
+"""One mail: tried again, sent at once, not sent, or only looked at.
+
+A single id that is not there is an error here; of many, those that were found are the answer.
+"""
 
 from collections.abc import Sequence
 
@@ -10,6 +13,7 @@ from mailer.transport import Outgoing
 
 
 async def revive_one(use: UseCases, caller: Caller, notification_id: str) -> Sequence[str]:
+    """Try one dead mail again."""
     del caller
     revived = await use.mailroom.revive([notification_id])
     if not revived:
@@ -18,23 +22,27 @@ async def revive_one(use: UseCases, caller: Caller, notification_id: str) -> Seq
 
 
 async def hasten_mail(use: UseCases, caller: Caller, mail_id: str) -> Sequence[str]:
+    """Have a mail that waits be due now."""
     del caller
     return _waiting(await use.mailroom.hasten([mail_id]))
 
 
 async def drop_mail(use: UseCases, caller: Caller, mail_id: str) -> Sequence[str]:
+    """Have a mail that waits never be sent."""
     # Not which admin: the mail may be kept when that admin is erased.
     by = "an admin" if caller.user else caller.name
     return _waiting(await use.mailroom.drop([mail_id], by=by))
 
 
 def _waiting(ids: Sequence[str]) -> Sequence[str]:
+    """The ids. Raises `Problem` where none of them waits."""
     if not ids:
         raise Problem("not_found", "No mail of this id waits for its time.")
     return ids
 
 
 async def preview_mail(use: UseCases, caller: Caller, notification_id: str) -> Outgoing:
+    """A mail as it would be written now, by the templates of now."""
     del caller
     try:
         return await use.previewer.stored(notification_id)

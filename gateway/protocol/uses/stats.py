@@ -1,4 +1,7 @@
-"""The statistics."""
+"""The statistics.
+
+What cannot be counted is told by the name of the field that is to blame.
+"""
 
 from gateway.notify.stats.asking import Report, StatsRequest, Unanswerable
 from gateway.protocol.parsing import Invalid
@@ -6,6 +9,7 @@ from gateway.protocol.use_cases import Caller, UseCases
 
 
 async def look_at_stats(use: UseCases, caller: Caller, asked: StatsRequest) -> Report:
+    """The figures that are asked for."""
     del caller
     try:
         return await use.statistics.look(asked)

@@ -211,7 +211,7 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     "an experiment's plan": (
         {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\ncritical = true\nvariants = [{ name = 'a' }, { name = 'b' }]\n[types.T.experiment]\nmetric = 'open'\nbaseline = 1\n"
          "salt = 'a b'\nholdout = 5\nshare = 0\nlasts = '3h'\n"},
-        ["catalog.toml:11: types.T.experiment: effect must be a part", "catalog.toml:12: types.T.experiment.metric: must be click or read", "catalog.toml:13: types.T.experiment.baseline: baseline must be a part of all",
+        ["catalog.toml:11: types.T.experiment: effect must be a part", "catalog.toml:12: types.T.experiment.metric: must be click or read or conversion", "catalog.toml:13: types.T.experiment.baseline: baseline must be a part of all",
          "catalog.toml:14: types.T.experiment.salt: must be ASCII", "catalog.toml:15: types.T.experiment.holdout: what is critical is kept from nobody",
          "catalog.toml:16: types.T.experiment.share: must be 1 at least", "catalog.toml:17: types.T.experiment.lasts: must be 4h at least"],
     ),

@@ -188,6 +188,17 @@ def test_each_way_to_say_it_is_rendered(capsys, shop, tmp_path):
     )
 
 
+def test_a_mail_that_cannot_be_made_in_the_words_of_a_variant_is_found(capsys, shop):
+    (shop / "catalog.toml").write_text((shop / "catalog.toml").read_text() + VARIANTS)
+    (shop / "REVIEW.html").write_text("{{ 1 // (title|length - ('How is ' ~ data.product ~ '?')|length) }}")
+
+    code, _, err = run(capsys, "check", shop)
+
+    assert code == 2
+    assert "REVIEW, example 1, en, by-name: REVIEW.html, line 1: ZeroDivisionError" in err
+    assert "REVIEW, example 1, en: " not in err
+
+
 GOOD_PY = """
 from made import Emit
 a: Emit = {"to": "user:ann", "type": "ORDER_UPDATE", "data": {"order": "1", "status": "shipped"}}

@@ -1,5 +1,6 @@
 """A table of clicks, and whose each is."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,11 +12,16 @@ from gateway.notify.clicks.judging import (
     EARLY,
     NO_NAVIGATION,
     PREFETCH,
+    PROXY,
     SOON,
+    TRAPPED,
     Posted,
     judge,
+    judge_open,
 )
+from mailer.clicks import TRAP
 from storage.clicks import Hit, HitKind
+from storage.opens import Open
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 AT_HOME = Posted(sent_at=NOW - timedelta(hours=1), domain="gmail.com")
@@ -83,6 +89,19 @@ def test_three_links_from_one_network_within_a_moment_are_a_programs(others: lis
     assert (kind is HitKind.BOT, BURST in why) == (is_burst, is_burst)
 
 
+def test_whoever_follows_what_nobody_can_see_is_a_program_in_all_that_it_does_about_then():
+    trap = replace(hit(seconds=4), target=TRAP)
+    for one, is_program in (
+        (trap, True),
+        (hit(), True),
+        (hit(seconds=14), False),
+        (hit(network="work"), False),
+    ):
+        kind, why = judge(one, [one, trap], AT_HOME)
+        assert (kind is HitKind.BOT, TRAPPED in why, BURST in why) == (is_program, is_program, False)
+    assert judge_open(opened(seconds=1), [trap], AT_HOME) == (HitKind.BOT, (TRAPPED,))
+
+
 def test_half_of_a_mails_links_are_a_programs_and_its_only_one_is_not():
     few = hit(links=4)
     assert judge(few, [few, hit("rug", links=4)], AT_HOME)[0] is HitKind.BOT
@@ -101,3 +120,40 @@ def test_half_of_a_mails_links_are_a_programs_and_its_only_one_is_not():
 )
 def test_an_address_is_of_a_network(address: str, network: str):
     assert network_of(address) == network
+
+
+def opened(*signals: str, seconds: float = 0, network: str = "home") -> Open:
+    return Open(
+        id="o", mail="m", user="ann", notification=None, at=NOW + timedelta(seconds=seconds), network=network.encode(),
+        signals=signals,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("one", "posted", "kind", "why"),
+    [
+        (opened(), AT_HOME, HitKind.HUMAN, ()),
+        (opened(), None, HitKind.HUMAN, ()),
+        (opened(PROXY), AT_HOME, HitKind.UNKNOWN, (PROXY,)),
+        (opened(AGENT), AT_HOME, HitKind.BOT, (AGENT,)),
+        (opened(), sent(9.9), HitKind.BOT, (EARLY,)),
+        (opened(PROXY), sent(9.9), HitKind.BOT, (PROXY, EARLY)),
+        (opened(), sent(10, "company.example"), HitKind.UNKNOWN, (SOON,)),
+    ],
+)
+def test_whoever_fetches_a_picture_is_judged_as_who_follows_a_link(
+    one: Open, posted: Posted | None, kind: HitKind, why: tuple[str, ...]
+):
+    assert judge_open(one, [], posted) == (kind, why)
+
+
+@pytest.mark.parametrize(
+    ("one", "is_burst"),
+    [(opened(seconds=2), True), (opened(seconds=20), False), (opened(seconds=2, network="work"), False)],
+)
+def test_what_follows_several_links_at_once_has_fetched_the_picture_as_a_program_too(
+    one: Open, is_burst: bool
+):
+    hits = [hit(), hit("rug", seconds=1), hit("bed", seconds=3)]
+    assert (judge_open(one, hits, AT_HOME)[0] is HitKind.BOT) == is_burst
+    assert judge_open(one, hits[:1], AT_HOME)[0] is HitKind.HUMAN

@@ -20,7 +20,7 @@ from gateway.notify.preferences import Preferences
 from gateway.notify.verdicts import EMAIL, NOTHING_SENT, Case, Merge, Moment, Send, Skip, Sources
 from mailer.press import Press
 from storage.digests import Digest
-from storage.endings import Ending, Gathered, Sent, Skipped
+from storage.endings import Ending, Gathered, Postponed, Sent, Skipped
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
 from storage.inboxes import Chosen
@@ -493,6 +493,15 @@ async def test_what_is_dropped_says_so(office: Office):
     assert (await office.mail(dropped)).state is MailState.SKIPPED
 
 
+async def test_a_mail_that_failed_for_a_moment_is_not_one_too_many_by_itself(office: Office):
+    await office.emit("AD")
+    [lease] = await office.lease()
+    assert await office.departures.decide(lease, office.now) is None
+    await office.store.outbox.end(lease, Postponed(until=office.now, reason="busy"), now=office.now)
+
+    assert await office.work() == [Sent()]
+
+
 async def test_of_two_that_are_judged_at_once_one_is_within_the_limit(office: Office):
     for _ in range(2):
         await office.emit("AD")
@@ -512,8 +521,7 @@ async def test_of_two_that_pass_the_decision_together_one_claims(office: Office,
         await office.emit("AD")
     leases = await office.lease()
 
-    async def nothing(key: str, *, since: datetime) -> int:
-        del key, since
+    async def nothing(*_: Any, **__: Any) -> int:
         return 0
 
     monkeypatch.setattr(office.store.outbox, "counted", nothing)
@@ -537,8 +545,7 @@ async def test_a_catalog_that_goes_in_the_middle_throttles_nothing(office: Offic
         office.catalog.replace(None)
         return False
 
-    async def nothing(key: str, *, since: datetime) -> int:
-        del key, since
+    async def nothing(*_: Any, **__: Any) -> int:
         return 0
 
     monkeypatch.setattr(office.store.outbox, "claim", claim)

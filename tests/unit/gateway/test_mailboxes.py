@@ -190,6 +190,32 @@ async def test_what_could_not_be_told_is_told_later(world: World, failure: Excep
     await world.until_told("ann@example.org")
 
 
+async def test_one_who_cannot_be_told_keeps_nobody_else_from_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where they fill a page: nothing goes round and round."""
+    monkeypatch.setattr(module, "PAGE", 2)
+    asked: list[str] = []
+
+    async def tell(refusal: Refusal) -> str:
+        asked.append(refusal.user)
+        world.changed.set()
+        if refusal.user in ("a", "b"):
+            raise RuntimeError("its catalog refuses it")
+        return "n1"
+
+    monkeypatch.setattr(world.hints, "_tell", tell)
+    for user in ("a", "z"):
+        await world.refuse(user, f"{user}@example.org")
+    await world._until(lambda: "z" in asked)
+    await world.refuse("b", "b@example.org")
+    await world._until(lambda: "b" in asked)
+    count = len(asked)
+    await asyncio.sleep(0.05)
+
+    assert len(asked) <= count + 2
+
+
 async def test_more_moves_than_are_kept_are_left_to_the_sweep(world: World) -> None:
     world.hints.moved([str(number) for number in range(module.MOVED_MAX + 1)])
     await world.refuse()

@@ -28,11 +28,12 @@ def test_every_operation_is_asked_somewhere_and_where_its_scope_says():
             assert operation.event is None
 
 
-def test_a_backend_that_may_emit_may_do_no_more_than_that():
+def test_a_backend_that_may_emit_may_do_no_more_than_that_and_say_what_came_of_it():
     assert [operation.name for operation in OPERATIONS if operation.scope == EMIT] == [
         "emit",
         "emit_many",
         "cancel",
+        "convert",
     ]
 
 
@@ -43,7 +44,7 @@ def test_what_stands_in_a_path_is_a_field_of_what_is_asked():
 
 
 UNAUDITED = {
-    "cancel", "emit_many",  # what backends do all day
+    "cancel", "convert", "emit_many",  # what backends do all day
     "replace_profile", "change_profile", "change_profiles", "forget_profile", "add_member", "remove_member",
     "report", "hearsay",  # what mail servers tell
     "preview", "dry_run",  # of these nothing is kept or sent

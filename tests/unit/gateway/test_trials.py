@@ -1,5 +1,6 @@
 """The experiments of types: what is planned for whom, and what becomes of it when the store is away or a catalog comes into force."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -180,6 +181,24 @@ async def test_what_cannot_be_stored_waits_and_beyond_its_bound_is_counted(
     assert (await process.counts())["glad"].converted == 1
 
 
+async def test_what_cannot_be_told_is_lost_and_keeps_nothing_behind_it(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+):
+    told = await process.tell()
+    process.book.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
+
+    async def broken(*_: Any) -> None:
+        raise LookupError("nobody has thought of this")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process.store.trials, "note", broken)
+        await process.book.flush()
+    assert process.book.lost == 1
+    process.book.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
+
+    assert (await process.counts())["glad"].converted == 1
+
+
 async def test_once_it_is_settled_nothing_is_counted_and_everybody_gets_the_same(process: Process):
     told = await process.tell()
     trial, live = process.trial, process.live
@@ -241,3 +260,17 @@ async def test_who_took_part_long_ago_is_forgotten_while_the_clock_is_right(proc
     await process.book.keep_house()
 
     assert await process.counts() == {}
+
+
+async def test_stored_twice_at_once_each_mark_is_stored_and_let_go_of_once(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever flushes beside another that is not done must not drop what came meanwhile."""
+    people = [await process.tell(f"u{n}") for n in range(3)]
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    for told in people:
+        process.book.clicked(click(told, user=told.room.removeprefix("user:")))
+
+    await asyncio.gather(process.book.flush(), process.book.flush())
+
+    assert (await process.counts())["glad"].converted == 3

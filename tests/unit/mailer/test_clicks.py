@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.clicks import CHARACTERS, ClickLinks, Ticket, target_key
+from mailer.clicks import CHARACTERS, PICTURE_CHARACTERS, TRAP, ClickLinks, Ticket, target_key
 
 MAIL = "01900000-0000-7000-8000-000000000001"
 OTHER = "01900000-0000-7000-8000-000000000002"
@@ -74,6 +74,40 @@ def test_with_one_character_changed_it_is_none_of_ours(at: int, character: str):
 def test_a_token_names_nobody_and_no_address():
     said = urlsafe_b64decode(token() + "=")
     assert b"shop" not in said
+
+
+def test_the_link_for_programs_is_a_token_like_any_other_and_no_targets():
+    marks = LINKS.marks(MAIL)
+    assert marks is not None
+    trap = LINKS.read(marks.trap(links=3).rpartition("/")[2])
+    assert trap == Ticket(mail=MAIL, links=3, target=TRAP)
+    assert target_key(LAMP) != TRAP
+
+
+def picture(links: ClickLinks = LINKS, mail: str = MAIL) -> str:
+    marks = links.marks(mail, opens=True)
+    assert marks is not None
+    url = marks.picture()
+    assert url.startswith("https://go.shop.example/c/")
+    assert url.endswith(".gif")
+    return url.rpartition("/")[2].removesuffix(".gif")
+
+
+def test_a_picture_says_which_mail_it_is_in_and_is_no_link():
+    assert len(picture()) == PICTURE_CHARACTERS
+    assert LINKS.pictured(picture()) == MAIL
+    assert LINKS.pictured(picture(ClickLinks(["older"], base_url="https://go.shop.example"))) == MAIL
+    assert LINKS.read(picture()) is None
+    assert LINKS.pictured(token()) is None
+    assert LINKS.pictured(picture(ClickLinks(["another"], base_url="https://go.shop.example"))) is None
+    assert picture() != picture(mail=OTHER)
+
+
+@given(st.integers(0, PICTURE_CHARACTERS - 1), st.sampled_from("ABCDEZaz09-_"))
+def test_a_picture_with_one_character_changed_is_none_of_ours(at: int, character: str):
+    good = picture()
+    changed = good[:at] + character + good[at + 1 :]
+    assert (LINKS.pictured(changed) is not None) == (changed == good)
 
 
 def test_a_network_is_told_from_others_of_the_same_mail_only():

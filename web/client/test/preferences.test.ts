@@ -328,6 +328,13 @@ describe("the element", () => {
     on.click();
     await eventually(() => expect(find(root, ".tracking .error").textContent).toContain("Not saved"));
     expect(on.checked).toBe(true);
+    const label = () => find(root, ".tracking .line").textContent;
+    expect(label()).toBe("Let the sender see which I follow");
+    element.setAttribute("tracking", "opens");
+    element.strings = {};
+    await eventually(() =>
+      expect(label()).toBe("Let the sender see which I follow, and which emails I open"),
+    );
   });
 
   it("closes its connection when it leaves the page", async () => {

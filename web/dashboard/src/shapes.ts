@@ -537,7 +537,7 @@ export interface CallAnswer {
 export interface PointAnswer {
   readonly at: string;
   readonly via: Via;
-  /** One word: `called`, `stored`, `hidden`, `written`, `recalled`, `expires`, `expired`; what a reader did; `postponed`, `held`, `sent`, `delivered` and so on of a mail; of a deed, the operation's name. */
+  /** One word: `called`, `stored`, `hidden`, `written`, `recalled`, `expires`, `expired`; what a reader did; `postponed`, `held`, `sent`, `delivered`, `opened` (which proves nothing) and so on of a mail; of a deed, the operation's name. */
   readonly what: string;
   /** In the words of the rule, or of the mail server. */
   readonly detail: string | null;

@@ -122,17 +122,45 @@ const COLUMNS: readonly Outcome[] = [
   "dead",
 ];
 
-/** The rows as a file, the oldest first. */
+/** The rows as a file, the oldest first; with columns for what tells variants apart, where they are told apart. */
 export function written(rows: readonly StatsRow[]): string {
+  const dimensions: readonly Dimension[] = rows.some(({ variant }) => variant !== undefined)
+    ? ["type", "channel", "campaign", "variant"]
+    : ["type", "channel"];
   return text([
-    ["at", "type", "channel", ...COLUMNS],
-    ...rows.map(({ at, type, channel, counts }) => [
-      at ?? "",
-      type ?? "",
-      channel ?? "",
-      ...COLUMNS.map((outcome) => String(counts[outcome] ?? 0)),
+    ["at", ...dimensions, ...COLUMNS],
+    ...rows.map((row) => [
+      row.at ?? "",
+      ...dimensions.map((dimension) => row[dimension] ?? ""),
+      ...COLUMNS.map((outcome) => String(row.counts[outcome] ?? 0)),
     ]),
   ]);
+}
+
+type Dimension = "type" | "channel" | "campaign" | "variant";
+
+/** What was told in several ways in one channel: by the type itself, or in one of its campaigns. */
+export interface Told {
+  readonly channel: Channel;
+  /** Empty: by the type itself. */
+  readonly campaign: string;
+  readonly rows: readonly StatsRow[];
+}
+
+/** Of rows by channel, campaign and variant those of which there are variants, the newest campaign first. */
+export function inVariants(rows: readonly StatsRow[], channels: readonly Channel[]): readonly Told[] {
+  const campaigns = [...new Set(rows.map(({ campaign = "" }) => campaign))];
+  // The ids of campaigns begin with the time at which they were made.
+  campaigns.sort((one, other) => Number(one !== "") - Number(other !== "") || (one < other ? 1 : -1));
+  return campaigns.flatMap((campaign) =>
+    channels
+      .map((channel) => ({
+        channel,
+        campaign,
+        rows: rows.filter((row) => row.channel === channel && (row.campaign ?? "") === campaign),
+      }))
+      .filter((told) => told.rows.some(({ variant }) => variant)),
+  );
 }
 
 export const iso = (at: number): string => new Date(at).toISOString();

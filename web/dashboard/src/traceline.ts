@@ -14,6 +14,7 @@ const TITLES: Readonly<Record<string, string>> = {
   dismissed: "Dismissed",
   clicked: "Clicked",
   followed: "A link was followed",
+  opened: "Mail opened (unreliable)",
   acted: "A button was pressed",
   archived: "Archived",
   returns: "To come back from a snooze",

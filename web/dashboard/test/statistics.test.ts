@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { StatsRow } from "../src/protocol.ts";
 import {
   curve,
+  inVariants,
   iso,
   named,
   periodOf,
@@ -76,4 +77,44 @@ test("a file has a column for each end, and a line for each row", () => {
     "2026-11-26T00:00:00.000Z,ORDER,in_app,3,0,0,0,0,1,0,0,0,0,0",
     "",
   ]);
+});
+
+test("a file that tells variants apart says of which campaign they are, too", () => {
+  const rows: StatsRow[] = [
+    { ...row(null, { sent: 2 }, "NEWS"), channel: "email", campaign: "c1", variant: "plain" },
+    { ...row(null, { emitted: 1 }, "NEWS"), campaign: "", variant: "" },
+  ];
+  const [head, ...lines] = written(rows).split("\n");
+  expect(head?.startsWith("at,type,channel,campaign,variant,emitted,accepted,sent")).toBe(true);
+  expect(lines[0]?.startsWith(",NEWS,email,c1,plain,0,0,2,")).toBe(true);
+  expect(lines[1]?.startsWith(",NEWS,in_app,,,1,")).toBe(true);
+});
+
+test("variants stand by channel and campaign: the type's own first, then the newest campaign; what has none is left out", () => {
+  const of = (channel: "in_app" | "email", campaign: string, variant: string): StatsRow => ({
+    ...row(null, { emitted: 1 }),
+    channel,
+    campaign,
+    variant,
+  });
+  const rows = [
+    of("email", "019a", "plain"),
+    of("email", "019c", "plain"),
+    of("email", "019c", ""),
+    of("email", "019b", ""),
+    of("email", "", "glad"),
+    of("in_app", "", "glad"),
+  ];
+  const seen = inVariants(rows, ["in_app", "email"]).map(({ channel, campaign, rows: own }) => [
+    channel,
+    campaign,
+    own.length,
+  ]);
+  expect(seen).toEqual([
+    ["in_app", "", 1],
+    ["email", "", 1],
+    ["email", "019c", 2],
+    ["email", "019a", 1],
+  ]);
+  expect(inVariants(rows, ["email"]).every(({ channel }) => channel === "email")).toBe(true);
 });

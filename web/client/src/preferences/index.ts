@@ -54,7 +54,7 @@ interface Parts {
 
 /**
  * Attributes: `url`, `path`, `token`, `theme` (`light` or `dark`; otherwise the system's), `share="off"`, and `tracking`: the
- * person is asked whether it may be known which links in email they follow.
+ * person is asked whether it may be known which links in email they follow; as `tracking="opens"` also which emails they open.
  */
 export class BellhopPreferences extends Base {
   static readonly observedAttributes = ["url", "path", "token"];
@@ -273,8 +273,7 @@ export class BellhopPreferences extends Base {
     const grid = wanted ? chosen.grid.filter(({ category }) => wanted.includes(category)) : chosen.grid;
     table.show(lines({ ...chosen, grid }, this.#open), { open: this.#open, saving, failed });
     quiet.show(chosen, failed, saving);
-    tracking.element.hidden = !this.hasAttribute(TRACKING);
-    tracking.show(chosen, failed);
+    tracking.show(chosen, failed, this.getAttribute(TRACKING));
     const tags = choices(chosen.locales, chosen.locale);
     tongues.hidden = tags.length < 2;
     language.show(

@@ -49,6 +49,8 @@ export interface Strings {
   tracking: string;
   trackingHint: string;
   trackingOn: string;
+  /** The same where mail tells that it was opened, too. */
+  trackingOpens: string;
   language: string;
   languageHint: string;
   loading: string;
@@ -104,6 +106,7 @@ export const ENGLISH: Strings = {
   tracking: "Links in email",
   trackingHint: "Helps to see what is worth writing about. What you have followed can be read by the sender.",
   trackingOn: "Let the sender see which I follow",
+  trackingOpens: "Let the sender see which I follow, and which emails I open",
   language: "Language",
   languageHint: "Of notifications and email.",
   loading: "Loading your preferences",
@@ -161,6 +164,7 @@ export const GERMAN: Strings = {
   tracking: "Links in E-Mails",
   trackingHint: "Zeigt, worüber sich zu schreiben lohnt. Der Absender kann sehen, welchen Sie gefolgt sind.",
   trackingOn: "Den Absender sehen lassen, welchen ich folge",
+  trackingOpens: "Den Absender sehen lassen, welchen ich folge und welche E-Mails ich öffne",
   language: "Sprache",
   languageHint: "Der Benachrichtigungen und E-Mails.",
   loading: "Ihre Einstellungen werden geladen",

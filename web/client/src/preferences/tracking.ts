@@ -1,4 +1,4 @@
-/** Whether it may be known which links in email the person follows: only the person can say so. */
+/** Whether it may be known which links in email the person follows, and what is opened: only the person can say so. */
 
 import { h } from "../inbox/elements.ts";
 import type { PreferencesPatch } from "../preferences.ts";
@@ -7,10 +7,13 @@ import { said } from "./quiet.ts";
 import type { Strings } from "./strings.ts";
 
 export const TRACKING = "tracking";
+/** The value of the attribute where mail tells that it was opened, too. */
+export const OPENS = "opens";
 
 export interface Tracking {
   readonly element: HTMLElement;
-  show(chosen: PreferencesAnswer, failed: Readonly<Record<string, string>>): void;
+  /** `asked` is the value of the attribute; null without one. */
+  show(chosen: PreferencesAnswer, failed: Readonly<Record<string, string>>, asked: string | null): void;
 }
 
 export function tracking(options: {
@@ -28,16 +31,20 @@ export function tracking(options: {
     onchange: () => choose({ tracking: on.checked }, TRACKING),
   });
   const error = h("span", { class: "error", role: "alert" });
+  const question = h("span", {});
+  const element = h(
+    "section",
+    { class: "tracking", "aria-labelledby": "tracking" },
+    h("h3", { id: "tracking" }, t.tracking),
+    h("p", { class: "hint", id: "tracking-hint" }, t.trackingHint),
+    h("label", { class: "line", for: "tracking-on" }, question, on),
+    error,
+  );
   return {
-    element: h(
-      "section",
-      { class: "tracking", "aria-labelledby": "tracking" },
-      h("h3", { id: "tracking" }, t.tracking),
-      h("p", { class: "hint", id: "tracking-hint" }, t.trackingHint),
-      h("label", { class: "line", for: "tracking-on" }, t.trackingOn, on),
-      error,
-    ),
-    show(chosen, failed) {
+    element,
+    show(chosen, failed, asked) {
+      element.hidden = asked === null;
+      question.textContent = asked === OPENS ? t.trackingOpens : t.trackingOn;
       on.checked = chosen.tracking === true;
       const text = said(failed[TRACKING], t);
       if (error.textContent !== text) error.textContent = text;

@@ -1,11 +1,12 @@
 import { type ReactNode, useState } from "react";
 import { refusal, useAsk, useDesk } from "../context.tsx";
-import type { Stats, StatsCounts, StatsRow } from "../protocol.ts";
+import type { CampaignDetail, Stats, StatsCounts, StatsRow } from "../protocol.ts";
 import { href, type Route } from "../route.ts";
 import {
   type Channel,
   curve,
   ENDS,
+  inVariants,
   iso,
   named,
   type Outcome,
@@ -16,6 +17,7 @@ import {
   STEPS,
   share,
   stretches,
+  type Told,
   ticks,
   together,
   told,
@@ -25,7 +27,7 @@ import { Empty, Failed, Heading, Segments, useNow, Waiting } from "../ui/bits.ts
 import { Chart } from "../ui/chart.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { toast } from "../ui/toast.tsx";
-import { figure, humane, part } from "../words.ts";
+import { figure, humane, part, plural } from "../words.ts";
 
 const EVERY_MS = 15_000;
 const CHANNELS: readonly Channel[] = ["in_app", "email", "shared"];
@@ -55,6 +57,8 @@ const TONES: Record<string, string> = {
 /** Of mail each has one of these, or waits still. */
 const MAIL_ENDS: readonly Outcome[] = ["sent", "skipped", "dead"];
 const OTHERS = "*";
+/** Of the campaigns in variants, the newest: each is one card more. */
+const CAMPAIGNS_SHOWN = 6;
 
 type Place = Extract<Route, { page: "statistics" }>;
 
@@ -67,6 +71,12 @@ export function StatisticsPage({ route }: { route: Place }): ReactNode {
   const whole = useAsk<Stats>("stats", { from, by: "type,channel" }, EVERY_MS);
   const type = route.type ? { type: route.type } : {};
   const steps = useAsk<Stats>("stats", { from, step, by: "channel", ...type }, EVERY_MS);
+  // Only of one type: names of variants are each type's own.
+  const apart = useAsk<Stats>(
+    "stats",
+    route.type ? { from, by: "channel,campaign,variant", ...type } : null,
+    EVERY_MS,
+  );
   const go = (change: Partial<Place>) => {
     location.hash = href({ ...route, ...change });
   };
@@ -78,6 +88,7 @@ export function StatisticsPage({ route }: { route: Place }): ReactNode {
     steps: steps.data?.rows.filter((row) => row.channel === channel) ?? [],
   }));
   const there = shown.filter((each) => each.rows.length);
+  const tried = inVariants(apart.data?.rows ?? [], chosen ? [chosen] : CHANNELS);
   const error = whole.error ?? steps.error;
   return (
     <>
@@ -88,7 +99,12 @@ export function StatisticsPage({ route }: { route: Place }): ReactNode {
           choose={(value) => go({ span: value })}
           options={SPANS.map((value) => ({ value, label: SPAN_NAMES[value] }))}
         />
-        <Download period={period} route={route} disabled={!there.length} />
+        <Download
+          period={period}
+          route={route}
+          by={tried.length ? "type,channel,campaign,variant" : "type,channel"}
+          disabled={!there.length}
+        />
       </Heading>
       <div className="filters">
         <TypeChoice
@@ -135,6 +151,7 @@ export function StatisticsPage({ route }: { route: Place }): ReactNode {
           {there.map((each) => (
             <ByType key={each.channel} channel={each.channel} rows={each.rows} route={route} />
           ))}
+          <Variants tried={tried} />
         </>
       )}
     </>
@@ -273,23 +290,103 @@ function Curves(props: { channel: Channel; period: Period; rows: readonly StatsR
 }
 
 function ByType(props: { channel: Channel; rows: readonly StatsRow[]; route: Place }): ReactNode {
-  const { channel, route } = props;
+  const { channel, rows, route } = props;
+  return (
+    <Breakdown
+      id={`types-${channel}`}
+      title={`${NAMES[channel]} by type`}
+      head="Type"
+      channel={channel}
+      rows={rows}
+      keyOf={({ type = "" }) => type}
+      name={({ type = "" }) =>
+        type === OTHERS ? (
+          "All others"
+        ) : (
+          <a className="row-link type-name" href={href({ ...route, type: route.type ? "" : type })}>
+            {type}
+          </a>
+        )
+      }
+    />
+  );
+}
+
+/** How each way of saying it does: of the type's own experiment first, then of its campaigns. */
+function Variants({ tried }: { tried: readonly Told[] }): ReactNode {
+  const campaigns = new Set(tried.map(({ campaign }) => campaign).filter(Boolean));
+  const left = [...campaigns].slice(CAMPAIGNS_SHOWN);
+  return (
+    <>
+      {tried
+        .filter(({ campaign }) => !left.includes(campaign))
+        .map((told) => (
+          <ByVariant key={`${told.campaign} ${told.channel}`} told={told} />
+        ))}
+      {left.length ? (
+        <p className="soft small">
+          {plural(left.length, "older campaign")} in variants {left.length === 1 ? "is" : "are"} not shown
+          here; the file has all.
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+function ByVariant({ told }: { told: Told }): ReactNode {
+  const { channel, campaign, rows } = told;
+  const asked = useAsk<CampaignDetail>("campaign", campaign ? { campaign } : null);
+  return (
+    <Breakdown
+      id={`variants-${channel}-${campaign}`}
+      title={
+        campaign ? (
+          <>
+            <a href={href({ page: "campaigns", campaign, state: "" })}>
+              {asked.data?.name ?? (asked.error ? "A campaign" : "…")}
+            </a>{" "}
+            by variant
+          </>
+        ) : (
+          `${NAMES[channel]} by variant`
+        )
+      }
+      head="Variant"
+      channel={channel}
+      rows={rows}
+      keyOf={({ variant = "" }) => variant}
+      name={({ variant = "" }) => variant || <span className="soft">In none of them</span>}
+    />
+  );
+}
+
+/** The figures of a channel as a table, a line for each row. */
+function Breakdown(props: {
+  id: string;
+  title: ReactNode;
+  head: string;
+  channel: Channel;
+  rows: readonly StatsRow[];
+  keyOf: (row: StatsRow) => string;
+  name: (row: StatsRow) => ReactNode;
+}): ReactNode {
+  const { id, channel, keyOf } = props;
   const all = together(props.rows);
   const outcomes = [...told(channel, all), ...ENDS[channel].filter((outcome) => all[outcome])];
   const base = STEPS[channel][0] ?? "emitted";
   const rows = [...props.rows].sort(
-    (one, other) => (other.counts[base] ?? 0) - (one.counts[base] ?? 0) || order(one, other),
+    (one, other) =>
+      (other.counts[base] ?? 0) - (one.counts[base] ?? 0) || keyOf(one).localeCompare(keyOf(other)),
   );
-  const id = `types-${channel}`;
   return (
     <section className="card by-type" aria-labelledby={id}>
       <header className="card-head">
-        <h2 id={id}>{NAMES[channel]} by type</h2>
+        <h2 id={id}>{props.title}</h2>
       </header>
       <table>
         <thead>
           <tr>
-            <th scope="col">Type</th>
+            <th scope="col">{props.head}</th>
             {outcomes.map((outcome) => (
               <th key={outcome} scope="col">
                 {humane(outcome)}
@@ -298,22 +395,14 @@ function ByType(props: { channel: Channel; rows: readonly StatsRow[]; route: Pla
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ type = "", counts }) => (
-            <tr key={type}>
-              <th scope="row">
-                {type === OTHERS ? (
-                  "All others"
-                ) : (
-                  <a className="row-link type-name" href={href({ ...route, type: route.type ? "" : type })}>
-                    {type}
-                  </a>
-                )}
-              </th>
+          {rows.map((row) => (
+            <tr key={keyOf(row)}>
+              <th scope="row">{props.name(row)}</th>
               {outcomes.map((outcome) => {
-                const reached = outcome === base ? null : share(channel, counts, outcome);
+                const reached = outcome === base ? null : share(channel, row.counts, outcome);
                 return (
                   <td key={outcome} data-label={humane(outcome)}>
-                    {figure(counts[outcome] ?? 0)}
+                    {figure(row.counts[outcome] ?? 0)}
                     {reached === null ? null : <span className="under">{part(reached)}</span>}
                   </td>
                 );
@@ -326,9 +415,7 @@ function ByType(props: { channel: Channel; rows: readonly StatsRow[]; route: Pla
   );
 }
 
-const order = (one: StatsRow, other: StatsRow): number => (one.type ?? "").localeCompare(other.type ?? "");
-
-function Download(props: { period: Period; route: Place; disabled: boolean }): ReactNode {
+function Download(props: { period: Period; route: Place; by: string; disabled: boolean }): ReactNode {
   const { gateway } = useDesk();
   const [busy, setBusy] = useState(false);
   const { period, route } = props;
@@ -337,7 +424,7 @@ function Download(props: { period: Period; route: Place; disabled: boolean }): R
     try {
       const asked = {
         step: period.step,
-        by: "type,channel",
+        by: props.by,
         ...(route.type && { type: route.type }),
         ...(route.channel && { channel: route.channel }),
       };

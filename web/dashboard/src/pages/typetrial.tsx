@@ -6,7 +6,7 @@ import { Chip, Fact } from "../ui/bits.tsx";
 import { Confirm } from "../ui/dialog.tsx";
 import { moment } from "../words.ts";
 
-const DID: Record<string, string> = { click: "Clicked", read: "Read in the app" };
+const DID: Record<string, string> = { click: "Clicked", read: "Read in the app", conversion: "Converted" };
 
 /** How the variants of a type do, each beside the first, and which one everybody gets. */
 export function TypeTrial(props: {

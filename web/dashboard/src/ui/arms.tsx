@@ -48,7 +48,9 @@ export function Arms(props: {
       </thead>
       <tbody>
         {props.arms.map((one) => {
-          const compared = beside.get(one.name);
+          // Of nobody there is no rate, and nothing to set beside another.
+          const some = one.people > 0 && (props.arms[0]?.people ?? 0) > 0;
+          const compared = some ? beside.get(one.name) : undefined;
           return (
             <tr key={one.name}>
               <td className="said">
@@ -56,13 +58,15 @@ export function Arms(props: {
                 {one.name === props.winner ? <Chip tone="good">Winner</Chip> : null}
                 {one.name === props.chosen ? <Chip tone="accent">Chosen</Chip> : null}
               </td>
-              <td>
-                {percent(one.rate)}
+              <td className="arm-figure" data-label={props.did}>
+                {one.people ? percent(one.rate) : "–"}
                 <span className="under">
-                  {figure(one.converted)} of {figure(one.people)} · {percent(one.low)} to {percent(one.high)}
+                  {one.people
+                    ? `${figure(one.converted)} of ${figure(one.people)} · ${percent(one.low)} to ${percent(one.high)}`
+                    : "of nobody yet"}
                 </span>
               </td>
-              <td>
+              <td className="arm-figure" data-label="Beside the first">
                 {compared ? points(compared.difference) : "–"}
                 {compared ? (
                   <span className="under">
@@ -70,7 +74,7 @@ export function Arms(props: {
                   </span>
                 ) : null}
               </td>
-              {choose ? <td>{choose(one.name)}</td> : null}
+              {choose ? <td className="arm-choice">{choose(one.name)}</td> : null}
             </tr>
           );
         })}
