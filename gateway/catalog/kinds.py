@@ -11,6 +11,7 @@ from typing import Any, Literal
 from gateway.catalog.buckets import EVERYBODY, Rollout
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.payload import Payload
+from gateway.experiments.bounds import Metric
 from gateway.experiments.findings import Design
 from gateway.experiments.lots import Split
 from mailer.locales import lookup
@@ -153,12 +154,6 @@ class NotificationType:
     def rollout(self, channel: Channel) -> Rollout:
         """For how many the file has this channel on."""
         return self.rollouts.get(channel, EVERYBODY)
-
-
-Metric = Literal["click", "read", "conversion"]
-"""What an experiment counts."""
-METRICS: tuple[Metric, ...] = ("click", "read", "conversion")
-"""What counts: a link that was followed, in the app or in a mail; what was read in the app; or what a backend tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,14 @@ from typing import Any
 
 import orjson
 
-from gateway.catalog.kinds import METRICS, NotificationType, Trial, Variant, Wording
+from gateway.catalog.kinds import NotificationType, Trial, Variant, Wording
 from gateway.catalog.tables import Table
 from gateway.catalog.texts import read_link, read_phrase
 from gateway.experiments.bounds import (
     CONVERSIONS_MOST,
     HOLDOUT_MOST,
     HOURS_LEAST,
+    METRICS,
     NAME,
     NAME_LONGEST,
     SALT,

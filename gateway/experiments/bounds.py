@@ -1,10 +1,14 @@
-"""How large an experiment may be, whatever it is of.
+"""How large an experiment may be, and what it may count, whatever it is of.
 
 The catalog checks types' experiments by it, the protocol those of campaigns.
 """
 
 from datetime import timedelta
+from typing import Literal
 
+Metric = Literal["click", "read", "conversion"]
+"""What counts: a link that was followed, in the app or in a mail; what was read in the app; or what a backend tells."""
+METRICS: tuple[Metric, ...] = ("click", "read", "conversion")
 VARIANTS_MOST = 8
 """The control included: each comparison more takes more people for all."""
 WEIGHT_MOST = 1000

@@ -10,8 +10,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from gateway.catalog.kinds import METRICS
-from gateway.experiments.bounds import NAME, NAME_LONGEST
+from gateway.experiments.bounds import METRICS, NAME, NAME_LONGEST
 from gateway.notify.requests import TypePreviewRequest
 from gateway.protocol import required
 from gateway.protocol.answers.notifications import ActionAnswer

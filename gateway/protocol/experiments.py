@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
 
-from gateway.catalog.kinds import METRICS
+from gateway.experiments.bounds import METRICS
 from gateway.ground.encoding import Json, time_or_none
 from gateway.notify.campaigns.accounts import Progress
 from gateway.notify.trials.book import TypeTrial
