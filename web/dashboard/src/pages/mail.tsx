@@ -166,7 +166,8 @@ function Search({ route }: { route: Extract<Route, { page: "mail" }> }): ReactNo
         <input
           type="search"
           aria-label="Find mail"
-          placeholder="An address, a user id (user:… where it has an @), or a notification’s id"
+          placeholder="An address, a user, or an id"
+          title="An address, a user id (user:… where it has an @), or a notification’s id"
           value={search.find}
           onChange={(event) => set({ find: event.target.value })}
         />
