@@ -87,6 +87,8 @@ class Standing:
     announced: str | None
     is_owed: bool
     """Whether its recipient is decided to get it."""
+    is_dead: bool
+    """Whether its recipient is written down as not reached: then the mail was revived, and the campaign is not told yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,10 @@ class Campaigns(Protocol):
         ...
 
     async def revived(self, obligation_ids: Sequence[str], *, now: datetime) -> None:
-        """These dead mails are tried again, whosever they are: of a campaign's the recipient is owed it again, and it runs."""
+        """These dead mails are tried again, whosever they are: of a campaign's the recipient is owed it again, and it runs.
+
+        It may be told more than once, and late: what has ended meanwhile is collected again.
+        """
         ...
 
     async def freeze(self, campaign_id: str, of: Collection[CampaignState], frozen: str) -> bool:

@@ -1,7 +1,8 @@
 """Departing: what is done by the decision on a mail that a worker is about to send.
 
 A decision only reads. What must be written before a mail may leave, so that one of several workers is right,
-is written here: that the mail counts against a throttle, and that it begins a digest.
+is written here: that the mail counts against a throttle, that it begins a digest, and that it is its
+campaign's again.
 
 The mail workers are given `Departures.decide` (`mailer.courier.Decide`), and know nothing of gates. It runs
 while the mail is leased; so a crash at any point here ends with the lease, and the next worker decides anew.
@@ -12,8 +13,9 @@ from datetime import datetime, timedelta
 
 from gateway.ground.rooms import user_of
 from gateway.notify.decide import Judge, case_of
-from gateway.notify.gates import throttle
+from gateway.notify.gates import campaign, throttle
 from gateway.notify.verdicts import Case, Delay, Merge, Send, Sources, Verdict
+from storage.campaigns import Campaigns
 from storage.digests import Digest, Digests
 from storage.endings import Ending, Gathered, Postponed, Skipped
 from storage.ids import uuid7
@@ -34,6 +36,7 @@ class Departures:
     """For the facts of the throttle, once more: `claim` says only that there is no room."""
     outbox: Outbox
     digests: Digests
+    campaigns: Campaigns
 
     async def decide(self, lease: Lease, now: datetime) -> Ending | None:
         """How the lease ends without a mail; None when it is to be sent. Raises `StorageError`.
@@ -43,6 +46,8 @@ class Departures:
         leave must not count.
         """
         verdict = await self.judge.at_lease(lease, now)
+        if isinstance(verdict, Delay) and verdict.rule == campaign.GATE.rule:
+            verdict = await self._told(lease, verdict, now)
         if isinstance(verdict, Merge) and verdict.window.leading:
             opened = digest_of(verdict, lease.notification.room, now, lead=lease.id)
             # Asked again after a crash it answers the same: the mail that has opened the digest is the one
@@ -51,6 +56,17 @@ class Departures:
         if isinstance(verdict, Send):
             verdict = await self._within_limit(lease, now)
         return ending_of(verdict, lease, now)
+
+    async def _told(self, lease: Lease, verdict: Delay, now: datetime) -> Verdict:
+        """Tell its campaign of a mail that was revived, and decide anew; `verdict`, where the campaign knows all.
+
+        Who revives a mail tells the campaign afterwards, and may die in between: then it would wait for ever.
+        """
+        (standing,) = await campaign.gather(self.sources, [case_of(lease, now)])
+        if standing is None or not campaign.is_untold(standing):
+            return verdict
+        await self.campaigns.revived([lease.id], now=now)
+        return await self.judge.at_lease(lease, now)
 
     async def _within_limit(self, lease: Lease, now: datetime) -> Verdict:
         """`Send`, and it counts against the throttle from now on; else what becomes of one too many.

@@ -73,7 +73,8 @@ class Mailroom:
         if revived:
             # A campaign accounts for its own.
             # After the outbox: told first, a campaign could collect the mail once
-            # more as dead. In between, the campaign's gate holds such a mail.
+            # more as dead. In between, the campaign's gate holds such a mail; and should this end here,
+            # whoever leases it tells the campaign (`departing`).
             await self._campaigns.revived(revived, now=self._clock())
             self._wake_mailer(LaneName)
         return revived

@@ -162,7 +162,11 @@ class Process(ABC):
         desk = Desk(
             outbox=self.store.outbox,
             decide=Departures(
-                judge=self.judge, sources=self.sources, outbox=self.store.outbox, digests=self.store.digests
+                judge=self.judge,
+                sources=self.sources,
+                outbox=self.store.outbox,
+                digests=self.store.digests,
+                campaigns=self.store.campaigns,
             ).decide,
             bounced=self._mail_bounced,
             presses=self.presses,

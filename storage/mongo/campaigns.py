@@ -141,11 +141,13 @@ class MongoCampaigns(MongoShelf, Campaigns):
         row = await c[CAMPAIGNS].find_one({"_id": campaign_id}, {"state": 1, "announced": 1})
         if row is None:
             return None
-        owed = await c[RECIPIENTS].find_one(
-            {"campaign": campaign_id, "mail": obligation_id, "state": RecipientState.OWED.value}, {"_id": 1}
-        )
+        found = await c[RECIPIENTS].find_one({"campaign": campaign_id, "mail": obligation_id}, {"state": 1})
+        recipient = None if found is None else found["state"]
         return Standing(
-            state=CampaignState(row["state"]), announced=row.get("announced"), is_owed=owed is not None
+            state=CampaignState(row["state"]),
+            announced=row.get("announced"),
+            is_owed=recipient == RecipientState.OWED,
+            is_dead=recipient == RecipientState.DEAD,
         )
 
     @operation

@@ -148,13 +148,19 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         self, connection: sqlite3.Connection, campaign_id: str, obligation_id: str
     ) -> Standing | None:
         row = connection.execute(
-            "SELECT c.state, c.announced, EXISTS (SELECT 1 FROM recipients r WHERE r.campaign = c.id AND r.mail = ?"
-            " AND r.state = 'owed') FROM campaigns c WHERE c.id = ?",
+            "SELECT c.state, c.announced, (SELECT r.state FROM recipients r WHERE r.campaign = c.id AND r.mail = ?)"
+            " FROM campaigns c WHERE c.id = ?",
             (obligation_id, campaign_id),
         ).fetchone()
         if row is None:
             return None
-        return Standing(state=CampaignState(row[0]), announced=row[1], is_owed=bool(row[2]))
+        state, announced, recipient = row
+        return Standing(
+            state=CampaignState(state),
+            announced=announced,
+            is_owed=recipient == RecipientState.OWED,
+            is_dead=recipient == RecipientState.DEAD,
+        )
 
     @writing
     def prune(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:

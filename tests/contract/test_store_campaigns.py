@@ -335,7 +335,9 @@ async def test_what_a_worker_must_know_of_a_mail(store):
     await store.recipients.decide(lead, [one := owed(lead, ann)], now=NOW)
 
     standing = await store.campaigns.standing(lead.campaign.id, one.obligation.id)
-    assert (standing.state, standing.announced, standing.is_owed) == (RUNNING, "told", True)
+    assert (standing.state, standing.announced, standing.is_owed, standing.is_dead) == (
+        RUNNING, "told", True, False,
+    )  # fmt: skip
     assert not (await store.campaigns.standing(lead.campaign.id, bob.id)).is_owed
     assert await store.campaigns.standing("no such", one.obligation.id) is None
 
@@ -369,6 +371,8 @@ async def test_a_dead_mail_that_is_revived_by_itself_is_its_recipients_again(sto
     await store.campaigns.finish(lead, now=NOW)
 
     await store.outbox.revive([one.obligation.id], now=later(1))
+    untold = await store.campaigns.standing(lead.campaign.id, one.obligation.id)
+    assert (untold.state, untold.is_owed, untold.is_dead) == (FINISHED, False, True)
     await store.campaigns.revived([one.obligation.id, "\ud800", "another"], now=later(1))
 
     assert await states(store, lead.campaign.id) == {"ann": OWED}

@@ -16,6 +16,7 @@ from gateway.ground import encoding
 from gateway.notify.campaigns.running import LATEST, MISSED
 from gateway.protocol.offered.campaigns import OPERATIONS
 from storage.campaigns import CampaignState
+from storage.mail import LaneName
 from tests.journeys.news import catalog, ended, fill, make, people, sums, told
 from tests.journeys.test_mailing import spooled, until
 from tests.support.gateway import SECRET, Gateway, gateway, gateway_process, token
@@ -283,6 +284,36 @@ async def test_those_whom_the_relay_refused_are_tried_again_under_the_same_messa
         assert sums(await ended(here, id_)) == {"sent": 3}
         assert f"<{dead['mail']}@" in _message_ids(relay)[-1]
         assert await told(here, "POST", f"/{id_}/retry") == {"retried": 0}
+
+
+async def test_a_dead_mail_whose_reviver_dies_halfway_is_sent_and_accounted_for(
+    tmp_path: Path, store: dict[str, str]
+):
+    """The outbox has it back, and the campaign was not told: whoever leases the mail tells it."""
+    async with (
+        SMTPRelay() as relay,
+        gateway(
+            tmp_path, CATALOG=catalog(tmp_path), MAIL_URL=relay.url(query="starttls=never"), **store
+        ) as here,
+    ):
+        assert here.node is not None
+        relay.refuse["u1@example.org"] = Reply("550 5.3.4 too much of it")
+        id_ = await make(here)
+        await fill(here, id_, people(3))
+        await told(here, "POST", f"/{id_}/start")
+        assert sums(await ended(here, id_)) == {"sent": 2, "dead": 1}
+        [dead] = (await told(here, "GET", f"/{id_}/recipients?state=dead"))["recipients"]
+        relay.refuse.clear()
+
+        assert await here.node.store.outbox.revive([dead["mail"]], now=datetime.now(UTC)) == [dead["mail"]]
+        here.node.wake_mailer([LaneName.BULK])
+
+        async def is_sent() -> bool:
+            return len(relay.received) == 3
+
+        await until(is_sent)
+        assert f"<{dead['mail']}@" in _message_ids(relay)[-1]
+        assert sums(await ended(here, id_)) == {"sent": 3}
 
 
 def _message_ids(relay: SMTPRelay) -> list[str]:

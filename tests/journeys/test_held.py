@@ -123,7 +123,11 @@ async def test_several_that_were_held_come_in_one_mail_and_one_alone_by_itself(h
     assert here.node is not None
     node, morning = here.node, datetime.now(UTC) + timedelta(hours=3)
     departures = Departures(
-        judge=node.judge, sources=node.sources, outbox=node.store.outbox, digests=node.store.digests
+        judge=node.judge,
+        sources=node.sources,
+        outbox=node.store.outbox,
+        digests=node.store.digests,
+        campaigns=node.store.campaigns,
     )
 
     async def leave() -> dict[str, Ending | None]:

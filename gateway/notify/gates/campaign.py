@@ -9,13 +9,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gateway.notify.verdicts import Case, Delay, Gate, Moment, Skip, Sources, Verdict
-from storage.campaigns import CANCELLED_REASON, RULE, CampaignState, Standing
+from storage.campaigns import CANCELLED_REASON, RETRIED, RULE, CampaignState, Standing
 
 PAUSED = "the campaign is paused"
 """What is told for every state that `_WAITS` does not name."""
 _WAITS = {
     CampaignState.RUNNING: "its recipient is being decided again",
-    # A dead one that was revived: the campaign is about to be told.
+    # A dead one that was revived (`is_untold`), or what its last step has left behind.
     CampaignState.FINISHED: "the campaign is finished",
 }
 LOOK_SECONDS = 60.0
@@ -30,6 +30,11 @@ def judge(case: Case, standing: Standing) -> Verdict | None:
         return None
     detail = _WAITS.get(standing.state, PAUSED)
     return Delay(until=case.now + timedelta(seconds=LOOK_SECONDS), rule=RULE, detail=detail)
+
+
+def is_untold(standing: Standing) -> bool:
+    """Whether a mail that has to wait was dead and revived, and its campaign does not know: whoever revived it may have died."""
+    return standing.state in RETRIED and (standing.is_dead or standing.is_owed)
 
 
 def wants(case: Case, moment: Moment) -> bool:

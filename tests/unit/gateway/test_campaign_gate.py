@@ -15,7 +15,7 @@ from storage.recipients import Counts, RecipientState
 
 NOW = datetime(2026, 11, 26, 8, 30, tzinfo=UTC)
 CASE = Case(type="NEWS", user="ann", channel=EMAIL, now=NOW, due_at=NOW, campaign="c", notification_id="m")
-RUNS = Standing(state=CampaignState.RUNNING, announced="told", is_owed=True)
+RUNS = Standing(state=CampaignState.RUNNING, announced="told", is_owed=True, is_dead=False)
 
 
 def test_it_is_asked_of_a_campaigns_mail_as_it_leaves_and_of_no_other():
@@ -43,6 +43,20 @@ def test_what_may_be_sent_yet_waits(standing: Standing):
 
     assert isinstance(verdict, Delay)
     assert (verdict.until, verdict.rule) == (NOW + timedelta(seconds=60), "campaign")
+
+
+@pytest.mark.parametrize(
+    ("standing", "is_untold"),
+    [
+        (replace(RUNS, is_owed=False, is_dead=True), True),
+        (replace(RUNS, state=CampaignState.FINISHED, is_owed=False, is_dead=True), True),
+        (replace(RUNS, state=CampaignState.FINISHED), True),  # one of two writes was made
+        (replace(RUNS, is_owed=False), False),  # its recipient is being decided again
+        (replace(RUNS, state=CampaignState.PAUSED, is_owed=False, is_dead=True), False),
+    ],
+)
+def test_a_campaign_that_does_not_know_of_a_revived_mail_is_told_apart(standing: Standing, is_untold: bool):
+    assert gate.is_untold(standing) is is_untold
 
 
 def test_what_is_cancelled_never_leaves():

@@ -84,8 +84,9 @@ class Office:
         )  # fmt: skip
         self.judge = Judge(self.sources)
         self.departures = Departures(
-            judge=self.judge, sources=self.sources, outbox=self.store.outbox, digests=self.store.digests
-        )
+            judge=self.judge, sources=self.sources, outbox=self.store.outbox, digests=self.store.digests,
+            campaigns=self.store.campaigns,
+        )  # fmt: skip
         self.digester = self.another_digester()
 
     def another_digester(self, **options: Any) -> Digester:
