@@ -103,6 +103,12 @@ async def figures(page: Page, region: str) -> list[str]:
     return [" ".join((await row.inner_text()).split()) for row in await rows.all()]
 
 
+async def tops(page: Page) -> set[int]:
+    """At which heights tables can be opened."""
+    boxes = [await each.bounding_box() for each in await page.get_by_text("The same as a table").all()]
+    return {round(box["y"]) for box in boxes if box is not None}
+
+
 async def test_what_came_of_a_year_is_looked_at_narrowed_kept_as_a_link_and_taken_along(
     shop: Gateway, browser: Browser
 ):
@@ -113,10 +119,12 @@ async def test_what_came_of_a_year_is_looked_at_narrowed_kept_as_a_link_and_take
         assert delivered.endswith("86%")
         assert await violations(page) == []
         await picture(page, "statistics")
+        assert len(await tops(page)) == 1
 
         await page.get_by_text("The same as a table").first.click()
         table = page.get_by_role("table", name="In-app by day")
         await expect(table.get_by_role("row")).to_have_count(31)
+        assert len(await tops(page)) == 1
         await page.get_by_role("button", name="A year").press("Enter")
         await expect(page).to_have_url(re.compile(r"#/statistics\?span=1y$"))
         await page.get_by_role("combobox", name="Type").select_option("ORDER_UPDATE")
