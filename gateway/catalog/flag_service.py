@@ -49,7 +49,7 @@ class FlagService:
         module, _, function = maker.partition(":")
         try:
             provider = getattr(import_module(module), function)()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise FlagsError(
                 f"BELLHOP_FLAGS: {maker} failed with {type(error).__name__}: {error}; {WANTED}"
             ) from error

@@ -94,7 +94,9 @@ class FlagPart(Part):
     async def stop(self) -> None:
         await self._tasks.stop()
         if self._asking is not None:
-            self._asking[1].cancel()
+            answers = self._asking[1]
+            if not answers.cancel():
+                answers.exception()  # it has come, and nobody is to be told any more
         if self._service is not None:
             self._service.close()
 
@@ -119,7 +121,7 @@ class FlagPart(Part):
             return
         self._asking = None
         if error := answers.exception():
-            self._complain(f"{type(error).__name__}: {error}")
+            self._complain(str(error))
         else:
             self._take(keys, answers.result())
 
@@ -181,11 +183,17 @@ def _on_a_thread(work: Callable[[], T]) -> asyncio.Future[T]:
             future.set_exception(error)
 
     def run() -> None:
-        result, error = None, None
+        result: T | None = None
+        error: Exception | None = None
         try:
             result = work()
-        except Exception as raised:  # noqa: BLE001 - it is raised where it is waited for
-            error = raised
+        except BaseException as raised:  # noqa: BLE001 - it is told where it is waited for
+            # Not even an exit of others' code ends more than its own work.
+            error = (
+                raised
+                if isinstance(raised, FlagsError)
+                else RuntimeError(f"{type(raised).__name__}: {raised}")
+            )
         # The loop may have been closed since.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, error)

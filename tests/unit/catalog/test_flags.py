@@ -1,6 +1,7 @@
 """The shop's own flag service: what it says holds below admins' switches, and its silence changes nothing."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -27,7 +28,7 @@ class Provider(InMemoryProvider):
 
     def __init__(self) -> None:
         super().__init__({})
-        self.broken: Exception | None = None
+        self.broken: BaseException | None = None
         self.goes_on = threading.Event()
         self.goes_on.set()
         self.begun, self.ended, self.threads = 0, threading.Event(), set[str]()
@@ -73,6 +74,10 @@ def make() -> Provider:
 
 def fail() -> Provider:
     raise ValueError("no key")
+
+
+def leave() -> Provider:
+    raise SystemExit(3)
 
 
 def make_nothing() -> None:
@@ -232,6 +237,39 @@ async def test_a_service_that_cannot_begin_does_not_stop_a_start_and_is_tried_ag
     assert running.provider.begun > 1
 
 
+async def test_a_provider_that_would_end_the_process_ends_its_round_only(running: Running):
+    running.provider.set("bellhop.T", False)
+    await running.part.start()
+
+    running.provider.broken = SystemExit(3)
+
+    assert "Error: " in await running.concern()
+    assert not running.flag().type_on
+    running.provider.broken = None
+    await running.content()
+
+
+async def test_a_failure_that_comes_when_it_is_too_late_is_not_told(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(flags, "ANSWER_SECONDS", 0.02)
+    one = Running(provider)
+    one.part = FlagPart(FlagSettings(maker=f"{__name__}:make", every=600), one.live)
+    provider.goes_on.clear()
+    await one.part.start()
+    provider.broken = SystemExit(3)
+    provider.goes_on.set()
+    while "flags" in [each.name for each in threading.enumerate()]:
+        await asyncio.sleep(0.005)
+
+    await asyncio.sleep(0)
+    await one.part.stop()
+    del one
+    gc.collect()
+
+    assert "never retrieved" not in caplog.text
+
+
 async def test_nothing_waits_for_a_slow_service_and_it_is_asked_once_at_a_time(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ):
@@ -293,6 +331,7 @@ async def test_another_catalogs_types_are_asked_for_at_once(provider: Provider):
         ("no_such_module:make", "failed with ModuleNotFoundError: No module named 'no_such_module'; it must"),
         (f"{__name__}:no_such", "failed with AttributeError"),
         (f"{__name__}:fail", "failed with ValueError: no key; it must be a function"),
+        (f"{__name__}:leave", "failed with SystemExit: 3; it must be a function"),
         (f"{__name__}:make_nothing", "returned NoneType; it must be a function"),
         (f"{__name__}:wait_forever", "did not return within 0.2 seconds"),
     ],
