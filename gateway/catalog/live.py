@@ -1,8 +1,8 @@
-"""The catalog in force on this node, with the switches that admins have set at run time.
+"""The catalog in force on this node, with the switches that admins have set at run time, and below them the flags of the shop.
 
 A node without a catalog loads nothing of what reading one takes.
 
-`part` puts catalogs in force, `gateway.notify` sets the switches. Two nodes may differ for a moment in both;
+`part` puts catalogs in force, `gateway.notify` sets the switches, `flags` what the flag service says. Two nodes may differ for a moment in both;
 who asks twice may get two answers.
 """
 
@@ -31,6 +31,9 @@ class LiveCatalog:
         self.current: Catalog | None = None
         """None: there is no catalog. It is put in force by `replace`."""
         self._switches: Mapping[str, Switch] = MappingProxyType({})
+        self._flags: Mapping[str, Switch] = MappingProxyType({})
+        self._set: Mapping[str, Switch] = MappingProxyType({})
+        """What holds over the file: the switches, and where they have no word, the flags."""
         self.has_digests = False
         """Whether any type has a digest."""
         self.has_throttles = False
@@ -50,16 +53,36 @@ class LiveCatalog:
     @property
     def in_use(self) -> bool:
         """Whether there is a catalog or a switch: else no type is held up by anything here."""
-        return self.current is not None or bool(self.switches)
+        return self.current is not None or bool(self._set)
 
     @property
     def switches(self) -> Mapping[str, Switch]:
-        """By type. Types that the catalog does not have may be switched as well."""
+        """What admins have set, by type. Types that the catalog does not have may be switched as well."""
         return self._switches
 
     @switches.setter
     def switches(self, switches: Mapping[str, Switch]) -> None:
         self._switches = switches
+        self._join()
+
+    @property
+    def flags(self) -> Mapping[str, Switch]:
+        """What the shop's flag service says, by type: it holds over the file, and an admin's word over it."""
+        return self._flags
+
+    @flags.setter
+    def flags(self, flags: Mapping[str, Switch]) -> None:
+        self._flags = flags
+        self._join()
+
+    def _join(self) -> None:
+        """Lay the switches over the flags, so that asking does not have to."""
+        both = self._switches.keys() & self._flags.keys()
+        self._set = {
+            **self._flags,
+            **self._switches,
+            **{type_: self._switches[type_].over(self._flags[type_]) for type_ in both},
+        }
         self._note_openness()
 
     def replace(self, catalog: "Catalog | None") -> None:
@@ -84,11 +107,11 @@ class LiveCatalog:
         """Forget what was remembered; note whether there is anything to be remembered."""
         self._open.clear()
         types = () if self.current is None else self.current.types.values()
-        self.may_hide = bool(self._switches) or not all(type_.is_shown_to_all for type_ in types)
+        self.may_hide = bool(self._set) or not all(type_.is_shown_to_all for type_ in types)
 
     def mentions(self, type_: str) -> bool:
-        """Whether the catalog or an admin says anything of the type; of any other, all is on for everybody."""
-        return type_ in self.switches or (self.current is not None and type_ in self.current.types)
+        """Whether the catalog, an admin or a flag says anything of the type; of any other, all is on for everybody."""
+        return type_ in self._set or (self.current is not None and type_ in self.current.types)
 
     def is_open(self, type_: str, channel: Channel, now: datetime) -> bool:
         """Whether the channel of the type is on for everybody. It is remembered, unless a rollout has steps in time.
@@ -126,23 +149,28 @@ class LiveCatalog:
     def flag(self, type_: str, channel: Channel) -> Flag:
         """Whether the channel of the type is switched on, as it is in force.
 
-        An admin's word on a channel goes before the one on the type, and that before the file.
+        An admin's word goes before the flag's, and that before the file, of the type and of the channel each by
+        itself; then a word on a channel goes before one on the type, unless that is off.
         """
         known = None if self.current is None else self.current.types.get(type_)
-        switch = self.switches.get(type_, UNTOUCHED)
+        switch, by_admin = self._set.get(type_, UNTOUCHED), self._switches.get(type_, UNTOUCHED)
         whole, own = switch.enabled, switch.channel(channel).enabled
+        admins_whole, admins_own = by_admin.enabled, by_admin.channel(channel).enabled
         off_by_file = known is not None and known.is_off
         if own is not None:
             channel_on = own
         else:
             # To switch a type on is no word on its channels, unless the file has switched off all of them.
             channel_on = known is None or known.is_enabled(channel) or (whole is True and off_by_file)
+        # A file that switches off every channel has switched off the type, until one is switched on.
+        type_on = (not off_by_file or switch.has_channel_on) if whole is None else whole
         return Flag(
-            # A file that switches off every channel has switched off the type, until an admin switches one
-            # on.
-            type_on=(not off_by_file or switch.has_channel_on) if whole is None else whole,
+            type_on=type_on,
             channel_on=channel_on,
-            overridden=whole is not None or own is not None,
+            overridden=admins_whole is not None or admins_own is not None,
+            by_flag=(own is not None and admins_own is None)
+            if type_on
+            else (whole is not None and admins_whole is None),
         )
 
     def share(self, type_: str, channel: Channel, key: str, now: datetime) -> Share:

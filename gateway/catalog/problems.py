@@ -20,6 +20,10 @@ class Mistake:
         return f"{self.file}:{self.line}: {self.problem}"
 
 
+class FlagsError(Exception):
+    """A setting of the flag service that cannot work: in words, with what to do."""
+
+
 class CatalogError(Exception):
     """A catalog that cannot be used. Its mistakes are in the order of files and lines.
 

@@ -50,6 +50,21 @@ class Switch:
         """What was set for this channel."""
         return self.channels.get(channel, NONE)
 
+    def over(self, other: "Switch") -> "Switch":
+        """This one, and where it has no word, the other's: of the whole and of each channel by itself."""
+        channels = {}
+        for channel in CHANNELS:
+            own, below = self.channel(channel), other.channel(channel)
+            channels[channel] = Override(
+                enabled=below.enabled if own.enabled is None else own.enabled,
+                percent=below.percent if own.percent is None else own.percent,
+            )
+        return Switch(
+            enabled=other.enabled if self.enabled is None else self.enabled,
+            channels=channels,
+            choice=self.choice or other.choice,
+        )
+
     @property
     def has_channel_on(self) -> bool:
         """Whether a channel has been switched on by itself."""
@@ -92,6 +107,8 @@ class Flag:
     """As far as the type is on."""
     overridden: bool
     """An admin has set one of them: it is not what the file says."""
+    by_flag: bool = False
+    """The shop's flag service has the say: over the type where that is off, else over the channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

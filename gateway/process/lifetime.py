@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from auth.errors import KeyConfigurationError
-from gateway.catalog.problems import CatalogError
+from gateway.catalog.problems import CatalogError, FlagsError
 from gateway.process import outlet, signals
 from mailer.errors import MailConfigurationError
 from storage.errors import StorageError, StoreConfigurationError
@@ -183,7 +183,7 @@ class _Life:
                 self._started = None
                 logger.info("draining")
                 await self._until(self._asked_to_hurry, service.drain(), name="drain")
-        except (StoreConfigurationError, MailConfigurationError) as error:
+        except (StoreConfigurationError, MailConfigurationError, FlagsError) as error:
             return _fail(2, error)
         except CatalogError as error:
             for mistake in error.mistakes:

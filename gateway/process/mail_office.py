@@ -7,6 +7,8 @@ leased in the store.
 import logging
 from collections.abc import Sequence
 
+from gateway.catalog.flag_settings import FlagSettings
+from gateway.catalog.flags import FlagPart
 from gateway.catalog.part import CatalogPart
 from gateway.catalog.settings import CatalogSettings
 from gateway.cluster.bus.local import LocalBus
@@ -44,6 +46,7 @@ class MailOffice(Office):
             OutletPart(),
             self.health,
             CatalogPart(self.settings[CatalogSettings], self.catalog),
+            FlagPart(self.settings[FlagSettings], self.catalog),
             PressPart(self.presses),
             StorePart(self.store),
             ClockPart(self.clock, self.store),

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.catalog.flag_settings import FlagSettings
+from gateway.catalog.flags import FlagPart
 from gateway.catalog.part import CatalogPart
 from gateway.catalog.settings import CatalogSettings
 from gateway.cluster.part import BusPart, PresencePart
@@ -97,6 +99,7 @@ class Node(Member):
             self.health,
             # Before the store: a catalog with mistakes ends the start when nothing was opened yet.
             CatalogPart(self.settings[CatalogSettings], self.catalog),
+            FlagPart(self.settings[FlagSettings], self.catalog),
             PressPart(self.presses),
             self.access,
             StorePart(self.store),

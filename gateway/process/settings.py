@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.access.settings import KeySettings
+from gateway.catalog.flag_settings import FlagSettings
 from gateway.catalog.settings import CatalogSettings
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground import settings
@@ -46,6 +47,7 @@ GROUPS: tuple[type[Group], ...] = (
     PeopleSettings,
     ClusterSettings,
     CatalogSettings,
+    FlagSettings,
     MailSettings,
     BulkSettings,
     BrakeSettings,

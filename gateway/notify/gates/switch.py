@@ -1,4 +1,4 @@
-"""A type, or one channel of it, may be switched off: by the catalog's file, and at run time by admins.
+"""A type, or one channel of it, may be switched off: by the catalog's file, and at run time by admins or the shop's flag service.
 
 It stands first: what is switched off goes to nobody, whatever anybody has chosen, and critical or not. Flags
 are read from the live catalog, so nothing is asked of the store.
@@ -14,10 +14,11 @@ RULE = "switch"
 
 def judge(case: Case, flag: Flag) -> Skip | None:
     """Nothing while the type or the channel is off."""
+    by = " by the flag service" if flag.by_flag else ""
     if not flag.type_on:
-        return Skip(rule=RULE, detail="the type is switched off")
+        return Skip(rule=RULE, detail=f"the type is switched off{by}")
     if not flag.channel_on:
-        return Skip(rule=RULE, detail=f"the type's channel {case.channel} is switched off")
+        return Skip(rule=RULE, detail=f"the type's channel {case.channel} is switched off{by}")
     return None
 
 

@@ -55,6 +55,71 @@ def test_an_admin_has_the_say_over_the_file(file, switched, in_app, email):
     assert on(live(switched, enabled=file)) == {"in_app": in_app, "email": email}
 
 
+@pytest.mark.parametrize(
+    ("file", "flags", "switched", "in_app", "email"),
+    [
+        # a flag has the say over the file
+        ({}, {"enabled": False}, None, False, False),
+        ({}, {"channels": {"email": {"enabled": False}}}, None, True, False),
+        (OFF, {"enabled": True}, None, True, True),
+        (OFF, {"channels": {"email": {"enabled": True}}}, None, False, True),
+        # and an admin over the flag, of the whole and of each channel by itself
+        ({}, {"enabled": False}, {"enabled": True}, True, True),
+        ({}, {"enabled": True}, {"enabled": False}, False, False),
+        (
+            {},
+            {"channels": {"email": {"enabled": False}}},
+            {"channels": {"email": {"enabled": True}}},
+            True,
+            True,
+        ),
+        ({}, {"channels": {"email": {"enabled": False}}}, {"enabled": True}, True, False),
+        # a percentage is no word on what is switched
+        (
+            {},
+            {"channels": {"email": {"enabled": False}}},
+            {"channels": {"email": {"percent": 100}}},
+            True,
+            False,
+        ),
+        # the whole is off, whoever says so, and whatever anybody says of a channel
+        ({}, {"enabled": False}, {"channels": {"email": {"enabled": True}}}, False, False),
+        ({}, {"channels": {"email": {"enabled": True}}}, {"enabled": False}, False, False),
+    ],
+)
+def test_the_order_is_an_admin_then_the_flag_then_the_file(file, flags, switched, in_app, email):
+    one = live(switched, enabled=file)
+    one.flags = {"T": Switch.of(flags)}
+
+    assert on(one) == {"in_app": in_app, "email": email}
+
+
+def test_a_flag_is_no_override_and_it_is_told_where_it_has_the_say():
+    one = live()
+    one.flags = {"T": Switch.of({"enabled": True, "channels": {"email": {"enabled": False}}})}
+    email, in_app = one.flag("T", "email"), one.flag("T", "in_app")
+
+    assert (email.by_flag, email.overridden, in_app.by_flag, one.may_hide) == (True, False, False, True)
+    assert not one.is_open("T", "email", NOW)
+    assert one.switches == {}
+
+    one.switches = {"T": Switch.of({"enabled": False})}
+    assert (one.flag("T", "email").by_flag, one.flag("T", "email").overridden) == (False, True)
+    one.switches, one.flags = {}, {"T": Switch.of({"enabled": False})}
+    assert one.flag("T", "in_app").by_flag
+
+    one.flags = {}
+    assert one.is_open("T", "email", NOW)
+
+
+def test_a_flag_leaves_an_admins_percentage_and_choice_as_they_are():
+    one = live({"channels": {"email": {"percent": 7}}, "experiment": {"id": "x", "variant": "a"}})
+    one.flags = {"T": Switch.of({"enabled": True})}
+
+    assert one.share("T", "email", "ann", NOW).percent == 7
+    assert one.switches["T"].over(one.flags["T"]).choice == one.switches["T"].choice
+
+
 def test_a_type_without_a_catalog_is_on_unless_it_was_switched():
     one = LiveCatalog()
     assert (one.in_use, one.mentions("T"), on(one)) == (False, False, {"in_app": True, "email": True})

@@ -188,7 +188,7 @@ from gateway.process.settings import load
 async def serve():
     async with node.running(load(serving=True)) as (started, _):
         print(started.catalog.current is not None)
-        print([name for name in ("jsonschema_rs", "babel", "gateway.catalog.loading", "pymongo", "obstore") if name in sys.modules])
+        print([name for name in ("jsonschema_rs", "babel", "gateway.catalog.loading", "pymongo", "obstore", "openfeature", "gateway.catalog.flag_service") if name in sys.modules])
 
 asyncio.run(serve())
 """

@@ -45,6 +45,8 @@ YESTERDAY = NOW - timedelta(days=1)
 
 ON, OFF = (Flag(type_on=on, channel_on=True, overridden=False) for on in (True, False))
 NO_MAIL = Flag(type_on=True, channel_on=False, overridden=True)
+OFF_BY_FLAG = Flag(type_on=False, channel_on=True, overridden=False, by_flag=True)
+NO_MAIL_BY_FLAG = Flag(type_on=True, channel_on=False, overridden=False, by_flag=True)
 KNOWN, UNKNOWN = Address("ann@example.org"), Address(None)
 READ, SEEN = Attention(receipt=Receipt(read_at=AT)), Attention(receipt=Receipt(seen_at=AT))
 NOTHING, ONLINE = Attention(), Attention(online=True)
@@ -89,6 +91,13 @@ def case(unless: Unless | None = None, **fields: Any) -> Case:
         (None, (ON,), None, None),
         (None, (OFF,), "switch", "not sent: the type is switched off"),
         (None, (NO_MAIL,), "switch", "not sent: the type's channel email is switched off"),
+        (None, (OFF_BY_FLAG,), "switch", "not sent: the type is switched off by the flag service"),
+        (
+            None,
+            (NO_MAIL_BY_FLAG,),
+            "switch",
+            "not sent: the type's channel email is switched off by the flag service",
+        ),
         (
             Unless.READ,
             (READ, UNKNOWN, NO_MAIL),
