@@ -11,6 +11,7 @@ from auth.services import Services
 from auth.tokens import Verifier
 from gateway.access.settings import KeySettings
 from gateway.ground.clock import system_clock
+from gateway.ground.fetching import up_to
 from gateway.ground.parts import Part
 
 JWKS_SECONDS = 5
@@ -60,10 +61,4 @@ class Access(Part):
         async with self._http.get(
             url, timeout=aiohttp.ClientTimeout(JWKS_SECONDS), allow_redirects=False, raise_for_status=True
         ) as answer:
-            # A read answers with what has come so far: keys that come in pieces are read to their end.
-            body = bytearray()
-            async for piece in answer.content.iter_chunked(JWKS_BYTES_MAX + 1):
-                body += piece
-                if len(body) > JWKS_BYTES_MAX:
-                    break
-            return bytes(body[: JWKS_BYTES_MAX + 1])
+            return await up_to(answer.content, JWKS_BYTES_MAX)

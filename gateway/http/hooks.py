@@ -21,6 +21,7 @@ import aiohttp
 from aiohttp import web
 
 from gateway.ground.clock import Clock
+from gateway.ground.fetching import up_to
 from gateway.ground.parts import Part
 from gateway.http import edge
 from gateway.mail.provider_settings import ProviderSettings
@@ -184,12 +185,10 @@ class ProviderHooks(Part):
         ) as answer:
             if answer.status != HTTPStatus.OK:
                 raise OSError(f"answered {answer.status}")
-            body = bytearray()
-            async for piece in answer.content.iter_chunked(limit):
-                body += piece
-                if len(body) > limit:
-                    raise OSError("answered too much")
-            return bytes(body)
+            body = await up_to(answer.content, limit)
+            if len(body) > limit:
+                raise OSError("answered too much")
+            return body
 
 
 @contextmanager
