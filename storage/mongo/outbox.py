@@ -79,7 +79,7 @@ class MongoOutbox(MongoShelf, Outbox):
                 upsert=True,
                 session=session,
             )
-            others = {**_counted(key, since), "_id": {"$ne": lease.id}}
+            others = _counted(key, since, besides=lease.id)
             if await c[NOTIFICATIONS].count_documents(others, limit=limit, session=session) >= limit:
                 return False
             claimed = await c[NOTIFICATIONS].update_one(
@@ -93,8 +93,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def counted(self, c: Collections, key: str, *, since: datetime, besides: str | None = None) -> int:
-        others = {**_counted(key, since), "_id": {"$ne": besides}}
-        return await c[NOTIFICATIONS].count_documents(others)
+        return await c[NOTIFICATIONS].count_documents(_counted(key, since, besides=besides))
 
     @operation
     async def find(self, c: Collections, obligation_id: str) -> Notification | None:
@@ -232,9 +231,10 @@ class MongoOutbox(MongoShelf, Outbox):
         return 0
 
 
-def _counted(key: str, since: datetime) -> Document:
-    """The mails that count under a key since that time."""
+def _counted(key: str, since: datetime, *, besides: str | None) -> Document:
+    """The mails that count under a key since that time, but for the one that asks."""
     return {
+        "_id": {"$ne": besides},
         "mail.counted_as": key,
         "mail.counted_at": {"$gt": micros(since)},
         "mail.state": {"$in": [state.value for state in (MailState.LEASED, *AFTER_SENT)]},

@@ -84,8 +84,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         since: datetime,
         now: datetime,
     ) -> bool:
-        (others,) = connection.execute(f"{_COUNT} AND id <> ?", (key, micros(since), lease.id)).fetchone()
-        return others < limit and changed(
+        return _counted(connection, key, since, besides=lease.id) < limit and changed(
             connection,
             "UPDATE obligations SET counted_as = ?, counted_at = ? WHERE id = ? AND token = ?",
             (key, micros(now), lease.id, lease.token),
@@ -95,8 +94,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     def counted(
         self, connection: sqlite3.Connection, key: str, *, since: datetime, besides: str | None = None
     ) -> int:
-        (count,) = connection.execute(f"{_COUNT} AND id IS NOT ?", (key, micros(since), besides)).fetchone()
-        return int(count)
+        return _counted(connection, key, since, besides=besides)
 
     @reading
     def find(self, connection: sqlite3.Connection, obligation_id: str) -> Notification | None:
@@ -211,10 +209,14 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         return 0
 
 
-_COUNT = (
-    "SELECT COUNT(*) FROM obligations WHERE counted_as = ? AND counted_at > ?"
-    " AND state IN ('leased', 'sent', 'delivered', 'bounced', 'complained')"
-)
+def _counted(connection: sqlite3.Connection, key: str, since: datetime, *, besides: str | None) -> int:
+    """How many mails count under a key since that time, but for the one that asks."""
+    (count,) = connection.execute(
+        "SELECT COUNT(*) FROM obligations WHERE counted_as = ? AND counted_at > ? AND id IS NOT ?"
+        " AND state IN ('leased', 'sent', 'delivered', 'bounced', 'complained')",
+        (key, micros(since), besides),
+    ).fetchone()
+    return int(count)
 
 
 def _of_pending(
