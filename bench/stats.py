@@ -3,8 +3,9 @@
 A store is filled through its shelf, as a node does it: events of 90 days in the order of their times, and 275 more days of
 roll-ups. Then a gateway is started on it, and asked what the dashboard's page Statistics asks: the figures by type and channel,
 and the steps by channel, of a day, a week, a month and a year. A page is both answers, asked for at once as the
-page does, over HTTP. Before that the roll-ups are held to the events: each day is counted once more, from the events alone, and by
-its hours.
+page does, over HTTP. Before that some of the events are told once more, some come late for each hour, and whoever counts them is gone
+after some steps, for another to go on; then the roll-ups are held to the events: each day is counted once more, from the events alone,
+and by its hours.
 """
 
 import asyncio
@@ -12,11 +13,12 @@ import statistics
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -30,7 +32,19 @@ from bench.servers import API_KEY, Server, bellhop
 from gateway.notify.stats.recounting import Recounter
 from storage.connect import connect
 from storage.ids import UUID7Source
-from storage.stats import DIMENSIONS, Bucket, Event, Outcome, Question, Series, Step, key_of_one
+from storage.stats import (
+    DIMENSIONS,
+    Bucket,
+    Counts,
+    Event,
+    Outcome,
+    Question,
+    Series,
+    Stale,
+    Stats,
+    Step,
+    key_of_one,
+)
 from storage.store import Store
 from tests.support.servers import mongod
 
@@ -44,6 +58,10 @@ DAYS = 365
 IN_APP = (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED)
 PAGES = {"24 hours": (1, "hour"), "7 days": (7, "day"), "30 days": (30, "day"), "a year": (364, "day")}
 LOOKS = 20
+REPEATED = 100
+"""Of so many batches one is told again."""
+LIFE = 50
+"""How often one who counts writes, before it is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +139,77 @@ def events(count: int, now: datetime) -> Iterator[list[Event]]:
 async def fill(store: Store, count: int, now: datetime) -> tuple[float, float]:
     """Answers how many seconds it took to tell, and to count."""
     begun = time.perf_counter()
-    for batch in events(count, now):
+    again = []
+    for place, batch in enumerate(events(count, now)):
         await store.stats.note(batch)
+        if place % REPEATED == 0:
+            again.append(batch)
     told = time.perf_counter()
     recounter = Recounter(store.stats, lambda: now, holder="bench", days=RAW_DAYS, may_delete=lambda: False)
     while not await recounter.round():
         pass
     counted = time.perf_counter()
+    await disturb(store, again, now)
     await hold(store, now)
     await _earlier_days(store, now)
     return told - begun, counted - told
+
+
+class Gone(Exception):
+    """Who counted is."""
+
+
+class Mortal:
+    """The shelf, as one has it who is gone at its `LIFE`th write: before it, or after it and before the answer."""
+
+    def __init__(self, shelf: Stats, *, is_written: bool) -> None:
+        self._shelf = shelf
+        self._is_written = is_written
+        self._left = LIFE
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shelf, name)
+
+    async def replace(self, bucket: Bucket, counts: Counts, *, of: Sequence[Stale], turn: int) -> bool:
+        self._left -= 1
+        if self._left or self._is_written:
+            written = await self._shelf.replace(bucket, counts, of=of, turn=turn)
+            if self._left:
+                return written
+        raise Gone
+
+
+async def disturb(store: Store, again: Iterable[list[Event]], now: datetime) -> None:
+    """Tell these again, and something late for each hour, and have it counted by many who are gone in the middle."""
+    for batch in again:
+        await store.stats.note(batch)
+    ids = UUID7Source(time.time_ns)
+    for day in range(1, RAW_DAYS):
+        late = [
+            Event(
+                key=key_of_one(ids(), Outcome.READ), at=now - timedelta(days=day, hours=hour),
+                series=Series("TYPE_0", "in_app"), outcome=Outcome.READ,
+            )
+            for hour in range(24)
+        ]  # fmt: skip
+        await store.stats.note(late)
+    lives = 0
+    while await store.stats.stale(limit=1):
+        lives += 1
+        # Each comes when the lease of the one before is over.
+        turn_at = now + timedelta(minutes=lives)
+        mortal = Mortal(store.stats, is_written=lives % 2 == 0)
+        recounter = Recounter(
+            mortal,  # type: ignore[arg-type]  # it hands all else on
+            partial(_same, turn_at), holder="bench", days=RAW_DAYS, may_delete=lambda: False,
+        )  # fmt: skip
+        with suppress(Gone):
+            while not await recounter.round():
+                pass
+
+
+def _same(now: datetime) -> datetime:
+    return now
 
 
 async def hold(store: Store, now: datetime) -> None:
@@ -145,7 +224,7 @@ async def hold(store: Store, now: datetime) -> None:
 
 
 async def _earlier_days(store: Store, now: datetime) -> None:
-    turn = await store.stats.lead("filler", lease_seconds=0, now=now + timedelta(minutes=1))
+    turn = await store.stats.lead("filler", lease_seconds=0, now=now + timedelta(days=1))
     assert turn is not None
     counts = {
         Series(f"TYPE_{number}", channel): dict.fromkeys(IN_APP, 100)
