@@ -31,6 +31,13 @@ class RecipientState(StrEnum):
     CANCELLED = "cancelled"  # the campaign was, before it was this one's turn
 
 
+class Counted(StrEnum):
+    """What an experiment counts of a recipient, by the field that says when."""
+
+    CLICK = "clicked_at"
+    CONVERSION = "converted_at"
+
+
 def end_of(
     state: MailState, rule: str | None, reason: str | None
 ) -> tuple[RecipientState, str | None, str | None]:
@@ -102,6 +109,8 @@ class RecipientRow:
     """That has fallen to it by lot; None where none has, or none yet."""
     clicked_at: datetime | None = None
     """When a person has first followed a link of its mail."""
+    converted_at: datetime | None = None
+    """When it was first said that they have done what the campaign is to bring about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +121,8 @@ class VariantCount:
     sent: int = 0
     clicked: int = 0
     """Of those sent, by a person."""
+    converted: int = 0
+    """Of those sent, as was said of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,10 +197,16 @@ class Recipients(Protocol):
         """A person has followed a link of this recipient's mail: the first time counts."""
         ...
 
+    async def converted(self, campaign_id: str, users: Sequence[str], *, at: datetime) -> None:
+        """These have done what the campaign is to bring about: of each the first time counts, and of those alone who have a
+        variant by lot and whose mail has left by now. Who is no such recipient is passed over.
+        """
+        ...
+
     async def variant_counts(self, campaign_id: str) -> dict[str, VariantCount]:
         """By variant, of those who have one by lot."""
         ...
 
-    async def conversions(self, campaign_id: str, *, limit: int) -> list[str]:
-        """The variants of those who have one by lot, were sent the mail and have clicked, in the order in which they first did."""
+    async def conversions(self, campaign_id: str, by: Counted, *, limit: int) -> list[str]:
+        """The variants of those who have one by lot, were sent the mail and have done this, in the order in which they first did."""
         ...

@@ -9,6 +9,8 @@ from typing import Literal
 Metric = Literal["click", "read", "conversion"]
 """What counts: a link that was followed, in the app or in a mail; what was read in the app; or what a backend tells."""
 METRICS: tuple[Metric, ...] = ("click", "read", "conversion")
+MAIL_METRICS: tuple[Metric, ...] = ("click", "conversion")
+"""Of a campaign, which says the same to all in the app, and is not read in a mail."""
 VARIANTS_MOST = 8
 """The control included: each comparison more takes more people for all."""
 WEIGHT_MOST = 1000

@@ -290,19 +290,20 @@ def _print_status(told: dict[str, Any]) -> None:
         if sums[heard]:
             print(f"  {sums[heard]:,} of those sent {heard}")
     if told["results"]:
-        _print_results(told["results"])
+        _print_results(told["results"], told["experiment"]["metric"])
     if not sums["exact"]:
         print("  the accounting does not come out even: tell the makers of Bellhop")
 
 
-def _print_results(results: dict[str, Any]) -> None:
+def _print_results(results: dict[str, Any], metric: str) -> None:
     """How the variants did, with intervals of 95 %.
 
     A line for each variant, and one with the verdict; rates are in percent here.
     """
     beside = {each["variant"]: each for each in results["comparisons"]}
+    did = "clicked" if metric == "click" else "converted"
     for each in results["variants"]:
-        told = f"  {each['name']}: {each['clicked']:,} of {each['sent']:,} clicked, {each['rate']:.2%} ({each['low']:.2%} to {each['high']:.2%})"
+        told = f"  {each['name']}: {each['converted']:,} of {each['sent']:,} {did}, {each['rate']:.2%} ({each['low']:.2%} to {each['high']:.2%})"
         if (compared := beside.get(each["name"])) is not None:
             told += f"; {compared['difference']:+.2%} to the first ({compared['low']:+.2%} to {compared['high']:+.2%})"
         print(told)

@@ -215,6 +215,7 @@ def recipient(value: RecipientRow) -> Json:
         "mail_state": None if value.mail_state is None else value.mail_state.value,
         "variant": value.variant,
         "clicked_at": time_or_none(value.clicked_at),
+        "converted_at": time_or_none(value.converted_at),
         "updated_at": time(value.updated_at),
     }
 

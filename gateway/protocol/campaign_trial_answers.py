@@ -7,6 +7,7 @@ types.
 
 from marshmallow import Schema, fields
 
+from gateway.experiments.bounds import MAIL_METRICS
 from gateway.experiments.results import Results
 from gateway.ground.encoding import Json, time_or_none
 from gateway.notify.campaigns.plans import Experiment, OwnTexts, Plan
@@ -37,6 +38,8 @@ class VariantAnswer(Schema):
 
 
 class ExperimentAnswer(Schema):
+    metric = required.text(metadata={"enum": list(MAIL_METRICS)})
+    """What counts."""
     baseline = fields.Float(required=True)
     """A part of 1, as it was expected."""
     effect = fields.Float(required=True)
@@ -52,7 +55,7 @@ class ExperimentAnswer(Schema):
 
 class VariantResultAnswer(ArmAnswer):
     sent = required.number()
-    clicked = required.number(metadata={"description": "Of those sent, by a person."})
+    converted = required.number(metadata={"description": "Of those sent, by what the experiment counts."})
 
 
 class TrialResultsAnswer(ResultsAnswer):
@@ -108,6 +111,7 @@ def _texts(texts: dict[str, OwnTexts]) -> Json:
 def _experiment(campaign: Campaign, value: Experiment) -> Json:
     """As it was asked; `hours` again, and the salt that is in fact used."""
     return {
+        "metric": value.metric,
         "baseline": value.baseline,
         "effect": value.effect,
         "salt": value.salt or campaign.id,
@@ -118,12 +122,13 @@ def _experiment(campaign: Campaign, value: Experiment) -> Json:
 
 
 def _results(campaign: Campaign, told: Results) -> Json:
-    """What was found so far: of mail a conversion is a click, and a person is one whose mail was sent."""
+    """What was found so far; a person is one whose mail was sent."""
     return {
         **trial_results.results(told),
         "chosen": campaign.chosen,
         "chosen_at": time_or_none(campaign.chosen_at),
         "variants": [
-            {**trial_results.arm(each), "sent": each.people, "clicked": each.converted} for each in told.arms
+            {**trial_results.arm(each), "sent": each.people, "converted": each.converted}
+            for each in told.arms
         ],
     }

@@ -13,6 +13,8 @@ from gateway.experiments.bounds import (
     CONVERSIONS_MOST,
     HOLDOUT_MOST,
     HOURS_LEAST,
+    MAIL_METRICS,
+    METRICS,
     NAME,
     NAME_LONGEST,
     SALT,
@@ -107,8 +109,13 @@ class ExperimentSchema(Schema):
     Loads an `Experiment`, with `hours` in seconds.
     """
 
+    metric = fields.String(
+        load_default=METRICS[0],
+        validate=validate.OneOf(MAIL_METRICS),
+        metadata={"description": "A click of a person, or a conversion that a backend tells."},
+    )
     baseline = _between(
-        0, 1, inclusive=False, required=True, metadata={"description": "The part of whom a click is expected anyway."}
+        0, 1, inclusive=False, required=True, metadata={"description": "The part of whom that is expected anyway."}
     )  # fmt: skip
     effect = _between(
         0, 1, inclusive=False, required=True, metadata={"description": "The smallest rise of it that is worth finding."}
@@ -172,6 +179,6 @@ class OwnWordsSchema(Schema):
         )
         if planned is not None and (planned.conversions or 0) > CONVERSIONS_MOST:
             raise ValidationError(
-                f"It takes {planned.conversions} clicks to find so little, and {CONVERSIONS_MOST} at most can be.",
+                f"It takes {planned.conversions} conversions to find so little, and {CONVERSIONS_MOST} at most can be.",
                 "experiment",
             )

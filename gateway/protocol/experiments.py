@@ -95,14 +95,15 @@ def _of_type(value: TypeTrial) -> Json:
 
 
 def _of_campaign(value: Progress) -> Json:
-    campaign, found = value.campaign, value.experiment
-    assert found is not None  # others are not answered
+    campaign, asked, found = value.campaign, value.plan.experiment, value.experiment
+    assert asked is not None  # others are not answered
+    assert found is not None
     return {
         **trial_results.results(found),
         "id": campaign.id,
         "type": campaign.type,
         "campaign": campaign.id,
-        "metric": "click",
+        "metric": asked.metric,
         "begun_at": time_or_none(campaign.started_at),
         "chosen": campaign.chosen,
         "variants": trial_results.arms(found),

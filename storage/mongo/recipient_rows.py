@@ -36,6 +36,10 @@ INDEXES = {
             [("campaign", 1), ("clicked_at", 1), ("_id", 1)], name="clicked",
             partialFilterExpression={"clicked_at": {"$exists": True}},
         ),
+        IndexModel(
+            [("campaign", 1), ("converted_at", 1), ("_id", 1)], name="converted",
+            partialFilterExpression={"converted_at": {"$exists": True}},
+        ),
     ),
 }  # fmt: skip
 
@@ -88,4 +92,5 @@ def told_of(row: Document, of_id: Mapping[str, Document]) -> RecipientRow:
         updated_at=moment(row["updated_at"]),
         variant=row.get("variant"),
         clicked_at=moment_or_none(row.get("clicked_at")),
+        converted_at=moment_or_none(row.get("converted_at")),
     )

@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError
 
 from storage.campaigns import Campaign, CampaignState, Lead
 from storage.encoding import ERASED, is_writable, micros, moment
-from storage.mail import MailState
+from storage.mail import AFTER_SENT, MailState
 from storage.mongo import campaign_recipients, campaign_rows, deciding, obligations, recipient_rows
 from storage.mongo.campaign_rows import CAMPAIGNS
 from storage.mongo.collections import Collections, Document
@@ -30,6 +30,7 @@ from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
 from storage.recipients import (
     UNOWED,
+    Counted,
     Counts,
     Decided,
     Recipient,
@@ -41,6 +42,8 @@ from storage.recipients import (
     end_of,
 )
 
+_SENT = RecipientState.SENT.value
+_INDEX = {Counted.CLICK: "clicked", Counted.CONVERSION: "converted"}
 _UNOWED = round(UNOWED.total_seconds() * 1_000_000)
 
 
@@ -166,8 +169,27 @@ class MongoRecipients(MongoShelf, Recipients):
         )
 
     @operation
+    async def converted(
+        self, c: Collections, campaign_id: str, users: Sequence[str], *, at: datetime
+    ) -> None:
+        chosen = {
+            "user": {"$in": [*filter(is_writable, users)]}, "campaign": campaign_id, "variant": {"$exists": True},
+            "converted_at": {"$exists": False}, "state": {"$in": [OWED, _SENT]},
+        }  # fmt: skip
+        rows = await c[RECIPIENTS].find(chosen, {"state": 1, "mail": 1}).to_list()
+        # That it has left may not be collected yet.
+        mails = await mails_of(c, [row["mail"] for row in rows if row["state"] == OWED])
+        left = {id_ for id_, mail in mails.items() if mail["state"] in AFTER_SENT}
+        ids = [row["_id"] for row in rows if row["state"] == _SENT or row["mail"] in left]
+        await c[RECIPIENTS].update_many(
+            {"_id": {"$in": ids}, "converted_at": {"$exists": False}}, {"$set": {"converted_at": micros(at)}}
+        )
+
+    @operation
     async def variant_counts(self, c: Collections, campaign_id: str) -> dict[str, VariantCount]:
-        is_sent = {"$eq": ["$state", RecipientState.SENT.value]}
+        sent = {"campaign": campaign_id, "converted_at": {"$exists": True}, "state": _SENT}
+        converted = await campaign_recipients.sums(c, RECIPIENTS, sent, "$variant", index="converted")
+        is_sent = {"$eq": ["$state", _SENT]}
         has_clicked = {"$and": [is_sent, {"$gt": ["$clicked_at", None]}]}
         cursor = await c[RECIPIENTS].aggregate(
             [
@@ -184,18 +206,21 @@ class MongoRecipients(MongoShelf, Recipients):
             hint="variant",
         )
         return {
-            each["_id"]: VariantCount(assigned=each["assigned"], sent=each["sent"], clicked=each["clicked"])
+            each["_id"]: VariantCount(
+                assigned=each["assigned"],
+                sent=each["sent"],
+                clicked=each["clicked"],
+                converted=converted.get(each["_id"], 0),
+            )
             async for each in cursor
         }
 
     @operation
-    async def conversions(self, c: Collections, campaign_id: str, *, limit: int) -> list[str]:
-        chosen = {
-            "campaign": campaign_id, "clicked_at": {"$exists": True}, "variant": {"$exists": True},
-            "state": RecipientState.SENT.value,
-        }  # fmt: skip
-        cursor = c[RECIPIENTS].find(chosen, {"variant": 1, "_id": 0}, hint="clicked")
-        rows = await cursor.sort([("clicked_at", 1), ("_id", 1)]).limit(limit).to_list()
+    async def conversions(self, c: Collections, campaign_id: str, by: Counted, *, limit: int) -> list[str]:
+        there = {"$exists": True}
+        chosen = {"campaign": campaign_id, by.value: there, "variant": there, "state": _SENT}
+        cursor = c[RECIPIENTS].find(chosen, {"variant": 1, "_id": 0}, hint=_INDEX[by])
+        rows = await cursor.sort([(by.value, 1), ("_id", 1)]).limit(limit).to_list()
         return [row["variant"] for row in rows]
 
 

@@ -41,10 +41,17 @@ CREATE INDEX recipients_variant ON recipients (campaign, variant, state, clicked
 CREATE INDEX recipients_clicked ON recipients (campaign, clicked_at, id) WHERE clicked_at IS NOT NULL;
 """),
     ),
+    Migration(
+        name="recipients-3",
+        run=statements("""
+ALTER TABLE recipients ADD COLUMN converted_at INTEGER;
+CREATE INDEX recipients_converted ON recipients (campaign, converted_at, id) WHERE converted_at IS NOT NULL;
+"""),
+    ),
 )
 TOLD = (
     "r.id, r.user, COALESCE(NULLIF(m.recipient, ''), r.address), r.state, r.rule, r.reason, r.mail, m.state, r.updated_at,"
-    " r.variant, r.clicked_at"
+    " r.variant, r.clicked_at, r.converted_at"
 )
 """What `told_of` takes, of `recipients r` and their mails `obligations m`."""
 
@@ -55,7 +62,20 @@ def recipient_of(row: tuple[Any, ...]) -> Recipient:
 
 
 def told_of(row: tuple[Any, ...]) -> RecipientRow:
-    id_, user, address, state, rule, reason, mail, mail_state, updated_at, variant, clicked_at = row
+    (
+        id_,
+        user,
+        address,
+        state,
+        rule,
+        reason,
+        mail,
+        mail_state,
+        updated_at,
+        variant,
+        clicked_at,
+        converted_at,
+    ) = row
     return RecipientRow(
         id=id_,
         user=user,
@@ -68,4 +88,5 @@ def told_of(row: tuple[Any, ...]) -> RecipientRow:
         updated_at=moment(updated_at),
         variant=variant,
         clicked_at=moment_or_none(clicked_at),
+        converted_at=moment_or_none(converted_at),
     )

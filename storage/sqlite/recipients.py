@@ -8,9 +8,10 @@ from typing import Any
 
 from storage.campaigns import Campaign, CampaignState, Lead
 from storage.encoding import ERASED, is_writable, micros, moment_or_none
-from storage.mail import MailState
+from storage.mail import AFTER_SENT, MailState
 from storage.people import Erasure
 from storage.recipients import (
+    Counted,
     Counts,
     Decided,
     Recipient,
@@ -25,6 +26,7 @@ from storage.recipients import (
 from storage.sqlite import campaign_recipients, campaign_rows, obligations, recipient_rows
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 
+_SENT = list(AFTER_SENT)
 _ENDS = [state for state in MailState if state not in (MailState.PENDING, MailState.LEASED)]
 
 
@@ -187,23 +189,46 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
             (micros(at), campaign_id, mail),
         )
 
+    @writing
+    def converted(
+        self, connection: sqlite3.Connection, campaign_id: str, users: Sequence[str], *, at: datetime
+    ) -> None:
+        connection.execute(
+            "UPDATE recipients SET converted_at = ? WHERE campaign = ? AND user IN (SELECT value FROM json_each(?))"
+            " AND variant IS NOT NULL AND converted_at IS NULL AND (state = 'sent' OR state = 'owed' AND EXISTS"
+            # That it has left may not be collected yet.
+            " (SELECT 1 FROM obligations m WHERE m.id = recipients.mail AND m.state IN (SELECT value FROM json_each(?))))",
+            (micros(at), campaign_id, json.dumps([*filter(is_writable, users)]), json.dumps(_SENT)),
+        )
+
     @reading
     def variant_counts(self, connection: sqlite3.Connection, campaign_id: str) -> dict[str, VariantCount]:
+        converted = dict(
+            connection.execute(
+                "SELECT variant, COUNT(*) FROM recipients INDEXED BY recipients_converted"
+                " WHERE campaign = ? AND converted_at IS NOT NULL AND state = 'sent' GROUP BY variant",
+                (campaign_id,),
+            ).fetchall()
+        )
         rows = connection.execute(
             "SELECT variant, COUNT(*), SUM(state = 'sent'), SUM(state = 'sent' AND clicked_at IS NOT NULL) FROM recipients"
             " WHERE campaign = ? AND variant IS NOT NULL GROUP BY variant",
             (campaign_id,),
         )
         return {
-            variant: VariantCount(assigned=assigned, sent=sent, clicked=clicked)
+            variant: VariantCount(
+                assigned=assigned, sent=sent, clicked=clicked, converted=converted.get(variant, 0)
+            )
             for variant, assigned, sent, clicked in rows
         }
 
     @reading
-    def conversions(self, connection: sqlite3.Connection, campaign_id: str, *, limit: int) -> list[str]:
+    def conversions(
+        self, connection: sqlite3.Connection, campaign_id: str, by: Counted, *, limit: int
+    ) -> list[str]:
         rows = connection.execute(
-            "SELECT variant FROM recipients WHERE campaign = ? AND clicked_at IS NOT NULL AND variant IS NOT NULL"
-            " AND state = 'sent' ORDER BY clicked_at, id LIMIT ?",
+            f"SELECT variant FROM recipients WHERE campaign = ? AND {by} IS NOT NULL AND variant IS NOT NULL"  # noqa: S608 - constants only
+            f" AND state = 'sent' ORDER BY {by}, id LIMIT ?",
             (campaign_id, limit),
         )
         return [variant for (variant,) in rows]

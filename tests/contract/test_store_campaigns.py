@@ -14,7 +14,7 @@ from storage.mail import LaneName, MailState
 from storage.mongo import MongoStore, obligations
 from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
-from storage.recipients import DUPLICATE, UNOWED, Decided, Recipient, RecipientState, VariantCount
+from storage.recipients import DUPLICATE, UNOWED, Counted, Decided, Recipient, RecipientState, VariantCount
 from tests.contract.store_cases import NOW, later, mail, notification
 
 DRAFT, SCHEDULED, RUNNING = CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.RUNNING
@@ -598,13 +598,54 @@ async def test_variants_are_counted_by_who_was_sent_them_and_who_has_clicked_fir
     assert counts == {
         "a": VariantCount(assigned=1, sent=1, clicked=1), "b": VariantCount(assigned=3, sent=2, clicked=2)
     }  # fmt: skip
-    assert await store.recipients.conversions(id_, limit=9) == ["b", "a", "b"]
-    assert await store.recipients.conversions(id_, limit=1) == ["b"]
+    assert await store.recipients.conversions(id_, Counted.CLICK, limit=9) == ["b", "a", "b"]
+    assert await store.recipients.conversions(id_, Counted.CLICK, limit=1) == ["b"]
+    assert await store.recipients.conversions(id_, Counted.CONVERSION, limit=9) == []
     page = await store.recipients.page(id_, state=None, after=None, limit=9)
     assert [(row.variant, row.clicked_at) for row in page.items] == [
         ("a", later(7)), ("b", later(9)), ("b", later(5)), ("b", None), (None, later(3)),
     ]  # fmt: skip
     assert await store.recipients.variant_counts("no such") == {}
+
+
+async def test_who_is_said_to_have_converted_counts_once_of_those_alone_who_were_sent_a_variant_before(
+    store, other
+):
+    users = ("ann", "bob", "$cara", "dan", "eve", "fay")
+    lead, recipients = await started(store, *users)
+    id_ = lead.campaign.id
+    variants = ("a", "b", "b", "b", None)
+    decided = [
+        replace(owed(lead, one), variant=variant) for one, variant in zip(recipients, variants, strict=False)
+    ]
+    decided += [Decided(id=recipients[5].id, state=SKIPPED, rule="preferences", variant="b")]
+    await store.recipients.decide(lead, decided, now=NOW)
+    everybody = [*users, "nobody", "\ud800"]
+    await store.recipients.converted(id_, everybody, at=later(1))
+    assert await store.recipients.variant_counts(id_) == {
+        "a": VariantCount(assigned=1),
+        "b": VariantCount(assigned=4),
+    }
+
+    for lease in await leases(store):
+        end = Buried(code=550, reason="no") if lease.notification.room == "user:dan" else Sent()
+        await store.outbox.end(lease, end, now=later(2))
+    # Before it is collected that the mails have left, and after that.
+    await other.recipients.converted(id_, ["$cara"], at=later(5))
+    await store.recipients.collect(id_, limit=9, now=later(6))
+    await store.recipients.converted(id_, ["ann", "$cara", "dan"], at=later(7))
+    await other.recipients.converted(id_, everybody, at=later(8))
+    await store.recipients.converted(id_, [], at=later(9))
+    await store.recipients.converted("no such", ["bob"], at=later(9))
+
+    assert await store.recipients.conversions(id_, Counted.CONVERSION, limit=9) == ["b", "a", "b"]
+    assert await other.recipients.conversions(id_, Counted.CONVERSION, limit=2) == ["b", "a"]
+    assert await store.recipients.conversions(id_, Counted.CLICK, limit=9) == []
+    assert await store.recipients.variant_counts(id_) == {
+        "a": VariantCount(assigned=1, sent=1, converted=1), "b": VariantCount(assigned=4, sent=2, converted=2)
+    }  # fmt: skip
+    page = await other.recipients.page(id_, state=None, after=None, limit=9)
+    assert [row.converted_at for row in page.items] == [later(7), later(8), later(5), None, None, None]
 
 
 async def test_the_second_of_an_address_keeps_the_variant_that_has_fallen_to_it(store):

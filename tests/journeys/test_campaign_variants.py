@@ -88,7 +88,7 @@ async def test_each_gets_what_falls_to_the_user_by_lot_and_who_waits_what_is_cho
         each["sent"] for each in results["variants"]
     ]
     # Who has waited was drawn for nothing, and is not counted.
-    assert [(each["assigned"], each["sent"], each["clicked"]) for each in results["variants"]] == [
+    assert [(each["assigned"], each["sent"], each["converted"]) for each in results["variants"]] == [
         (counts[place], counts[place], 0) for place in (0, 1)
     ]
     again = await here.ask("POST", f"/internal/campaigns/{id_}/choose", body={"variant": "plain"})
@@ -116,7 +116,7 @@ async def test_clicks_of_people_are_counted_for_the_variant_and_a_programs_are_n
     await judged(here)
 
     results = (await told(here, "GET", f"/{id_}"))["results"]
-    assert [(each["name"], each["clicked"], each["rate"]) for each in results["variants"]] == [
+    assert [(each["name"], each["converted"], each["rate"]) for each in results["variants"]] == [
         ("plain", 0, 0.0), ("named", 1, 1.0)
     ]  # fmt: skip
     [beside] = results["comparisons"]
@@ -131,6 +131,50 @@ async def test_clicks_of_people_are_counted_for_the_variant_and_a_programs_are_n
     assert {row["user"]: (row["variant"], row["clicked_at"] is not None) for row in rows} == {
         users[0]: ("plain", False), users[1]: ("named", True)
     }  # fmt: skip
+
+
+async def test_a_backend_says_who_has_done_what_a_campaign_is_to_bring_about(
+    store: dict[str, str], tmp_path: Path
+):
+    # A type without clicks in its email.
+    async with gateway(tmp_path, CATALOG=news_catalog(tmp_path), **store) as here:
+        await converted(here)
+
+
+async def converted(here: Gateway) -> None:
+    split = Split(salt="autumn", weights=(1, 1), share=50)
+    arms = [[user for user in PEOPLE if split.place(user) == place] for place in (0, 1)]
+    id_ = await make(here, variants=VARIANTS, experiment=EXPERIMENT | {"metric": "conversion", "holdout": 0})
+    await fill(here, id_, [{"user": user, "address": f"{user}@example.org"} for user in PEOPLE])
+    asked = f"/internal/experiments/{id_}/conversions"
+    early = await here.ask("POST", asked, body={"users": PEOPLE})
+    assert (early.status, early.body) == (200, {"taken": len(PEOPLE)})
+    await told(here, "POST", f"/{id_}/start")
+    await is_waiting(here, id_, len(PEOPLE) - len(arms[0]) - len(arms[1]))
+
+    bought = [*arms[1], arms[0][0], *(user for user in PEOPLE if user not in [*arms[0], *arms[1]]), "nobody"]
+    for _ in range(2):
+        assert (await here.ask("POST", asked, body={"users": bought})).status == 200
+
+    found = await told(here, "GET", f"/{id_}")
+    assert found["experiment"]["metric"] == "conversion"
+    assert [(each["name"], each["sent"], each["converted"]) for each in found["results"]["variants"]] == [
+        ("plain", len(arms[0]), 1), ("named", len(arms[1]), len(arms[1]))
+    ]  # fmt: skip
+    assert found["results"]["comparisons"][0]["difference"] == pytest.approx(1 - 1 / len(arms[0]))
+    experiment = (await here.ask("GET", f"/internal/experiments/{id_}")).body
+    assert FoundExperimentAnswer().validate(experiment) == {}
+    assert (experiment["metric"], [each["converted"] for each in experiment["variants"]]) == (
+        "conversion", [1, len(arms[1])]
+    )  # fmt: skip
+    rows = (await told(here, "GET", f"/{id_}/recipients"))["recipients"]
+    assert {row["user"] for row in rows if row["converted_at"]} == {*arms[1], arms[0][0]}
+    by_clicks = await make(
+        here, type="TRIED", data={}, variants=[{"name": "a"}, {"name": "b"}], experiment=EXPERIMENT
+    )
+    for campaign, status in ((by_clicks, 422), (await make(here), 404), ("no-such", 404)):
+        path = f"/internal/experiments/{campaign}/conversions"
+        assert (await here.ask("POST", path, body={"users": ["ann"]})).status == status
 
 
 async def test_when_its_time_is_over_without_a_winner_those_who_wait_get_the_control(

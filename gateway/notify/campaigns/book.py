@@ -125,7 +125,8 @@ class CampaignBook:
 
     def _check_words(self, type_: "NotificationType", plan: Plan) -> None:
         """Whether its own texts, if it has any, are sound, and what comes of several can be told."""
-        if plan.experiment is not None and (type_.email is None or not type_.email.clicks):
+        is_by_clicks = plan.experiment is not None and plan.experiment.metric == "click"
+        if is_by_clicks and (type_.email is None or not type_.email.clicks):
             raise Unfit({"variants": [f"Are judged by clicks, and {type_.name} has no clicks in its email."]})
         if plan.texts or plan.variants:
             from gateway.notify.campaigns import own_words
@@ -161,6 +162,21 @@ class CampaignBook:
         return await self._recipients.page(
             asked.campaign, state=asked.state, after=asked.after, limit=asked.limit
         )
+
+    async def convert(self, campaign_id: str, users: Sequence[str]) -> bool:
+        """A backend says that these have done what the campaign is to bring about.
+
+        When this returns it is stored, of each the first time, and of those alone who are on trial and were sent the mail before.
+        False where there is no such campaign, or none with an experiment. Raises `Unfit` for one that counts something else.
+        """
+        campaign = await self._shelf.find(campaign_id)
+        experiment = None if campaign is None else plan_of(campaign).experiment
+        if experiment is None:
+            return False
+        if experiment.metric != "conversion":
+            raise Unfit({"users": [f"The experiment counts by {experiment.metric}, which nobody need tell."]})
+        await self._recipients.converted(campaign_id, users, at=self._clock())
+        return True
 
     # Importing
 

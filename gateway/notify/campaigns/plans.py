@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 import msgspec
 from msgspec import Struct
 
+from gateway.experiments.bounds import Metric
 from mailer.address import compared
 from storage.campaigns import Campaign
 from storage.recipients import RecipientState
@@ -79,8 +80,10 @@ class Experiment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     Figures are parts of one, but where they are percent.
     """
 
+    metric: Metric = "click"
+    """What counts; one of `MAIL_METRICS`."""
     baseline: float
-    """The part of the recipients of whom a click is expected anyway."""
+    """The part of the recipients of whom that is expected anyway."""
     effect: float
     """By how much more it must be to be worth finding."""
     salt: str | None = None

@@ -14,7 +14,7 @@ from gateway.experiments.lots import Aside, Split
 from gateway.experiments.results import Results, results
 from gateway.notify.campaigns.plans import Plan, Variant, plan_of
 from storage.campaigns import Campaign
-from storage.recipients import Recipients, VariantCount
+from storage.recipients import Counted, Recipients, VariantCount
 
 EXPERIMENT = "experiment"
 """The rule by which a recipient waits for the winner."""
@@ -104,24 +104,25 @@ def over_at(campaign: Campaign, plan: Plan) -> datetime | None:
 async def told(recipients: Recipients, campaign: Campaign, *, now: datetime) -> Results | None:
     """What is found so far; None of a campaign without variants. Raises `StorageError`.
 
-    Those count who have the variant by lot, whether they were mailed or not; conversions are clicks of
-    people.
+    Those count who have the variant by lot, whether they were mailed or not; they convert by a click of a
+    person, or by what is said of them.
     """
     plan = plan_of(campaign)
     design = design_of(plan)
-    if design is None:
+    if plan.experiment is None or design is None:
         return None
+    by = Counted.CONVERSION if plan.experiment.metric == "conversion" else Counted.CLICK
     counts = await recipients.variant_counts(campaign.id)
     planned = design.conversions
     # Only by the sequential rule does the order count.
-    order = [] if planned is None else await recipients.conversions(campaign.id, limit=planned)
+    order = [] if planned is None else await recipients.conversions(campaign.id, by, limit=planned)
     arms = [
         Arm(
             name=each.name,
             weight=each.weight,
             assigned=count.assigned,
             people=count.sent,
-            converted=count.clicked,
+            converted=count.clicked if by is Counted.CLICK else count.converted,
         )
         for each in plan.variants
         for count in (counts.get(each.name, NOTHING),)

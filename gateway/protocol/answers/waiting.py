@@ -54,6 +54,9 @@ class RecipientAnswer(Schema):
     clicked_at = required.time(
         allow_none=True, metadata={"description": "When a person has first followed a link of its mail."}
     )
+    converted_at = required.time(
+        allow_none=True, metadata={"description": "When a backend has first told so, of an experiment that counts that."}
+    )  # fmt: skip
     updated_at = required.time()
 
 

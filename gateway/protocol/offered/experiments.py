@@ -21,7 +21,7 @@ OPERATIONS: tuple[Operation, ...] = (
         use=convert, shape=experiments.taken,
         route=Route(
             method="POST", path="/internal/experiments/{experiment}/conversions", problems=("not_found",),
-            description="Of an experiment of a type whose metric is `conversion`. The first time of each counts, of those who were reached before; whoever is not on trial is passed over, and told again it changes nothing.",
+            description="Of an experiment whose metric is `conversion`, by its id, by the name of its type, or by the id of its campaign. The first time of each counts, of those who were reached before; whoever is not on trial is passed over, and told again it changes nothing.",
         ),
     ),
 )  # fmt: skip

@@ -27,6 +27,9 @@ async def find_experiment(use: UseCases, caller: Caller, asked: str) -> TypeTria
 async def convert(use: UseCases, caller: Caller, asked: Conversions) -> int:
     """Answers how many were taken in."""
     del caller
-    if not await use.trials.convert(asked.experiment, asked.users):
-        raise Problem("not_found", "No type of the catalog has such an experiment.")
+    if not (
+        await use.trials.convert(asked.experiment, asked.users)
+        or await use.campaigns.convert(asked.experiment, asked.users)
+    ):
+        raise Problem("not_found", NONE)
     return len(asked.users)

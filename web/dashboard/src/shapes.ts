@@ -1083,6 +1083,7 @@ export interface VariantAnswer {
 }
 
 export interface ExperimentAnswer {
+  readonly metric: string;
   readonly baseline: number;
   readonly effect: number;
   readonly salt: string;
@@ -1108,8 +1109,8 @@ export interface VariantResultAnswer {
   readonly low: number;
   readonly high: number;
   readonly sent: number;
-  /** Of those sent, by a person. */
-  readonly clicked: number;
+  /** Of those sent, by what the experiment counts. */
+  readonly converted: number;
 }
 
 /** What an experiment has found so far. */
@@ -1198,6 +1199,8 @@ export interface RecipientAnswer {
   readonly variant: string | null;
   /** When a person has first followed a link of its mail. */
   readonly clicked_at: string | null;
+  /** When a backend has first told so, of an experiment that counts that. */
+  readonly converted_at: string | null;
   readonly updated_at: string;
 }
 

@@ -25,8 +25,8 @@ export function Trial(props: { campaign: CampaignDetail; reload: () => void }): 
         <Chip tone={tone}>{words}</Chip>
       </header>
       <Arms
-        did="Clicked"
-        arms={results.variants.map((one) => ({ ...one, people: one.sent, converted: one.clicked }))}
+        did={experiment.metric === "click" ? "Clicked" : "Converted"}
+        arms={results.variants.map((one) => ({ ...one, people: one.sent }))}
         comparisons={results.comparisons}
         winner={results.winner}
         chosen={results.chosen}
