@@ -113,26 +113,51 @@ async def test_a_running_one_is_paused_resumed_and_cancelled(
         await expect(page.get_by_role("img", name=re.compile("cancelled$"))).to_be_visible()
 
 
-async def test_two_subjects_are_tried_and_one_is_chosen_for_those_who_wait(
+async def test_three_ways_are_tried_and_one_is_chosen_for_those_who_wait(
     shop: Gateway, relay: SMTPRelay, browser: Browser
 ):
     async with signed_in(browser, shop, "#/campaigns/new") as page:
         await page.get_by_label("Type").select_option("NEWSLETTER")
-        await page.get_by_label("Name").fill("Two ways")
+        await page.get_by_label("Name").fill("Three ways")
         await page.get_by_label("Subject", exact=True).fill("Light")
-        await page.get_by_label("Try another subject").fill("Light, and more of it")
-        await page.get_by_label("On how many").fill("1")
+        add = page.get_by_role("button", name="Add a variant")
+        await add.focus()
+        for way in ("b", "c", "d"):
+            await page.keyboard.press("Enter")
+            # Whoever has added one writes it, without going there.
+            await expect(
+                page.get_by_role("group", name=f"Variant {way}").get_by_label("Its subject")
+            ).to_be_focused()
+            await page.keyboard.type(f"Light, as {way} says it")
+            await add.focus()
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Remove variant c").press("Enter")
+        await expect(add).to_be_focused()
+        await expect(page.get_by_role("group", name="Variant c")).to_have_count(0)
+        plan = page.get_by_role("group", name="Plan")
+        await plan.get_by_label("On how many").fill("1")
+        await plan.get_by_label("Held out").fill("0.01")
+        await plan.get_by_label("Worth finding").fill("0.1")
+        await plan.get_by_label("What counts").select_option("conversion")
+        await page.get_by_role("group", name="Variant d").get_by_label("Its name").fill("D")
+        await page.get_by_role("button", name="Make the draft").click()
+        await expect(
+            page.get_by_role("group", name="Variant d").get_by_label("Its name")
+        ).to_have_accessible_description(re.compile("small letters"))
+        await page.get_by_role("group", name="Variant D").get_by_label("Its name").fill("d")
+        await plan.get_by_label("Worth finding").fill("2")
         assert await violations(page) == []
         await picture(page, "campaign-new-trial")
         await page.get_by_role("button", name="Make the draft").click()
-        await expect(page.get_by_role("heading", name="Two ways")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Three ways")).to_be_visible()
         id_ = page.url.rpartition("/")[2]
         await fill(shop, id_, people(3))
         await told(shop, "POST", f"/{id_}/start")
 
         trial = page.get_by_role("region", name="Experiment")
         await expect(trial.get_by_text("Nothing is found yet")).to_be_visible()
-        await trial.get_by_role("row", name=re.compile("^b ")).get_by_role("button", name="Choose…").click()
+        await expect(trial.get_by_role("columnheader", name="Converted")).to_be_visible()
+        await trial.get_by_role("row", name=re.compile("^d ")).get_by_role("button", name="Choose…").click()
         await page.get_by_role("dialog").get_by_role("button", name="Choose it").click()
 
         await expect(trial.get_by_text("Chosen")).to_be_visible()
@@ -140,4 +165,23 @@ async def test_two_subjects_are_tried_and_one_is_chosen_for_those_who_wait(
         assert await violations(page) == []
         await picture(page, "campaign-trial")
     sent = await told(shop, "GET", f"/{id_}")
-    assert (sent["results"]["chosen"], sent["accounting"]["sent"]) == ("b", 3)
+    assert (sent["results"]["chosen"], sent["accounting"]["sent"]) == ("d", 3)
+    assert [(each["name"], each["texts"]) for each in sent["variants"]] == [
+        ("a", {}), *((name, {"en": {"title": None, "body": None, "link": None, "subject": f"Light, as {name} says it"}}) for name in "bd")
+    ]  # fmt: skip
+    assert (sent["experiment"]["holdout"], sent["experiment"]["metric"]) == (0.01, "conversion")
+
+
+async def test_up_to_eight_ways_are_written_on_a_phone(shop: Gateway, browser: Browser):
+    async with signed_in(browser, shop, "#/campaigns/new", viewport=PHONE) as page:
+        add = page.get_by_role("button", name="Add a variant")
+        for _ in range(7):
+            await add.click()
+        await expect(add).to_have_count(0)
+        await expect(page.get_by_role("group", name="Variant h")).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Remove variant e").click()
+        await expect(add).to_be_focused()
+        await add.click()
+        await expect(page.get_by_role("group", name="Variant e").get_by_label("Its subject")).to_be_focused()

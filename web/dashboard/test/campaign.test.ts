@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { audienceOf, percent, points, shares } from "../src/campaign.ts";
-import { NO_TRIAL, ownWords } from "../src/pages/trialasked.tsx";
+import { NO_TRIAL, ownWords, withAnother } from "../src/pages/trialasked.tsx";
 import { href, parse } from "../src/route.ts";
 
 const NOTHING = {
@@ -41,13 +41,35 @@ describe("a campaign", () => {
     expect([0.012, -0.004, 0.0001].map(points)).toEqual(["+1.2 points", "−0.4 points", "±0.0 points"]);
   });
 
-  it("asks for a trial when there are two subjects, and for its own words when there is one", () => {
+  it("asks for a trial when there are several ways to say it, and for its own words when there is one", () => {
     expect(ownWords(NO_TRIAL, "en")).toEqual({});
     expect(ownWords({ ...NO_TRIAL, subject: " One " }, "de")).toEqual({ texts: { de: { subject: "One" } } });
-    expect(ownWords({ ...NO_TRIAL, other: "Two" }, "en")).toEqual({
-      variants: [{ name: "a" }, { name: "b", texts: { en: { subject: "Two" } } }],
-      experiment: { share: 20, baseline: 0.05, effect: 0.02 },
+    const asked = withAnother(withAnother(withAnother(NO_TRIAL)));
+    const [b, c, d] = asked.others;
+    if (!b || !c || !d) throw new Error("there are three");
+    const others = [
+      { ...b, subject: " Two " },
+      { ...c, title: "Three", body: "Of it", localTime: "18:00" },
+      { ...d, name: "like-a" },
+    ];
+    expect(ownWords({ ...asked, others, holdout: "5", metric: "conversion" }, "en")).toEqual({
+      variants: [
+        { name: "a" },
+        { name: "b", texts: { en: { subject: "Two" } } },
+        { name: "c", texts: { en: { title: "Three", body: "Of it" } }, local_time: "18:00" },
+        { name: "like-a" },
+      ],
+      experiment: { metric: "conversion", share: 20, holdout: 5, baseline: 0.05, effect: 0.02, hours: 24 },
     });
+  });
+
+  it("gives another way the first letter that is free, and a key that no other has had beside it", () => {
+    const asked = withAnother(withAnother(NO_TRIAL));
+    const kept = { ...asked, others: asked.others.slice(1) };
+    expect(withAnother(kept).others.map(({ key, name }) => [key, name])).toEqual([
+      [2, "c"],
+      [3, "b"],
+    ]);
   });
 
   it("has a place of its own, with the state that is looked at", () => {
