@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pymongo import IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession as Session
 
 from storage.campaigns import CANCELLED_REASON, RULE
 from storage.encoding import writable
@@ -19,24 +20,35 @@ INDEXES = {
 }
 
 
-async def count(c: Collections, campaign_id: str, states: Iterable[RecipientState]) -> int:
+async def count(
+    c: Collections, campaign_id: str, states: Iterable[RecipientState], session: Session | None = None
+) -> int:
+    """Of several states in a `session` alone: without one, who goes from one to another meanwhile is in none, or in both."""
     named = [state.value for state in states]
-    return await c[RECIPIENTS].count_documents({"campaign": campaign_id, "state": {"$in": named}})
+    chosen = {"campaign": campaign_id, "state": {"$in": named}}
+    return await c[RECIPIENTS].count_documents(chosen, session=session)
 
 
 async def count_all(c: Collections, campaign_id: str) -> int:
     return await c[RECIPIENTS].count_documents({"campaign": campaign_id})
 
 
-async def mails(c: Collections, campaign_id: str) -> dict[MailState, int]:
-    found = await sums(c, OBLIGATIONS, {"of.id": campaign_id}, "$mail.state", index="of state")
+async def mails(c: Collections, campaign_id: str, session: Session | None = None) -> dict[MailState, int]:
+    asked = {"of.id": campaign_id}
+    found = await sums(c, OBLIGATIONS, asked, "$mail.state", index="of state", session=session)
     return {MailState(state): number for state, number in found.items()}
 
 
-async def sums(c: Collections, name: str, of: Document, by: str, *, index: str) -> Mapping[Any, int]:
-    """How many there are of each; the index holds all that is asked for, as far as one does."""
+async def sums(
+    c: Collections, name: str, of: Document, by: str, *, index: str, session: Session | None = None
+) -> Mapping[Any, int]:
+    """How many there are of each; the index holds all that is asked for, as far as one does.
+
+    Only in a `session` is everything counted once: without one, what goes from one place of the index to another may be
+    counted at both.
+    """
     pipeline = [{"$match": of}, {"$group": {"_id": by, "count": {"$sum": 1}}}]
-    cursor = await c[name].aggregate(pipeline, hint=index)
+    cursor = await c[name].aggregate(pipeline, session=session, hint=index)
     return {each["_id"]: int(each["count"]) async for each in cursor}
 
 

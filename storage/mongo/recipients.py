@@ -6,8 +6,10 @@ owed one that is not there is decided again.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from pymongo import UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.errors import BulkWriteError
 
 from storage.campaigns import Campaign, CampaignState, Lead
@@ -27,6 +29,7 @@ from storage.mongo.recipient_rows import (
     told_of,
 )
 from storage.mongo.shelf import MongoShelf, operation
+from storage.mongo.transactions import atomically
 from storage.people import Erasure
 from storage.recipients import (
     UNOWED,
@@ -117,15 +120,21 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def counts(self, c: Collections, campaign_id: str) -> Counts:
-        rows = await campaign_recipients.sums(
-            c, RECIPIENTS, {"campaign": campaign_id}, "$state", index="state"
-        )
-        skipped = {"campaign": campaign_id, "state": RecipientState.SKIPPED.value}
-        return Counts(
-            rows={RecipientState(state): number for state, number in rows.items()},
-            skipped={rule or "": number for rule, number in (await campaign_recipients.sums(c, RECIPIENTS, skipped, "$rule", index="state")).items()},
-            mails=await campaign_recipients.mails(c, campaign_id),
-        )  # fmt: skip
+        every = {"campaign": campaign_id}
+        skipped = {**every, "state": RecipientState.SKIPPED.value}
+        sums = partial(campaign_recipients.sums, c, RECIPIENTS, index="state")
+
+        async def look(session: Session) -> Counts:
+            rows = await sums(every, "$state", session=session)
+            rules = await sums(skipped, "$rule", session=session)
+            return Counts(
+                rows={RecipientState(state): number for state, number in rows.items()},
+                skipped={rule or "": number for rule, number in rules.items()},
+                mails=await campaign_recipients.mails(c, campaign_id, session),
+            )
+
+        # In one moment: else they would not come out even while it runs.
+        return await atomically(c, look)
 
     @operation
     async def page(
@@ -188,32 +197,36 @@ class MongoRecipients(MongoShelf, Recipients):
     @operation
     async def variant_counts(self, c: Collections, campaign_id: str) -> dict[str, VariantCount]:
         sent = {"campaign": campaign_id, "converted_at": {"$exists": True}, "state": _SENT}
-        converted = await campaign_recipients.sums(c, RECIPIENTS, sent, "$variant", index="converted")
         is_sent = {"$eq": ["$state", _SENT]}
         has_clicked = {"$and": [is_sent, {"$gt": ["$clicked_at", None]}]}
-        cursor = await c[RECIPIENTS].aggregate(
-            [
-                {"$match": {"campaign": campaign_id, "variant": {"$exists": True}}},
-                {
-                    "$group": {
-                        "_id": "$variant",
-                        "assigned": {"$sum": 1},
-                        "sent": {"$sum": {"$cond": [is_sent, 1, 0]}},
-                        "clicked": {"$sum": {"$cond": [has_clicked, 1, 0]}},
-                    }
-                },
-            ],
-            hint="variant",
-        )
-        return {
-            each["_id"]: VariantCount(
-                assigned=each["assigned"],
-                sent=each["sent"],
-                clicked=each["clicked"],
-                converted=converted.get(each["_id"], 0),
+        pipeline: list[Document] = [
+            {"$match": {"campaign": campaign_id, "variant": {"$exists": True}}},
+            {
+                "$group": {
+                    "_id": "$variant",
+                    "assigned": {"$sum": 1},
+                    "sent": {"$sum": {"$cond": [is_sent, 1, 0]}},
+                    "clicked": {"$sum": {"$cond": [has_clicked, 1, 0]}},
+                }
+            },
+        ]
+
+        async def look(session: Session) -> dict[str, VariantCount]:
+            converted = await campaign_recipients.sums(
+                c, RECIPIENTS, sent, "$variant", index="converted", session=session
             )
-            async for each in cursor
-        }
+            cursor = await c[RECIPIENTS].aggregate(pipeline, session=session, hint="variant")
+            return {
+                each["_id"]: VariantCount(
+                    assigned=each["assigned"],
+                    sent=each["sent"],
+                    clicked=each["clicked"],
+                    converted=converted.get(each["_id"], 0),
+                )
+                async for each in cursor
+            }
+
+        return await atomically(c, look)
 
     @operation
     async def conversions(self, c: Collections, campaign_id: str, by: Counted, *, limit: int) -> list[str]:

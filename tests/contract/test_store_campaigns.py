@@ -244,6 +244,34 @@ async def test_what_became_of_mails_is_collected_and_then_the_campaign_can_be_fi
     assert (counts.rows[SENT], counts.mails[MailState.BOUNCED]) == (2, 1)
 
 
+async def test_figures_come_out_even_at_every_look_while_recipients_are_decided_and_mails_leave(store, other):
+    users = [f"u{n}" for n in range(2000)]
+    lead, _ = await started(store, *users)
+    id_ = lead.campaign.id
+
+    async def work() -> None:
+        while due := await store.recipients.due(id_, limit=500, now=NOW):
+            await store.recipients.decide(lead, [owed(lead, each) for each in due], now=NOW)
+        for lease in await leases(store):
+            await store.outbox.end(lease, Sent(), now=later(1))
+        await store.recipients.collect(id_, limit=9000, now=later(2))
+
+    async def look() -> None:
+        while not working.done():
+            counts = await other.recipients.counts(id_)
+            left = counts.mails.get(MailState.SENT, 0)
+            sent, owed_ = counts.rows.get(SENT, 0), counts.rows.get(OWED, 0)
+            assert sum(counts.rows.values()) == len(users)
+            assert sent <= left <= sent + owed_
+
+    working = asyncio.ensure_future(work())
+    try:
+        await asyncio.gather(*(look() for _ in range(4)))
+    finally:
+        await working
+    assert (await rows(store, id_))[SENT] == 100
+
+
 async def test_a_campaign_that_is_not_gathered_is_not_finished(store):
     made, _ = await draft(store)
     await store.campaigns.move(made.id, [DRAFT], RUNNING, now=NOW, wake_at=NOW)
