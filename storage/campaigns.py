@@ -197,5 +197,8 @@ class Campaigns(Protocol):
         ...
 
     async def finish(self, lead: Lead, *, now: datetime) -> bool:
-        """It is finished, if it runs, is gathered, and none is pending or owed. Else False, and no change."""
+        """It is finished, if it runs, is gathered, and none is pending or owed.
+
+        Else False, and no change; so it is when it is not this lead's any more.
+        """
         ...

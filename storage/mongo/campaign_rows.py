@@ -49,7 +49,9 @@ async def move(
     now: datetime,
     wake_at: datetime | None = None,
     reason: str | None = None,
+    lead: Lead | None = None,
 ) -> Campaign | None:
+    """With a `lead` only while it is that one's."""
     at = micros(now)
     fields: Document = {"state": to.value}
     gone = {"token": "", "wake_at": "", "reason": "", "ended_at": ""}
@@ -67,7 +69,11 @@ async def move(
         # The first time is the earliest: no clock goes back before it.
         update["$min"] = {"started_at": at}
     row = await c[CAMPAIGNS].find_one_and_update(
-        {"_id": campaign_id, "state": {"$in": [state.value for state in of]}},
+        {
+            "_id": campaign_id,
+            "state": {"$in": [state.value for state in of]},
+            **({} if lead is None else led(lead)),
+        },
         update,
         return_document=ReturnDocument.AFTER,
     )

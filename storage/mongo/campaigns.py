@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from pymongo import ReturnDocument
 
@@ -24,6 +25,7 @@ from storage.mongo.collections import Collections, Document
 from storage.mongo.obligations import OBLIGATIONS
 from storage.mongo.recipient_rows import RECIPIENTS
 from storage.mongo.shelf import MongoShelf, operation
+from storage.mongo.transactions import atomically
 from storage.people import Erasure
 from storage.recipients import RecipientState
 from storage.switches import ERASED
@@ -230,7 +232,11 @@ class MongoCampaigns(MongoShelf, Campaigns):
     async def finish(self, c: Collections, lead: Lead, *, now: datetime) -> bool:
         campaign_id = lead.campaign.id
         found = await campaign_rows.find(c, campaign_id)
-        if found is None or not found.gathered or await campaign_recipients.count(c, campaign_id, _OPEN):
+        if found is None or not found.gathered:
+            return False
+        if await atomically(c, partial(campaign_recipients.count, c, campaign_id, _OPEN)):
             return False
         of = (CampaignState.RUNNING,)
-        return await campaign_rows.move(c, campaign_id, of, CampaignState.FINISHED, now=now) is not None
+        # Whoever has had it go on since this look has ended the lead by that.
+        moved = await campaign_rows.move(c, campaign_id, of, CampaignState.FINISHED, now=now, lead=lead)
+        return moved is not None

@@ -247,8 +247,10 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
     @writing
     def finish(self, connection: sqlite3.Connection, lead: Lead, *, now: datetime) -> bool:
         campaign_id = lead.campaign.id
-        found = campaign_rows.find(connection, campaign_id)
-        if found is None or not found.gathered or campaign_recipients.count(connection, campaign_id, _OPEN):
+        led = connection.execute(
+            "SELECT gathered FROM campaigns WHERE id = ? AND token = ?", (campaign_id, lead.token)
+        ).fetchone()
+        if led is None or not led[0] or campaign_recipients.count(connection, campaign_id, _OPEN):
             return False
         of = (CampaignState.RUNNING,)
         return campaign_rows.move(connection, campaign_id, of, CampaignState.FINISHED, now=now) is not None

@@ -11,7 +11,7 @@ from storage.endings import Buried, Postponed, Sent, Skipped
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
 from storage.mail import LaneName, MailState
-from storage.mongo import MongoStore, obligations
+from storage.mongo import MongoStore, campaign_recipients, obligations
 from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
 from storage.recipients import DUPLICATE, UNOWED, Counted, Decided, Recipient, RecipientState, VariantCount
@@ -242,6 +242,40 @@ async def test_what_became_of_mails_is_collected_and_then_the_campaign_can_be_fi
     await store.outbox.came_back(by_user["user:ann"].id, MailState.BOUNCED, reason="full", now=later(9))
     counts = await store.recipients.counts(lead.campaign.id)
     assert (counts.rows[SENT], counts.mails[MailState.BOUNCED]) == (2, 1)
+
+
+async def test_who_does_not_lead_a_campaign_any_more_does_not_finish_it(store, other):
+    """Somebody has had it go on meanwhile: what that is for is not seen by who came before."""
+    late, _ = await started(store)
+    await store.campaigns.rest(late, wake_at=NOW, now=NOW)
+    lead = await other.campaigns.lead(lease_seconds=60, now=NOW)
+
+    assert not await store.campaigns.finish(late, now=later(1))
+    assert (await store.campaigns.find(lead.campaign.id)).state is RUNNING
+    assert await other.campaigns.finish(lead, now=later(1))
+
+
+async def test_what_is_tried_again_while_a_campaign_is_about_to_end_keeps_it_from_that(
+    store, other, monkeypatch
+):
+    lead, [ann] = await started(store, "ann")
+    id_ = lead.campaign.id
+    await store.recipients.decide(lead, [Decided(id=ann.id, state=DEAD, reason="no")], now=NOW)
+    if isinstance(store, MongoStore):
+        looked = campaign_recipients.count
+
+        async def look_and_be_late(*args: Any, **kwargs: Any) -> int:
+            found = await looked(*args, **kwargs)
+            assert await other.campaigns.retry(id_, now=later(1)) == 1
+            return found
+
+        monkeypatch.setattr(campaign_recipients, "count", look_and_be_late)
+    else:  # one after the other
+        await other.campaigns.retry(id_, now=later(1))
+
+    assert not await store.campaigns.finish(lead, now=later(2))
+    assert (await store.campaigns.find(id_)).state is RUNNING
+    assert await store.campaigns.next_wake() == later(1)
 
 
 async def test_figures_come_out_even_at_every_look_while_recipients_are_decided_and_mails_leave(store, other):
