@@ -97,6 +97,10 @@ class Archive(Protocol):
         """
         ...
 
+    async def rooms(self, ids: Sequence[str]) -> set[str]:
+        """The rooms that these are in."""
+        ...
+
     async def contents(self, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
         """What is in the store of these, in their order; what is gone is left out."""
         ...

@@ -96,6 +96,11 @@ class MongoArchive(MongoShelf, Archive):
         return await atomically(c, open_it)
 
     @operation
+    async def rooms(self, c: Collections, ids: Sequence[str]) -> set[str]:
+        found = await c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}}, {"room": 1}).to_list()
+        return {each["room"] for each in found}
+
+    @operation
     async def contents(self, c: Collections, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
         found = await c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}}).to_list()
         by_id = {document["_id"]: notification_of(document) for document in found}

@@ -96,6 +96,14 @@ class SQLiteArchive(SQLiteShelf, Archive):
         return _piece_of(row)
 
     @reading
+    def rooms(self, connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+        found = connection.execute(
+            "SELECT DISTINCT room FROM notifications WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(ids),),
+        )
+        return {room for (room,) in found}
+
+    @reading
     def contents(self, connection: sqlite3.Connection, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
         found = connection.execute(
             f"SELECT {NOTIFICATION} FROM json_each(?) asked CROSS JOIN notifications n ON n.id = asked.value"  # noqa: S608 - constants only

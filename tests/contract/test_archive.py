@@ -16,6 +16,7 @@ from gateway.notify.archive.writing import Archivist
 from gateway.notify.retention import Housekeeper
 from storage.archive import PieceState
 from storage.inboxes import Chosen, HistoryQuery
+from storage.mongo import MongoStore
 from storage.sqlite import SQLiteStore
 from storage.store import Store
 from storage.streams import Collapse, Entry, Notification, Words
@@ -197,6 +198,85 @@ async def test_of_an_erased_user_the_archive_cannot_be_read_any_more(store, file
         text = gzip.decompress(each.read_bytes())
         assert SECRET.encode() not in text
         assert ANN.encode() not in text
+
+
+class Meanwhile:
+    """Forwards to what it stands for, and has something else happen behind its n-th call."""
+
+    def __init__(self, target: object, happen, calls: int) -> None:
+        self._target = target
+        self._happen = happen
+        self.left = calls
+
+    def __getattr__(self, name):
+        method = getattr(self._target, name)
+
+        async def call(*args, **kwargs):
+            answer = await method(*args, **kwargs)
+            self.left -= 1
+            if self.left == -1:
+                await self._happen()
+            return answer
+
+        return call
+
+
+async def test_who_is_erased_at_any_moment_of_putting_away_cannot_be_read(store, other, files, monkeypatch):
+    monkeypatch.setattr(writing, "PAUSE_SECONDS", 0)
+    clock = Hour()
+    calls = 0
+    is_over = False
+    while not is_over:
+        user = f"ann{calls}"
+        await put(store, notification(f"user:{user}", title=SECRET, body=SECRET, data={"of": SECRET}))
+
+        async def erase(user: str = user) -> None:
+            await other.people.erase_user(user, f"user:{user}", now=later(1))
+
+        shelf = Meanwhile(store.archive, erase, calls)
+        one = archivist(shelf, files, clock, rows=3)  # type: ignore[arg-type]
+        while await one.prune(before=TOMORROW):
+            pass
+        is_over = shelf.left >= 0
+        clock.outlast_a_lease()
+        read = [
+            kept
+            async for kept in Reader(store.archive, files, progress=quietly).of_user(
+                user, await _names(store, files)
+            )
+        ]
+        assert is_over == any(kept.notification.title == SECRET for kept in read), calls
+        calls += 1
+    assert calls > 8
+
+
+async def test_who_is_being_erased_while_all_is_put_away_cannot_be_read(store, other, files, monkeypatch):
+    """Where erasing takes several writes: behind each of them."""
+    if not isinstance(store, MongoStore):
+        return  # it erases in one write
+    clock = Hour()
+    for place, shelf in enumerate(store.people._shelves):  # noqa: SLF001 - between any two of them
+        user = f"ann{place}"
+        await put(store, notification(f"user:{user}", title=SECRET, body=SECRET))
+        await store.archive.keys([user])
+        erased = shelf.erase
+
+        async def erase(*args, erased=erased):
+            answer = await erased(*args)
+            await put_all_away(other, files, clock)
+            return answer
+
+        monkeypatch.setattr(shelf, "erase", erase)
+        await store.people.erase_user(user, f"user:{user}", now=later(1))
+        monkeypatch.undo()
+
+        read = [
+            kept
+            async for kept in Reader(store.archive, files, progress=quietly).of_user(
+                user, await _names(store, files)
+            )
+        ]
+        assert [kept.notification.title for kept in read if kept.notification.title] == [], type(shelf)
 
 
 async def test_a_byte_that_was_changed_is_found(tmp_path, sqlite_store):

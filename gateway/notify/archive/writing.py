@@ -170,15 +170,18 @@ class Archivist(Part):
         """The piece, line by line; None when something of it is not there any more."""
         lines: list[bytes] = []
         for start in range(0, len(ids), READ_AT_ONCE):
-            kept = await self._shelf.contents(ids[start : start + READ_AT_ONCE], user_of)
-            keys = await self._keys(kept)
+            part = ids[start : start + READ_AT_ONCE]
+            # The keys before what they seal: whoever is erased in between has sealed it under a key that is gone. The other
+            # way round a key would be made for them anew, and what was read before be readable for ever.
+            keys = await self._keys(part)
+            kept = await self._shelf.contents(part, user_of)
             # Sealing takes its time, which no emit shall have to wait for.
             lines += await asyncio.to_thread(_written, kept, keys)
         return lines if len(lines) == len(ids) else None
 
-    async def _keys(self, kept: Sequence[Kept]) -> dict[str, Key]:
-        """The keys of the users whose own rooms are among these; made for whoever has none yet."""
-        users = {user for each in kept if (user := user_of(each.notification.room)) is not None}
+    async def _keys(self, ids: Sequence[str]) -> dict[str, Key]:
+        """The keys of the users in whose own rooms these are; made for whoever has none yet."""
+        users = {user for room in await self._shelf.rooms(ids) if (user := user_of(room)) is not None}
         return await self._shelf.keys(users) if users else {}
 
     async def _look(self, depot: Depot, name: str, piece: Piece) -> None:
