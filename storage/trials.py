@@ -4,7 +4,7 @@ A person takes part once, however much they are sent: a row is a person, in the 
 the first time as well, so whoever tells of it may tell it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -102,6 +102,6 @@ class Trials(Protocol):
         """The experiments that a user takes part in, the newest first."""
         ...
 
-    async def prune(self, *, before: datetime, limit: int) -> int:
-        """Forget up to `limit` who came to take part before that time; answers how many."""
+    async def prune(self, *, before: datetime, keep: Collection[str], limit: int) -> int:
+        """Forget up to `limit` who came to take part before that time; answers how many. Nobody of the trials to `keep`."""
         ...

@@ -1,6 +1,6 @@
 """The shelf of trials, in the collection `trial_parts`: a document for each person in an experiment."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pymongo import IndexModel, UpdateOne
@@ -120,8 +120,10 @@ class MongoTrials(MongoShelf, Trials):
         ]
 
     @operation
-    async def prune(self, c: Collections, *, before: datetime, limit: int) -> int:
-        old = await c[PARTS].find({"enrolled_at": {"$lt": micros(before)}}, {"_id": 1}).limit(limit).to_list()
+    async def prune(self, c: Collections, *, before: datetime, keep: Collection[str], limit: int) -> int:
+        over = [trial for trial in await c[PARTS].distinct("trial") if trial not in keep]
+        chosen = {"trial": {"$in": over}, "enrolled_at": {"$lt": micros(before)}}
+        old = await c[PARTS].find(chosen, {"_id": 1}).limit(limit).to_list()
         if not old:
             return 0
         return (await c[PARTS].delete_many({"_id": {"$in": [each["_id"] for each in old]}})).deleted_count

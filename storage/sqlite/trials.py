@@ -1,7 +1,8 @@
 """The shelf of trials: a row for each person in an experiment."""
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from storage.encoding import is_writable, micros, moment, moment_or_none
@@ -31,6 +32,15 @@ CREATE INDEX trial_parts_oldest ON trial_parts (enrolled_at);
 """),
     ),
 )
+_TRIALS = """
+WITH RECURSIVE each (trial) AS (
+    SELECT MIN(trial) FROM trial_parts
+    UNION ALL
+    SELECT (SELECT MIN(p.trial) FROM trial_parts p WHERE p.trial > each.trial) FROM each WHERE each.trial IS NOT NULL
+)
+SELECT trial FROM each WHERE trial IS NOT NULL
+"""
+"""All there are, by a look at the index for each, and not at all who take part."""
 _COLUMN = {Reached: "reached_at", Converted: "converted_at", Reported: "converted_at"}
 _ONLY: dict[type[Note], str] = {Reported: " AND reached_at IS NOT NULL"}
 
@@ -116,10 +126,14 @@ class SQLiteTrials(SQLiteShelf, Trials):
         ]
 
     @writing
-    def prune(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:
+    def prune(
+        self, connection: sqlite3.Connection, *, before: datetime, keep: Collection[str], limit: int
+    ) -> int:
+        over = [trial for (trial,) in connection.execute(_TRIALS) if trial not in keep]
         return connection.execute(
-            "DELETE FROM trial_parts WHERE id IN (SELECT id FROM trial_parts WHERE enrolled_at < ? LIMIT ?)",
-            (micros(before), limit),
+            "DELETE FROM trial_parts WHERE id IN (SELECT id FROM trial_parts"
+            " WHERE trial IN (SELECT value FROM json_each(?)) AND enrolled_at < ? LIMIT ?)",
+            (json.dumps(over), micros(before), limit),
         ).rowcount
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:

@@ -77,8 +77,13 @@ async def test_of_who_is_erased_the_count_stays_and_who_is_old_is_forgotten(stor
     await store.trials.enrol([ann()])
     assert (await store.trials.counts("t"))["a"].assigned == 4
 
-    assert [await store.trials.prune(before=later(60), limit=2) for _ in range(3)] == [2, 1, 0]
+    await store.trials.enrol([ann("dan", trial=trial) for trial in ("s", "u", "v")])
+    kept = {"s", "v", "w"}
+    assert [await store.trials.prune(before=later(60), keep=kept, limit=2) for _ in range(4)] == [2, 2, 0, 0]
     assert await store.trials.counts("t") == {"a": ArmCount(assigned=1)}
+    assert {each.trial for each in await store.trials.of_user("dan", limit=9)} == {"v", "s"}
+    assert await store.trials.prune(before=later(61), keep=(), limit=9) == 3
+    assert await store.trials.prune(before=later(61), keep=(), limit=9) == 0
 
 
 async def test_a_notification_tells_its_trial_and_its_variant(store):

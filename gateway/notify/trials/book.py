@@ -165,10 +165,13 @@ class TrialBook(Part):
                 logger.info("trials are not told: the store is away", extra={"reason": str(error)})
 
     async def keep_house(self) -> None:
-        """Forget who came to take part longer ago than histories are kept."""
+        """Forget who came to take part longer ago than histories are kept, in what is settled or not there any more.
+
+        Of what is not settled the beginning must stay known, by which it is over one day.
+        """
         if self._history_days and self._may_delete():
             before = self._clock() - timedelta(days=self._history_days)
-            await self._shelf.prune(before=before, limit=PRUNED_AT_ONCE)
+            await self._shelf.prune(before=before, keep=self._open().keys(), limit=PRUNED_AT_ONCE)
 
     # Who takes part, and what they do
 

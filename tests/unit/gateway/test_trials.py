@@ -253,6 +253,7 @@ async def test_a_winner_that_is_sure_is_settled_when_four_hours_are_over(process
 async def test_who_took_part_long_ago_is_forgotten_while_the_clock_is_right(process: Process):
     await process.tell()
     process.now = NOW + timedelta(days=91)
+    await process.book.settle("SHIPPED")
 
     await process.book.keep_house()
     assert await process.counts() != {}
@@ -274,3 +275,19 @@ async def test_stored_twice_at_once_each_mark_is_stored_and_let_go_of_once(
     await asyncio.gather(process.book.flush(), process.book.flush())
 
     assert (await process.counts())["glad"].converted == 3
+
+
+async def test_who_takes_part_is_not_forgotten_before_the_experiment_is_over(process: Process):
+    """Else it would begin later with each day, and never be over."""
+    process.may_delete = True
+    await process.tell("ann")
+    process.now = NOW + timedelta(days=89)
+    await process.tell("bob")
+    process.now = NOW + timedelta(days=91)
+
+    await process.book.keep_house()
+    assert await process.store.trials.begun_at(process.trial.id) == NOW
+    assert await process.book.settle("SHIPPED") == "plain"
+    await process.book.keep_house()
+
+    assert (await process.counts())["glad"].assigned == 1
