@@ -22,6 +22,7 @@ from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.rooms import user_of, user_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.preferences import NOTHING, Preferences
+from gateway.notify.showing import Suspicion
 from gateway.notify.sieve import Sieve
 from storage import preferences as shelf
 from storage.errors import StorageError
@@ -94,29 +95,22 @@ class PreferenceBook(Part):
         """False where it is known here that the user has chosen nothing: nothing has to be asked."""
         return not self._is_loaded or user in self._sieve
 
-    def refusal(self, type_: "NotificationType", channel: Channel) -> Callable[[str], bool] | None:
-        """Tells of a room whether its user may have refused the channel of the type, as far as is known here.
+    def refusal(self, type_: "NotificationType", channel: Channel) -> Suspicion | None:
+        """The rooms whose users may have refused the channel of the type, as far as is known here.
 
         None: nobody has refused anything by the channel. It holds for as long as its caller does not wait. It
         may say yes of somebody who has refused nothing; of whoever has, as far as this node has heard, it
         says yes. `showing` judges those rooms alone.
         """
-        refused = self._refused[channel]
-        if self._otherwise is NOTHING:
-            if not refused:
-                return None
-
-            # Every emit asks, and few have refused anything.
-            def has_refused(room: str) -> bool:
-                return room in refused and self._may_have_refused(room, type_, channel)
-
-            return has_refused
 
         def may_have_refused(room: str) -> bool:
             return self._may_have_refused(room, type_, channel)
 
+        if self._otherwise is NOTHING:
+            refused = self._refused[channel]
+            return Suspicion(refused, may_have_refused) if refused else None
         # Not all are known, so each room is looked at: first by what is kept, then by the sieve.
-        return may_have_refused if self.in_use else None
+        return Suspicion(of=may_have_refused) if self.in_use else None
 
     def _may_have_refused(self, room: str, type_: "NotificationType", channel: Channel) -> bool:
         """Whether the room's user may have; where nothing is kept of a user who has chosen something, that is a yes."""
