@@ -203,6 +203,24 @@ async def test_a_change_that_the_bus_has_lost_is_known_when_the_house_is_kept(
     assert (await book.of("new")).document == NO_MAIL
 
 
+async def test_a_change_that_is_known_already_has_nobody_asked_for_again(
+    book: PreferenceBook, store: SQLiteStore, wall: Wall
+):
+    for user in ("ann", "bob"):
+        await _choose(store, wall, user)
+    await _loaded(book)
+    before = book.asked
+    wall.forward(seconds=20)
+    await _choose(store, wall, "bob", 2)
+
+    await book.keep_house()
+
+    assert (await book.of("ann")).version == 1
+    assert book.asked == before
+    assert (await book.of("bob")).version == 2
+    assert book.asked == before + 1
+
+
 async def test_more_changes_than_can_be_read_at_once_have_all_read_anew(
     book: PreferenceBook, store: SQLiteStore, wall: Wall, monkeypatch: pytest.MonkeyPatch
 ):
