@@ -128,8 +128,12 @@ class _Part:
 
 
 def _parts(source: BinaryIO, form: str | None, *, from_line: int) -> Iterator[_Part]:
-    """Cut what comes into parts. Records before `from_line` are left out, and the columns are kept."""
+    """Cut what comes into parts. Records before `from_line` are left out, and the columns are kept.
+
+    Raises `Failure` for a record that is too long, such as one whose quote nobody closes.
+    """
     from gateway.protocol.campaign_rows import CSV, NDJSON, Records
+    from gateway.protocol.parsing import Invalid
 
     first = source.read(READ_BYTES)
     # NDJSON begins with a brace; all else is taken for a CSV, whose first line is judged by the node.
@@ -147,7 +151,10 @@ def _parts(source: BinaryIO, form: str | None, *, from_line: int) -> Iterator[_P
 
     chunk = first
     while True:
-        found = records.take(chunk) if chunk else records.end()
+        try:
+            found = records.take(chunk) if chunk else records.end()
+        except Invalid as error:
+            raise Failure(f"{error}".removesuffix(".")) from error
         for number, record in found:
             if is_csv and not header:
                 # Empty lines before the columns are none.

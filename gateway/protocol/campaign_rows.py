@@ -66,6 +66,8 @@ class Records:
         """Lines that have come whole."""
         self._open: list[bytes] = []
         """Lines of a record whose quotes are still open."""
+        self._held = 0
+        """How many bytes these have, their ends included."""
         self._begun = 0
         """The line in which the open record has begun."""
 
@@ -77,7 +79,7 @@ class Records:
         """
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         found = [record for line in lines if (record := self._record(line)) is not None]
-        self._check(len(self._rest))
+        self._check(len(self._rest), self._begun if self._open else self._line + 1)
         return found
 
     def end(self) -> list[tuple[int, bytes]]:
@@ -96,20 +98,23 @@ class Records:
         self._line += 1
         if not self._open:
             self._begun = self._line
-        self._check(len(line))
-        if self._quoted and (self._open or line.count(b'"') % 2):
+        self._check(len(line), self._begun)
+        # A quote within quotes is written twice, so a record is whole when their number is even. Of a line alone, since of
+        # all that are open it is odd: each is looked at once.
+        turns = self._quoted and line.count(b'"') % 2 == 1
+        if bool(self._open) is not turns:
             self._open.append(line)
-            # A quote within quotes is written twice, so a record is whole when their number is even.
-            if sum(each.count(b'"') for each in self._open) % 2:
-                return None
-            line = b"\n".join(self._open)
-            self._open = []
+            self._held += len(line) + 1
+            return None
+        if self._open:
+            line = b"\n".join([*self._open, line])
+            self._open, self._held = [], 0
         return self._begun, line
 
-    def _check(self, more: int) -> None:
-        """Raises `Invalid` where the record that is being read would be longer than it may."""
-        if sum(map(len, self._open)) + more > LINE_BYTES_MAX:
-            raise Invalid({"": [f"Line {self._line + 1} has more than {LINE_BYTES_MAX} bytes."]})
+    def _check(self, more: int, begun: int) -> None:
+        """Raises `Invalid` where the record that is being read, and has begun in that line, would be longer than it may."""
+        if self._held + more > LINE_BYTES_MAX:
+            raise Invalid({"": [f"Line {begun} has more than {LINE_BYTES_MAX} bytes."]})
 
 
 class JsonRows:

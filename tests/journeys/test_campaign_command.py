@@ -112,6 +112,15 @@ async def test_what_cannot_be_read_or_reached_is_said_with_where_to_go_on(
     code, _, complained = await run("import", id_, str(tmp_path / "none.csv"))
     assert (code, "cannot be read" in complained) == (2, True)
 
+    file = tmp_path / "quoted.csv"
+    file.write_text('user\nann\n"bob\n' + "cara\n" * 20_000)
+    code, printed, complained = await run("import", id_, str(file))
+    assert (code, printed, complained) == (
+        1,
+        "",
+        "bellhop: Line 3 has more than 65536 bytes; go on with --from-line 1\n",
+    )
+
     monkeypatch.setattr(campaign_import, "PART_LINES", 2)
     file = tmp_path / "people.ndjson"
     file.write_text("".join(f"{json.dumps(each)}\n" for each in people(5)))

@@ -48,6 +48,16 @@ def test_a_record_that_has_no_end_is_refused_before_it_fills_the_memory(quoted: 
             records.take(b"x" * 1000)
 
 
+@pytest.mark.parametrize("line", [b"", b"ann,a@example.org"])
+def test_a_quote_that_nobody_closes_is_told_of_where_it_stands_before_it_fills_the_memory(line: bytes):
+    records = Records(quoted=True)
+
+    with pytest.raises(Invalid, match=r"Line 3 .* bytes"):
+        records.take(
+            b'user,email\nbob,b@example.org\n"cara,c@example.org\n' + (line + b"\n") * LINE_BYTES_MAX
+        )
+
+
 def test_a_line_of_json_says_who_it_is_and_what_is_known():
     [ann, bob] = read(
         '{"user": "ann", "address": "ann@example.org", "locale": "de-AT", "timezone": "Europe/Vienna",'
