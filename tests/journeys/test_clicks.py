@@ -562,3 +562,15 @@ def without_opens(catalog: Catalog) -> Catalog:
     return replace(
         catalog, types={**catalog.types, "SEEN": replace(seen, email=replace(seen.email, opens=False))}
     )
+
+
+@pytest.mark.parametrize("days", ["1", "0"])
+async def test_links_lead_on_however_short_or_long_that_is_kept(tmp_path: Path, days: str):
+    async with gateway(tmp_path, extend=catalog(tmp_path / "catalog"), **LINKS, CLICK_DAYS=days) as here:
+        await told(here, "PUT", "/internal/users/ann", {"email": "ann@gmail.com"})
+        await told(here, "PATCH", "/internal/users/ann/preferences", AGREED)
+        _, link = await offered(here, tmp_path)
+
+        status, where, _ = await follow(here, link)
+
+    assert (status, where.partition("#")[0]) == (302, "https://shop.example/offers/lamps")

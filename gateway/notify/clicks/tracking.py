@@ -77,7 +77,11 @@ class Tracker:
         now = self._clock()
         until = now + (self._life or timedelta(days=36_500))
         wanted = {target_key(url): url for url in targets}
-        news = {key: url for key, url in wanted.items() if self._known.get(key, now) < until - SLACK}
+        news = {
+            key: url
+            for key, url in wanted.items()
+            if (kept := self._known.get(key)) is None or kept < until - SLACK
+        }
         if not news:
             return
         # What is one user's alone is asked for again each time: by the second user it becomes nobody's, and
