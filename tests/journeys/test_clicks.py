@@ -574,3 +574,36 @@ async def test_links_lead_on_however_short_or_long_that_is_kept(tmp_path: Path, 
         status, where, _ = await follow(here, link)
 
     assert (status, where.partition("#")[0]) == (302, "https://shop.example/offers/lamps")
+
+
+async def test_while_the_clock_is_not_sure_nothing_of_clicks_and_opens_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It may be years ahead: the links of every mail that was sent would lead nowhere."""
+    async with gateway(
+        tmp_path, extend=catalog(tmp_path / "catalog"), **LINKS, CLICK_DAYS="1", HISTORY_DAYS="1"
+    ) as here:
+        await told(here, "PUT", "/internal/users/ann", {"email": "ann@gmail.com"})
+        await told(here, "PATCH", "/internal/users/ann/preferences", AGREED)
+        _, link = await offered(here, tmp_path)
+        await follow(here, link)
+        assert here.node is not None
+        clock, store = here.node.clock, here.node.store
+        is_sure = False
+        monkeypatch.setattr(type(clock), "may_delete", property(lambda _: is_sure))
+        ahead = clock() + timedelta(days=3)
+        books = (here.node.inboxes.clicks, here.node.inboxes.opens)
+        for book in books:
+            monkeypatch.setattr(book, "_clock", lambda: ahead)
+
+        async def kept() -> tuple[int, int]:
+            for book in books:
+                await book.keep_house()
+            return len(await store.clicks.targets_of("ann", limit=9)), len(
+                await store.clicks.of_user("ann", limit=9)
+            )
+
+        unsure = await kept()
+        is_sure = True
+
+        assert (unsure, await kept()) == ((1, 1), (0, 0))

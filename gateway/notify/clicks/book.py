@@ -9,7 +9,7 @@ is led by way of us (no secret, no URL), only the app's clicks are heard.
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -95,6 +95,7 @@ class ClickBook(Part):
         bus: Bus,
         clock: Clock,
         history_days: int,
+        may_delete: Callable[[], bool],
     ) -> None:
         """Without `links`, none in mail is led by way of us."""
         self.listeners: list[Listen] = []
@@ -112,6 +113,7 @@ class ClickBook(Part):
         self._bus = bus
         self._clock = clock
         self._history = timedelta(days=history_days)
+        self._may_delete = may_delete
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
@@ -142,7 +144,9 @@ class ClickBook(Part):
         await self._tasks.stop()
 
     async def keep_house(self) -> None:
-        """Forget hits that are as old as a history is kept, and targets whose time is over."""
+        """Forget hits that are as old as a history is kept, and targets whose time is over, while the clock is sure."""
+        if not self._may_delete():
+            return
         now = self._clock()
         before = now - self._history if self._history else None
         await self._clicks.prune(hits_before=before, now=now, limit=PRUNED_AT_ONCE)

@@ -4,6 +4,7 @@ It is written down for whoever looks at the way of one mail, and for nothing els
 it, and it reads nothing. Whose it was is judged as it is looked at, so nothing waits to be.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from gateway.catalog.live import LiveCatalog
@@ -35,6 +36,7 @@ class OpenBook(Part):
         preferences: PreferenceBook,
         clock: Clock,
         history_days: int,
+        may_delete: Callable[[], bool],
     ) -> None:
         self._opens = opens
         self._links = links
@@ -43,9 +45,10 @@ class OpenBook(Part):
         self._preferences = preferences
         self._clock = clock
         self._history = timedelta(days=history_days)
+        self._may_delete = may_delete
 
     async def keep_house(self) -> None:
-        if self._history:
+        if self._history and self._may_delete():
             await self._opens.prune(before=self._clock() - self._history, limit=PRUNED_AT_ONCE)
 
     async def note(self, token: str, visit: Visit) -> None:

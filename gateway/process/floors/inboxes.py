@@ -55,6 +55,7 @@ class InboxFloor:
             preferences=member.preferences,
             clock=member.clock,
             history_days=member.settings[StoreSettings].history_days,
+            may_delete=lambda: member.clock.may_delete,
         )
         """Mail that was opened: for traces alone."""
         self.clicks = ClickBook(
@@ -69,5 +70,6 @@ class InboxFloor:
             bus=member.bus,
             clock=member.clock,
             history_days=member.settings[StoreSettings].history_days,
+            may_delete=lambda: member.clock.may_delete,
         )
         """Links that were followed."""
