@@ -58,6 +58,9 @@ DAYS = 365
 IN_APP = (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED)
 PAGES = {"24 hours": (1, "hour"), "7 days": (7, "day"), "30 days": (30, "day"), "a year": (364, "day")}
 LOOKS = 20
+HELD = """Before the pages were measured, some batches of events were told again, something came late for each hour, and
+whoever counted was gone after some writes, before or after the last of them. Then each day was what its events come to, and what
+its hours do."""
 REPEATED = 100
 """Of so many batches one is told again."""
 LIFE = 50
@@ -298,7 +301,8 @@ def main() -> None:
     options = command.parse()
     count = QUICK_EVENTS if options.quick else options.events
     head = [
-        f"| {count:,} events | µs an event told | s to count all anew | MB a million | {' | '.join(PAGES)} |"
+        f"# Statistics of {count:,} events\n\n`{command.line}`, {datetime.now(UTC):%Y-%m-%d}. {HELD}\n",
+        f"| {count:,} events | µs an event told | s to count all anew | MB a million | {' | '.join(PAGES)} |",
     ]
     head.append("|---|" + "---:|" * (3 + len(PAGES)))
     rows = []
