@@ -134,7 +134,7 @@ class Archive(Protocol):
     async def restore(self, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime) -> int:
         """Put these back where they were, those that are not there; answers how many.
 
-        What has a sequence comes back only into what was pruned of its room: not into another store, whose own sequences these
+        Nothing comes back of a user who was erased since. What has a sequence comes back only into what was pruned of its room: not into another store, whose own sequences these
         would break. No count of unread changes: what comes back counts as read. A chain that it stood for is not taken up
         again.
         """

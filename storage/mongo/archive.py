@@ -18,13 +18,13 @@ from storage.archive import (
     ReaderOf,
     of_one_month,
 )
-from storage.encoding import WIPED, is_writable, micros, moment, writable
+from storage.encoding import ERASED, WIPED, is_writable, micros, moment, writable
 from storage.inboxes import Receipt
 from storage.mongo import clearing, obligations
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections, Document, both
 from storage.mongo.documents import document_of, notification_of, receipt_from
 from storage.mongo.errors import only_duplicates
-from storage.mongo.heads import Position, positions
+from storage.mongo.heads import ROOMS, Position, positions
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.standings import INBOXES, RECEIPTS
 from storage.mongo.transactions import atomically
@@ -158,17 +158,43 @@ class MongoArchive(MongoShelf, Archive):
     ) -> int:
         rooms = {each.notification.room for each in kept if each.notification.seq is not None}
         places = await positions(c, list(rooms))
-        fitting = [each for each in kept if _fits(each.notification, places)]
+        gone = {each.notification.id for each in await _of_erased(c, kept, reader_of)}
+        fitting = [
+            each for each in kept if _fits(each.notification, places) and each.notification.id not in gone
+        ]
         if not fitting:
             return 0
         # What is read first: nothing is shown as unread meanwhile.
         await _cover(c, fitting, reader_of, now=micros(now))
         await _put_back_receipts(c, fitting, reader_of)
-        return await _insert(c, NOTIFICATIONS, [_document(each.notification) for each in fitting])
+        restored = await _insert(c, NOTIFICATIONS, [_document(each.notification) for each in fitting])
+        # Whoever was erased meanwhile may have been looked for before it was there.
+        if late := await _of_erased(c, fitting, reader_of):
+            restored -= await _take_back(c, late, now=micros(now))
+        return restored
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
         await c[KEYS].delete_one({"_id": erasure.user})
         return 0
+
+
+async def _of_erased(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) -> list[Kept]:
+    """Those of users who were erased since."""
+    rooms = {each.notification.room for each in kept if reader_of(each.notification.room) is not None}
+    marked = {"_id": {"$in": list(rooms)}, "erased_at": {"$exists": True}}
+    erased = {row["_id"]: row["erased_at"] for row in await c[ROOMS].find(marked, {"erased_at": 1}).to_list()}
+    return [
+        each
+        for each in kept
+        if micros(each.notification.created_at) <= erased.get(each.notification.room, -1)
+    ]
+
+
+async def _take_back(c: Collections, kept: Sequence[Kept], *, now: int) -> int:
+    """Take away what they say, and what their readers did; answers of how many."""
+    ids = [each.notification.id for each in kept]
+    await c[RECEIPTS].delete_many({"notification": {"$in": ids}})
+    return await clearing.wipe(c, ids, reason=ERASED, now=now)
 
 
 async def _leads(c: Collections, turn: int) -> bool:

@@ -23,6 +23,7 @@ from storage.sqlite import clearing, obligations, rows
 from storage.sqlite.rows import NOTIFICATION, RECEIPT, SHOWN_UNTIL, notification_of, receipt_from
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
+from storage.streams import Notification
 
 MIGRATIONS = (
     Migration(
@@ -231,6 +232,8 @@ def _put_back(connection: sqlite3.Connection, kept: Kept, reader: str | None) ->
     n = kept.notification
     if not is_writable(n.id) or not _fits(connection, n.room, n.seq):
         return False
+    if reader is not None and _was_erased(connection, n):
+        return False
     row = list(rows.row_of(n, None, None, None))
     if not n.title or n.superseded_by is not None:
         row[SHOWN_UNTIL] = WIPED
@@ -254,6 +257,12 @@ def _fits(connection: sqlite3.Connection, room: str, seq: int | None) -> bool:
         return True
     row = connection.execute("SELECT floor FROM rooms WHERE room = ?", (room,)).fetchone()
     return row is not None and bool(seq <= row[0])
+
+
+def _was_erased(connection: sqlite3.Connection, n: Notification) -> bool:
+    """Whether the user in whose own room it is was erased since."""
+    row = connection.execute("SELECT erased_at FROM rooms WHERE room = ?", (n.room,)).fetchone()
+    return row is not None and row[0] is not None and micros(n.created_at) <= row[0]
 
 
 def _put_back_receipt(connection: sqlite3.Connection, reader: str, kept: Kept) -> None:

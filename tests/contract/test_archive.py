@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.ground.rooms import user_of
 from gateway.notify.archive import writing
 from gateway.notify.archive.depot import Depot, DepotDamaged, DepotUnavailable
 from gateway.notify.archive.files import CONTENT, MANIFEST, opened, packed, unpacked
@@ -17,6 +18,7 @@ from gateway.notify.retention import Housekeeper
 from storage.archive import PieceState
 from storage.inboxes import Chosen, HistoryQuery
 from storage.mongo import MongoStore
+from storage.mongo import archive as mongo_archive
 from storage.sqlite import SQLiteStore
 from storage.store import Store
 from storage.streams import Collapse, Entry, Notification, Words
@@ -277,6 +279,33 @@ async def test_who_is_being_erased_while_all_is_put_away_cannot_be_read(store, o
             )
         ]
         assert [kept.notification.title for kept in read if kept.notification.title] == [], type(shelf)
+
+
+async def test_who_was_erased_since_it_was_read_is_not_put_back(store, other, files, monkeypatch):
+    """Before it is put back, and, where that takes several writes, behind the look whether it may be."""
+    users = ["ann", "bob"]
+    for user in users:
+        await put(store, notification(f"user:{user}", title=SECRET, body=SECRET))
+    (many,) = await put(store, notification("all", title="of all"))
+    await put_all_away(store, files, Hour())
+    kept = await everything(store, files, users, ["all"])
+    await other.people.erase_user("ann", "user:ann", now=later(9))
+    if isinstance(store, MongoStore):
+        insert = mongo_archive._insert  # noqa: SLF001 - the moment before
+
+        async def erase_and_insert(*args):
+            await other.people.erase_user("bob", "user:bob", now=later(9))
+            return await insert(*args)
+
+        monkeypatch.setattr(mongo_archive, "_insert", erase_and_insert)
+    else:
+        await other.people.erase_user("bob", "user:bob", now=later(9))
+
+    assert await store.archive.restore(kept, user_of, now=later(10)) == 1
+
+    back = [await store.streams.notification(each.notification.id) for each in kept]
+    assert [each.title for each in back if each is not None and each.title] == ["of all"]
+    assert await store.streams.notification(many.id) is not None
 
 
 async def test_a_byte_that_was_changed_is_found(tmp_path, sqlite_store):
