@@ -17,7 +17,9 @@ class Named(Protocol):
     """A migration, as far as the rule has to know it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """By which it is known for ever: a name that was released is never given to another change."""
+        ...
 
 
 Migration = TypeVar("Migration", bound=Named)
@@ -36,7 +38,10 @@ def pending(known: Iterable[Migration], ran: Collection[str]) -> list[Migration]
 
 
 def newer(changes: Sequence[str]) -> StoreConfigurationError:
-    """What is said of a store that holds these changes, which this release does not know."""
+    """What is said of a store that holds these changes, which this release does not know.
+
+    Three are named, and not in full: the names are another release's, and the message is for a log.
+    """
     told = ", ".join(change[:40] for change in changes[:3])
     return StoreConfigurationError(
         f"the store was changed by a newer release ({told}), which this one does not know: "
