@@ -10,6 +10,7 @@ import quopri
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.parser import BytesHeaderParser
 
@@ -103,7 +104,7 @@ def words(text: str) -> str:
     """A header's text as people read it."""
     try:
         return _value(str(make_header(decode_header(text))))
-    except (ValueError, LookupError):
+    except (MessageError, ValueError, LookupError):
         return text
 
 
