@@ -4,6 +4,7 @@ It is for the built-in templates, which print that URL as it is, and of a notifi
 """
 
 import secrets
+import threading
 from collections.abc import Callable
 
 from markupsafe import escape
@@ -36,6 +37,7 @@ class Copies:
         # Nobody can have written it into a notification.
         self._stand_in = f"https://{secrets.token_hex(16)}.invalid/"
         self._kept: dict[tuple[Key, bool], Bodies] = {}
+        self._changing = threading.Lock()
 
     def of(self, key: Key, url: str | None, write: Callable[[str | None], Bodies]) -> Bodies:
         """The bodies with this URL; `write` makes them for one that is not kept."""
@@ -43,9 +45,11 @@ class Copies:
         bodies = self._kept.get(place)
         if bodies is None:
             bodies = write(None if url is None else self._stand_in)
-            if len(self._kept) >= KEPT:
-                self._kept.pop(next(iter(self._kept)), None)
-            self._kept[place] = bodies
+            # Not while they are written: two threads that write the same keep the later one.
+            with self._changing:
+                if place not in self._kept and len(self._kept) >= KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[place] = bodies
         if url is None:
             return bodies
         text, html = bodies
