@@ -4,20 +4,16 @@ Beside them is one that counts the changes. Both are written in one transaction:
 of their numbers, and who has read up to one misses none below it.
 """
 
-import asyncio
-import random
 from collections.abc import Sequence
 from datetime import datetime
 
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
-from pymongo.errors import DuplicateKeyError, PyMongoError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from storage.encoding import data_of, data_text, micros, moment
-from storage.errors import StoreUnavailable, TooManySwitched
+from storage.errors import TooManySwitched
 from storage.mongo.collections import Collections, Document
 from storage.mongo.shelf import MongoShelf, operation
+from storage.mongo.transactions import atomically
 from storage.people import Erasure
 from storage.switches import (
     CHANGES_KEPT,
@@ -34,10 +30,6 @@ from storage.switches import (
 SWITCHES = "switches"
 COUNTER = ""
 """The id of what counts; no type is called so."""
-TRIES = 50
-"""Of one change, when others are made at the same time."""
-PAUSE_SECONDS = 0.02
-"""Between two of them, at most at first; it grows."""
 
 
 def _change(document: Document) -> Change:
@@ -51,25 +43,6 @@ def _switched(document: Document) -> Switched:
 async def _version(c: Collections) -> int:
     counter = await c[SWITCHES].find_one({"_id": COUNTER})
     return 0 if counter is None else int(counter["version"])
-
-
-async def _attempt(c: Collections, type_: str, change: Change) -> Switched | None:
-    """Make the change; None when another was made at the same time."""
-    try:
-        async with (
-            c.client.start_session() as session,
-            await session.start_transaction(
-                read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
-            ),
-        ):
-            return await _change_in(c, session, type_, change)
-    except DuplicateKeyError:
-        # The first of all, or the first of this type, was another's.
-        return None
-    except PyMongoError as error:
-        if error.has_error_label("TransientTransactionError"):
-            return None
-        raise
 
 
 async def _change_in(c: Collections, session: Session, type_: str, change: Change) -> Switched:
@@ -112,11 +85,7 @@ class MongoSwitches(MongoShelf, Switches):
         self, c: Collections, type_: str, asked: Settings, *, by: str, now: datetime
     ) -> Switched:
         change = Change(at=now, by=by, asked=asked)
-        for attempt in range(1, TRIES + 1):
-            if (switched := await _attempt(c, type_, change)) is not None:
-                return switched
-            await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * min(attempt, 10)))  # noqa: S311 - guards nothing
-        raise StoreUnavailable("MongoDB: too many switches are changed at once")
+        return await atomically(c, lambda session: _change_in(c, session, type_, change))
 
     @operation
     async def history(self, c: Collections, type_: str, *, limit: int) -> Sequence[Change]:
