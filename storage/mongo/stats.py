@@ -200,14 +200,14 @@ class MongoStats(MongoShelf, Stats):
         self, c: Collections, *, after: str | None, since: datetime | None, limit: int, now: datetime
     ) -> list[Told]:
         # An id begins with the second in which it was made: beyond that age none is still on its way.
-        behind = {"$lt": ObjectId.from_datetime(now - SETTLING)}
+        behind = {"$lt": _first_of(now - SETTLING)}
         if after is not None:
             if not ObjectId.is_valid(after):
                 raise InvalidCursor("the cursor is not one of this store")
             behind["$gt"] = ObjectId(after)
         elif since is not None:
             # What was at that time or later came after it, but for the nodes' clocks.
-            behind["$gte"] = ObjectId.from_datetime(since - SETTLING)
+            behind["$gte"] = _first_of(since - SETTLING)
         asked: Document = {"_id": behind}
         if since is not None:
             asked["at"] = {"$gte": micros(since)}
@@ -224,6 +224,12 @@ class MongoStats(MongoShelf, Stats):
 
 
 _SUMS: Document = {outcome.value: {"$sum": f"${outcome.value}"} for outcome in OUTCOMES}
+
+
+def _first_of(time: datetime) -> ObjectId:
+    """What every id of that second, or a later one, is no less than. An id holds no second before 1970, nor after 2106."""
+    second = min(max(int(time.timestamp()), 0), 2**32 - 1)
+    return ObjectId(second.to_bytes(4) + bytes(8))
 
 
 def _order(each: Sum) -> tuple[Any, ...]:
