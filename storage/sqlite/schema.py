@@ -50,7 +50,9 @@ def migrate(connection: sqlite3.Connection, migrations: Iterable[Migration]) -> 
         _migrate(connection, list(migrations))
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # A full disk may have rolled back by itself; a second time would hide why.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 
