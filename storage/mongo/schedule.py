@@ -59,8 +59,9 @@ class MongoSchedule(MongoShelf, Schedule):
             ordered=False,
         )
         new = {items[index].id for index in result.upserted_ids or {}}
-        # Afterwards: a cancellation is noted before it looks for what is there, so that one of the two finds the other.
-        await _heed(c, [item for item in items if item.id in new], micros(now))
+        # Afterwards: a cancellation is noted before it looks for what is there, so that one of the two finds the other. Also of
+        # what was there: who added it may have died before this.
+        await _heed(c, items, micros(now))
         cursor = c[SCHEDULED].find(
             {"_id": {"$in": [item.id for item in items]}}, {"fingerprint": 1, "cancelled": 1}
         )
@@ -189,7 +190,7 @@ class MongoSchedule(MongoShelf, Schedule):
 
 
 async def _heed(c: Collections, items: Sequence[Scheduled], now: int) -> None:
-    """Cancel those of these new ones whose key was cancelled a moment ago."""
+    """Cancel those of these whose key was cancelled a moment ago; what has an id of them and is another request stays as it is."""
     keyed = [item for item in items if item.cancel_key is not None]
     if not keyed:
         return
@@ -203,12 +204,12 @@ async def _heed(c: Collections, items: Sequence[Scheduled], now: int) -> None:
     )
     cancelled = {(row["scope"], row["cancel_key"], row["room"]) for row in await cursor.to_list()}
     meant = [
-        item.id
+        UpdateOne({"_id": item.id, "fingerprint": item.fingerprint, **_WAITING}, _cancelling(now))
         for item in keyed
         if {(item.scope, item.cancel_key, ""), (item.scope, item.cancel_key, item.room)} & cancelled
     ]
     if meant:
-        await c[SCHEDULED].update_many({"_id": {"$in": meant}, **_WAITING}, _cancelling(now))
+        await c[SCHEDULED].bulk_write(meant, ordered=False)
 
 
 def _cancelling(now: int) -> Document:
