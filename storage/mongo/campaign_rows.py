@@ -33,6 +33,12 @@ async def find_all(c: Collections, ids: Iterable[str]) -> dict[str, Campaign]:
     return {row["_id"]: campaign_of(row) for row in rows}
 
 
+async def is_in(c: Collections, campaign_id: str, of: Collection[CampaignState]) -> bool:
+    """Whether the campaign is in one of these states now: a look, which decides nothing."""
+    found = await find(c, campaign_id)
+    return found is not None and found.state in of
+
+
 async def takes(c: Collections, campaign_id: str, *, gathering: bool) -> bool:
     """Whether recipients may be added now."""
     found = await find(c, campaign_id)

@@ -98,14 +98,19 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def collect(self, c: Collections, campaign_id: str, *, limit: int, now: datetime) -> int:
-        cursor = c[RECIPIENTS].find({"campaign": campaign_id, "state": OWED}, {"mail": 1, "updated_at": 1})
-        rows = await cursor.limit(limit).to_list()
-        of_id = await mails_of(c, [row["mail"] for row in rows])
-        changes = [
-            change
-            for row in rows
-            if (change := _collecting(row, of_id.get(row["mail"]), micros(now))) is not None
-        ]
+        owed: Document = {"campaign": campaign_id, "state": OWED}
+        changes: list[UpdateOne] = []
+        rows: list[Document] = []
+        # Page by page: the first may be of mails that all wait, and those behind them have ended.
+        while not changes:
+            behind = {"_id": {"$gt": rows[-1]["_id"]}} if rows else {}
+            cursor = c[RECIPIENTS].find({**owed, **behind}, {"mail": 1, "updated_at": 1}).sort("_id", 1)
+            rows = await cursor.limit(limit).to_list()
+            if not rows:
+                break
+            of_id = await mails_of(c, [row["mail"] for row in rows])
+            found = [_collecting(row, of_id.get(row["mail"]), micros(now)) for row in rows]
+            changes = [change for change in found if change is not None]
         if changes:
             await c[RECIPIENTS].bulk_write(changes, ordered=False)
         return await campaign_recipients.count(c, campaign_id, [RecipientState.OWED])
