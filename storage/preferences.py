@@ -79,8 +79,9 @@ class Preferences(Protocol):
         """
         ...
 
-    async def changed_since(self, at: datetime, *, limit: int) -> list[str]:
-        """Users whose preferences were last changed at `at` or later, the latest first, the latest `limit`.
+    async def changed_since(self, at: datetime, *, limit: int) -> dict[str, int]:
+        """Users whose preferences were last changed at `at` or later, the latest first and `limit` at most, with the
+        version that each has now.
 
         A node that remembers preferences asks this after it may have missed some news. `limit` answers say that there may be
         more: then it forgets all.
