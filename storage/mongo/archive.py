@@ -69,6 +69,7 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def begin(self, c: Collections, *, before: datetime, limit: int, turn: int) -> Piece | None:
+        """What is to go is chosen first, and written down in a transaction that looks at the turn again."""
         if (found := await c[PIECES].find_one(_UNFINISHED)) is not None:
             return _piece_of(found) if await _leads(c, turn) else None
         chosen = await clearing.choose(c, before=micros(before), limit=limit)
@@ -113,6 +114,7 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def release(self, c: Collections, piece: Piece, *, limit: int) -> int:
+        """Delete, and then take the ids out of the piece: a crash in between has them looked for again, and found gone."""
         place = {"_id": piece.month, "number": piece.number, "state": PieceState.KEPT.value}
         found = await c[PIECES].find_one(place)
         if found is None:
@@ -151,6 +153,7 @@ class MongoArchive(MongoShelf, Archive):
     async def restore(
         self, c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime
     ) -> int:
+        """Marks and receipts before the notifications, so that nothing is unread meanwhile. May be repeated."""
         rooms = {each.notification.room for each in kept if each.notification.seq is not None}
         places = await positions(c, list(rooms))
         fitting = [each for each in kept if _fits(each.notification, places)]

@@ -65,6 +65,7 @@ class MongoAudit(MongoShelf, Audit):
 
     @operation
     async def page(self, c: Collections, asked: DeedSearch, *, before: str | None, limit: int) -> DeedPage:
+        """By one index, hinted, so that the server chooses no other as the collection grows."""
         time, id_ = (FOREVER, "") if before is None else position_of(before)
         wanted = {"target": asked.target, "by": asked.by, "operation": asked.operation}
         held = {name: value for name, value in wanted.items() if value is not None}

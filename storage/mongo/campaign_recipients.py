@@ -20,15 +20,18 @@ INDEXES = {
 
 
 async def count(c: Collections, campaign_id: str, states: Iterable[RecipientState]) -> int:
+    """How many recipients of the campaign are in one of these states, by the index of states."""
     named = [state.value for state in states]
     return await c[RECIPIENTS].count_documents({"campaign": campaign_id, "state": {"$in": named}})
 
 
 async def count_all(c: Collections, campaign_id: str) -> int:
+    """How many recipients the campaign has."""
     return await c[RECIPIENTS].count_documents({"campaign": campaign_id})
 
 
 async def mails(c: Collections, campaign_id: str) -> dict[MailState, int]:
+    """How many mails of the campaign are in each state; test mails are not among them."""
     found = await sums(c, OBLIGATIONS, {"of.id": campaign_id}, "$mail.state", index="of state")
     return {MailState(state): number for state, number in found.items()}
 
@@ -86,6 +89,7 @@ async def cancel(c: Collections, campaign_id: str, *, now: int) -> tuple[int, in
 
 
 async def retry(c: Collections, campaign_id: str, *, now: int) -> int:
+    """Have the dead be owed or decided again; answers how many. What of them was erased stays dead."""
     dead = {"campaign": campaign_id, "state": RecipientState.DEAD.value, "user": {"$exists": True}}
     undecided = await c[RECIPIENTS].update_many(
         {**dead, "mail": {"$exists": False}},
@@ -122,6 +126,7 @@ async def revived(c: Collections, obligation_ids: Sequence[str], *, now: int) ->
 
 
 async def prune(c: Collections, campaign_id: str, *, limit: int) -> int:
+    """Delete up to `limit` recipients with their mails; answers how many rows that were."""
     rows = await c[RECIPIENTS].find({"campaign": campaign_id}, {"mail": 1}).limit(limit).to_list()
     if not rows:
         return 0

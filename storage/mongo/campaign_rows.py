@@ -19,10 +19,12 @@ INDEXES = {
 
 
 def led(lead: Lead) -> Document:
+    """Where the campaign is still this lead's."""
     return {"_id": lead.campaign.id, "token": lead.token}
 
 
 async def find(c: Collections, campaign_id: str) -> Campaign | None:
+    """The campaign; None when it is not there."""
     row = await c[CAMPAIGNS].find_one({"_id": campaign_id})
     return None if row is None else campaign_of(row)
 
@@ -56,6 +58,10 @@ async def move(
     wake_at: datetime | None = None,
     reason: str | None = None,
 ) -> Campaign | None:
+    """Change the state in one write that judges it; None when it is in none of `of`.
+
+    The token goes, and with it any lead. What is None is unset: when to wake, the reason, when it ended.
+    """
     at = micros(now)
     fields: Document = {"state": to.value}
     gone = {"token": "", "wake_at": "", "reason": "", "ended_at": ""}
@@ -81,6 +87,7 @@ async def move(
 
 
 def campaign_of(row: Document) -> Campaign:
+    """The campaign of a document."""
     return Campaign(
         id=row["_id"],
         name=row["name"],

@@ -81,6 +81,10 @@ class MongoCampaigns(MongoShelf, Campaigns):
         wake_at: datetime | None = None,
         reason: str | None = None,
     ) -> Campaign | None:
+        """The state in one write, and then the mail; what resumes lets the mail go before as well.
+
+        A pause that dies halfway leaves mail that is due, which its worker puts off. A resuming that dies halfway leaves none held.
+        """
         if to is CampaignState.RUNNING and await campaign_rows.is_in(c, campaign_id, of):
             # Before as well: who dies behind the move leaves no mail held for ever. What leaves too early, its worker puts off.
             await campaign_recipients.let_go(c, campaign_id, now=micros(now))
@@ -95,6 +99,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
     async def cancel(
         self, c: Collections, campaign_id: str, of: Collection[CampaignState], *, now: datetime
     ) -> Cancelled | None:
+        """The state in one write, then recipients and mail. Whoever leads it next does the rest, if this is cut short."""
         moved = await campaign_rows.move(c, campaign_id, of, CampaignState.CANCELLED, now=now, wake_at=now)
         if moved is None:
             return None
@@ -103,6 +108,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
 
     @operation
     async def retry(self, c: Collections, campaign_id: str, *, now: datetime) -> int:
+        """Recipients, then mail, then the state. Cut short, they are collected as dead again, and it may be asked again."""
         found = await campaign_rows.find(c, campaign_id)
         if found is None or found.state not in RETRIED:
             return 0
@@ -155,6 +161,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
 
     @operation
     async def prune(self, c: Collections, *, before: datetime, limit: int) -> int:
+        """Mails before recipients, and these before the campaign: what is cut short is found again by the campaign."""
         at = micros(before)
         old = await c[CAMPAIGNS].find_one(
             {"$or": [{"ended_at": {"$lt": at}}, {"state": "draft", "created_at": {"$lt": at}}]}, {"_id": 1}
@@ -211,6 +218,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
     async def gathered(
         self, c: Collections, lead: Lead, *, upto: str | None, is_whole: bool, now: datetime
     ) -> bool:
+        """Whole, it is shut in one write and counted after: recipients that are added at this moment are counted, or take themselves back."""
         del now
         fields: Document = {"gathered_upto": upto}
         if is_whole:

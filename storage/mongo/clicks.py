@@ -47,6 +47,7 @@ class MongoClicks(MongoShelf, Clicks):
     async def keep(
         self, c: Collections, targets: Mapping[bytes, str], *, user: str, until: datetime | None
     ) -> frozenset[bytes]:
+        """One write for each target, which judges whose it is now."""
         at = FOREVER if until is None else micros(until)
         return frozenset([key for key, url in targets.items() if await _keep(c, key, url, user, at) is None])
 
@@ -100,6 +101,7 @@ class MongoClicks(MongoShelf, Clicks):
 
     @operation
     async def confirm(self, c: Collections, mail: str, target: bytes, *, now: datetime) -> Hit | None:
+        """The newest first, and then a write that judges: of two who confirm at once one is answered."""
         newest = await c[HITS].find_one({"mail": mail, "target": target}, {"_id": 1}, sort=_NEWEST)
         if newest is None:
             return None

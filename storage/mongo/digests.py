@@ -42,7 +42,10 @@ class _NotHeld(Exception):
 
 
 async def gather(c: Collections, lease: Lease, ending: Gathered, *, now: int) -> bool:
-    """End a lease so, as `Outbox.end` says."""
+    """End a lease so, as `Outbox.end` says.
+
+    The item and the digest are one transaction: a digest that is closed at the same moment has one of the two begin again.
+    """
 
     async def work(session: Session) -> None:
         id_ = await _gathering(c, session, ending, now)
@@ -101,6 +104,8 @@ class MongoDigests(MongoShelf, Digests):
 
     @operation
     async def lead(self, c: Collections, digest: Digest) -> bool:
+        """A transaction: of two that open at once the second finds the first's, by the unique index."""
+
         async def work(session: Session) -> bool:
             found = await c[DIGESTS].find_one(_open_for(digest), {"lead": 1}, session=session)
             if found is None:
@@ -169,6 +174,7 @@ class MongoDigests(MongoShelf, Digests):
     async def settle(
         self, c: Collections, digest_id: str, mail: Obligation | None, *, token: str, now: datetime
     ) -> bool:
+        """One transaction over three collections. Of many items it is one write; more than fit one transaction's time would fail as a whole."""
         at = micros(now)
 
         async def work(session: Session) -> bool:
@@ -219,6 +225,7 @@ class MongoDigests(MongoShelf, Digests):
 
     @operation
     async def prune(self, c: Collections, *, before: datetime, limit: int) -> int:
+        """Mails before their digests, so that a crash leaves a digest to be pruned again."""
         chosen = {"ended_at": {"$lt": micros(before)}}
         old = await c[DIGESTS].find(chosen, {"_id": 1}).sort("ended_at", 1).limit(limit).to_list()
         if not old:

@@ -63,6 +63,7 @@ class MongoLanes(MongoShelf, Lanes):
 
     @operation
     async def pause(self, c: Collections, lane: LaneName, pause: Pause, *, judged: datetime | None) -> bool:
+        """One upsert that judges: who comes second finds the id taken, or another `since`."""
         since = micros_or_none(judged)
         fields = {"at": micros(pause.at), "by": pause.by, "reason": pause.reason}
         try:

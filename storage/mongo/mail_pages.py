@@ -17,7 +17,10 @@ from storage.streams import Notification
 
 
 async def held(c: Collections, *, after: str | None, limit: int) -> MailPage:
-    """What a rule holds, the earliest due first."""
+    """What a rule holds, the earliest due first.
+
+    Both collections are read for a whole page, and merged.
+    """
     due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after)
     condition: dict[str, Any] = {
         "mail.state": MailState.PENDING.value,
@@ -44,7 +47,10 @@ async def held(c: Collections, *, after: str | None, limit: int) -> MailPage:
 
 
 async def page(c: Collections, search: MailSearch, *, before: str | None, limit: int) -> MailPage:
-    """What is searched for, newest first."""
+    """What is searched for, newest first.
+
+    Each collection is read for a whole page by the index that fits, and merged. What tells nothing any more takes a place and is left out.
+    """
     place = (FOREVER, "") if before is None else position_of(before)
     found = [
         (name, document)

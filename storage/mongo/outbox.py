@@ -37,6 +37,8 @@ from storage.streams import Notification
 
 
 class MongoOutbox(MongoShelf, Outbox):
+    """What is owed, in two collections: own mail with its notification, and what stands by itself. Most questions go to both."""
+
     INDEXES = obligations.INDEXES
     MIGRATIONS = obligations.MIGRATIONS
 
@@ -71,6 +73,8 @@ class MongoOutbox(MongoShelf, Outbox):
     async def claim(
         self, c: Collections, lease: Lease, key: str, *, limit: int, since: datetime, now: datetime
     ) -> bool:
+        """A transaction that writes to the throttle's own document first: of two at once one is begun again, and counts the other."""
+
         async def work(session: Session) -> bool:
             # It is written to, so that of several who count at once each sees what those before it have claimed.
             await c[THROTTLES].update_one(
@@ -191,6 +195,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def of_room(self, c: Collections, room: str, *, limit: int) -> tuple[Notification, ...]:
+        """The ids of the room's notifications are read whole, to find what stands by itself and is of them."""
         own = await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()
         owed = {"$or": [{"room": room}, {"of.id": {"$in": [document["_id"] for document in own]}}]}
         cursor = c[OBLIGATIONS].find(owed).sort([("created_at", -1), ("_id", -1)]).limit(limit)
@@ -214,6 +219,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def mail_counts(self, c: Collections) -> dict[MailState, int]:
+        """It goes through an index of each collection; not of one moment."""
         counts = dict.fromkeys(MailState, 0)
         for name in BOTH:
             cursor = await c[name].aggregate(

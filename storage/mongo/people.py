@@ -125,6 +125,10 @@ class MongoPeople(MongoShelf, People):
 
     @operation
     async def tell(self, c: Collections, told: Sequence[Told]) -> None:
+        """One bulk in order, and then the words that they are found by.
+
+        A crash in between leaves words of before, until a token or a backend tells something of the user again.
+        """
         if told:
             await c[CONTACTS].bulk_write([_telling(each) for each in told], ordered=True)
             await c[CONTACTS].update_many({"_id": {"$in": [each.user for each in told]}}, [_WORDS])
@@ -151,6 +155,7 @@ class MongoPeople(MongoShelf, People):
 
     @operation
     async def search(self, c: Collections, text: str, *, limit: int) -> Found:
+        """By the index of words, of at most `CANDIDATES` documents over all forms; may be read from where it lags."""
         words = sought(text) if is_writable(text) else []
         if not words:
             return Found(contacts=(), more=False)
@@ -177,6 +182,7 @@ class MongoPeople(MongoShelf, People):
 
     @operation
     async def user_data(self, c: Collections, user: str, room: str, *, limit: int) -> UserData:
+        """Four questions, each of a moment of its own; the notifications may be read from where they lag."""
         newest = (
             c.lagging(NOTIFICATIONS)
             .find({"room": room, "$or": [{"until": {"$gt": 0}}, {"superseded_by": {"$exists": True}}]})
@@ -207,6 +213,7 @@ class MongoPeople(MongoShelf, People):
     async def erase_user(
         self, c: Collections, user: str, room: str, *, now: datetime, addresses: Sequence[str] = ()
     ) -> int:
+        """One shelf after the other, in the order in which they were put up: a crash leaves the rest to be done again."""
         erasure = Erasure(user=user, room=room, at=micros(now), addresses=tuple(writable(addresses)))
         return sum([await shelf.erase(c, erasure) for shelf in self._shelves])
 

@@ -33,6 +33,7 @@ class MongoPreferences(MongoShelf, Preferences):
 
     @operation
     async def put(self, c: Collections, user: str, document: Mapping[str, Any], change: Change) -> bool:
+        """One write that judges the version: document and change are one document."""
         at = micros(change.at)
         kept: Document = {
             "version": change.version, "at": at, "by": change.by, "asked": data_text(change.asked),

@@ -59,6 +59,7 @@ class MongoRecipients(MongoShelf, Recipients):
         now: datetime,
         gathering: bool = False,
     ) -> int | None:
+        """Insert, between two looks at the campaign: what came too late is taken back."""
         if not await campaign_rows.takes(c, campaign_id, gathering=gathering):
             return None
         number = await _insert(c, campaign_id, recipients, micros(now))
@@ -88,6 +89,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def decide(self, c: Collections, lead: Lead, decided: Sequence[Decided], *, now: datetime) -> int:
+        """What was decided is written, and then the mails are owed by what is written: see `deciding`."""
         found = await campaign_rows.find(c, lead.campaign.id)
         if not decided or found is None or found.state is not CampaignState.RUNNING:
             return 0
@@ -98,6 +100,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def collect(self, c: Collections, campaign_id: str, *, limit: int, now: datetime) -> int:
+        """Page by page through those who are owed, until some have ended: one page where little is under way."""
         owed: Document = {"campaign": campaign_id, "state": OWED}
         changes: list[UpdateOne] = []
         rows: list[Document] = []
@@ -205,6 +208,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
 
 async def _insert(c: Collections, campaign_id: str, recipients: Sequence[Recipient], now: int) -> int:
+    """Insert those who are new; answers how many. A user who is known is refused by the unique index."""
     if not recipients:
         return 0
     documents = [document_of(campaign_id, each, now) for each in recipients]
@@ -223,6 +227,7 @@ async def _take_back(c: Collections, campaign_id: str, ids: Sequence[str]) -> No
 
 
 def _collecting(row: Document, mail: Document | None, now: int) -> UpdateOne | None:
+    """What becomes of a recipient whose mail is as it is; None while that is under way."""
     chosen = {"_id": row["_id"], "state": OWED}
     if mail is None:
         # Its mail was not stored, or is being so.

@@ -52,6 +52,7 @@ class MongoSchedule(MongoShelf, Schedule):
 
     @operation
     async def add(self, c: Collections, items: Sequence[Scheduled], *, now: datetime) -> list[Added]:
+        """Three round trips, whatever their number: the upserts, the look for cancellations, and what is there now."""
         if not items:
             return []
         result = await c[SCHEDULED].bulk_write(
@@ -114,6 +115,7 @@ class MongoSchedule(MongoShelf, Schedule):
     async def cancel(
         self, c: Collections, scope: str, cancel_key: str, *, room: str | None, now: datetime
     ) -> Cancelled:
+        """The cancellation is kept first, so that what is added at this moment finds it."""
         await c[CANCELLATIONS].update_one(
             {"scope": scope, "cancel_key": cancel_key, "room": room or ""},
             {"$max": {"at": micros(now)}},
@@ -128,6 +130,7 @@ class MongoSchedule(MongoShelf, Schedule):
 
     @operation
     async def drop(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """One by one, for a truthful answer beside a node that leases the same."""
         dropped = []
         for id_ in writable(ids):
             result = await c[SCHEDULED].update_one({"_id": id_, **_WAITING}, _cancelling(micros(now)))

@@ -56,6 +56,7 @@ class MongoStats(MongoShelf, Stats):
 
     @operation
     async def note(self, c: Collections, events: Sequence[Event]) -> None:
+        """One transaction: events that are known are looked for within, as a duplicate would undo it each time."""
         if not events:
             return
         by_key = {event.key: event for event in reversed(events)}
@@ -138,6 +139,7 @@ class MongoStats(MongoShelf, Stats):
     async def replace(
         self, c: Collections, bucket: Bucket, counts: Counts, *, of: Sequence[Stale], turn: int
     ) -> bool:
+        """One transaction, which writes to the fact of the lead: whoever takes the turn over at this moment undoes it, or comes after."""
         step, start = _STEPS[bucket.step], micros(bucket.start)
         rows = [
             {
@@ -170,6 +172,7 @@ class MongoStats(MongoShelf, Stats):
 
     @operation
     async def sums(self, c: Collections, question: Question) -> list[Sum]:
+        """Added up by the server, cut to the limit here."""
         span = {"$gte": micros(question.since), "$lt": micros(question.until)}
         by = [DIMENSIONS[DIMENSIONS.index(name)] for name in question.by]
         # What does not apply is not there.
@@ -199,6 +202,9 @@ class MongoStats(MongoShelf, Stats):
     async def told(
         self, c: Collections, *, after: str | None, since: datetime | None, limit: int, now: datetime
     ) -> list[Told]:
+        """By the ids of the documents, which begin with the second in which a node made them. Nodes whose clocks differ by more than
+        `SETTLING` may have events overlooked.
+        """
         # An id begins with the second in which it was made: beyond that age none is still on its way.
         behind = {"$lt": _first_of(now - SETTLING)}
         if after is not None:

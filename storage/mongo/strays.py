@@ -20,6 +20,7 @@ class MongoStrays(MongoShelf, Strays):
 
     @operation
     async def keep(self, c: Collections, stray: Stray, *, most: int) -> None:
+        """Insert, and then delete what is beyond `most`, a thousand at a time: nodes that do so at once delete the same."""
         await c[STRAYS].insert_one(
             {
                 "_id": stray.id,

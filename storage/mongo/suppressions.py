@@ -44,6 +44,7 @@ class MongoSuppressions(MongoShelf, Suppressions):
 
     @operation
     async def add(self, c: Collections, suppressions: Sequence[Suppression]) -> int:
+        """One bulk of upserts that judge; where another node has put one there at this moment, once more without the upsert."""
         if not suppressions:
             return 0
         additions = [_addition(each) for each in suppressions]
@@ -104,6 +105,7 @@ class MongoSuppressions(MongoShelf, Suppressions):
 
     @operation
     async def lift(self, c: Collections, address: str, *, scope: str | None, now: datetime) -> int:
+        """The days first, then what is in force, then what has expired. It may be cut short and asked again."""
         chosen: Document = {"address": address} if scope is None else {"_id": _id(scope, address)}
         at = micros(now)
         if scope in (None, EVERYTHING):
@@ -115,6 +117,7 @@ class MongoSuppressions(MongoShelf, Suppressions):
 
     @operation
     async def bounced_softly(self, c: Collections, address: str, *, at: datetime, days: int) -> int:
+        """One write by a pipeline, which notes the day and drops the old ones."""
         today = whole_days(at)
         noted = {"$setUnion": [{"$ifNull": ["$days", []]}, [today]]}
         recent = {"$filter": {"input": noted, "cond": {"$gt": ["$$this", today - days]}}}

@@ -84,6 +84,7 @@ class MongoSwitches(MongoShelf, Switches):
     async def change(
         self, c: Collections, type_: str, asked: Settings, *, by: str, now: datetime
     ) -> Switched:
+        """One transaction, which counts first: so two changes of any types come one after the other."""
         change = Change(at=now, by=by, asked=asked)
         return await atomically(c, lambda session: _change_in(c, session, type_, change))
 

@@ -45,6 +45,7 @@ class MongoTopics(MongoShelf, Topics):
         remove: Sequence[str],
         now: datetime,
     ) -> Changed | Full:
+        """Beginnings, then memberships, then who leaves, then the revision: each may be done again."""
         fresh = await _strangers(c, topic, add)
         if full := await _full(c, fresh):
             return Full(full)
@@ -91,6 +92,7 @@ class MongoTopics(MongoShelf, Topics):
 
     @operation
     async def counts(self, c: Collections, topics: Sequence[str]) -> dict[str, int]:
+        """Ten topics at a time, each counted up to `COUNTED`."""
         asked = writable(topics)
         counted: dict[str, int] = {}
         for start in range(0, len(asked), COUNTED_TOGETHER):

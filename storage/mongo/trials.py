@@ -41,6 +41,7 @@ class MongoTrials(MongoShelf, Trials):
     @operation
     async def enrol(self, c: Collections, participants: Sequence[Participant]) -> None:
         # Two of one person in one write would both be new to an unordered one.
+        """Upserts in order, each followed by whether it was reached."""
         by_person = {
             (each.trial, each.user): each for each in reversed(participants) if is_writable(each.user)
         }

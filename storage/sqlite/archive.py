@@ -53,6 +53,8 @@ _IGNORED = rows.INSERT.replace("INSERT", "INSERT OR IGNORE", 1)
 
 
 class SQLiteArchive(SQLiteShelf, Archive):
+    """A row for each month, and one for each key. What is restored is appended again: its row comes behind all that are there."""
+
     MIGRATIONS = MIGRATIONS
 
     @reading
@@ -121,6 +123,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
 
     @writing
     def release(self, connection: sqlite3.Connection, piece: Piece, *, limit: int) -> int:
+        """The deletion and the piece are one transaction. Ids of it that stay are not asked for again."""
         place = (piece.month, piece.number)
         row = connection.execute(
             "SELECT ids FROM archive_pieces WHERE month = ? AND number = ? AND state = 'kept'", place
@@ -158,6 +161,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
     def restore(
         self, connection: sqlite3.Connection, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime
     ) -> int:
+        """One transaction for all that are handed over."""
         restored = 0
         last: dict[str, int] = {}
         for each in kept:

@@ -36,6 +36,8 @@ _OPEN = (RecipientState.PENDING, RecipientState.OWED)
 
 
 class SQLiteCampaigns(SQLiteShelf, Campaigns):
+    """A row for each campaign. Whatever is done to one, its recipients and its mail is one transaction."""
+
     MIGRATIONS = campaign_rows.MIGRATIONS
 
     @writing
@@ -133,6 +135,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
     def choose(
         self, connection: sqlite3.Connection, campaign_id: str, variant: str, *, now: datetime
     ) -> Campaign | None:
+        """The first variant stays, by COALESCE in the statement that ends the lead."""
         row = connection.execute(
             "UPDATE campaigns SET chosen = COALESCE(chosen, ?1), chosen_at = COALESCE(chosen_at, ?2), token = NULL,"  # noqa: S608 - constants only
             f" wake_at = CASE state WHEN 'running' THEN ?2 ELSE wake_at END WHERE id = ?3 RETURNING {campaign_rows.COLUMNS}",
@@ -164,6 +167,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
 
     @writing
     def prune(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:
+        """One campaign at a time; its row goes when fewer than `limit` recipients were left."""
         old = connection.execute(
             "SELECT id FROM campaigns WHERE COALESCE(ended_at, CASE state WHEN 'draft' THEN created_at END) < ? LIMIT 1",
             (micros(before),),

@@ -51,7 +51,10 @@ _OPEN = "room = ? AND channel = ? AND key = ? AND state = 'open'"
 
 
 def gather(connection: sqlite3.Connection, lease: Lease, ending: Gathered, *, now: int) -> bool:
-    """End a lease so; part of the transaction of `Outbox.end`."""
+    """End a lease so; part of the transaction of `Outbox.end`.
+
+    It looks whether the lease is held first: a lost one opens no digest.
+    """
     held = connection.execute(
         "SELECT 1 FROM obligations WHERE id = ? AND token = ?", (lease.id, lease.token)
     ).fetchone()
@@ -89,6 +92,7 @@ def _gathering(connection: sqlite3.Connection, ending: Gathered, now: int) -> st
 
 
 def _open(connection: sqlite3.Connection, digest: Digest, *, gathered: int) -> None:
+    """Insert an open digest with so many items. Of its room, channel and key none may be open."""
     closes_at = micros(digest.closes_at)
     connection.execute(
         f"INSERT INTO digests ({_COLUMNS}, state, wake_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?)",  # noqa: S608 - constants only
@@ -119,6 +123,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
     def lease(
         self, connection: sqlite3.Connection, *, limit: int, lease_seconds: float, now: datetime
     ) -> tuple[str, list[Digest]]:
+        """One statement takes them: an update of those due, the earliest first."""
         token = secrets.token_hex(8)
         rows = connection.execute(
             "UPDATE digests SET state = 'closing', token = ?, wake_at = ? WHERE id IN"  # noqa: S608 - constants only
@@ -170,6 +175,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
         token: str,
         now: datetime,
     ) -> bool:
+        """The mail is owed by `INSERT OR IGNORE`, under the digest's id."""
         if not _is_held(connection, digest_id, token):
             return False
         at = micros(now)
@@ -229,11 +235,13 @@ class SQLiteDigests(SQLiteShelf, Digests):
         return len(rows)
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        """The open ones as well; their items are withdrawn with the notifications."""
         connection.execute("DELETE FROM digests WHERE room = ?", (erasure.room,))
         return 0
 
 
 def _is_held(connection: sqlite3.Connection, digest_id: str, token: str) -> bool:
+    """Whether the lease is still this token's. The transaction's lock keeps it so."""
     held = connection.execute("SELECT 1 FROM digests WHERE id = ? AND token = ?", (digest_id, token))
     return held.fetchone() is not None
 

@@ -52,7 +52,12 @@ COVERED_AT = "CASE WHEN i.begins >= n.seq THEN i.begun_at WHEN i.read_upto >= n.
 
 
 def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) -> HistoryPage:
-    """Newest first is last appended first: the places are the row ids, which grow with every append."""
+    """Newest first is last appended first: the places are the row ids, which grow with every append.
+
+    Rooms are merged as far as the page goes: each is read by the index of its stream, from its end. A room of which nothing fits is
+    read to its beginning. What was restored from the archive has
+    a new place, above all that was there: a page that begins below it does not come to it.
+    """
     before = FOREVER if query.before is None else position_of(query.before)[0]
     rooms = dict.fromkeys(writable(query.rooms))
     newest_first = heapq.merge(
@@ -73,7 +78,10 @@ def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) ->
 def _returned(
     connection: sqlite3.Connection, query: HistoryQuery, rooms: list[str], *, now: int
 ) -> tuple[InboxItem, ...]:
-    """What came back from a snooze; who has none looks into an index that has nothing of them."""
+    """What came back from a snooze; who has none looks into an index that has nothing of them.
+
+    At most `RETURNED_MAX`, by the index of what has returned. It heeds the types and categories that are asked for.
+    """
     conditions, values = _conditions(query)
     if query.muted is not None:
         conditions += " AND (n.room = :own OR n.type NOT IN (SELECT value FROM json_each(:muted)))"
@@ -106,6 +114,7 @@ def _conditions(query: HistoryQuery) -> tuple[str, dict[str, Any]]:
 
 
 def _item(row: Row) -> InboxItem:
+    """An item of a row that has the columns of a notification, and then those of its receipt."""
     receipt = receipt_from(row[NOTIFICATION_WIDTH : NOTIFICATION_WIDTH + RECEIPT_WIDTH])
     return InboxItem(notification=notification_of(row), receipt=receipt)
 
@@ -113,7 +122,10 @@ def _item(row: Row) -> InboxItem:
 def _room_history(
     connection: sqlite3.Connection, query: HistoryQuery, room: str, *, before: int, now: int
 ) -> Iterator[tuple[int, InboxItem]]:
-    """One room's part with the places, newest first; rows are read as far as the merge asks for them."""
+    """One room's part with the places, newest first; rows are read as far as the merge asks for them.
+
+    It holds a cursor of the snapshot open: whoever stops early leaves it to be closed with the transaction.
+    """
     conditions, values = _conditions(query)
     if query.muted is not None and room != query.muted.own:
         conditions += " AND n.type NOT IN (SELECT value FROM json_each(:muted))"

@@ -71,6 +71,7 @@ class SQLiteLanes(SQLiteShelf, Lanes):
     def pause(
         self, connection: sqlite3.Connection, lane: LaneName, pause: Pause, *, judged: datetime | None
     ) -> bool:
+        """The row is made first, where there is none: then one update judges and writes."""
         connection.execute("INSERT OR IGNORE INTO lane_states (lane) VALUES (?)", (lane,))
         changed = connection.execute(
             "UPDATE lane_states SET paused_at = ?, paused_by = ?, reason = ?"
@@ -97,6 +98,7 @@ class SQLiteLanes(SQLiteShelf, Lanes):
         ).rowcount
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        """Of a pause only whose it was is forgotten; the lane stays paused."""
         connection.execute(
             "UPDATE lane_states SET paused_by = ? WHERE paused_by = ?", (ERASED, f"user:{erasure.user}")
         )

@@ -32,6 +32,8 @@ _SAME = "user = ? AND address = ? AND at = ? AND told IS ?"
 
 
 class SQLiteMailboxes(SQLiteShelf, Mailboxes):
+    """A row for each user whose mailbox refuses us."""
+
     MIGRATIONS = MIGRATIONS
 
     @writing

@@ -32,6 +32,8 @@ from storage.streams import Notification
 
 
 class SQLiteOutbox(SQLiteShelf, Outbox):
+    """What is owed, a row each. The write lock keeps workers apart, so a lease is a select and an update."""
+
     MIGRATIONS = obligations.MIGRATIONS
 
     @writing
@@ -71,6 +73,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     def end_together(
         self, connection: sqlite3.Connection, endings: Sequence[tuple[Lease, Settled]], *, now: datetime
     ) -> list[bool]:
+        """One transaction for all of them: an error undoes all, and they may be told again."""
         return [mail_endings.end(connection, lease, ending, now) for lease, ending in endings]
 
     @writing
@@ -84,6 +87,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         since: datetime,
         now: datetime,
     ) -> bool:
+        """Counted and written under one write lock: nobody can claim in between."""
         return _counted(connection, key, since, besides=lease.id) < limit and changed(
             connection,
             "UPDATE obligations SET counted_as = ?, counted_at = ? WHERE id = ? AND token = ?",
@@ -186,6 +190,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
 
     @reading
     def next_due(self, connection: sqlite3.Connection, *, lane: LaneName) -> datetime | None:
+        """The first of an index of what is owed by lane."""
         (wake_at,) = connection.execute(
             "SELECT MIN(wake_at) FROM obligations WHERE lane = ? AND wake_at IS NOT NULL", (lane,)
         ).fetchone()
@@ -199,6 +204,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
 
     @reading
     def mail_counts(self, connection: sqlite3.Connection) -> dict[MailState, int]:
+        """It goes through the index of states, which holds every mail."""
         counts = dict.fromkeys(MailState, 0)
         for state, count in connection.execute("SELECT state, COUNT(*) FROM obligations GROUP BY state"):
             counts[MailState(state)] = count

@@ -165,6 +165,7 @@ class SQLitePeople(SQLiteShelf, People):
 
     @writing
     def tell(self, connection: sqlite3.Connection, told: Sequence[Told]) -> None:
+        """One statement for each. The words that a contact is found by are a trigger's to write."""
         for each in told:
             at = micros(each.at)
             values: dict[str, Any] = {
@@ -200,6 +201,7 @@ class SQLitePeople(SQLiteShelf, People):
 
     @reading
     def search(self, connection: sqlite3.Connection, text: str, *, limit: int) -> Found:
+        """By the table of words, `CANDIDATES` of each form and over both; then each is judged as a whole."""
         words = sought(text) if is_writable(text) else []
         if not words:
             return Found(contacts=(), more=False)
@@ -265,6 +267,7 @@ class SQLitePeople(SQLiteShelf, People):
         now: datetime,
         addresses: Sequence[str] = (),
     ) -> int:
+        """One transaction over all shelves: the user is forgotten whole, or not at all."""
         erasure = Erasure(user=user, room=room, at=micros(now), addresses=tuple(writable(addresses)))
         return sum(shelf.erase(connection, erasure) for shelf in self._shelves)
 

@@ -55,6 +55,7 @@ class SQLitePreferences(SQLiteShelf, Preferences):
     def put(
         self, connection: sqlite3.Connection, user: str, document: Mapping[str, Any], change: Change
     ) -> bool:
+        """The version is looked at under the write lock, so nobody is faster in between."""
         found = connection.execute("SELECT version FROM preferences WHERE user = ?", (user,)).fetchone()
         if (0 if found is None else found[0]) != change.version - 1:
             return False

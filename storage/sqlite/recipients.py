@@ -29,6 +29,8 @@ _ENDS = [state for state in MailState if state not in (MailState.PENDING, MailSt
 
 
 class SQLiteRecipients(SQLiteShelf, Recipients):
+    """A row for each recipient. A recipient is decided and the mail owed in one transaction, so no mail is ever missing."""
+
     MIGRATIONS = recipient_rows.MIGRATIONS
 
     @writing
@@ -98,6 +100,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
     @writing
     def collect(self, connection: sqlite3.Connection, campaign_id: str, *, limit: int, now: datetime) -> int:
+        """A join with the mails that have ended: those that wait are passed over by the statement."""
         ended = connection.execute(
             "SELECT r.id, m.state, m.decided_by, m.reason FROM recipients r JOIN obligations m ON m.id = r.mail"
             " WHERE r.campaign = ? AND r.state = 'owed' AND m.state IN (SELECT value FROM json_each(?)) LIMIT ?",
@@ -210,6 +213,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
 
 def _decide(connection: sqlite3.Connection, each: Decided, now: int) -> None:
+    """Write down what was decided of one who is pending still."""
     connection.execute(
         "UPDATE recipients SET state = ?, wake_at = ?, rule = ?, reason = ?, variant = ?, updated_at = ?"
         " WHERE id = ? AND state = 'pending'",

@@ -84,6 +84,7 @@ class SQLiteSchedule(SQLiteShelf, Schedule):
     def lease(
         self, connection: sqlite3.Connection, *, limit: int, lease_seconds: float, now: datetime
     ) -> tuple[str, list[Scheduled]]:
+        """One statement takes them, an update of those due; they are put in order afterwards."""
         token = secrets.token_hex(8)
         rows = connection.execute(
             f"UPDATE scheduled SET token = ?, wake_at = ? WHERE id IN"  # noqa: S608 - constants only
@@ -197,6 +198,7 @@ _CANCEL = "UPDATE scheduled SET wake_at = NULL, ended_at = :at, missed = NULL, c
 
 
 def _added(connection: sqlite3.Connection, item: Scheduled, now: int) -> Added:
+    """Keep one, unless its id is known; as cancelled, if its key was a moment ago."""
     found = connection.execute(
         "SELECT fingerprint, cancelled FROM scheduled WHERE id = ?", (item.id,)
     ).fetchone()

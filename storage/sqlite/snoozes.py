@@ -18,6 +18,7 @@ class SQLiteSnoozes(SQLiteShelf, Snoozes):
     def bring_back(
         self, connection: sqlite3.Connection, *, limit: int, lease_seconds: float, now: datetime
     ) -> tuple[str, list[Returned]]:
+        """One transaction: the receipts, the turns and the leases. Rows are taken one by one, `limit` of them."""
         token, at = secrets.token_hex(8), micros(now)
         due = connection.execute(
             "SELECT user, room, seq FROM receipts WHERE wake_at <= ? ORDER BY wake_at LIMIT ?", (at, limit)

@@ -110,6 +110,10 @@ DROP TABLE stats_series_before;
 
 
 class SQLiteStats(SQLiteShelf, Stats):
+    """Events and roll-ups share their series by number. One writes after the other, so the positions of events are the order of their
+    commits: what has been read up to one misses nothing.
+    """
+
     MIGRATIONS = MIGRATIONS
 
     @writing
@@ -190,6 +194,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         of: Sequence[Stale],
         turn: int,
     ) -> bool:
+        """Delete and insert under one lock, with the look at the turn."""
         if connection.execute("SELECT 1 FROM stats_lead WHERE turn = ?", (turn,)).fetchone() is None:
             return False
         place = (_STEPS[bucket.step], micros(bucket.start))

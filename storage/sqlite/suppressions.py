@@ -59,6 +59,8 @@ _ADD = (
 
 
 class SQLiteSuppressions(SQLiteShelf, Suppressions):
+    """A row for each address and scope, which gives way to one that lasts longer as that is inserted."""
+
     MIGRATIONS = MIGRATIONS
 
     @writing

@@ -89,6 +89,7 @@ class SQLiteSwitches(SQLiteShelf, Switches):
     def change(
         self, connection: sqlite3.Connection, type_: str, asked: Settings, *, by: str, now: datetime
     ) -> Switched:
+        """The version, the change and what is set, in one transaction. Old changes of the type go with it."""
         settings = merged(_settings(connection, type_), asked)
         version = _version(connection) + 1
         connection.execute(

@@ -50,6 +50,7 @@ class SQLiteTallies(SQLiteShelf, Tallies):
 
     @writing
     def clear(self, connection: sqlite3.Connection, *, before: int, limit: int) -> int:
+        """In the order of the primary key: the earliest hours first."""
         return connection.execute(
             "DELETE FROM tallies WHERE (hour, type, channel, outcome) IN"
             " (SELECT hour, type, channel, outcome FROM tallies WHERE hour < ? LIMIT ?)",

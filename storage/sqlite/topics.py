@@ -47,6 +47,7 @@ class SQLiteTopics(SQLiteShelf, Topics):
         remove: Sequence[str],
         now: datetime,
     ) -> Changed | Full:
+        """One transaction, in which nobody can come to have one topic too many."""
         fresh = _strangers(connection, topic, add)
         if full := _full(connection, fresh):
             return Full(full)

@@ -36,6 +36,8 @@ _ONLY: dict[type[Note], str] = {Reported: " AND reached_at IS NOT NULL"}
 
 
 class SQLiteTrials(SQLiteShelf, Trials):
+    """A row for each person in an experiment; NULL for the user of one who was erased, as often as need be."""
+
     MIGRATIONS = MIGRATIONS
 
     @writing
