@@ -23,7 +23,11 @@ Bodies = tuple[str, str]
 
 
 def key_of(notification: Notification, subject: str) -> Key | None:
-    """What its bodies are made of, but for the URL; None where that is long."""
+    """What its bodies are made of, but for the URL; None where that is long.
+
+    The type, the subject, the texts, the link and the data. Two notifications of one key are the same to a built-in
+    template.
+    """
     # By its text, in which 1, 1.0 and True are not the same.
     data = repr(notification.data)
     key = (notification.type, subject, notification.title, notification.body, notification.link or "", data)
@@ -31,7 +35,11 @@ def key_of(notification: Notification, subject: str) -> Key | None:
 
 
 class Copies:
-    """The bodies that were written lately. It may be asked by several threads."""
+    """The bodies that were written lately. It may be asked by several threads.
+
+    A lock is held while one is kept, and not while it is written: two threads may write the same at once, to the same
+    effect.
+    """
 
     def __init__(self) -> None:
         # Nobody can have written it into a notification.
@@ -40,7 +48,11 @@ class Copies:
         self._changing = threading.Lock()
 
     def of(self, key: Key, url: str | None, write: Callable[[str | None], Bodies]) -> Bodies:
-        """The bodies with this URL; `write` makes them for one that is not kept."""
+        """The bodies with this URL; `write` makes them for one that is not kept.
+
+        The URL is put in the place of one that nobody can have written, escaped as the template would have: so it is
+        the body that would have been written for this reader, to the byte.
+        """
         place = (key, url is None)
         bodies = self._kept.get(place)
         if bodies is None:

@@ -18,6 +18,8 @@ _PLACEHOLDER = re.compile("{(" + "|".join(PLACEHOLDERS) + ")}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letterhead:
+    """What the settings say of all mail of a lane: it is the same for as long as the process lives."""
+
     sender: Mailbox
     reply_to: Mailbox | None = None
     base_url: str | None = None
@@ -37,6 +39,8 @@ class Letterhead:
         """Where the reader of this mail unsubscribes; what is filled in cannot change what the URL leads to.
 
         `own` is a URL of the web that this mail alone has: of the letterhead's only the one of mailto stands beside it.
+
+        None where the settings have none and the mail has no URL of its own.
         """
 
         def value(placeholder: re.Match[str]) -> str:

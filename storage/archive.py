@@ -170,8 +170,8 @@ class Archive(Protocol):
     async def keys(self, users: Collection[str]) -> dict[str, Key]:
         """The key of each of these, made for those who have none yet; all that ask get the same.
 
-        Durable when it answers: what is sealed with a key that a crash takes along could be read by nobody. Of a user who is
-        erased at the same moment a key may be made anew; it opens nothing that was sealed before.
+        Durable when it answers: what is sealed with a key that a crash takes along could be read by nobody. Of a user
+        who is erased at the same moment a key may be made anew; it opens nothing that was sealed before.
         """
         ...
 
@@ -186,12 +186,12 @@ class Archive(Protocol):
     async def restore(self, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime) -> int:
         """Put these back where they were, those that are not there; answers how many.
 
-        What has a sequence comes back only into what was pruned of its room: not into another store, whose own sequences these
-        would break. No count of unread changes: what comes back counts as read. A chain that it stood for is not taken up
-        again.
+        What has a sequence comes back only into what was pruned of its room: not into another store, whose own
+        sequences these would break. No count of unread changes: what comes back counts as read. A chain that it stood
+        for is not taken up again.
 
-        It may be repeated: what is there is passed over, and not counted. Mail comes back as it ended, and is not owed again:
-        only what was settled was ever put away. A receipt that the reader has by now is not overwritten.
+        It may be repeated: what is there is passed over, and not counted. Mail comes back as it ended, and is not owed
+        again: only what was settled was ever put away. A receipt that the reader has by now is not overwritten.
         """
         ...
 

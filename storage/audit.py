@@ -87,9 +87,9 @@ class Audit(Protocol):
     async def page(self, asked: DeedSearch, *, before: str | None, limit: int) -> DeedPage:
         """Newest first, found by an index: of the target, else of who did it, else of the operation, else of the times.
 
-        Raises `InvalidCursor` as `history` does. By time and then by id, so that deeds of one moment are told apart, and a
-        cursor goes on behind exactly the last that was seen. What else is asked is looked at row by row: of one operation to
-        one target all that was done to that target is gone through. It may be read from where it lags.
+        Raises `InvalidCursor` as `history` does. By time and then by id, so that deeds of one moment are told apart,
+        and a cursor goes on behind exactly the last that was seen. What else is asked is looked at row by row: of one
+        operation to one target all that was done to that target is gone through. It may be read from where it lags.
         """
         ...
 

@@ -126,8 +126,8 @@ class Campaigns(Protocol):
     async def create(self, campaign: Campaign) -> None:
         """Keep a draft.
 
-        Only what a draft has is kept: what comes later (when it started, what is frozen) is written as it comes. `campaign.id`
-        is the caller's and new. Nothing is looked at again by itself: a draft has no time to wake at.
+        Only what a draft has is kept: what comes later (when it started, what is frozen) is written as it comes.
+        `campaign.id` is the caller's and new. Nothing is looked at again by itself: a draft has no time to wake at.
         """
         ...
 
@@ -156,12 +156,13 @@ class Campaigns(Protocol):
     ) -> Campaign | None:
         """Have it in another state, and looked at from `wake_at` on; None, and no change, when it is in none of `of`.
 
-        What first comes to `running` has started, and a lead of it ends. Paused, its mail waits in the outbox; running, that is
-        due again.
+        What first comes to `running` has started, and a lead of it ends. Paused, its mail waits in the outbox; running,
+        that is due again.
 
-        `reason` is kept with the state, and None takes an earlier one away, as `wake_at` does: None is looked at no more.
-        `ended_at` is set by a state that is an end, and gone in any other. Of two who move it at once from the same state one
-        is answered None. When the mails could not all be held or let go, workers find the state with each mail and put it off.
+        `reason` is kept with the state, and None takes an earlier one away, as `wake_at` does: None is looked at no
+        more. `ended_at` is set by a state that is an end, and gone in any other. Of two who move it at once from the
+        same state one is answered None. When the mails could not all be held or let go, workers find the state with
+        each mail and put it off.
         """
         ...
 
@@ -170,18 +171,20 @@ class Campaigns(Protocol):
     ) -> Cancelled | None:
         """End it: whoever is pending is cancelled, and what waits in the outbox is skipped. None as in `move`.
 
-        Mail that a worker holds at that moment may leave: it is counted as under way, and its recipient comes to be sent. All
-        else is skipped by `RULE`. May be cut short after the state has changed; whoever leads it next skips the rest.
+        Mail that a worker holds at that moment may leave: it is counted as under way, and its recipient comes to be
+        sent. All else is skipped by `RULE`. May be cut short after the state has changed; whoever leads it next skips
+        the rest.
         """
         ...
 
     async def retry(self, campaign_id: str, *, now: datetime) -> int:
-        """Have those tried again that are dead, under the same Message-ID; answers how many. A finished campaign runs again.
+        """Have those tried again that are dead, under the same Message-ID; answers how many. A finished campaign runs
+        again.
 
         None is, in a state that is none of `RETRIED`.
 
-        Whoever was erased is not tried again. Whose mail was never stored is decided anew, all others have their mail put back
-        into the outbox, due now and with no attempts counted.
+        Whoever was erased is not tried again. Whose mail was never stored is decided anew, all others have their mail
+        put back into the outbox, due now and with no attempts counted.
         """
         ...
 
@@ -221,9 +224,9 @@ class Campaigns(Protocol):
     async def prune(self, *, before: datetime, limit: int) -> int:
         """Forget campaigns that ended before that time, and drafts from before it; answers how many rows that took.
 
-        Recipients and their mails are rows too. At most one campaign is worked at in a call: when `limit` is reached within
-        it, the next call goes on there, and the campaign itself goes last. 0 says that nothing old is left. Its test mails go
-        with it. A draft goes by when it was made, however lately it was changed.
+        Recipients and their mails are rows too. At most one campaign is worked at in a call: when `limit` is reached
+        within it, the next call goes on there, and the campaign itself goes last. 0 says that nothing old is left. Its
+        test mails go with it. A draft goes by when it was made, however lately it was changed.
         """
         ...
 
@@ -232,9 +235,9 @@ class Campaigns(Protocol):
     async def lead(self, *, lease_seconds: float, now: datetime) -> Lead | None:
         """Take one that is to be looked at, the longest waiting first, for this caller alone until the lease ends.
 
-        None when none is to be looked at. A lead that has ended is given to the next who asks, in whatever state the campaign
-        is, paused or ended ones included where something is left to do. No two leads of a campaign are alive at once, by one
-        clock: `now` is the caller's.
+        None when none is to be looked at. A lead that has ended is given to the next who asks, in whatever state the
+        campaign is, paused or ended ones included where something is left to do. No two leads of a campaign are alive
+        at once, by one clock: `now` is the caller's.
         """
         ...
 
@@ -252,16 +255,16 @@ class Campaigns(Protocol):
     async def gathered(self, lead: Lead, *, upto: str | None, is_whole: bool, now: datetime) -> bool:
         """Note how far its audience is written down; whole, its recipients are counted. False when it is not this lead's.
 
-        `upto` is the last that was written down, as whoever gathers names it, for the next to go on behind. `is_whole` shuts
-        it: from then on `Recipients.add` takes nobody more, and the count is exact.
+        `upto` is the last that was written down, as whoever gathers names it, for the next to go on behind. `is_whole`
+        shuts it: from then on `Recipients.add` takes nobody more, and the count is exact.
         """
         ...
 
     async def announce(self, lead: Lead, notification_id: str) -> None:
         """Note the notification that says the same in the app.
 
-        Nothing when the lead is not this one's any more. Whoever announces does so under an idempotency key of the campaign,
-        so that the next leader, who finds none noted, comes to the same notification.
+        Nothing when the lead is not this one's any more. Whoever announces does so under an idempotency key of the
+        campaign, so that the next leader, who finds none noted, comes to the same notification.
         """
         ...
 
@@ -275,7 +278,7 @@ class Campaigns(Protocol):
     async def finish(self, lead: Lead, *, now: datetime) -> bool:
         """It is finished, if it runs, is gathered, and none is pending or owed. Else False, and no change.
 
-        The lead need not hold any more: it is true whoever says so. It is judged anew as it is written, so one that was paused
-        in between is not finished.
+        The lead need not hold any more: it is true whoever says so. It is judged anew as it is written, so one that was
+        paused in between is not finished.
         """
         ...

@@ -73,13 +73,14 @@ class Clicks(Protocol):
     async def keep(
         self, targets: Mapping[bytes, str], *, user: str, until: datetime | None
     ) -> frozenset[bytes]:
-        """Keep what the keys lead to, durably, until that time at least, or for ever; the user is sent a mail that holds them.
+        """Keep what the keys lead to, durably, until that time at least, or for ever; the user is sent a mail that
+        holds them.
 
         Answers the keys of what is nobody's: others were sent it too.
 
         It may be repeated, as a mail is that is tried again: the same user changes nothing but the time, which is never
-        moved back. It must have answered before the mail leaves, or a link of it leads nowhere. Keys are hashes of what they
-        lead to, so that one never leads elsewhere.
+        moved back. It must have answered before the mail leaves, or a link of it leads nowhere. Keys are hashes of what
+        they lead to, so that one never leads elsewhere.
         """
         ...
 
@@ -137,8 +138,8 @@ class Clicks(Protocol):
     async def confirm(self, mail: str, target: bytes, *, now: datetime) -> Hit | None:
         """The user has said that the newest hit on this link was theirs. Answers the hit as it is now.
 
-        None, and no change, when there is no hit on it, or its newest is confirmed already: so a client that says it twice is
-        counted once. It says nothing of older hits, which may have been a scanner's.
+        None, and no change, when there is no hit on it, or its newest is confirmed already: so a client that says it
+        twice is counted once. It says nothing of older hits, which may have been a scanner's.
         """
         ...
 

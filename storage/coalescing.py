@@ -107,7 +107,9 @@ class Coalescer(Generic[Request, Answer]):
         return min(max(batches * self._last_batch_seconds, 0.1), 10.0)
 
     async def _work(self) -> None:
-        """Run batch after batch until it is closed and the queue is empty. With `gather_seconds` closing does not wait for more."""
+        """Run batch after batch until it is closed and the queue is empty. With `gather_seconds` closing does not wait
+        for more.
+        """
         while True:
             if not self._queue:
                 if self._closing:
@@ -131,7 +133,9 @@ class Coalescer(Generic[Request, Answer]):
         return batch
 
     async def _run_batch(self, batch: list[tuple[Request, asyncio.Future[Answer]]]) -> None:
-        """Run one batch, and answer everybody in it. No error of `run` ends the task that calls this, only its cancellation."""
+        """Run one batch, and answer everybody in it. No error of `run` ends the task that calls this, only its
+        cancellation.
+        """
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._running = [future for _, future in batch]

@@ -33,8 +33,8 @@ class StepKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that was said of a mail. It holds no address of its own, but a server's words may quote one: they go when the
-    user is erased.
+    """One thing that was said of a mail. It holds no address of its own, but a server's words may quote one: they go
+    when the user is erased.
     """
 
     at: datetime

@@ -56,9 +56,10 @@ class Digests(Protocol):
     async def lead(self, digest: Digest) -> bool:
         """Whether the mail of `digest.lead` is to be sent alone: it opens the digest, or has opened the one that is open.
 
-        `digest` is the one to be opened where none is; its `lead` is set. In one transaction with the look, so that of two
-        mails that come at once one leads, and the other is gathered. It may be repeated: whoever has led is told so again for
-        as long as that digest is open. An opened one has no items yet, and closes without a mail when none come.
+        `digest` is the one to be opened where none is; its `lead` is set. In one transaction with the look, so that of
+        two mails that come at once one leads, and the other is gathered. It may be repeated: whoever has led is told so
+        again for as long as that digest is open. An opened one has no items yet, and closes without a mail when none
+        come.
         """
         ...
 
@@ -77,8 +78,8 @@ class Digests(Protocol):
     ) -> tuple[Notification, ...]:
         """The notifications that are gathered in it, newest first, those behind `before`; also expired ones.
 
-        Newest by when they were made, and then by id. What was recalled meanwhile is not gathered any more, so it is not here;
-        what has expired, and was not yet wiped, is.
+        Newest by when they were made, and then by id. What was recalled meanwhile is not gathered any more, so it is
+        not here; what has expired, and was not yet wiped, is.
         """
         ...
 

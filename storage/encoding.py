@@ -231,8 +231,8 @@ def cursor_text(place: int, id_: str) -> str:
 def position_of(cursor: str) -> tuple[int, str]:
     """What `cursor_text` was made of. Raises `InvalidCursor`.
 
-    A cursor comes from outside, so anything may stand in it: what cannot have been made by a store is refused here, and what
-    could have been is only a place to begin at, whoever made it.
+    A cursor comes from outside, so anything may stand in it: what cannot have been made by a store is refused here, and
+    what could have been is only a place to begin at, whoever made it.
     """
     text, separator, notification_id = cursor.partition("~")
     try:

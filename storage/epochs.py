@@ -24,7 +24,7 @@ class Epochs(Protocol):
         those sequences is born read.
 
         It may take several writes. The new epoch is in force after all of them, so that a client that hears of it finds
-        everything brought back; a crash before that leaves the old one, and the whole may be done again. Of several processes
-        that notice at once and say what they have seen, one turns it.
+        everything brought back; a crash before that leaves the old one, and the whole may be done again. Of several
+        processes that notice at once and say what they have seen, one turns it.
         """
         ...

@@ -171,8 +171,8 @@ class GroupCommit:
     async def _append_all(self, emissions: list[Emission]) -> Sequence[Outcome]:
         """Append them together; when that cannot be, as one of them can never be stored, one after the other.
 
-        So each has an answer or an error of its own. Nothing of the first attempt is stored where `Unstorable` was raised, and
-        what a store has stored of it all the same is answered as a duplicate.
+        So each has an answer or an error of its own. Nothing of the first attempt is stored where `Unstorable` was
+        raised, and what a store has stored of it all the same is answered as a duplicate.
         """
         try:
             return await self._store.append(emissions)

@@ -242,14 +242,14 @@ class Inboxes(Protocol):
         """Heads, unread count and what was missed, for a connection that has just joined `rooms`.
 
         `since` maps some of the rooms to the last sequence had; a room not in it misses nothing. More than `limit`
-        missed in a room, or a `since` before what is still kept, or beyond the head, puts the room into `resync` instead;
-        an `epoch` that is not the store's puts all of `since` there.
+        missed in a room, or a `since` before what is still kept, or beyond the head, puts the room into `resync`
+        instead; an `epoch` that is not the store's puts all of `since` there.
 
         With `membership`, `begin` comes first, and costs nothing for who has been here before.
 
-        Whoever asks joins first: what is appended between the joining and this is in `missed` and comes by the room too, and is
-        told apart by its sequence. Nothing that is expired, recalled or superseded is missed. `now` may be a little later than
-        the caller's where several are answered together.
+        Whoever asks joins first: what is appended between the joining and this is in `missed` and comes by the room
+        too, and is told apart by its sequence. Nothing that is expired, recalled or superseded is missed. `now` may be
+        a little later than the caller's where several are answered together.
         """
         ...
 
@@ -264,15 +264,16 @@ class Inboxes(Protocol):
         ...
 
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
-        """A page newest first over the rooms; without what was recalled, superseded, has expired, or was dismissed by the user.
+        """A page newest first over the rooms; without what was recalled, superseded, has expired, or was dismissed by
+        the user.
 
         Newest is by `created_at` or by the order of appending, as the store has it at hand: they differ by what an emit
         takes, and by the nodes' clocks.
 
         Raises `InvalidCursor` for a `before` that no page gave.
 
-        `place` and `unread_only` are of the user's receipts. A store may look at a bounded number of what is put away or was
-        made unread again, the newest of it: no less than 10,000.
+        `place` and `unread_only` are of the user's receipts. A store may look at a bounded number of what is put away
+        or was made unread again, the newest of it: no less than 10,000.
         """
         ...
 
@@ -281,16 +282,16 @@ class Inboxes(Protocol):
     ) -> Count:
         """How many notifications of the rooms the user has neither read nor dismissed, up to which heads.
 
-        It costs by what was read out of order and by what is wiped above the mark, never by how much is unread; only for who
-        has muted something the muted ones are counted.
+        It costs by what was read out of order and by what is wiped above the mark, never by how much is unread; only
+        for who has muted something the muted ones are counted.
         """
         ...
 
     async def read(self, chosen: Chosen) -> Marked:
         """Mark as read. Idempotent.
 
-        `changed` is how many were unread. When nothing of a room is left unread by it, the room is read up to its head, so that
-        single marks do not pile up; their times stay.
+        `changed` is how many were unread. When nothing of a room is left unread by it, the room is read up to its head,
+        so that single marks do not pile up; their times stay.
         """
         ...
 
@@ -300,8 +301,8 @@ class Inboxes(Protocol):
         Receipts that say no more than that are given up for `read_upto`: what was read or seen one by one is then
         reported as read at the time of this call.
 
-        What comes while it is worked at stays unread: heads are read once, and only up to these. Snoozed and archived ones stay
-        where they are.
+        What comes while it is worked at stays unread: heads are read once, and only up to these. Snoozed and archived
+        ones stay where they are.
         """
         ...
 

@@ -27,8 +27,8 @@ class LaneName(StrEnum):
 
 
 class MailState(StrEnum):
-    """Where a mail is. From `pending` on it is moved by its worker alone, but for what is recalled, dropped or cancelled while
-    it waits; from `sent` on by what is heard of it.
+    """Where a mail is. From `pending` on it is moved by its worker alone, but for what is recalled, dropped or
+    cancelled while it waits; from `sent` on by what is heard of it.
     """
 
     PENDING = "pending"  # owed: waits for its due time or its next attempt
@@ -47,7 +47,8 @@ class MailState(StrEnum):
 class MailOrder:
     """What is asked of the mailer: one thing to one address.
 
-    It never changes: `due_at` is when it was first to go. An address is as it was written, and empty once its user was erased.
+    It never changes: `due_at` is when it was first to go. An address is as it was written, and empty once its user was
+    erased.
     """
 
     to: str

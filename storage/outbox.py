@@ -32,7 +32,9 @@ class Kind(StrEnum):
 
 
 class Channel(StrEnum):
-    """By what somebody is told. There is one so far; the name is kept with each obligation, so that a second needs no change."""
+    """By what somebody is told. There is one so far; the name is kept with each obligation, so that a second needs no
+    change.
+    """
 
     EMAIL = "email"
 
@@ -120,11 +122,11 @@ class MailPage:
 class Outbox(Protocol):
     """What is owed. It is `pending`, then `leased`, then `sent`, `skipped` or `dead`.
 
-    Each mail is in one state, and each change of it is one write that is durable when it answers, but for `Gathered`, which
-    is a transaction. Whoever holds a lease is the only one that ends it; admins change what nobody holds.
+    Each mail is in one state, and each change of it is one write that is durable when it answers, but for `Gathered`,
+    which is a transaction. Whoever holds a lease is the only one that ends it; admins change what nobody holds.
 
-    At least once: between the transport's yes and `end` a worker may die, and when its lease ends another one sends the mail
-    again. No order is promised between mails of the same moment.
+    At least once: between the transport's yes and `end` a worker may die, and when its lease ends another one sends the
+    mail again. No order is promised between mails of the same moment.
     """
 
     async def owe(self, obligations: Sequence[Obligation]) -> int:
@@ -143,9 +145,9 @@ class Outbox(Protocol):
         Takes those pending with `due_at <= now`, and those whose lease has ended. No mail has two live leases. Each
         lease counts one attempt. Mail of a recalled or expired notification is skipped instead, with its reason.
 
-        By the caller's clock, as are the other workers' leases: clocks that differ by more than a lease have mail sent twice. A
-        worker takes fewer than `limit` although more are due when others take them first. What is skipped, or waits for its
-        notification, counts for nothing and is looked past.
+        By the caller's clock, as are the other workers' leases: clocks that differ by more than a lease have mail sent
+        twice. A worker takes fewer than `limit` although more are due when others take them first. What is skipped, or
+        waits for its notification, counts for nothing and is looked past.
         """
         ...
 
@@ -179,13 +181,14 @@ class Outbox(Protocol):
         ...
 
     async def claim(self, lease: Lease, key: str, *, limit: int, since: datetime, now: datetime) -> bool:
-        """Whether the leased mail, a notification's own, is one of the `limit` that may be sent under `key` since that time.
+        """Whether the leased mail, a notification's own, is one of the `limit` that may be sent under `key` since that
+        time.
 
         If it is, it counts from now on, for as long as it is under way or sent. However many claim at once, no more than
         `limit` may.
 
-        The look and the write are one step, across all processes. The mail that asks is never counted against itself, so one
-        that has claimed, has failed and comes again may. What is skipped, dead or waiting counts no more.
+        The look and the write are one step, across all processes. The mail that asks is never counted against itself,
+        so one that has claimed, has failed and comes again may. What is skipped, dead or waiting counts no more.
         """
         ...
 
@@ -194,8 +197,8 @@ class Outbox(Protocol):
 
         `besides` is the mail that asks: it may have claimed before, have failed, and be under way again.
 
-        It is a look only, and decides nothing by itself: between it and the sending others may claim. `since` itself is not in
-        it.
+        It is a look only, and decides nothing by itself: between it and the sending others may claim. `since` itself is
+        not in it.
         """
         ...
 
@@ -234,24 +237,24 @@ class Outbox(Protocol):
 
         False, and no change, for a mail that was not sent, or of which as much or more is known.
 
-        Idempotent, and in any order: a complaint outweighs a bounce, and a bounce the delivery. It is a step of the course, with
-        the reason.
+        Idempotent, and in any order: a complaint outweighs a bounce, and a bounce the delivery. It is a step of the
+        course, with the reason.
         """
         ...
 
     async def revive(self, ids: Sequence[str], *, now: datetime) -> list[str]:
         """Put dead mail back to `pending`, due now, attempts 0; answers the ids that were dead.
 
-        Each for itself, in the order of `ids`. It keeps its id, and so its Message-ID: what was sent after all is known by that
-        to be the same. A campaign's mail is not told to the campaign here: `Campaigns.revived` is.
+        Each for itself, in the order of `ids`. It keeps its id, and so its Message-ID: what was sent after all is known
+        by that to be the same. A campaign's mail is not told to the campaign here: `Campaigns.revived` is.
         """
         ...
 
     async def hasten(self, ids: Sequence[str], *, now: datetime) -> list[str]:
         """Have pending mail due now, and `HASTENED`; answers the ids that were pending.
 
-        It waits for no rule any more; what it is sent unless, and whether the address may be written to, is still asked. Of a
-        campaign that is paused it is put off again.
+        It waits for no rule any more; what it is sent unless, and whether the address may be written to, is still
+        asked. Of a campaign that is paused it is put off again.
         """
         ...
 
@@ -265,15 +268,16 @@ class Outbox(Protocol):
     async def held(self, *, after: str | None, limit: int) -> MailPage:
         """What a rule holds, the earliest due first. Raises `InvalidCursor` for an `after` that no page gave.
 
-        A rule holds what is `pending` and `decided_by` it, but `HASTENED`. What a rule has let go since, and is due, is here
-        until a worker takes it.
+        A rule holds what is `pending` and `decided_by` it, but `HASTENED`. What a rule has let go since, and is due, is
+        here until a worker takes it.
         """
         ...
 
     async def of_room(self, room: str, *, limit: int) -> tuple[Notification, ...]:
         """What stands by itself and is or was owed to the user of this room, newest first, with its mail.
 
-        It is part of what a user is told of themselves. Of the mail that is stored with notifications there is nothing here.
+        It is part of what a user is told of themselves. Of the mail that is stored with notifications there is nothing
+        here.
         """
         ...
 

@@ -105,8 +105,8 @@ class People(Protocol):
 
         What a backend has told since the token was issued stays, also that there is none.
 
-        Idempotent, and one after the other in the order given. Each is one write: of several some may be kept when an error is
-        raised. When the user was first seen is kept too, from the first time on.
+        Idempotent, and one after the other in the order given. Each is one write: of several some may be kept when an
+        error is raised. When the user was first seen is kept too, from the first time on.
         """
         ...
 
@@ -135,8 +135,8 @@ class People(Protocol):
 
         It looks at a bounded number of them, whatever the text.
 
-        A text of no words finds nobody. The case of letters beyond ASCII counts, but for the first of a word. It may be read from
-        where it lags: somebody who came a moment ago may be missing.
+        A text of no words finds nobody. The case of letters beyond ASCII counts, but for the first of a word. It may be
+        read from where it lags: somebody who came a moment ago may be missing.
         """
         ...
 
@@ -154,8 +154,8 @@ class People(Protocol):
     async def user_data(self, user: str, room: str, *, limit: int) -> UserData:
         """Everything held about a user, whose own room is `room`; the newest `limit` notifications and receipts.
 
-        Wiped notifications tell nothing and are left out; superseded ones kept their words and are here. Not one moment: each
-        shelf is read by itself.
+        Wiped notifications tell nothing and are left out; superseded ones kept their words and are here. Not one
+        moment: each shelf is read by itself.
         """
         ...
 
@@ -172,8 +172,8 @@ class People(Protocol):
         `addresses` are the user's own, in the form that addresses are compared by: nothing is kept of them either.
         Answers how many notifications were wiped. Repeating it changes nothing.
 
-        It may take one write for each shelf, and be cut short between any two of them: repeating it does the rest. A worker that
-        holds mail of the user may still send that. Keys of the archive go with the user, so what was put away can be read no more.
-        Deeds stay, and the numbers of statistics: neither holds more of a user than an id.
+        It may take one write for each shelf, and be cut short between any two of them: repeating it does the rest. A
+        worker that holds mail of the user may still send that. Keys of the archive go with the user, so what was put
+        away can be read no more. Deeds stay, and the numbers of statistics: neither holds more of a user than an id.
         """
         ...

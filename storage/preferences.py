@@ -44,8 +44,8 @@ class Change:
 class Preferences(Protocol):
     """What users have chosen.
 
-    There is one document a user, and it is replaced as a whole, by whoever has read the version before. So of two who change
-    it at once one is told so, reads again, and asks again.
+    There is one document a user, and it is replaced as a whole, by whoever has read the version before. So of two who
+    change it at once one is told so, reads again, and asks again.
     """
 
     async def of_users(self, users: Sequence[str]) -> dict[str, Kept]:
@@ -83,7 +83,7 @@ class Preferences(Protocol):
         """Users whose preferences were last changed at `at` or later, the latest first and `limit` at most, with the
         version that each has now.
 
-        A node that remembers preferences asks this after it may have missed some news. `limit` answers say that there may be
-        more: then it forgets all.
+        A node that remembers preferences asks this after it may have missed some news. `limit` answers say that there
+        may be more: then it forgets all.
         """
         ...

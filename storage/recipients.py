@@ -23,8 +23,8 @@ UNOWED = timedelta(minutes=1)
 
 
 class RecipientState(StrEnum):
-    """A row goes from `pending` to one of the others, and from `owed` to an end. A dead one that is tried again is the only way
-    back.
+    """A row goes from `pending` to one of the others, and from `owed` to an end. A dead one that is tried again is the
+    only way back.
     """
 
     PENDING = "pending"  # not decided yet, or to be decided later
@@ -160,9 +160,9 @@ class Counts:
 class Recipients(Protocol):
     """The recipients of all campaigns.
 
-    A mail is owed after its recipient is written down as owed, or with it: never is there mail to somebody of whom nothing is
-    said here. Where a process died between the two, `collect` finds a recipient without a mail, and after `UNOWED` has it
-    decided again, which comes to the same obligation.
+    A mail is owed after its recipient is written down as owed, or with it: never is there mail to somebody of whom
+    nothing is said here. Where a process died between the two, `collect` finds a recipient without a mail, and after
+    `UNOWED` has it decided again, which comes to the same obligation.
     """
 
     async def add(
@@ -170,18 +170,20 @@ class Recipients(Protocol):
     ) -> int | None:
         """Write recipients down, durably; answers how many were new: a user who is known stays as is.
 
-        None, and no change, once the campaign is no draft any more; with `gathering`, unless it runs and not all are written down.
+        None, and no change, once the campaign is no draft any more; with `gathering`, unless it runs and not all are
+        written down.
 
-        In no transaction with the look at the campaign: one that is started meanwhile keeps those it has counted, and the others
-        are taken back, with None as the answer. It may be repeated. Ids are the caller's and made anew each time.
+        In no transaction with the look at the campaign: one that is started meanwhile keeps those it has counted, and
+        the others are taken back, with None as the answer. It may be repeated. Ids are the caller's and made anew each
+        time.
         """
         ...
 
     async def due(self, campaign_id: str, *, limit: int, now: datetime) -> list[Recipient]:
         """Recipients to be decided now, those who wait longest first.
 
-        It takes none: the lead of the campaign is what keeps two from deciding, and where two do, the first has its way. Those
-        who were erased are not due.
+        It takes none: the lead of the campaign is what keeps two from deciding, and where two do, the first has its
+        way. Those who were erased are not due.
         """
         ...
 
@@ -202,16 +204,16 @@ class Recipients(Protocol):
         Who is not pending any more stays as is. Of two who come to one obligation the second is skipped as `DUPLICATE`.
         Nothing is changed when the campaign does not run any more.
 
-        The state of the campaign is looked at, and not whose lead it is: a leader that was overtaken decides what is pending
-        still, and of others changes nothing.
+        The state of the campaign is looked at, and not whose lead it is: a leader that was overtaken decides what is
+        pending still, and of others changes nothing.
         """
         ...
 
     async def collect(self, campaign_id: str, *, limit: int, now: datetime) -> int:
         """Take over what became of up to `limit` mails that were owed; answers how many still are.
 
-        It may be called by anybody and again. What is collected does not change any more when the mail bounces later: that is told
-        by the mail. One that is still owed is counted, whatever its mail waits for.
+        It may be called by anybody and again. What is collected does not change any more when the mail bounces later:
+        that is told by the mail. One that is still owed is counted, whatever its mail waits for.
         """
         ...
 
@@ -257,7 +259,8 @@ class Recipients(Protocol):
         ...
 
     async def conversions(self, campaign_id: str, *, limit: int) -> list[str]:
-        """The variants of those who have one by lot, were sent the mail and have clicked, in the order in which they first did.
+        """The variants of those who have one by lot, were sent the mail and have clicked, in the order in which they
+        first did.
 
         It is what a variant is chosen by before all have answered: a sequence, as its test looks at it step by step.
         """

@@ -82,8 +82,8 @@ class SchedulePage:
 class Schedule(Protocol):
     """What waits for its time.
 
-    Each is one row from the asking to the end. It is emitted at least once asked for, and its idempotency key makes that one
-    notification. What is under a lease can be neither cancelled nor hastened: it is being emitted.
+    Each is one row from the asking to the end. It is emitted at least once asked for, and its idempotency key makes
+    that one notification. What is under a lease can be neither cancelled nor hastened: it is being emitted.
     """
 
     async def add(self, items: Sequence[Scheduled], *, now: datetime) -> list[Added]:
@@ -91,24 +91,24 @@ class Schedule(Protocol):
 
         One whose key was cancelled within the last `TOMBSTONE` is kept as cancelled.
 
-        May be repeated after an error: an id that was stored by the first attempt is answered as not new, and the same. Each for
-        itself; of several some may be kept when an error is raised.
+        May be repeated after an error: an id that was stored by the first attempt is answered as not new, and the same.
+        Each for itself; of several some may be kept when an error is raised.
         """
         ...
 
     async def lease(self, *, limit: int, lease_seconds: float, now: datetime) -> tuple[str, list[Scheduled]]:
         """Take up to `limit` that are due, oldest first, for this caller alone; answers a token to end them by.
 
-        By the caller's clock. What is not ended comes again when the lease ends, and has another token then. An empty list comes
-        with a token that is good for nothing.
+        By the caller's clock. What is not ended comes again when the lease ends, and has another token then. An empty
+        list comes with a token that is good for nothing.
         """
         ...
 
     async def end(self, ids: Sequence[str], *, token: str, now: datetime) -> None:
         """They are emitted, or cannot be: none of them comes again.
 
-        Those that are not under this token any more stay as they are: another has them. Of an ended one the id stays, so that the
-        same request is known until it is pruned.
+        Those that are not under this token any more stay as they are: another has them. Of an ended one the id stays,
+        so that the same request is known until it is pruned.
         """
         ...
 
@@ -131,8 +131,9 @@ class Schedule(Protocol):
 
         What was missed is cancelled too.
 
-        The cancellation itself is kept too, before it looks for what is there: so it meets what is added at the same moment, or
-        within `TOMBSTONE` after it. Repeating it cancels nothing more, and counts as too late what the first was too late for.
+        The cancellation itself is kept too, before it looks for what is there: so it meets what is added at the same
+        moment, or within `TOMBSTONE` after it. Repeating it cancels nothing more, and counts as too late what the first
+        was too late for.
         """
         ...
 
@@ -155,8 +156,8 @@ class Schedule(Protocol):
 
         Raises `InvalidCursor` for an `after` that no page gave.
 
-        By when it is due and then by id. What is under a lease is still to come. One that is hastened while pages are turned may
-        be on none of them.
+        By when it is due and then by id. What is under a lease is still to come. One that is hastened while pages are
+        turned may be on none of them.
         """
         ...
 

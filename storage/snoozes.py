@@ -35,11 +35,12 @@ class Snoozes(Protocol):
     ) -> tuple[str, list[Returned]]:
         """Have up to `limit` come back that are due, the earliest first; answers a token to end them by.
 
-        Each is in the inbox and unread when this returns, and its user's turn has grown. They are this caller's alone until the
-        lease ends: what was not ended then is answered again, unless it was read meanwhile, and becomes unread no second time.
+        Each is in the inbox and unread when this returns, and its user's turn has grown. They are this caller's alone
+        until the lease ends: what was not ended then is answered again, unless it was read meanwhile, and becomes
+        unread no second time.
 
-        `now` is the caller's clock, by which leases end too. What was read before its time came, or was dismissed or archived, is
-        not snoozed any more, and comes back to nobody.
+        `now` is the caller's clock, by which leases end too. What was read before its time came, or was dismissed or
+        archived, is not snoozed any more, and comes back to nobody.
         """
         ...
 

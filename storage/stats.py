@@ -105,8 +105,8 @@ def key_of_one(about: str, outcome: Outcome, reader: bytes = b"") -> bytes:
 def key_of_many(batch: bytes, place: int) -> bytes:
     """The key of a number, which is one of those that its process has told together.
 
-    `batch` is made anew for each telling and kept until the store has answered, so that a repeated telling has the same keys.
-    `place` is less than 2**32.
+    `batch` is made anew for each telling and kept until the store has answered, so that a repeated telling has the same
+    keys. `place` is less than 2**32.
     """
     return _MANY + batch + place.to_bytes(4)
 
@@ -220,9 +220,9 @@ class Told:
 class Stats(Protocol):
     """Events, and what they were counted to.
 
-    Two halves that wait for each other in nothing: whoever tells events notes them, one process at a time counts them. What is
-    counted is never more than a cache of the events: a bucket may be counted anew as long as they are kept. The turn keeps a
-    counter that was paused from writing over what its successor has counted.
+    Two halves that wait for each other in nothing: whoever tells events notes them, one process at a time counts them.
+    What is counted is never more than a cache of the events: a bucket may be counted anew as long as they are kept. The
+    turn keeps a counter that was paused from writing over what its successor has counted.
     """
 
     async def note(self, events: Sequence[Event]) -> None:
@@ -235,8 +235,8 @@ class Stats(Protocol):
     async def series_of(self, mails: Sequence[str]) -> dict[str, Series]:
         """Of those mails that are known to be sent, in which series.
 
-        What was heard of a mail later is counted in the series that it was sent in. A mail that is not in the answer was not told
-        to be sent, or so long ago that it is forgotten.
+        What was heard of a mail later is counted in the series that it was sent in. A mail that is not in the answer
+        was not told to be sent, or so long ago that it is forgotten.
         """
         ...
 
@@ -259,8 +259,8 @@ class Stats(Protocol):
     async def recount(self, bucket: Bucket, *, of: Step | None) -> Counts:
         """What there is in the bucket, by the roll-ups of a shorter step, or by the events themselves.
 
-        It writes nothing. What comes while it is read may be in it or not: the mark in `Stale` has changed then, so it is counted
-        again.
+        It writes nothing. What comes while it is read may be in it or not: the mark in `Stale` has changed then, so it
+        is counted again.
         """
         ...
 
@@ -288,8 +288,8 @@ class Stats(Protocol):
 
         Nothing comes later that would stand before what was answered. Raises `InvalidCursor`.
 
-        Fewer than `limit` is the end for now: the next call goes on behind the last cursor, or with the same one as before. With
-        `after` and `since` both hold.
+        Fewer than `limit` is the end for now: the next call goes on behind the last cursor, or with the same one as
+        before. With `after` and `since` both hold.
         """
         ...
 

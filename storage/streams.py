@@ -265,8 +265,8 @@ class Streams(Protocol):
 
         Answers the wiped notification, or None for an unknown id. Repeating it changes nothing.
 
-        May be cut short and repeated. Mail that a worker holds at that moment may still leave, and what stands by itself and waits
-        is skipped too. What a chain showed before is not shown again.
+        May be cut short and repeated. Mail that a worker holds at that moment may still leave, and what stands by
+        itself and waits is skipped too. What a chain showed before is not shown again.
         """
         ...
 
@@ -285,7 +285,7 @@ class Streams(Protocol):
         Only the oldest end of a stream is ever removed, so what is left has no holes; the heads stay, so that sequences
         never restart, also when a room is emptied. Their receipts go with them. Answers how many.
 
-        May be cut short anywhere and repeated: the floor of a stream is raised before its notifications go. Mail that is owed for
-        an old notification holds up what is behind it in its room, and no other room.
+        May be cut short anywhere and repeated: the floor of a stream is raised before its notifications go. Mail that
+        is owed for an old notification holds up what is behind it in its room, and no other room.
         """
         ...

@@ -85,7 +85,8 @@ class SuppressionPage:
 class Suppressions(Protocol):
     """At most one suppression of an address in a scope. What has expired is as good as not there.
 
-    An address is what it is looked up by, so a suppression outlives its user being renamed, and goes when the user is erased.
+    An address is what it is looked up by, so a suppression outlives its user being renamed, and goes when the user is
+    erased.
     """
 
     async def add(self, suppressions: Sequence[Suppression]) -> int:
@@ -103,7 +104,8 @@ class Suppressions(Protocol):
     ) -> dict[str, tuple[Suppression, ...]]:
         """Those in force of many addresses, by address, in one question; an address without any is absent.
 
-        It is asked before each mail leaves. All scopes are in the answer; which of them matter to the mail its caller knows.
+        It is asked before each mail leaves. All scopes are in the answer; which of them matter to the mail its caller
+        knows.
         """
         ...
 
@@ -128,7 +130,8 @@ class Suppressions(Protocol):
 
         When all are lifted, or that of `EVERYTHING`, the days of its soft bounces are forgotten too.
 
-        What comes to be known at the same moment may be lifted or stay. 0 says that the address could be written to already.
+        What comes to be known at the same moment may be lifted or stay. 0 says that the address could be written to
+        already.
         """
         ...
 

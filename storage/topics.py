@@ -88,8 +88,9 @@ class Topics(Protocol):
         change that is cut short is made whole by repeating it; until then a member may be one whose room has begun, and
         never one whose room has not.
 
-        A user in both lists is removed. `CHANGED_AT_ONCE` bounds a call; that the caller has to see to. Of two changes at once
-        that give a user a topic each, both may count the same, so that one more than `TOPICS_PER_USER` is given.
+        A user in both lists is removed. `CHANGED_AT_ONCE` bounds a call; that the caller has to see to. Of two changes
+        at once that give a user a topic each, both may count the same, so that one more than `TOPICS_PER_USER` is
+        given.
         """
         ...
 
@@ -124,7 +125,7 @@ class Topics(Protocol):
     async def revision(self) -> int:
         """How many changes there have been; 0 in a store that has never had a member.
 
-        A node compares it to know whether news of a change has got lost. It is raised last: who has read a revision finds all that
-        it counts.
+        A node compares it to know whether news of a change has got lost. It is raised last: who has read a revision
+        finds all that it counts.
         """
         ...

@@ -93,15 +93,15 @@ class Part:
 class Trials(Protocol):
     """Experiments of types, by their ids, and who takes part.
 
-    Whoever enrols and notes may do so late, twice, and in several processes at once: the first of each stays. When a user is
-    erased the row stays without the user, so that no result changes.
+    Whoever enrols and notes may do so late, twice, and in several processes at once: the first of each stays. When a
+    user is erased the row stays without the user, so that no result changes.
     """
 
     async def enrol(self, participants: Sequence[Participant]) -> None:
         """Keep those who are not known, durably; who is known stays in their arm, and may be reached by it now.
 
-        It must have answered before an arm is shown: who is not known takes part in nothing. Whom no store can hold is passed
-        over.
+        It must have answered before an arm is shown: who is not known takes part in nothing. Whom no store can hold is
+        passed over.
         """
         ...
 

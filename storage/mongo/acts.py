@@ -71,7 +71,8 @@ def pressing(action: str) -> Act:
 async def do(c: Collections, act: Act, chosen: Chosen) -> Marked:
     """Do it with what is chosen, shown, and not dismissed.
 
-    The inboxes first, then receipts, then turns: whoever counts looks in that order, and misses none that has been answered.
+    The inboxes first, then receipts, then turns: whoever counts looks in that order, and misses none that has been
+    answered.
     """
     user, now = chosen.user, micros(chosen.now)
     places, inboxes = await places_of(c, chosen)

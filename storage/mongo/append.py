@@ -90,8 +90,8 @@ class _Batch:
     async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
         """Store the emissions, and answer each in order.
 
-        Keys are looked up first, in one question. What is new is inserted together, and what was superseded by it hidden after. A key
-        that comes twice is answered by its first.
+        Keys are looked up first, in one question. What is new is inserted together, and what was superseded by it
+        hidden after. A key that comes twice is answered by its first.
         """
         works: list[Work] = []
         first_of_key: dict[str, Work] = {}
@@ -146,8 +146,8 @@ class _Batch:
     async def _insert_all(self, works: Iterable[Work]) -> None:
         """Insert what is not stored yet, round by round, until nothing is left.
 
-        A round in which nothing got in is fruitless: another process was faster. After a hundred of those in a row it gives up with
-        `StoreUnavailable`; what of the batch was stored by then is a beginning of it.
+        A round in which nothing got in is fruitless: another process was faster. After a hundred of those in a row it
+        gives up with `StoreUnavailable`; what of the batch was stored by then is a beginning of it.
         """
         items = [item for work in works for item in items_of(work)]
         fruitless = 0
@@ -243,7 +243,8 @@ class _Batch:
     ) -> list[Item]:
         """What to do with those from the refused one on: answers which of them are still to be inserted.
 
-        Raises `Unstorable` for a document that is too large, and `StoreUnavailable` for whatever else the server has against it.
+        Raises `Unstorable` for a document that is too large, and `StoreUnavailable` for whatever else the server has
+        against it.
         """
         if refusal["code"] in TOO_LARGE:
             raise Unstorable("MongoDB cannot hold it: too large") from error

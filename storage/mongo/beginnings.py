@@ -46,8 +46,8 @@ async def note_since(c: Collections) -> None:
 async def begin(c: Collections, requests: Sequence[Request], *, now: int) -> None:
     """Have the rooms begin, each once: of several nodes the first has its way.
 
-    What a user is known by is asked for each, and the head or the time's place for each room; then all is one write. A pipeline leaves
-    what has begun meanwhile as it is.
+    What a user is known by is asked for each, and the head or the time's place for each room; then all is one write. A
+    pipeline leaves what has begun meanwhile as it is.
     """
     updates = []
     for user, rooms, membership in requests:
@@ -67,7 +67,9 @@ async def begin(c: Collections, requests: Sequence[Request], *, now: int) -> Non
 
 
 async def _known(c: Collections, user: str, membership: Membership) -> Known:
-    """What the rule asks of a user: the inboxes, the contact, whether there are receipts, and when Bellhop first heard of them."""
+    """What the rule asks of a user: the inboxes, the contact, whether there are receipts, and when Bellhop first heard
+    of them.
+    """
     inboxes = {inbox["room"]: inbox for inbox in await c[INBOXES].find({"user": user}).to_list()}
     contact = await c[CONTACTS].find_one({"_id": user})
     has_receipts = not inboxes and await c[RECEIPTS].find_one({"user": user}, {"_id": 1}) is not None

@@ -83,7 +83,8 @@ class MongoCampaigns(MongoShelf, Campaigns):
     ) -> Campaign | None:
         """The state in one write, and then the mail; what resumes lets the mail go before as well.
 
-        A pause that dies halfway leaves mail that is due, which its worker puts off. A resuming that dies halfway leaves none held.
+        A pause that dies halfway leaves mail that is due, which its worker puts off. A resuming that dies halfway
+        leaves none held.
         """
         if to is CampaignState.RUNNING and await campaign_rows.is_in(c, campaign_id, of):
             # Before as well: who dies behind the move leaves no mail held for ever. What leaves too early, its worker puts off.
@@ -218,7 +219,9 @@ class MongoCampaigns(MongoShelf, Campaigns):
     async def gathered(
         self, c: Collections, lead: Lead, *, upto: str | None, is_whole: bool, now: datetime
     ) -> bool:
-        """Whole, it is shut in one write and counted after: recipients that are added at this moment are counted, or take themselves back."""
+        """Whole, it is shut in one write and counted after: recipients that are added at this moment are counted, or
+        take themselves back.
+        """
         del now
         fields: Document = {"gathered_upto": upto}
         if is_whole:

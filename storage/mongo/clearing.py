@@ -32,8 +32,8 @@ _PLACE = {"created_at": 1, "room": 1, "seq": 1, obligations.OWES: 1}
 async def wipe(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> int:
     """Take the contents away, and skip the mail that waits; answers how many were not wiped before.
 
-    Contents first, then the mail, then `cleared`. A crash leaves mail of what is wiped, which its worker skips, and a `cleared` that is
-    too low, which costs time and changes no count.
+    Contents first, then the mail, then `cleared`. A crash leaves mail of what is wiped, which its worker skips, and a
+    `cleared` that is too low, which costs time and changes no count.
     """
     chosen = {"_id": {"$in": list(ids)}}
     rooms = {
@@ -73,7 +73,9 @@ async def _clear(c: Collections, room: str) -> None:
 
 
 async def prune(c: Collections, *, before: int, limit: int) -> int:
-    """Delete up to `limit` of what was made before; answers how many. Nodes that do it at once delete the same, and answer for a part each."""
+    """Delete up to `limit` of what was made before; answers how many. Nodes that do it at once delete the same, and
+    answer for a part each.
+    """
     return await remove(c, await choose(c, before=before, limit=limit))
 
 
@@ -153,8 +155,8 @@ async def removable(c: Collections, ids: Sequence[str]) -> list[Going]:
 async def remove(c: Collections, chosen: Sequence[Going]) -> int:
     """Delete what was chosen just now; answers how many. May be done again.
 
-    The floors, then mails, then the notifications, then receipts. A crash between them leaves what a later call deletes, but for
-    receipts of what is gone: these count for nothing.
+    The floors, then mails, then the notifications, then receipts. A crash between them leaves what a later call
+    deletes, but for receipts of what is gone: these count for nothing.
     """
     if not chosen:
         return 0

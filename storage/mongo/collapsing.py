@@ -47,7 +47,9 @@ class Succession:
 
 
 def succession_of(document: Document, old: str | None = None) -> Succession:
-    """What a document with `over` says: whom it stands for, and where in the chain. `old` is known to whoever has just inserted it."""
+    """What a document with `over` says: whom it stands for, and where in the chain. `old` is known to whoever has just
+    inserted it.
+    """
     return Succession(
         old=old,
         id=document["_id"],
@@ -91,8 +93,8 @@ async def latest(c: Collections, pairs: Iterable[Pair]) -> dict[Pair, tuple[Late
 async def finish(c: Collections, successions: Sequence[Succession]) -> None:
     """Hide what each stands for, with its mail that waits; idempotent.
 
-    What stands by itself and waits is withdrawn first, then the older ones are hidden, and last the mark goes: a crash leaves the mark,
-    by which all of it is done again.
+    What stands by itself and waits is withdrawn first, then the older ones are hidden, and last the mark goes: a crash
+    leaves the mark, by which all of it is done again.
     """
     if not successions:
         return

@@ -38,8 +38,8 @@ class Collections:
     Reads are from the primary and of what a majority holds, so that nothing answered or numbered can be rolled back;
     a URL that sets `w` or `readConcernLevel` itself has the say.
 
-    One of these serves one event loop. The driver connects with the first question, and keeps a pool: its size and its compressors are
-    the URL's to say.
+    One of these serves one event loop. The driver connects with the first question, and keeps a pool: its size and its
+    compressors are the URL's to say.
     """
 
     def __init__(self, url: str) -> None:
@@ -98,8 +98,8 @@ def connected(url: str) -> Collections:
 async def together(*reads: Awaitable[T]) -> list[T]:
     """Await all, then raise the first error if there is one: as itself, not in a group, and with none left running.
 
-    In the order in which they were asked. They may be answered at different moments: what must hold between them is asked one after
-    the other.
+    In the order in which they were asked. They may be answered at different moments: what must hold between them is
+    asked one after the other.
     """
     answers = await asyncio.gather(*reads, return_exceptions=True)
     for answer in answers:

@@ -174,7 +174,9 @@ class MongoDigests(MongoShelf, Digests):
     async def settle(
         self, c: Collections, digest_id: str, mail: Obligation | None, *, token: str, now: datetime
     ) -> bool:
-        """One transaction over three collections. Of many items it is one write; more than fit one transaction's time would fail as a whole."""
+        """One transaction over three collections. Of many items it is one write; more than fit one transaction's time
+        would fail as a whole.
+        """
         at = micros(now)
 
         async def work(session: Session) -> bool:

@@ -45,8 +45,8 @@ def translated() -> Iterator[None]:
 def translated_at_open() -> Iterator[None]:
     """Like `translated`, telling apart what an operator must change.
 
-    A wrong password, a missing right and a URL that the driver cannot use are `StoreConfigurationError`; a server that is away, or
-    that says anything else, is `StoreUnavailable`, and may be tried again.
+    A wrong password, a missing right and a URL that the driver cannot use are `StoreConfigurationError`; a server that
+    is away, or that says anything else, is `StoreUnavailable`, and may be tried again.
     """
     try:
         yield

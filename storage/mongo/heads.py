@@ -58,12 +58,12 @@ async def positions(c: Collections, rooms: Sequence[str]) -> dict[str, Position]
 class Heads:
     """The heads of rooms as this process knows them, and which of them it cannot take for granted.
 
-    Behind a load balancer others append to all rooms as well. As long as they tell how far, and it arrives, heads are as
-    good as this process's own. A number that turns out to be taken costs the batch a second insert; the room is looked up
-    before each batch then, one query for all such rooms, until it is heard of again or has been quiet.
+    Behind a load balancer others append to all rooms as well. As long as they tell how far, and it arrives, heads are
+    as good as this process's own. A number that turns out to be taken costs the batch a second insert; the room is
+    looked up before each batch then, one query for all such rooms, until it is heard of again or has been quiet.
 
-    It is only ever a guess: the unique index of streams decides. A guess that is too low costs a round, one that is too high would make
-    a hole; so nothing raises a head but what is stored.
+    It is only ever a guess: the unique index of streams decides. A guess that is too low costs a round, one that is too
+    high would make a hole; so nothing raises a head but what is stored.
     """
 
     def __init__(self) -> None:

@@ -23,8 +23,9 @@ AWAY_MAX = 10_000
 async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPage:
     """A page, newest by its time and then by its id.
 
-    Candidates are read of all rooms together, and then judged by their receipts. When too few are left, more are read, twice as many each
-    time: so a user who has dismissed much costs more. What is archived or snoozed is found by its receipts, the newest `AWAY_MAX`.
+    Candidates are read of all rooms together, and then judged by their receipts. When too few are left, more are read,
+    twice as many each time: so a user who has dismissed much costs more. What is archived or snoozed is found by its
+    receipts, the newest `AWAY_MAX`.
     """
     position = (FOREVER, "") if query.before is None else position_of(query.before)
     rooms = list(dict.fromkeys(writable(query.rooms)))
@@ -190,7 +191,8 @@ async def _merged(
 ) -> list[Document]:
     """The newest of all these rooms, of which a query takes some.
 
-    Several queries at once where there are more rooms than the server merges; what each read beyond the limit is thrown away.
+    Several queries at once where there are more rooms than the server merges; what each read beyond the limit is thrown
+    away.
     """
 
     async def fetch(part: Sequence[str]) -> list[Document]:

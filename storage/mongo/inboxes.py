@@ -114,7 +114,9 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
 
     @operation
     async def read_all(self, c: Collections, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
-        """The mark of each room first, and then the receipts that it covers. A crash in between leaves receipts that say no more than it does."""
+        """The mark of each room first, and then the receipts that it covers. A crash in between leaves receipts that
+        say no more than it does.
+        """
         at = micros(now)
         standing = await standings(c, {user: list(dict.fromkeys(writable(rooms)))}, now=at)
         unread = {room: count for (_, room), count in standing.unread.items() if count}

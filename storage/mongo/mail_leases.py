@@ -37,8 +37,8 @@ async def lease(
 ) -> list[Lease]:
     """Take up to `limit` due mails of the lane, oldest due first; what is not to be sent any more is skipped.
 
-    A few times as many as are wanted are looked at, in one round trip; those that another worker has taken first are passed over. Each
-    page is at most three writes: what is not to be sent, what is taken of each collection.
+    A few times as many as are wanted are looked at, in one round trip; those that another worker has taken first are
+    passed over. Each page is at most three writes: what is not to be sent, what is taken of each collection.
     """
     at = micros(now)
     until = micros(now + timedelta(seconds=lease_seconds))

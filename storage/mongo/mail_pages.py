@@ -49,7 +49,8 @@ async def held(c: Collections, *, after: str | None, limit: int) -> MailPage:
 async def page(c: Collections, search: MailSearch, *, before: str | None, limit: int) -> MailPage:
     """What is searched for, newest first.
 
-    Each collection is read for a whole page by the index that fits, and merged. What tells nothing any more takes a place and is left out.
+    Each collection is read for a whole page by the index that fits, and merged. What tells nothing any more takes a
+    place and is left out.
     """
     place = (FOREVER, "") if before is None else position_of(before)
     found = [

@@ -21,7 +21,9 @@ class MongoMailboxes(MongoShelf, Mailboxes):
 
     @operation
     async def refuse(self, c: Collections, user: str, address: str, *, at: datetime) -> bool:
-        """One upsert. Of two addresses that come at once for a user who had none, one is noted, and the other answered as known."""
+        """One upsert. Of two addresses that come at once for a user who had none, one is noted, and the other answered
+        as known.
+        """
         try:
             await c[REFUSED_MAILBOXES].update_one(
                 {"_id": user, "address": {"$ne": address}},

@@ -284,8 +284,8 @@ async def forget_recipients(c: Collections, room: str, *, now: int) -> None:
 
     A worker that holds a lease has its own copy of the address, and may still settle.
 
-    Addresses of the room's own mail go first, then what waits is withdrawn, and then all that stands by itself is emptied. It may be
-    done again after any of these.
+    Addresses of the room's own mail go first, then what waits is withdrawn, and then all that stands by itself is
+    emptied. It may be done again after any of these.
     """
     await c[NOTIFICATIONS].update_many(
         {"room": room, "mail.to": {"$exists": True}}, {"$set": {"mail.to": ""}, "$unset": {"mail.steps": ""}}

@@ -16,8 +16,9 @@ from storage.streams import Notification
 async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[Opening]:
     """What each session is owed, in order. Many at once: a round trip costs more than what it carries.
 
-    Heads, inboxes and the epoch are read first, then spans and muted counts; so it takes a constant number of round trips, and more where
-    somebody is new. A room that several have asked for is read once, from the oldest `since` that is to be filled.
+    Heads, inboxes and the epoch are read first, then spans and muted counts; so it takes a constant number of round
+    trips, and more where somebody is new. A room that several have asked for is read once, from the oldest `since` that
+    is to be filled.
     """
     wanted: dict[str, list[str]] = {}
     for asked in requests:

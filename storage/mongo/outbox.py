@@ -37,7 +37,9 @@ from storage.streams import Notification
 
 
 class MongoOutbox(MongoShelf, Outbox):
-    """What is owed, in two collections: own mail with its notification, and what stands by itself. Most questions go to both."""
+    """What is owed, in two collections: own mail with its notification, and what stands by itself. Most questions go to
+    both.
+    """
 
     INDEXES = obligations.INDEXES
     MIGRATIONS = obligations.MIGRATIONS
@@ -73,7 +75,9 @@ class MongoOutbox(MongoShelf, Outbox):
     async def claim(
         self, c: Collections, lease: Lease, key: str, *, limit: int, since: datetime, now: datetime
     ) -> bool:
-        """A transaction that writes to the throttle's own document first: of two at once one is begun again, and counts the other."""
+        """A transaction that writes to the throttle's own document first: of two at once one is begun again, and counts
+        the other.
+        """
 
         async def work(session: Session) -> bool:
             # It is written to, so that of several who count at once each sees what those before it have claimed.

@@ -193,7 +193,9 @@ class MongoSchedule(MongoShelf, Schedule):
 
 
 async def _heed(c: Collections, items: Sequence[Scheduled], now: int) -> None:
-    """Cancel those of these whose key was cancelled a moment ago; what has an id of them and is another request stays as it is."""
+    """Cancel those of these whose key was cancelled a moment ago; what has an id of them and is another request stays
+    as it is.
+    """
     keyed = [item for item in items if item.cancel_key is not None]
     if not keyed:
         return

@@ -57,8 +57,9 @@ async def migrate(
     Raises `StoreConfigurationError` for a database that a newer release has changed, and `StoreUnavailable` when another
     node takes long.
 
-    It costs one read, and one for each collection, where all is there. What another node is at is waited for, `PATIENCE_SECONDS` at most.
-    A node that dies in the midst holds up the others until its lease ends, and the next begins that migration again from its start.
+    It costs one read, and one for each collection, where all is there. What another node is at is waited for,
+    `PATIENCE_SECONDS` at most. A node that dies in the midst holds up the others until its lease ends, and the next
+    begins that migration again from its start.
     """
     holder = uuid.uuid4().hex
     deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS

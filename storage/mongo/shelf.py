@@ -31,7 +31,8 @@ class Operations:
     async def open(self, prepare: Callable[[Collections], Awaitable[None]]) -> None:
         """Connect, and have `prepare` look at the server; idempotent.
 
-        A first opening that fails closes its client, so that the next one begins anew. One that fails later leaves the store open.
+        A first opening that fails closes its client, so that the next one begins anew. One that fails later leaves the
+        store open.
         """
         collections = self.collections or connected(self._url)
         try:

@@ -32,7 +32,8 @@ class MongoSnoozes(MongoShelf, Snoozes):
     ) -> tuple[str, list[Returned]]:
         """The receipts and their leases in one write, then the turns.
 
-        A crash between the two leaves a lease: who brings back after it finds what is unread already, and grows the turn then.
+        A crash between the two leaves a lease: who brings back after it finds what is unread already, and grows the
+        turn then.
         """
         token, at = secrets.token_hex(8), micros(now)
         is_due = {"wake_at": {"$lte": at}}

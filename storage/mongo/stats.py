@@ -139,7 +139,9 @@ class MongoStats(MongoShelf, Stats):
     async def replace(
         self, c: Collections, bucket: Bucket, counts: Counts, *, of: Sequence[Stale], turn: int
     ) -> bool:
-        """One transaction, which writes to the fact of the lead: whoever takes the turn over at this moment undoes it, or comes after."""
+        """One transaction, which writes to the fact of the lead: whoever takes the turn over at this moment undoes it,
+        or comes after.
+        """
         step, start = _STEPS[bucket.step], micros(bucket.start)
         rows = [
             {
@@ -202,8 +204,8 @@ class MongoStats(MongoShelf, Stats):
     async def told(
         self, c: Collections, *, after: str | None, since: datetime | None, limit: int, now: datetime
     ) -> list[Told]:
-        """By the ids of the documents, which begin with the second in which a node made them. Nodes whose clocks differ by more than
-        `SETTLING` may have events overlooked.
+        """By the ids of the documents, which begin with the second in which a node made them. Nodes whose clocks differ
+        by more than `SETTLING` may have events overlooked.
         """
         # An id begins with the second in which it was made: beyond that age none is still on its way.
         behind = {"$lt": _first_of(now - SETTLING)}

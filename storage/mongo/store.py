@@ -51,8 +51,8 @@ Shelf = TypeVar("Shelf", bound=MongoShelf)
 class MongoStore:
     """A store in the database that `url` names (`bellhop` if none); options of the URL win over ours.
 
-    A method of a shelf is one write, or a transaction, or several writes of which every beginning is sound: which it is, and what a crash
-    leaves, is said where it is done.
+    A method of a shelf is one write, or a transaction, or several writes of which every beginning is sound: which it
+    is, and what a crash leaves, is said where it is done.
     """
 
     migration_lease_seconds = LEASE_SECONDS

@@ -44,7 +44,9 @@ class MongoSuppressions(MongoShelf, Suppressions):
 
     @operation
     async def add(self, c: Collections, suppressions: Sequence[Suppression]) -> int:
-        """One bulk of upserts that judge; where another node has put one there at this moment, once more without the upsert."""
+        """One bulk of upserts that judge; where another node has put one there at this moment, once more without the
+        upsert.
+        """
         if not suppressions:
             return 0
         additions = [_addition(each) for each in suppressions]

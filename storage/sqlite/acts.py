@@ -60,8 +60,8 @@ def do(
 ) -> Marked:
     """Do it with what is chosen, shown, and not dismissed; `given` is what else `act` names.
 
-    Places are found first, then receipts made where there are none, then changed: under one write lock, so that nobody changes them
-    in between. `changed` is how many it made a difference to.
+    Places are found first, then receipts made where there are none, then changed: under one write lock, so that nobody
+    changes them in between. `changed` is how many it made a difference to.
     """
     user, now = chosen.user, micros(chosen.now)
     asked = {
@@ -137,8 +137,8 @@ def advance(
 ) -> None:
     """All of these rooms is read.
 
-    Up to the heads that the standings name, and never back. `read_at` is when all was read, None where it was one by one: then the
-    time that is there stays.
+    Up to the heads that the standings name, and never back. `read_at` is when all was read, None where it was one by
+    one: then the time that is there stays.
     """
     connection.executemany(
         "INSERT INTO inboxes (user, room, read_upto, read_at) VALUES (?, ?, ?, ?)"

@@ -18,8 +18,8 @@ from storage.streams import Appended, Emission, Notification
 class _Append:
     """One call of `append`: what is known already, what is new, and the rows to write.
 
-    It looks everything up first (keys, heads, chains: three questions at most), then numbers in memory, then writes. The write lock
-    is held from before the first look, so nothing that it has seen can change.
+    It looks everything up first (keys, heads, chains: three questions at most), then numbers in memory, then writes.
+    The write lock is held from before the first look, so nothing that it has seen can change.
     """
 
     def __init__(self, connection: sqlite3.Connection, emissions: Sequence[Emission]) -> None:
@@ -113,7 +113,9 @@ class _Append:
 def append(
     connection: sqlite3.Connection, emissions: Sequence[Emission]
 ) -> list[Appended | IdempotencyMismatch]:
-    """Store emissions, as `Streams.append` says. Raises `sqlite3.IntegrityError` when an id is stored already: then nothing is."""
+    """Store emissions, as `Streams.append` says. Raises `sqlite3.IntegrityError` when an id is stored already: then
+    nothing is.
+    """
     return _Append(connection, emissions).run()
 
 

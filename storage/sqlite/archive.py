@@ -53,7 +53,9 @@ _IGNORED = rows.INSERT.replace("INSERT", "INSERT OR IGNORE", 1)
 
 
 class SQLiteArchive(SQLiteShelf, Archive):
-    """A row for each month, and one for each key. What is restored is appended again: its row comes behind all that are there."""
+    """A row for each month, and one for each key. What is restored is appended again: its row comes behind all that are
+    there.
+    """
 
     MIGRATIONS = MIGRATIONS
 

@@ -88,7 +88,8 @@ SELECT json_group_array(json_array(
 def _known(connection: sqlite3.Connection, requests: Sequence[Request]) -> dict[str, Known]:
     """By user, each of whom is asked for once.
 
-    All that the rule asks of each, in one row: whether there is an older contact, an inbox without a beginning, or receipts.
+    All that the rule asks of each, in one row: whether there is an older contact, an inbox without a beginning, or
+    receipts.
     """
     (since,) = connection.execute("SELECT value FROM facts WHERE name = 'beginnings'").fetchone()
     membership_of = {user: membership for user, _, membership in requests}

@@ -16,7 +16,8 @@ BARE_ENTRY = "json_remove(entry, '$.translations', '$.actions', '$.image')"
 def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> int:
     """Take the contents away, and skip the mail that waits; answers how many were not wiped before.
 
-    A superseded one has its words still, and is wiped by this; it counts as not wiped before. Ids that are unknown are passed over.
+    A superseded one has its words still, and is wiped by this; it counts as not wiped before. Ids that are unknown are
+    passed over.
     """
     rooms = [
         row[0]
@@ -37,7 +38,8 @@ def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now
 def clear(connection: sqlite3.Connection, room: str) -> None:
     """Move `cleared` up to just below the first notification still shown: unread need not count what lies below.
 
-    It costs one look into the index of streams, and one write. Called after whatever may have wiped the lowest that is shown.
+    It costs one look into the index of streams, and one write. Called after whatever may have wiped the lowest that is
+    shown.
     """
     connection.execute(
         "INSERT INTO rooms (room, cleared) SELECT asked.value, COALESCE("  # noqa: S608 - constants only
@@ -59,8 +61,8 @@ def choose(connection: sqlite3.Connection, *, before: int, limit: int) -> list[G
 
     In the order of appending, which is that of the times but for what came late: so no index of times is needed.
 
-    It reads on while what is old may not go: behind much that one owed mail holds in place, that is all of it, with the write lock
-    held. What was restored from the archive has been appended again, and stands at the end.
+    It reads on while what is old may not go: behind much that one owed mail holds in place, that is all of it, with the
+    write lock held. What was restored from the archive has been appended again, and stands at the end.
     """
     chosen: list[Going] = []
     after = 0

@@ -34,7 +34,8 @@ def latest(connection: sqlite3.Connection, pairs: Iterable[Pair]) -> dict[Pair, 
 
 
 def supersede(connection: sqlite3.Connection, successions: Sequence[Succession]) -> None:
-    """Show those no more that others stand for, and skip their mail that waits. They keep their words, unless these would expire.
+    """Show those no more that others stand for, and skip their mail that waits. They keep their words, unless these
+    would expire.
 
     In the transaction that has inserted what is newer: so nobody sees both, or neither.
     """

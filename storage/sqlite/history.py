@@ -54,9 +54,9 @@ COVERED_AT = "CASE WHEN i.begins >= n.seq THEN i.begun_at WHEN i.read_upto >= n.
 def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) -> HistoryPage:
     """Newest first is last appended first: the places are the row ids, which grow with every append.
 
-    Rooms are merged as far as the page goes: each is read by the index of its stream, from its end. A room of which nothing fits is
-    read to its beginning. What was restored from the archive has
-    a new place, above all that was there: a page that begins below it does not come to it.
+    Rooms are merged as far as the page goes: each is read by the index of its stream, from its end. A room of which
+    nothing fits is read to its beginning. What was restored from the archive has a new place, above all that was there:
+    a page that begins below it does not come to it.
     """
     before = FOREVER if query.before is None else position_of(query.before)[0]
     rooms = dict.fromkeys(writable(query.rooms))

@@ -130,7 +130,9 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         return opened(connection, requests)
 
     async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
-        """A read for nearly everybody, and a transaction for those who are new; what others begin in between stays as it is."""
+        """A read for nearly everybody, and a transaction for those who are new; what others begin in between stays as
+        it is.
+        """
         asked = [(user, rooms, membership)]
         if unbegun := await self._threads.read(lambda connection: beginnings.unbegun(connection, asked)):
             await self._begin(unbegun, now=now)
@@ -181,7 +183,9 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
     def read_all(
         self, connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: datetime
     ) -> Marked:
-        """Rooms of which nothing is unread are not written to. Receipts up to the heads are given up in the same transaction."""
+        """Rooms of which nothing is unread are not written to. Receipts up to the heads are given up in the same
+        transaction.
+        """
         at = micros(now)
         standing = standings(connection, of_user(user, rooms), now=at)
         unread = [place for place in standing if place.unread]

@@ -21,8 +21,8 @@ def lease(
 ) -> list[Lease]:
     """Take up to `limit` due mails of the lane, oldest due first.
 
-    What cannot be sent is settled as it is met, and looked past, until `limit` are found or nothing is due: so one call may skip
-    more than it leases. All of it is one transaction.
+    What cannot be sent is settled as it is met, and looked past, until `limit` are found or nothing is due: so one call
+    may skip more than it leases. All of it is one transaction.
     """
     at = micros(now)
     until = micros(now + timedelta(seconds=lease_seconds))
@@ -56,7 +56,8 @@ def lease(
 def _pass_over(connection: sqlite3.Connection, obligation_id: str, *, owed_at: int, now: int) -> None:
     """Its notification is not stored, or not yet.
 
-    It is looked at again after `ORPHAN_LOOK`, and given up after `ORPHAN_AGE`: whoever stores it stores it within moments, or has died.
+    It is looked at again after `ORPHAN_LOOK`, and given up after `ORPHAN_AGE`: whoever stores it stores it within
+    moments, or has died.
     """
     if owed_at + _ORPHAN_AGE <= now:
         _skip_gone(connection, obligation_id, reason=ORPHANED, now=now)

@@ -93,7 +93,8 @@ class _Found:
 
 
 def _found(search: MailSearch) -> _Found:
-    """By the narrowest index that the search allows: of a reader or an address there are few, of a state there may be millions.
+    """By the narrowest index that the search allows: of a reader or an address there are few, of a state there may be
+    millions.
 
     By what it is of, there is a choice of two indexes, which SQLite makes.
     """

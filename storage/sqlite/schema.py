@@ -46,8 +46,8 @@ def statements(text: str) -> Callable[[sqlite3.Connection], None]:
 def migrate(connection: sqlite3.Connection, migrations: Iterable[Migration]) -> None:
     """Bring the file to this release's schema, in one transaction; another process may be doing the same.
 
-    Who comes second waits for the lock, and finds nothing left to be done. Raises `StoreConfigurationError` for a file that a newer
-    release has changed, or that has lost the record of its changes.
+    Who comes second waits for the lock, and finds nothing left to be done. Raises `StoreConfigurationError` for a file
+    that a newer release has changed, or that has lost the record of its changes.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:

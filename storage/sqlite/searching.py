@@ -50,8 +50,8 @@ def _origin(by: str | None, request_id: str | None) -> Origin | None:
 def search(connection: sqlite3.Connection, asked: Search, *, before: str | None, limit: int) -> FoundPage:
     """A page, as `Streams.search` says.
 
-    By the ids where neither a room nor a key is asked for: the edge of what is looked at is found first, by the index alone. Of a
-    room its stream is gone through, and what has no sequence with it.
+    By the ids where neither a room nor a key is asked for: the edge of what is looked at is found first, by the index
+    alone. Of a room its stream is gone through, and what has no sequence with it.
     """
     last, first = LAST if before is None else position_of(before)[1], ""
     if asked.until is not None:

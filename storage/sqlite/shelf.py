@@ -44,7 +44,8 @@ def reading(
 ) -> Callable[Concatenate[Shelf, P], Coroutine[Any, Any, T]]:
     """A method that runs `work` on one snapshot of the file, on the thread of a reader.
 
-    `work` runs on another thread: it must touch nothing of the shelf that changes. One that is cancelled before its turn is not run.
+    `work` runs on another thread: it must touch nothing of the shelf that changes. One that is cancelled before its
+    turn is not run.
     """
 
     @wraps(work)

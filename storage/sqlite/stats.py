@@ -110,8 +110,8 @@ DROP TABLE stats_series_before;
 
 
 class SQLiteStats(SQLiteShelf, Stats):
-    """Events and roll-ups share their series by number. One writes after the other, so the positions of events are the order of their
-    commits: what has been read up to one misses nothing.
+    """Events and roll-ups share their series by number. One writes after the other, so the positions of events are the
+    order of their commits: what has been read up to one misses nothing.
     """
 
     MIGRATIONS = MIGRATIONS

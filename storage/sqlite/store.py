@@ -45,8 +45,8 @@ Shelf = TypeVar("Shelf", bound=SQLiteShelf)
 class SQLiteStore:
     """A store in the file `path`, made if missing with its folder. Every method is one hop to a thread.
 
-    A method of a shelf is one transaction, whole or not at all, so there is no crash that leaves half of one. It is the store of one
-    machine: several processes may share it, and one writes at a time.
+    A method of a shelf is one transaction, whole or not at all, so there is no crash that leaves half of one. It is the
+    store of one machine: several processes may share it, and one writes at a time.
     """
 
     def __init__(self, path: str | Path) -> None:

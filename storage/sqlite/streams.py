@@ -130,7 +130,9 @@ class SQLiteStreams(SQLiteShelf, Streams):
     MIGRATIONS = MIGRATIONS
 
     async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
-        """One transaction. A second one, only when an id was stored already: whoever brings it did not hear the first answer."""
+        """One transaction. A second one, only when an id was stored already: whoever brings it did not hear the first
+        answer.
+        """
         write = self._threads.write
         try:
             try:

@@ -38,7 +38,8 @@ class _File:
     process; a new connection would begin an empty database beside it. So each job looks, which costs some two
     microseconds. The log counts as well: until it is folded in, it alone holds what was committed.
 
-    A file that is put back in its place is found again. What lies on another file system, or is copied over, counts as replaced.
+    A file that is put back in its place is found again. What lies on another file system, or is copied over, counts as
+    replaced.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,8 +77,8 @@ class _Crew:
 
     Lighter than an executor, whose future has a lock and a condition of its own: a job costs half as much on its way.
 
-    A job that raises has its error set on its future, whatever it is; the thread goes on. With several threads the order in which
-    jobs end is not that in which they came.
+    A job that raises has its error set on its future, whatever it is; the thread goes on. With several threads the
+    order in which jobs end is not that in which they came.
     """
 
     def __init__(self, file: _File, name: str, size: int = 1, *, makes: bool = False) -> None:
@@ -121,7 +122,8 @@ class _Crew:
     def _work(self) -> None:
         """One thread's life: it opens its connection with the first job, and closes it at the end of the queue.
 
-        The file is looked at before and after each job: what was committed to one that had gone must not be answered as kept.
+        The file is looked at before and after each job: what was committed to one that had gone must not be answered as
+        kept.
         """
         connection: sqlite3.Connection | None = None
         while (given := self._jobs.get()) is not None:
@@ -193,8 +195,8 @@ def _keep_a_log(connection: sqlite3.Connection) -> None:
 def _transaction(connection: sqlite3.Connection, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
     """Run `work` between `begin` and a commit; whatever it raises, and a commit that fails, undoes it.
 
-    `BEGIN IMMEDIATE` takes the write lock at once, so that nothing that was read within can be old as it is written. `BEGIN` takes a
-    snapshot with the first read.
+    `BEGIN IMMEDIATE` takes the write lock at once, so that nothing that was read within can be old as it is written.
+    `BEGIN` takes a snapshot with the first read.
     """
     connection.execute(begin)
     try:
@@ -222,10 +224,12 @@ class Threads:
     who emit wait. Here a third connection makes them, beside the commits. What was committed meanwhile, a few pages, the
     writer adds: only a log that is folded to its end begins anew, and so stays small.
 
-    So one process writes one transaction at a time; several processes take turns by SQLite's lock, which waits for `BUSY_SECONDS`
-    and then raises `StoreUnavailable`. Readers see what was committed before their snapshot, and never wait.
+    So one process writes one transaction at a time; several processes take turns by SQLite's lock, which waits for
+    `BUSY_SECONDS` and then raises `StoreUnavailable`. Readers see what was committed before their snapshot, and never
+    wait.
 
-    A file beside other processes must lie on a disk of this machine: the lock and the log's shared memory are none over a network.
+    A file beside other processes must lie on a disk of this machine: the lock and the log's shared memory are none over
+    a network.
     """
 
     def __init__(self, path: Path) -> None:
@@ -297,7 +301,9 @@ class Threads:
         self._checkpointing = asyncio.create_task(self._checkpoint(), name="sqlite-checkpoint")
 
     async def _checkpoint(self) -> None:
-        """Fold the log into the file, first beside the writer and then by it. An error is told once for as long as it is the same."""
+        """Fold the log into the file, first beside the writer and then by it. An error is told once for as long as it
+        is the same.
+        """
         try:
             await self._checkpointer.do(_checkpoint)
             await self._writer.do(_checkpoint)
@@ -315,8 +321,8 @@ class Threads:
 async def _answer(future: asyncio.Future[T]) -> T:
     """What the job answers; SQLite's errors are `StoreUnavailable`, but for a constraint that was broken.
 
-    An `IntegrityError` is for the shelf, which knows what it means by it. What is no error of SQLite's (text that is not Unicode, a
-    number that is too large) passes as it is.
+    An `IntegrityError` is for the shelf, which knows what it means by it. What is no error of SQLite's (text that is
+    not Unicode, a number that is too large) passes as it is.
     """
     try:
         return await future
