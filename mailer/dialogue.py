@@ -62,7 +62,7 @@ class Dialogue(asyncio.Protocol):
     async def reply(self, seconds: float) -> SMTPResponse:
         """The next reply. Raises `SMTPReadTimeoutError`, and is no more alive then, or `SMTPServerDisconnected`.
 
-        One of 421 closes the connection behind it (RFC 5321, section 4.2.3). Who is cancelled here must abort.
+        One of 421 closes the connection behind it (RFC 5321, section 3.8). Who is cancelled here must abort.
         """
         while not self._replies:
             if self._lost is not None:

@@ -99,7 +99,7 @@ def _covered(head: bytes, signed: Sequence[str]) -> tuple[list[str], bytes]:
 
 
 def _signature(key: Key, names: Sequence[str], covered: bytes, body_hash: str) -> bytes:
-    """The field with one key's signature. It is signed with an empty `b=`, as section 3.5 has it."""
+    """The field with one key's signature. It is signed with an empty `b=`, as section 3.7 has it."""
     tags = (
         f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={key.domain}; s={key.selector};",
         *_folded("h=" + ":".join(names) + ";", at=":"),

@@ -154,7 +154,7 @@ class Visit:
     def unread(self, since: datetime, *, most: int) -> list[int]:
         """The numbers (UIDs) of what came since that day and was not looked at yet, the oldest first, `most` of them.
 
-        `since` is a day to IMAP, by the server's own zone (RFC 3501, section 6.4.4).
+        `since` is a day to IMAP, whatever the zone (RFC 3501, section 6.4.4).
         """
         day = f"{since.day}-{_MONTHS[since.month - 1]}-{since.year}"
         marked = ("UNKEYWORD", KEYWORD) if self._can_mark else ()

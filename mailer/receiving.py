@@ -52,7 +52,7 @@ class Receiver:
     async def stop(self) -> None:
         """Let go of everybody; who was not answered sends again.
 
-        A report that is being dealt with is dealt with all the same, and comes a second time.
+        A report that is being dealt with is cut off, and comes again.
         """
         if self._server is not None:
             self._server.close()
@@ -86,7 +86,7 @@ class Receiver:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name for it
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Whether the address is one of ours: anybody may ask, so it says the same of all others (RFC 5321, section 3.3)."""
+        """Whether the address is one of ours: anybody may ask,  so it says the same of all others."""
         del server, session, options
         if not self._takes(address):
             return "550 5.1.1 This takes reports of mail that was sent from here, and none of this address"

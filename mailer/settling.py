@@ -70,8 +70,8 @@ class Settler:
                     raise
 
     async def _persist(self, held: Held, ending: Ending) -> bool:
-        """Write one ending down, `SETTLE_TRIES` times within some ten seconds. It raises nothing; what is not written
-        is told.
+        """Write one ending down, `SETTLE_TRIES` times, with pauses that grow to a few seconds. It raises nothing; what
+        is not written is told.
         """
         notification = held.lease.notification
         extra = {"notification": notification.id, "type": notification.type}

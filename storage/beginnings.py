@@ -12,7 +12,10 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """Which of a user's rooms are shared, and how."""
+    """Which of a user's rooms are shared, and how.
+
+    What is in neither is a topic, or another room that somebody has given.
+    """
 
     own: str
     """The user's own room, which begins with its first notification."""

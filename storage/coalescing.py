@@ -34,6 +34,9 @@ class Coalescer(Generic[Request, Answer]):
         weight: Callable[[Request], int] = lambda _: 1,
         gather_seconds: float = 0.0,
     ) -> None:
+        """Weights are in whatever `weight` answers for a request, by default one each. Nothing is started before the
+        first request.
+        """
         self._run = run
         self._name = name
         self._weight = weight

@@ -42,6 +42,9 @@ class UUID7Source:
         self._clock = clock
 
     def __call__(self) -> str:
+        """The next id. It waits for the lock of other threads and for nothing else; every few hundred ids it asks the
+        kernel for chance.
+        """
         with self._lock:
             if len(self._tails) < 2:
                 self._tails = _random_tails()

@@ -111,5 +111,8 @@ class Lanes(Protocol):
         ...
 
     async def clear(self, *, before: int, limit: int) -> int:
-        """Forget up to `limit` counts of earlier minutes; answers how many."""
+        """Forget up to `limit` counts of earlier minutes; answers how many.
+
+        Fewer than `limit` says that none is left. In no order that is promised.
+        """
         ...

@@ -30,6 +30,8 @@ def pending(known: Iterable[Migration], ran: Collection[str]) -> list[Migration]
 
     Raises `StoreConfigurationError` when something ran that is not known: a newer release has changed the store, and
     what this one would write there could be wrong.
+
+    A name that ran twice counts once. Nothing is read or written here.
     """
     migrations = list(known)
     if unknown := sorted(set(ran) - {migration.name for migration in migrations}):

@@ -54,6 +54,6 @@ class Strays(Protocol):
     async def prune(self, *, before: datetime) -> int:
         """Delete those received before; answers how many.
 
-        All of them at once: there are never more than about a thousand.
+        All of them at once: there are no more than `keep` was told to leave.
         """
         ...

@@ -40,6 +40,12 @@ _UNFINISHED = {"state": {"$in": [PieceState.OPEN.value, PieceState.KEPT.value]}}
 
 
 class MongoArchive(MongoShelf, Archive):
+    """A document for each month, with its last piece, and one for each user's key. Who puts away is a fact of the store.
+
+    What of a piece is written changes under the turn in a transaction; what deletes goes by the piece as it is kept,
+    and may be done again.
+    """
+
     INDEXES = INDEXES
 
     @operation
@@ -51,6 +57,9 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def lead(self, c: Collections, holder: str, *, lease_seconds: float, now: datetime) -> int | None:
+        """One upsert by a pipeline, which judges the lease and counts the turn: who finds another's gets a duplicate of
+        its id.
+        """
         at, until = micros(now), micros(now + timedelta(seconds=lease_seconds))
         is_over = {"$lte": [{"$ifNull": ["$until", 0]}, at]}
         turn = {"$ifNull": ["$turn", 0]}
@@ -98,6 +107,7 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def contents(self, c: Collections, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
+        """Three questions whatever their number: the notifications, and the receipts and inboxes of their readers."""
         found = await c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}}).to_list()
         by_id = {document["_id"]: notification_of(document) for document in found}
         present = [by_id[id_] for id_ in ids if id_ in by_id]
@@ -128,6 +138,9 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def keys(self, c: Collections, users: Collection[str]) -> dict[str, Key]:
+        """Those who have none get one by an unordered insert; what is answered is read after it, so two that make one
+        at once get the same.
+        """
         asked = {"_id": {"$in": list(users)}}
         known = {each["_id"] for each in await c[KEYS].find(asked, {"_id": 1}).to_list()}
         missing = [
@@ -182,6 +195,7 @@ async def _holds(c: Collections, turn: int, session: Session) -> bool:
 
 
 async def _turn_into(c: Collections, piece: Piece, state: PieceState, turn: int) -> bool:
+    """Change the state of an open piece, under the turn, in a transaction; whether it was open and the turn held."""
     place = {"_id": piece.month, "number": piece.number, "state": PieceState.OPEN.value}
 
     async def turn_it(session: Session) -> bool:
@@ -246,6 +260,7 @@ def _fits(n: Notification, places: Mapping[str, Position]) -> bool:
 
 
 def _document(n: Notification) -> Document:
+    """The notification as it comes back: as it was stored, at its place, with its mail as it ended, and in no chain."""
     document = document_of(n)
     if n.seq is not None:
         document["seq"] = n.seq
@@ -261,6 +276,7 @@ def _document(n: Notification) -> Document:
 
 
 async def _put_back_receipts(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) -> None:
+    """Give readers back what they did, where they have no receipt of it by now; one unordered bulk."""
     updates = []
     for each in kept:
         n, receipt = each.notification, each.receipt

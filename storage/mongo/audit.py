@@ -42,6 +42,7 @@ class MongoAudit(MongoShelf, Audit):
 
     @operation
     async def begin(self, c: Collections, deed: Deed) -> None:
+        """One insert, by the write concern of the store. Raises `StoreUnavailable` also for an id that is taken."""
         await c[DEEDS].insert_one(
             {
                 "_id": deed.id,

@@ -134,6 +134,9 @@ class MongoCampaigns(MongoShelf, Campaigns):
     async def choose(
         self, c: Collections, campaign_id: str, variant: str, *, now: datetime
     ) -> Campaign | None:
+        """Three writes: the variant if there is none, those who wait, and the wake. Asking again does what a crash has
+        left.
+        """
         # The first stays. Written before anybody is due by it: who is decided meanwhile waits, and is found below or next time.
         await c[CAMPAIGNS].update_one(
             {"_id": campaign_id, "chosen": {"$exists": False}},
@@ -148,6 +151,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
 
     @operation
     async def standing(self, c: Collections, campaign_id: str, obligation_id: str) -> Standing | None:
+        """Two look-ups, by the campaign's id and by the unique index of its mails."""
         row = await c[CAMPAIGNS].find_one({"_id": campaign_id}, {"state": 1, "announced": 1})
         if row is None:
             return None
@@ -184,6 +188,9 @@ class MongoCampaigns(MongoShelf, Campaigns):
 
     @operation
     async def lead(self, c: Collections, *, lease_seconds: float, now: datetime) -> Lead | None:
+        """One write takes it. Of one that was cancelled the rest of the cancelling is done here, as whoever began it
+        may have died.
+        """
         token = secrets.token_hex(8)
         row = await c[CAMPAIGNS].find_one_and_update(
             {"wake_at": {"$lte": micros(now)}},
@@ -242,6 +249,9 @@ class MongoCampaigns(MongoShelf, Campaigns):
 
     @operation
     async def finish(self, c: Collections, lead: Lead, *, now: datetime) -> bool:
+        """The count first, and then a write that judges the state. Whoever is added in between would be of an audience
+        that is gathered: nobody is.
+        """
         campaign_id = lead.campaign.id
         found = await campaign_rows.find(c, campaign_id)
         if found is None or not found.gathered or await campaign_recipients.count(c, campaign_id, _OPEN):

@@ -109,6 +109,9 @@ def _chosen(document: Document) -> Going:
 async def _oldest(
     c: Collections, *, after: tuple[int, str] | None, before: int, limit: int
 ) -> list[Document]:
+    """Notifications of all rooms that were made before, the oldest first, behind `after`; by the index of times,
+    without their contents.
+    """
     condition: dict[str, Any] = {"created_at": {"$lt": before}}
     if after is not None:
         time, notification_id = after

@@ -43,6 +43,7 @@ class Collections:
     """
 
     def __init__(self, url: str) -> None:
+        """Nothing is dialled. Raises what the driver raises for a URL that it cannot read; `connected` is the way in."""
         given = {name.lower() for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
         single = any(name.lower() in given for name in SINGLE_TIMEOUTS)
         timeouts = SINGLE_TIMEOUTS if single and "timeoutms" not in given else OPERATION_TIMEOUT

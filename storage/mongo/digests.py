@@ -98,7 +98,11 @@ async def _gathering(c: Collections, session: Session, ending: Gathered, now: in
 
 
 class MongoDigests(MongoShelf, Digests):
-    """A document for each digest. One that is closed has no `wake_at` any more."""
+    """A document for each digest. One that is closed has no `wake_at` any more.
+
+    What is gathered and its digest are written in one transaction. Notifications and digests are two collections, and
+    none may be ahead.
+    """
 
     INDEXES = INDEXES
 
@@ -119,6 +123,7 @@ class MongoDigests(MongoShelf, Digests):
     async def lease(
         self, c: Collections, *, limit: int, lease_seconds: float, now: datetime
     ) -> tuple[str, list[Digest]]:
+        """As `take_due` takes: two reads and a write. Those taken are `closing`, and so out of the index of open ones."""
         token, rows = await take_due(
             c,
             DIGESTS,
@@ -134,6 +139,7 @@ class MongoDigests(MongoShelf, Digests):
     async def items(
         self, c: Collections, digest_id: str, *, before: Notification | None, limit: int
     ) -> tuple[Notification, ...]:
+        """By the index of what is gathered, behind the time and the id of the last."""
         chosen: Document = {"mail.digest": digest_id, "mail.state": "gathered"}
         if before is not None:
             time = micros(before.created_at)
@@ -145,6 +151,9 @@ class MongoDigests(MongoShelf, Digests):
     async def leave_out(
         self, c: Collections, digest_id: str, items: Mapping[str, Skipped], *, token: str, now: datetime
     ) -> bool:
+        """A transaction that writes to the digest first, so that whoever takes its lease meanwhile undoes it, or comes
+        after.
+        """
         at = micros(now)
         changes = [
             UpdateOne(
@@ -212,6 +221,7 @@ class MongoDigests(MongoShelf, Digests):
     async def has_company(
         self, c: Collections, room: str, *, key: str, rule: str, besides: str, now: datetime
     ) -> bool:
+        """Two looks, the digest's first: most often it is open."""
         is_open = {"room": room, "channel": "email", "key": key, "state": "open"}
         if await c[DIGESTS].find_one(is_open, {"_id": 1}) is not None:
             return True

@@ -90,6 +90,7 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         now: datetime,
         muted: Muted | None = None,
     ) -> Count:
+        """Two round trips, and two more for who has muted something."""
         at = micros(now)
         rooms = writable(rooms)
         standing = await standings(c, {user: rooms}, now=at)
@@ -158,6 +159,7 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
 
     @operation
     async def receipt(self, c: Collections, user: str, notification_id: str) -> Receipt:
+        """Three look-ups by their keys."""
         place = await _place(c, notification_id)
         if place is None:
             return Receipt()

@@ -21,6 +21,7 @@ INDEXES = {LANE_COUNTS: (IndexModel([("lane", 1), ("minute", 1)], name="lane"),)
 
 def _counted(counted: LaneCount, count: int) -> UpdateOne:
     # By the id alone: then two nodes that count the first at once both succeed.
+    """The upsert that counts one outcome."""
     return UpdateOne(
         {"_id": f"{counted.lane}/{counted.minute}/{counted.outcome}"},
         {

@@ -107,6 +107,9 @@ def _cursor(c: Collections, name: str, search: MailSearch, place: tuple[int, str
 
 
 def _condition(search: MailSearch, place: tuple[int, str]) -> Document:
+    """What both collections are asked, as an index can answer it: the state, the times, the place behind the last,
+    address and room.
+    """
     time, obligation_id = place
     states = list(MailState) if search.state is None else [search.state]
     when: Document = {"$lte": time}

@@ -17,6 +17,8 @@ INDEXES = {REFUSED_MAILBOXES: (IndexModel([("told", 1), ("_id", 1)], name="told"
 
 
 class MongoMailboxes(MongoShelf, Mailboxes):
+    """One of a user, by the user's id. All four fields are compared where it is changed."""
+
     INDEXES = INDEXES
 
     @operation
@@ -53,6 +55,7 @@ class MongoMailboxes(MongoShelf, Mailboxes):
     async def page(
         self, c: Collections, *, after: str | None, limit: int, untold: bool = False
     ) -> Sequence[Refusal]:
+        """By the ids, through the index of what was told where only the untold are asked for."""
         chosen: Document = {"_id": {"$gt": after or ""}} | ({"told": None} if untold else {})
         found = await c[REFUSED_MAILBOXES].find(chosen).sort("_id", 1).limit(limit).to_list()
         return [_refusal(each) for each in found]

@@ -269,6 +269,7 @@ async def supersede_apart(c: Collections, ids: Sequence[str], *, now: int) -> No
 
 
 async def _withdraw(c: Collections, name: str, chosen: Document, *, reason: str, now: int) -> None:
+    """Skip what waits of these, and then take the subjects away, of all of them; two writes."""
     await c[name].update_many(
         {**chosen, "mail.state": {"$in": WAITING_STATES}},
         {

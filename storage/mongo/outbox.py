@@ -105,6 +105,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def find(self, c: Collections, obligation_id: str) -> Notification | None:
+        """By the id: of a notification with mail first, and of what stands by itself then."""
         if not is_writable(obligation_id):
             return None
         own = await c[NOTIFICATIONS].find_one({"_id": obligation_id, "mail": {"$exists": True}})
@@ -129,6 +130,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def taken_as(self, c: Collections, relay_key: str) -> str | None:
+        """Two at most are read of each collection: more than one says no."""
         if not is_writable(relay_key):
             return None
         taken = {"mail.relay_key": relay_key}
@@ -149,6 +151,7 @@ class MongoOutbox(MongoShelf, Outbox):
         reason: str | None,
         now: datetime,
     ) -> bool:
+        """One write that judges the state, to each collection until one has it."""
         if state is MailState.SENT:
             return False  # it outweighs nothing
         outweighed = [each.value for each in AFTER_SENT[: AFTER_SENT.index(state)]]
@@ -162,6 +165,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def revive(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """One by one, each a write that asks for a dead one: so the answer is exact beside others who do the same."""
         at = micros(now)
         return await _change(
             c,
@@ -207,6 +211,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def next_due(self, c: Collections, *, lane: LaneName) -> datetime | None:
+        """The first of an index of each collection."""
         owed = {"mail.lane": lane.value, "mail.wake": {"$exists": True}}
         found = [
             document["mail"]["wake"]

@@ -34,6 +34,11 @@ MIGRATIONS = (Migration(name="people-found", run=_note_words),)
 
 
 def _update(contact: Contact) -> UpdateOne:
+    """The upsert that keeps what a token says, as one pipeline: it judges by the times that are kept, and writes the
+    words too.
+
+    What a backend told later than the token was issued stays, and so does what a newer token said.
+    """
     fields: Document = {"_id": contact.user}
     seen = None if contact.last_seen is None else micros(contact.last_seen)
     said_at = contact.said_at or contact.last_seen
@@ -65,6 +70,7 @@ def _update(contact: Contact) -> UpdateOne:
 
 
 def _telling(told: Told) -> UpdateOne:
+    """The upsert that keeps what a backend tells, with the time of each; a None takes away."""
     at = micros(told.at)
     given: Document = {}
     gone: Document = {}
@@ -107,7 +113,10 @@ async def _forget(c: Collections, users: Sequence[str]) -> None:
 
 
 class MongoPeople(MongoShelf, People):
-    """A document for each user who is known."""
+    """A document for each user who is known.
+
+    The words that a user is found by are a list in it. `remember` writes them in the same write, `tell` in a second one.
+    """
 
     INDEXES = INDEXES
     MIGRATIONS = MIGRATIONS
@@ -167,6 +176,7 @@ class MongoPeople(MongoShelf, People):
 
     @operation
     async def known(self, c: Collections, *, after: str | None, limit: int) -> list[Profile]:
+        """By the ids, from the primary: no contact is passed over for a secondary that lags."""
         rows = await c[CONTACTS].find({"_id": {"$gt": after or ""}}).sort("_id", 1).limit(limit).to_list()
         return [
             Profile(

@@ -122,6 +122,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def counts(self, c: Collections, campaign_id: str) -> Counts:
+        """Three sums by indexes; only to tell the rules apart are the rows of the skipped read."""
         rows = await campaign_recipients.sums(
             c, RECIPIENTS, {"campaign": campaign_id}, "$state", index="state"
         )
@@ -136,6 +137,9 @@ class MongoRecipients(MongoShelf, Recipients):
     async def page(
         self, c: Collections, campaign_id: str, *, state: RecipientState | None, after: str | None, limit: int
     ) -> RecipientPage:
+        """By the index of states, which is merged over all of them where none is asked for; then the mails of the page
+        in one question.
+        """
         chosen: Document = {"campaign": campaign_id, "_id": {"$gt": after or ""}}
         # Each state by name: the server merges the index's ranges, and sorts nothing.
         chosen["state"] = {"$in": [each.value for each in (RecipientState if state is None else [state])]}
@@ -158,6 +162,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
         # Whoever is known by the address alone has it for a user id.
+        """The mails of each address first, then the rows of user and addresses. May be done again."""
         before = erasure.room.removesuffix(erasure.user)
         for address in erasure.addresses:
             await obligations.forget_recipients(c, f"{before}{address}", now=erasure.at)
@@ -175,6 +180,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def variant_counts(self, c: Collections, campaign_id: str) -> dict[str, VariantCount]:
+        """By the index of variants, which holds all that is asked."""
         is_sent = {"$eq": ["$state", RecipientState.SENT.value]}
         has_clicked = {"$and": [is_sent, {"$gt": ["$clicked_at", None]}]}
         cursor = await c[RECIPIENTS].aggregate(

@@ -46,7 +46,11 @@ _WAITING: Document = {"$or": [{"wake_at": {"$exists": True}, "token": {"$exists"
 
 
 class MongoSchedule(MongoShelf, Schedule):
-    """A document for each room that something is to be emitted to. One that has ended has no `wake_at` any more."""
+    """A document for each room that something is to be emitted to. One that has ended has no `wake_at` any more.
+
+    Each change is one write that judges what it finds. Adding and cancelling meet by the order of theirs: each writes
+    before it looks.
+    """
 
     INDEXES = INDEXES
 
@@ -93,6 +97,7 @@ class MongoSchedule(MongoShelf, Schedule):
 
     @operation
     async def miss(self, c: Collections, why: Mapping[str, Missed], *, token: str, now: datetime) -> None:
+        """One write for each reason, of those that are under the token still."""
         for reason in Missed:
             ids = [id_ for id_, each in why.items() if each is reason]
             if ids:
@@ -140,6 +145,7 @@ class MongoSchedule(MongoShelf, Schedule):
 
     @operation
     async def hasten(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """One by one, for a truthful answer beside a node that leases the same."""
         at = micros(now)
         hastened = []
         for id_ in writable(ids):
@@ -178,6 +184,7 @@ class MongoSchedule(MongoShelf, Schedule):
 
     @operation
     async def prune(self, c: Collections, *, before: datetime, limit: int) -> int:
+        """Cancellations in one write, then up to `limit` of what has ended."""
         at = micros(before)
         await c[CANCELLATIONS].delete_many({"at": {"$lt": at}})
         old = await c[SCHEDULED].find({"ended_at": {"$lt": at}}, {"_id": 1}).limit(limit).to_list()

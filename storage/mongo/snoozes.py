@@ -22,7 +22,11 @@ INDEXES = {
 
 
 class MongoSnoozes(MongoShelf, Snoozes):
-    """A receipt whose `wake_at` has come is due; its lease is a later `wake_at`, with the holder's token."""
+    """A receipt whose `wake_at` has come is due; its lease is a later `wake_at`, with the holder's token.
+
+    By an index that holds only what waits. The shelf has no collection of its own: what it changes are the inboxes'
+    receipts.
+    """
 
     INDEXES = INDEXES
 

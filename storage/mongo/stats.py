@@ -52,6 +52,10 @@ _PLACES = {outcome: place for place, outcome in enumerate(OUTCOMES)}
 
 
 class MongoStats(MongoShelf, Stats):
+    """Events are found by their keys, and are told in the order of the ids that their nodes gave them. A bucket that is
+    stale is a document, which whatever comes replaces: its mark is another then.
+    """
+
     INDEXES = INDEXES
 
     @operation
@@ -80,6 +84,7 @@ class MongoStats(MongoShelf, Stats):
 
     @operation
     async def lead(self, c: Collections, holder: str, *, lease_seconds: float, now: datetime) -> int | None:
+        """One upsert by a pipeline, as that of the archive."""
         at, until = micros(now), micros(now + timedelta(seconds=lease_seconds))
         is_over = {"$lte": [{"$ifNull": ["$until", 0]}, at]}
         turn = {"$ifNull": ["$turn", 0]}
@@ -113,6 +118,7 @@ class MongoStats(MongoShelf, Stats):
 
     @operation
     async def recount(self, c: Collections, bucket: Bucket, *, of: Step | None) -> Counts:
+        """Added up by the server, through the index of times or of steps."""
         span = {"$gte": micros(bucket.start), "$lt": micros(bucket.end)}
         found: dict[Series, dict[Outcome, int]] = {}
         if of is None:

@@ -151,6 +151,7 @@ async def _time(c: Collections) -> datetime:
 
 
 async def _shared_secret(c: Collections) -> bytes:
+    """The secret, made by an upsert if there is none: of two that make one at once the first one's is read by both."""
     made = {"$setOnInsert": {"value": secrets.token_bytes(32)}}
     # One operation that makes and reads: a read alone may not see yet what another process has made just now.
     operation = partial(

@@ -16,6 +16,8 @@ INDEXES = {STRAYS: (IndexModel(_NEWEST, name="newest"),)}
 
 
 class MongoStrays(MongoShelf, Strays):
+    """A document for each, found by the time at which it came."""
+
     INDEXES = INDEXES
 
     @operation

@@ -111,6 +111,7 @@ class MongoStreams(MongoShelf, Streams):
 
     @operation
     async def placed(self, c: Collections, ids: Sequence[str]) -> dict[str, Placed]:
+        """By the ids, of those that have a sequence; no contents are read."""
         found = c[NOTIFICATIONS].find(
             {"_id": {"$in": writable(ids)}, "seq": {"$gt": 0}}, {"room": 1, "type": 1, "entry.variant": 1}
         )

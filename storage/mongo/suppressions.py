@@ -40,6 +40,10 @@ INDEXES = {
 
 
 class MongoSuppressions(MongoShelf, Suppressions):
+    """A document for each address and scope, whose id is the two: so there are no two of one. No time of the server's
+    takes part.
+    """
+
     INDEXES = INDEXES
 
     @operation
@@ -65,6 +69,7 @@ class MongoSuppressions(MongoShelf, Suppressions):
     async def matching(
         self, c: Collections, addresses: Sequence[str], *, now: datetime
     ) -> dict[str, tuple[Suppression, ...]]:
+        """One question by the index of addresses."""
         chosen = {"address": {"$in": writable(addresses)}, "held_until": {"$gt": micros(now)}}
         found: dict[str, tuple[Suppression, ...]] = {}
         for document in await c[SUPPRESSIONS].find(chosen).sort("_id", 1).to_list():
@@ -87,6 +92,7 @@ class MongoSuppressions(MongoShelf, Suppressions):
         limit: int,
         now: datetime,
     ) -> SuppressionPage:
+        """By the index of what is newest; an address or a scope is looked at in each."""
         time, id_ = (FOREVER, "") if before is None else position_of(before)
         condition: Document = {
             "held_until": {"$gt": micros(now)},

@@ -46,6 +46,7 @@ async def _version(c: Collections) -> int:
 
 
 async def _change_in(c: Collections, session: Session, type_: str, change: Change) -> Switched:
+    """One change within its transaction. The counter is written first, so that two changes cannot both go on."""
     await c[SWITCHES].update_one({"_id": COUNTER}, {"$inc": {"version": 1}}, upsert=True, session=session)
     before = await c[SWITCHES].find_one({"_id": type_}, {"settings": 1}, session=session)
     if before is None:
@@ -64,7 +65,10 @@ async def _change_in(c: Collections, session: Session, type_: str, change: Chang
 
 
 class MongoSwitches(MongoShelf, Switches):
-    """A document for each type that was ever switched."""
+    """A document for each type that was ever switched.
+
+    The one that counts is among them, so that a transaction of a change has both in one collection.
+    """
 
     @operation
     async def version(self, c: Collections) -> int:

@@ -30,7 +30,10 @@ COUNTED_TOGETHER = 10
 
 
 class MongoTopics(MongoShelf, Topics):
-    """A document for each member of a topic."""
+    """A document for each member of a topic.
+
+    The revision is a fact of the database, raised after all that it counts.
+    """
 
     INDEXES = INDEXES
 
@@ -76,6 +79,7 @@ class MongoTopics(MongoShelf, Topics):
 
     @operation
     async def named(self, c: Collections, *, prefix: str = "", after: str | None, limit: int) -> TopicsPage:
+        """From one topic to the next by the index of members."""
         behind = {"$gt": after or "", "$gte": prefix, "$lt": prefix + LAST}
         # The server goes from one topic to the next by the index: not through all members of each.
         cursor = await c[MEMBERSHIPS].aggregate(

@@ -23,6 +23,7 @@ class _Append:
     """
 
     def __init__(self, connection: sqlite3.Connection, emissions: Sequence[Emission]) -> None:
+        """`connection` is in its caller's transaction."""
         self._connection = connection
         self._emissions = emissions
         self._heads: dict[str, int] = {}

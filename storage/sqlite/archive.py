@@ -70,6 +70,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
     def lead(
         self, connection: sqlite3.Connection, holder: str, *, lease_seconds: float, now: datetime
     ) -> int | None:
+        """Judged and written under the write lock; the one row of its table."""
         until = micros(now + timedelta(seconds=lease_seconds))
         row = connection.execute("SELECT holder, turn, until FROM archive_lead").fetchone()
         led_by, turn, ends = ("", 0, 0) if row is None else row
@@ -84,6 +85,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
     def begin(
         self, connection: sqlite3.Connection, *, before: datetime, limit: int, turn: int
     ) -> Piece | None:
+        """In one transaction: the look at the turn, the choice and the piece."""
         if not _leads(connection, turn):
             return None
         if (row := connection.execute(_UNFINISHED).fetchone()) is not None:
@@ -101,6 +103,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
 
     @reading
     def contents(self, connection: sqlite3.Connection, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
+        """One snapshot: of each what it was together with what its reader did."""
         found = connection.execute(
             f"SELECT {NOTIFICATION} FROM json_each(?) asked CROSS JOIN notifications n ON n.id = asked.value"  # noqa: S608 - constants only
             f" {obligations.JOIN} ORDER BY asked.key",
@@ -143,6 +146,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
 
     @writing
     def keys(self, connection: sqlite3.Connection, users: Collection[str]) -> dict[str, Key]:
+        """Inserted where there is none, and read in the same transaction."""
         connection.executemany(
             "INSERT OR IGNORE INTO archive_keys (user, id, secret) VALUES (?, ?, ?)",
             [(user, secrets.token_hex(8), secrets.token_bytes(32)) for user in users],
@@ -226,6 +230,7 @@ def _keys(connection: sqlite3.Connection, column: str, values: Collection[str]) 
 
 
 def _put_back(connection: sqlite3.Connection, kept: Kept, reader: str | None) -> bool:
+    """Put one notification back, with its mail and its receipt; False when it is there, or does not fit its room."""
     n = kept.notification
     if not is_writable(n.id) or not _fits(connection, n.room, n.seq):
         return False
@@ -248,6 +253,7 @@ def _put_back(connection: sqlite3.Connection, kept: Kept, reader: str | None) ->
 
 
 def _fits(connection: sqlite3.Connection, room: str, seq: int | None) -> bool:
+    """Whether it was pruned of this store: what has no sequence fits anywhere."""
     if seq is None:
         return True
     row = connection.execute("SELECT floor FROM rooms WHERE room = ?", (room,)).fetchone()
@@ -255,6 +261,7 @@ def _fits(connection: sqlite3.Connection, room: str, seq: int | None) -> bool:
 
 
 def _put_back_receipt(connection: sqlite3.Connection, reader: str, kept: Kept) -> None:
+    """Give the reader back what was done with it; a receipt that is there stays."""
     assert kept.receipt is not None
     n, receipt = kept.notification, kept.receipt
     connection.execute(

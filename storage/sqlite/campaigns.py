@@ -42,6 +42,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
 
     @writing
     def create(self, connection: sqlite3.Connection, campaign: Campaign) -> None:
+        """Raises `sqlite3.IntegrityError` for an id that is taken: ids are made anew."""
         connection.execute(
             f"INSERT INTO campaigns ({campaign_rows.COLUMNS}) VALUES (?{', ?' * 18})",  # noqa: S608 - constants only
             (
@@ -82,6 +83,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         wake_at: datetime | None = None,
         reason: str | None = None,
     ) -> Campaign | None:
+        """The state and the mail that waits, in one transaction."""
         moved = campaign_rows.move(connection, campaign_id, of, to, now=now, wake_at=wake_at, reason=reason)
         if moved is not None and to is CampaignState.PAUSED:
             campaign_recipients.hold(connection, campaign_id)
@@ -98,6 +100,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         *,
         now: datetime,
     ) -> Cancelled | None:
+        """The state, the recipients and the mail that waits, in one transaction: the counts are exact."""
         moved = campaign_rows.move(connection, campaign_id, of, CampaignState.CANCELLED, now=now, wake_at=now)
         if moved is None:
             return None
@@ -150,6 +153,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
     def standing(
         self, connection: sqlite3.Connection, campaign_id: str, obligation_id: str
     ) -> Standing | None:
+        """One row, by the campaign's id and the unique index of its mails."""
         row = connection.execute(
             "SELECT c.state, c.announced, (SELECT r.state FROM recipients r WHERE r.campaign = c.id AND r.mail = ?)"
             " FROM campaigns c WHERE c.id = ?",
@@ -191,6 +195,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
 
     @writing
     def lead(self, connection: sqlite3.Connection, *, lease_seconds: float, now: datetime) -> Lead | None:
+        """One statement takes the one that waits longest, by the index of those that are to be looked at."""
         token = secrets.token_hex(8)
         row = connection.execute(
             f"UPDATE campaigns SET token = ?, wake_at = ? WHERE id IN"  # noqa: S608 - constants only
@@ -226,6 +231,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         is_whole: bool,
         now: datetime,
     ) -> bool:
+        """The count is made by the statement that shuts it: nobody can be added in between."""
         del now
         changed = connection.execute(
             "UPDATE campaigns SET gathered_upto = ?, gathered = ?, recipients = CASE WHEN ?2 THEN"

@@ -104,12 +104,17 @@ def _open(connection: sqlite3.Connection, digest: Digest, *, gathered: int) -> N
 
 
 class SQLiteDigests(SQLiteShelf, Digests):
-    """A row for each digest."""
+    """A row for each digest.
+
+    It is `open`, `closing` or closed by its state, and wakes until it is closed. The index of open ones is unique, so a
+    key has one at most.
+    """
 
     MIGRATIONS = MIGRATIONS
 
     @writing
     def lead(self, connection: sqlite3.Connection, digest: Digest) -> bool:
+        """The look and the opening are one transaction."""
         found = connection.execute(
             f"SELECT lead FROM digests WHERE {_OPEN}",  # noqa: S608 - constants only
             (digest.room, digest.channel, digest.key),
@@ -137,6 +142,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
     def items(
         self, connection: sqlite3.Connection, digest_id: str, *, before: Notification | None, limit: int
     ) -> tuple[Notification, ...]:
+        """By the index of what is gathered, behind the time and the id of the last."""
         place = (FOREVER, "") if before is None else (micros(before.created_at), before.id)
         rows = connection.execute(
             f"SELECT {NOTIFICATION} FROM obligations m JOIN notifications n ON n.id = m.id"  # noqa: S608 - constants only
@@ -156,6 +162,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
         token: str,
         now: datetime,
     ) -> bool:
+        """Under one lock with the look at the lease."""
         if not _is_held(connection, digest_id, token):
             return False
         connection.executemany(
@@ -208,6 +215,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
     def has_company(
         self, connection: sqlite3.Connection, room: str, *, key: str, rule: str, besides: str, now: datetime
     ) -> bool:
+        """One statement of two halves, which ends with the first that says yes."""
         found = connection.execute(
             "SELECT 1 FROM digests WHERE room = :room AND channel = 'email' AND key = :key AND state = 'open'"
             " UNION ALL SELECT 1 FROM obligations INDEXED BY obligations_reader WHERE reader = :room AND of_id IS NULL"
@@ -223,6 +231,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
 
     @writing
     def prune(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:
+        """Digests and their mails in one transaction."""
         rows = connection.execute(
             "DELETE FROM digests WHERE id IN"
             " (SELECT id FROM digests WHERE ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING id",

@@ -228,6 +228,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
 
     @reading
     def receipt(self, connection: sqlite3.Connection, user: str, notification_id: str) -> Receipt:
+        """One row, by the notification's id and the primary keys of inbox and receipt."""
         if not is_writable(notification_id):
             return Receipt()
         row = connection.execute(

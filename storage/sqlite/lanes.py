@@ -42,6 +42,7 @@ class SQLiteLanes(SQLiteShelf, Lanes):
 
     @writing
     def add(self, connection: sqlite3.Connection, counts: Mapping[LaneCount, int]) -> None:
+        """An upsert for each outcome, in one transaction."""
         connection.executemany(
             "INSERT INTO lane_counts (lane, minute, outcome, count) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (lane, minute, outcome) DO UPDATE SET count = count + excluded.count",
@@ -82,6 +83,7 @@ class SQLiteLanes(SQLiteShelf, Lanes):
 
     @writing
     def resume(self, connection: sqlite3.Connection, lane: LaneName, *, at: datetime) -> bool:
+        """One statement that judges: of two that resume at once one is told so."""
         changed = connection.execute(
             "UPDATE lane_states SET paused_at = NULL, paused_by = NULL, reason = NULL, since = ?"
             " WHERE lane = ? AND paused_at IS NOT NULL",

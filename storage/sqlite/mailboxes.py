@@ -38,6 +38,7 @@ class SQLiteMailboxes(SQLiteShelf, Mailboxes):
 
     @writing
     def refuse(self, connection: sqlite3.Connection, user: str, address: str, *, at: datetime) -> bool:
+        """An upsert that writes over another address alone."""
         changed = connection.execute(
             "INSERT INTO refused_mailboxes (user, address, at) VALUES (?, ?, ?)"
             " ON CONFLICT (user) DO UPDATE SET address = excluded.address, at = excluded.at, told = NULL"

@@ -196,6 +196,9 @@ def row_of(notification: Notification, mail: Mail) -> Row:
 
 
 def _row(id_: str, created_at: int, mail: Mail, reader: str | None) -> Row:
+    """The columns that both kinds of obligations have. What is pending wakes when it is due, what is held when its hold
+    ends.
+    """
     order = mail.order
     wake_at = micros(mail.due_at) if mail.state is MailState.PENDING else None
     if mail.hold is not None:

@@ -56,6 +56,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     def prolong(
         self, connection: sqlite3.Connection, lease: Lease, *, lease_seconds: float, now: datetime
     ) -> bool:
+        """One statement that asks for the token; whether the lease has ended is not asked."""
         until = micros(now + timedelta(seconds=lease_seconds))
         return changed(
             connection,
@@ -142,6 +143,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         reason: str | None,
         now: datetime,
     ) -> bool:
+        """One statement that judges the state, and keeps the step."""
         if state is MailState.SENT:
             return False  # it outweighs nothing
         outweighed = json.dumps(AFTER_SENT[: AFTER_SENT.index(state)])
@@ -155,6 +157,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
 
     @writing
     def revive(self, connection: sqlite3.Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """One statement for all of them; the answer is in the order of `ids`."""
         at, step = micros(now), obligations.step_text(Step(at=now, kind=StepKind.REVIVED))
         revived = {
             row[0]

@@ -140,7 +140,10 @@ def _contact_of(row: tuple[Any, ...]) -> Contact:
 
 
 class SQLitePeople(SQLiteShelf, People):
-    """A row for each user who is known."""
+    """A row for each user who is known.
+
+    The words that a user is found by are a table of their own, which triggers write: no statement here can forget them.
+    """
 
     MIGRATIONS = MIGRATIONS
 
@@ -232,6 +235,7 @@ class SQLitePeople(SQLiteShelf, People):
 
     @reading
     def user_data(self, connection: sqlite3.Connection, user: str, room: str, *, limit: int) -> UserData:
+        """One snapshot over the tables of notifications, receipts and inboxes."""
         notifications = connection.execute(
             f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants only
             " WHERE n.room = ? AND (n.shown_until <> ? OR n.superseded_by IS NOT NULL) ORDER BY n.created_at DESC, n.id DESC LIMIT ?",

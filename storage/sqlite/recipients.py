@@ -43,6 +43,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
         now: datetime,
         gathering: bool = False,
     ) -> int | None:
+        """Under one lock with the look at the campaign: nobody comes too late."""
         found = campaign_rows.find(connection, campaign_id)
         taking = CampaignState.RUNNING if gathering else CampaignState.DRAFT
         if found is None or found.gathered or found.state is not taking:
@@ -86,6 +87,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
     def decide(
         self, connection: sqlite3.Connection, lead: Lead, decided: Sequence[Decided], *, now: datetime
     ) -> int:
+        """Rows and mails in one transaction. Whose turn it is is not asked, only whether the campaign runs."""
         found = campaign_rows.find(connection, lead.campaign.id)
         if found is None or found.state is not CampaignState.RUNNING:
             return 0
@@ -119,6 +121,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
     @reading
     def counts(self, connection: sqlite3.Connection, campaign_id: str) -> Counts:
+        """One snapshot: rows and mails are of the same moment."""
         rows = connection.execute(
             "SELECT state, COUNT(*) FROM recipients WHERE campaign = ? GROUP BY state", (campaign_id,)
         ).fetchall()
@@ -160,6 +163,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
     def of_user(
         self, connection: sqlite3.Connection, user: str, *, limit: int
     ) -> list[tuple[Campaign, RecipientRow]]:
+        """By the index of users; campaigns are looked up one by one, as many as there are rows."""
         if not is_writable(user):
             return []
         rows = connection.execute(
@@ -175,6 +179,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
         # Whoever is known by the address alone has it for a user id.
+        """Rows of the user and of the addresses, with the mails that were owed by address."""
         before = erasure.room.removesuffix(erasure.user)
         for address in erasure.addresses:
             obligations.forget_recipients(connection, f"{before}{address}", now=erasure.at)
@@ -192,6 +197,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
     @reading
     def variant_counts(self, connection: sqlite3.Connection, campaign_id: str) -> dict[str, VariantCount]:
+        """By the index of variants, which holds all that is asked."""
         rows = connection.execute(
             "SELECT variant, COUNT(*), SUM(state = 'sent'), SUM(state = 'sent' AND clicked_at IS NOT NULL) FROM recipients"
             " WHERE campaign = ? AND variant IS NOT NULL GROUP BY variant",

@@ -12,7 +12,10 @@ from storage.sqlite.shelf import SQLiteShelf, reading, writing
 
 
 class SQLiteSnoozes(SQLiteShelf, Snoozes):
-    """A receipt whose `wake_at` has come is due; its lease is a later `wake_at`, with the holder's token."""
+    """A receipt whose `wake_at` has come is due; its lease is a later `wake_at`, with the holder's token.
+
+    By an index that holds only what waits: it costs nothing where nobody has put anything off.
+    """
 
     @writing
     def bring_back(

@@ -50,6 +50,9 @@ class SQLiteStore:
     """
 
     def __init__(self, path: str | Path) -> None:
+        """Nothing is opened or made before `open`. Shelves that are put up later may have migrations that want the
+        earlier ones' tables.
+        """
         self._threads = Threads(Path(path))
         self._shelves: list[SQLiteShelf] = []
         self.streams = self._put_up(SQLiteStreams(self._threads))

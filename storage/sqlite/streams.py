@@ -165,6 +165,7 @@ class SQLiteStreams(SQLiteShelf, Streams):
         limit: int,
         now: datetime | None = None,
     ) -> list[Notification]:
+        """By the index of streams; with `now`, what has expired and is not wiped yet is passed over too."""
         shown_at = WIPED if now is None else micros(now)
         return span(connection, room, after=after, upto=FOREVER, limit=limit, shown_at=shown_at)
 

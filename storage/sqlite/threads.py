@@ -233,6 +233,7 @@ class Threads:
     """
 
     def __init__(self, path: Path) -> None:
+        """Nothing is opened or started before `open`."""
         self._path = path
         self._file = file = _File(path)
         self._writer = _Crew(file, "sqlite-writer", makes=True)
