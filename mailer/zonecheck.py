@@ -201,6 +201,7 @@ class Checker:
                 yield wrong(f"the relay's address {address} has no name that leads back to it")
 
     async def _addresses(self, host: str) -> Sequence[str]:
-        if literal(host) is not None:
-            return [host]
+        if (address := literal(host)) is not None:
+            # As the DNS writes it: an address of IPv6 may be written in many ways.
+            return [str(address)]
         return [*await self.ask(host, "A"), *await self.ask(host, "AAAA")]
