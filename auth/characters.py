@@ -19,7 +19,10 @@ _odd = re.compile(rf"[{NOT_IN_A_LINE}\ud800-\udfff]").search
 
 
 def is_line(text: str) -> bool:
-    """Whether it is sound Unicode of one line: no control character, no separator of lines, no lone surrogate."""
+    """Whether it is sound Unicode of one line: no control character, no separator of lines, no lone surrogate.
+
+    Tab is a control character too. An empty text is a line.
+    """
     return _odd(text) is None
 
 

@@ -29,6 +29,9 @@ _json = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def json_object(text: bytes) -> dict[str, Any]:
+    """The JSON object of a segment. Raises InvalidToken for what is no object, NaN and the infinities included (RFC
+    8259, section 6).
+    """
     try:
         value = _json.decode(text.decode())
     except (ValueError, RecursionError) as error:
@@ -39,6 +42,7 @@ def json_object(text: bytes) -> dict[str, Any]:
 
 
 def subject_of(claims: Mapping[str, Any]) -> str:
+    """The user id, or the service's name, of a token. Raises InvalidToken where there is none that can be."""
     value = claims.get("sub")
     if not isinstance(value, str):
         # Many an issuer puts its number of the user there.
@@ -49,7 +53,10 @@ def subject_of(claims: Mapping[str, Any]) -> str:
 
 
 def time_of(claims: Mapping[str, Any], claim: str) -> float:
-    """A NumericDate (RFC 7519, section 2) between 1970 and 9999."""
+    """A NumericDate (RFC 7519, section 2) between 1970 and 9999.
+
+    Raises InvalidToken where it is missing or anything else. A fraction of a second stays.
+    """
     value = claims.get(claim)
     # A bool is an int to Python; neither True nor NaN nor a number of milliseconds is a time.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LAST_SECOND:
@@ -58,10 +65,16 @@ def time_of(claims: Mapping[str, Any], claim: str) -> float:
 
 
 def moment_of(claims: Mapping[str, Any], claim: str) -> datetime:
+    """The same as a time in UTC, to the microsecond."""
     return datetime.fromtimestamp(time_of(claims, claim), UTC)
 
 
 def texts_of(claims: Mapping[str, Any], claim: str, limit: int, is_sound: Callable[[str], bool]) -> list[str]:
+    """The list of texts that a claim is; empty where it is missing or null.
+
+    Raises InvalidToken for what is no list, has more than `limit` entries, or holds something that is not sound: who
+    may hear what is not to be guessed from half a list.
+    """
     found = claims.get(claim)
     if found is None:
         return []
@@ -75,10 +88,12 @@ def texts_of(claims: Mapping[str, Any], claim: str, limit: int, is_sound: Callab
 
 
 def is_role(text: str) -> bool:
+    """Whether it can be the name of a role: one line of 1 to 64 characters."""
     return 0 < len(text) <= ROLE_CHARACTERS_MAX and is_line(text)
 
 
 def name_of(claim: object) -> str | None:
+    """A display name, cut at `NAME_CHARACTERS_MAX`; None for what is none. It only adorns, so it never refuses a token."""
     if not isinstance(claim, str) or not is_line(claim):
         return None
     return claim.strip(BLANKS)[:NAME_CHARACTERS_MAX].rstrip(BLANKS) or None

@@ -22,23 +22,33 @@ class AuthError(Exception):
 
 
 class MissingToken(AuthError):
+    """Nothing was given, or something that is no text."""
+
     code = "missing_token"
 
 
 class InvalidToken(AuthError):
+    """It is refused for good: the same token would be refused again, but for one whose time has not begun."""
+
     code = "invalid_token"
 
 
 class ExpiredToken(AuthError):
+    """Its signature was good and its time is over. A fresh one of the same user will be let in."""
+
     code = "expired_token"
 
 
 class KeysUnavailable(AuthError):
+    """Nothing was judged: the same token may be good as soon as the keys can be had."""
+
     code = "unavailable"
     retry = True
 
 
 class InvalidServiceKey(AuthError):
+    """It is nobody's key, or a user's token where a service's is wanted."""
+
     code = "unauthorized"
 
 

@@ -27,7 +27,10 @@ _PEM = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----.+?-----END (?P=label)-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """Something that verifies the signatures of exactly one algorithm."""
+    """Something that verifies the signatures of exactly one algorithm.
+
+    It is compared by identity where it is remembered: two of the same material are two keys.
+    """
 
     algorithm: str
     material: Any = field(repr=False)
@@ -36,7 +39,10 @@ class Key:
 
 
 def secret_key(secret: str) -> Key:
-    """A shared secret for HS256; its UTF-8 bytes are the key."""
+    """A shared secret for HS256; its UTF-8 bytes are the key.
+
+    Raises KeyConfigurationError for a secret that is too short or looks like a public key.
+    """
     material = secret.encode()
     if len(material) < SECRET_BYTES_MIN:
         raise KeyConfigurationError(
@@ -55,7 +61,11 @@ def secret_key(secret: str) -> Key:
 def public_keys(pem: str) -> tuple[Key, ...]:
     r"""Every public key in a PEM text, in its order: RS256 for RSA, ES256 for P-256, EdDSA for Ed25519.
 
-    A certificate stands for its key. Several keys in one text are for rotation. Line ends written as `\n` (as in env files) are understood.
+    A certificate stands for its key. Several keys in one text are for rotation. Line ends written as `\n` (as in env
+    files) are understood.
+
+    Raises KeyConfigurationError for anything else in it, a private key above all. Other RSA and EC algorithms are a key
+    set's to name.
     """
     blocks = list(_PEM.finditer(pem.replace("\\n", "\n")))
     if not blocks:
@@ -92,4 +102,5 @@ def _public_key(label: str, pem: str) -> Key:
 
 
 def prepared(algorithm: str, material: Any) -> Any:
+    """The material as PyJWT verifies with it. Raises its error for one that does not suit the algorithm."""
     return jwt.get_algorithm_by_name(algorithm).prepare_key(material)

@@ -11,6 +11,8 @@ class Keys:
     """All keys that a gateway trusts, of every source at once.
 
     Raises KeyConfigurationError when there is none at all: then nobody could ever be let in.
+
+    Whoever makes one ends it with `close`.
     """
 
     def __init__(self, held: Sequence[Key] = (), *, published: KeySet | None = None) -> None:
@@ -24,7 +26,10 @@ class Keys:
     def of(
         cls, *, secrets: Sequence[str] = (), public_key: str | None = None, published: KeySet | None = None
     ) -> "Keys":
-        """Keys from their settings."""
+        """Keys from their settings.
+
+        Raises KeyConfigurationError for the first that cannot be a key.
+        """
         held = [secret_key(secret) for secret in secrets]
         if public_key is not None:
             held.extend(public_keys(public_key))
@@ -35,12 +40,16 @@ class Keys:
         return tuple(key for key in self._held if key.algorithm == algorithm)
 
     async def published(self, algorithm: str, kid: str | None) -> tuple[Key, ...]:
-        """What the key set offers for this header, as `KeySet.candidates`; none without a key set."""
+        """What the key set offers for this header, as `KeySet.candidates`; none without a key set.
+
+        Raises KeysUnavailable as that does. An algorithm that no published key may have asks nobody.
+        """
         if self._published is None or algorithm not in PUBLISHED_ALGORITHMS:
             return ()
         return await self._published.candidates(algorithm, kid)
 
     async def close(self) -> None:
+        """End a fetch of the key set that is under way; idempotent."""
         if self._published is not None:
             await self._published.close()
 

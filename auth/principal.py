@@ -47,7 +47,10 @@ def is_topic(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """A user, as a verified token describes them."""
+    """A user, as a verified token describes them.
+
+    `topics` are each there once, in the token's order. `expires_at` is the end of the connection too.
+    """
 
     user: str
     expires_at: datetime
@@ -68,7 +71,10 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A backend, proved by an API key or a service token."""
+    """A backend, proved by an API key or a service token.
+
+    What it may do is its scopes' to say; its name says whose idempotency keys are whose.
+    """
 
     name: str
     scopes: frozenset[str]

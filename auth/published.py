@@ -34,6 +34,8 @@ def published_keys(document: bytes) -> tuple[Key, ...]:
 
     Passed over are symmetric and private keys, weak RSA, keys for encryption and unknown algorithms. Raises
     ValueError when it is not a key set, is too large, or holds nothing usable.
+
+    Of a set of more than `JWKS_KEYS_MAX` the first are taken. Two keys of one `kid` are both kept: each may have signed.
     """
     if len(document) > JWKS_BYTES_MAX:
         raise ValueError(f"the key set has more than {JWKS_BYTES_MAX} bytes")
@@ -50,6 +52,7 @@ def published_keys(document: bytes) -> tuple[Key, ...]:
 
 
 def _published_key(entry: Any) -> Key | None:
+    """The key of one entry; None for one that is to be passed over."""
     if (
         not isinstance(entry, dict)
         or entry.get("kty") == "oct"
@@ -150,6 +153,9 @@ class KeySet:
         return self._fetching
 
     async def _refresh(self) -> None:
+        """Fetch the set once, within `timeout_seconds`. It raises nothing: a failure keeps what there was, and is told
+        by type alone.
+        """
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 document = await self._fetch(self._url)
@@ -170,6 +176,7 @@ class KeySet:
 
 
 def _is_safe(url: str) -> bool:
+    """Whether nobody between us and the provider can put in keys of their own."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

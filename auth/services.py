@@ -25,6 +25,8 @@ class Services:
     """The backends that may call the internal site.
 
     Raises KeyConfigurationError for a key that is too short, cannot stand in a header, or is two services' key.
+
+    It holds no key in the clear. Without a verifier only API keys are let in.
     """
 
     def __init__(self, api_keys: Mapping[str, str], verifier: Verifier | None = None) -> None:
@@ -70,6 +72,7 @@ class Services:
             raise InvalidServiceKey(f"not one of the API keys, nor a service token: {error}") from error
 
     def _by_api_key(self, credential: str) -> Service | None:
+        """The service with this key; None for nobody's."""
         presented = self._digest(credential)
         found = None
         # All are compared, each in constant time: how long it takes tells nothing of which came near.

@@ -46,7 +46,11 @@ class _Verified(NamedTuple):
 
 
 class Signatures:
-    """Checks signatures, and remembers some that were good."""
+    """Checks signatures, and remembers some that were good.
+
+    What it remembers is this process's alone, and is gone with it. A key that is taken back verifies nothing from its
+    disappearance on: what is remembered is of the very key.
+    """
 
     def __init__(self, clock: Callable[[], datetime], *, remembered: int = REMEMBERED) -> None:
         self._clock = clock
@@ -66,7 +70,11 @@ class Signatures:
         return self._checked(token, key) if payload is None else payload
 
     def remember(self, token: str, key: Key, payload: bytes, *, ends_at: float) -> None:
-        """The key has signed the token, which is good until then."""
+        """The key has signed the token, which is good until then.
+
+        Only for tokens that were judged to be good, and of public keys: a shared secret is quicker to check than to
+        look up.
+        """
         if key.algorithm == SECRET_ALGORITHM:
             return
         digest = _digest(token)

@@ -49,7 +49,10 @@ class Signer:
         name: str | None = None,
         locale: str | None = None,
     ) -> str:
-        """A token of the user that ends after `ttl`. Raises ValueError for what a Verifier would not take."""
+        """A token of the user that ends after `ttl`. Raises ValueError for what a Verifier would not take.
+
+        `ttl` counts from now, to a whole second upwards. Each token has an id of its own, so that no two are equal.
+        """
         roles, topics = list(roles), list(topics)
         if not is_user_id(user):
             raise ValueError(

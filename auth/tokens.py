@@ -35,6 +35,7 @@ HEADERS_REMEMBERED = 64
 
 
 def utc_now() -> datetime:
+    """The time by this machine's clock; what tests put another in the place of."""
     return datetime.now(UTC)
 
 
@@ -70,6 +71,9 @@ class Verifier:
         `roles` and `topics` decide what the user may hear, so a token in which they are wrong is refused.
         `email`, `name` and `locale` only adorn: what is unsound in them is left out (an address also when the identity
         provider says `email_verified: false`), an overlong name is cut, and the user is let in.
+
+        Raises MissingToken, InvalidToken, ExpiredToken or KeysUnavailable. Our own keys are tried before anybody else's
+        server is asked.
         """
         claims = await self._claims(token)
         return Principal(
@@ -98,6 +102,7 @@ class Verifier:
         return Service(name=subject_of(claims), scopes=scopes)
 
     async def _claims(self, token: object) -> Mapping[str, Any]:
+        """The claims of a token that is signed by a key of ours and good now. Raises AuthError."""
         if not isinstance(token, str) or not token:
             raise MissingToken("no token was given")
         # Measured before anything is parsed: what parsing costs is bounded by this.
@@ -126,6 +131,7 @@ class Verifier:
         raise InvalidToken("no key of ours has signed the token")
 
     def _judge(self, claims: Mapping[str, Any]) -> None:
+        """Raise AuthError unless the claims are good now, from the issuer and for the audience that are set."""
         now = self._clock().timestamp()
         if now >= time_of(claims, "exp") + self._leeway_seconds:
             raise ExpiredToken("the token has expired")

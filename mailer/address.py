@@ -28,7 +28,10 @@ _SPECIAL = frozenset('"<>@,;:\\[]')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
-    """One address, and the name that stands before it in a header."""
+    """One address, and the name that stands before it in a header.
+
+    It is made by `parse` and `parse_ours` only, which hold it to RFC 5321 and to what leaves no header open.
+    """
 
     local: str
     domain: str
@@ -43,12 +46,19 @@ class Mailbox:
         return f'"{self.local}"@{self.domain}' if odd else f"{self.local}@{self.domain}"
 
     def field(self, header: str) -> str:
-        """The header field of that name."""
+        """The header field of that name.
+
+        The name may be of any characters: `headers` encodes it. It raises nothing for a mailbox that `parse_ours` has made.
+        """
         return headers.mailbox(header, self.address, display=self.name)
 
 
 def ascii_domain(domain: str) -> str:
-    """The domain as the DNS has it. Raises ValueError for what IDNA 2008 does not allow, or what is no domain."""
+    """The domain as the DNS has it. Raises ValueError for what IDNA 2008 does not allow, or what is no domain.
+
+    At most 253 characters in labels of at most 63 (RFC 1035, section 2.3.4). A last label of digits alone would be an
+    address of the network.
+    """
     if not domain.isascii() and len(domain) <= LONGEST_DOMAIN:
         try:
             domain = idna.encode(domain, uts46=True, std3_rules=True).decode("ascii")
@@ -62,7 +72,11 @@ def ascii_domain(domain: str) -> str:
 
 
 def parse(text: str) -> Mailbox:
-    """The mailbox of a bare address such as `ann@example.org`. Raises ValueError, whose text holds nothing of it."""
+    """The mailbox of a bare address such as `ann@example.org`. Raises ValueError, whose text holds nothing of it.
+
+    The local part may hold letters of any script, and then needs SMTPUTF8 (RFC 6531). Whether there is such a mailbox
+    nobody asks here.
+    """
     local, at, domain = text.rpartition("@")
     if not at or not _LOCAL.fullmatch(local) or not local.isprintable():
         raise ValueError("this is no mail address")
@@ -87,6 +101,9 @@ def parse_ours(text: str) -> Mailbox:
     """The mailbox of an address of our own, with or without a name: `Shop <shop@example.org>`.
 
     Guarantees that the header it becomes reads as this one address. Raises ValueError for anything else.
+
+    What stands in front of the brackets is the name. In quotes it may hold anything printable, and without them nothing
+    that a header would read as more than a name (RFC 5322, section 3.4).
     """
     name, address = _parted(text.strip())
     bare = parse(address)
@@ -97,6 +114,7 @@ def parse_ours(text: str) -> Mailbox:
 
 
 def _parted(text: str) -> tuple[str, str]:
+    """The name and the address of `Shop <shop@example.org>`; no name for a bare address. Raises ValueError."""
     if not text.endswith(">"):
         return "", text
     name, _, address = text[:-1].rpartition("<")

@@ -25,7 +25,11 @@ Start = Callable[[Lease, float, float], None]
 
 
 class AtOnce:
-    """What of one lane is stored in the worker's hands. Each that was taken is either begun or forgone."""
+    """What of one lane is stored in the worker's hands. Each that was taken is either begun or forgone.
+
+    It is the loop's alone, and no question to the store. A mail that is taken and neither begun nor forgone, as its
+    process has died, is found by any worker when its hold ends.
+    """
 
     def __init__(
         self,
@@ -61,7 +65,11 @@ class AtOnce:
         return len(self._expected)
 
     def take(self, notification: Notification) -> Notification:
-        """The notification as it is to be appended: its mail in the worker's hands, if it is due and there is room for it."""
+        """The notification as it is to be appended: its mail in the worker's hands, if it is due and there is room for it.
+
+        A mail that is not taken comes back as it is. A hold is `LEASE_SECONDS` long at most, from now on: the storing
+        is within it.
+        """
         mail, now = notification.mail, self._clock()
         if (
             mail is None
@@ -82,7 +90,11 @@ class AtOnce:
         )
 
     def begin(self, notification: Notification) -> None:
-        """It is stored: the mail goes out, if it was taken."""
+        """It is stored: the mail goes out, if it was taken.
+
+        What was not taken is nothing to it. When the storing has outlasted the hold, another may have the mail: then
+        the worker is woken, and looks for it like any other.
+        """
         hold, mail = self._expected.pop(notification.id, None), notification.mail
         if hold is None or mail is None:
             return
@@ -106,6 +118,9 @@ class AtOnce:
             self._hand_back(lease)
 
     def forgo(self, notification: Notification) -> None:
-        """It was not stored, or nobody knows whether."""
+        """It was not stored, or nobody knows whether.
+
+        The worker is woken, and finds it if it was stored after all.
+        """
         if self._expected.pop(notification.id, None) is not None:
             self._wake()

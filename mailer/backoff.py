@@ -29,7 +29,10 @@ class Postpone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bury:
-    """Give up."""
+    """Give up.
+
+    The reason is kept with the mail, and the code of the last answer.
+    """
 
     reason: str
     code: int | None = None
@@ -40,18 +43,28 @@ def next_delay(attempt: int, *, random: Random, first_seconds: float = FIRST_SEC
 
     The upper half of an exponential range is drawn from: enough to keep what failed together from coming back together,
     and never so short that an attempt is spent on the outage that failed the one before.
+
+    After the first failure 30 to 60 seconds, after the second 2 to 4 minutes, after the seventh 6 to 12 hours, and no
+    longer after that.
     """
     return _jittered(first_seconds, FACTOR, LONGEST_SECONDS, attempt, random)
 
 
 def patience_seconds(waited_seconds: float, *, random: Random, first_seconds: float = FIRST_SECONDS) -> float:
-    """Seconds until a mail is tried again that has waited for us, and not failed: as long again, a quarter of an hour at most."""
+    """Seconds until a mail is tried again that has waited for us, and not failed: as long again, a quarter of an hour
+    at most.
+
+    It grows with the waiting, between half of that and all of it by chance. No attempt is counted.
+    """
     longest = min(max(waited_seconds, first_seconds), max(LONGEST_PATIENCE_SECONDS, first_seconds))
     return longest * (0.5 + 0.5 * random())
 
 
 def pause_seconds(failures: int, *, first: float, longest: float, random: Random) -> float:
-    """Seconds the worker rests after `failures` failures in a row of something that all mail depends on."""
+    """Seconds the worker rests after `failures` failures in a row of something that all mail depends on.
+
+    It doubles with each, up to `longest`, less up to a half by chance.
+    """
     return _jittered(first, 2.0, longest, failures, random)
 
 
@@ -66,6 +79,10 @@ def decide(
     """What becomes of a mail whose attempt number `attempts` ended in `failure`, which is its own.
 
     A `limit` of 0 never gives up.
+
+    A permanent failure is the end at once. A temporary one is, when the attempts are used up and the relay had heard of
+    the mail: what failed before that says nothing of it, and is put off uncounted for as long as it takes. A relay's
+    `retry_after` is waited for.
     """
     if isinstance(failure, PermanentFailure):
         return Bury(reason=str(failure), code=failure.code)
@@ -81,5 +98,6 @@ def decide(
 
 def _jittered(first: float, factor: float, longest: float, failures: int, random: Random) -> float:
     # The exponent is bounded before the power is taken: a mail that is never given up on must not overflow a float.
+    """A range that grows by `factor` with each failure up to `longest`; a number from its upper half."""
     ceiling = min(longest, first * factor ** min(max(failures, 1) - 1, 50))
     return ceiling * (0.5 + 0.5 * random())

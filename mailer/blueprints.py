@@ -23,12 +23,16 @@ _GLOBALS = frozenset(_SANDBOX.globals) | NAMES | {"loop", "self", "super", "call
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
+    """What is wrong with a template, in words for its author, and in which line, from 1."""
+
     line: int
     problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blueprint:
+    """With a flaw the catalog does not load. Paths are told for a check against the type's schema."""
+
     uses: tuple[Use, ...] = ()
     """The paths of `data` that it uses."""
     needs: tuple[str, ...] = ()
@@ -37,7 +41,11 @@ class Blueprint:
 
 
 def read(source: str, names: Iterable[str]) -> Blueprint:
-    """Read a template. `names` are the templates that there are beside the built-in ones."""
+    """Read a template. `names` are the templates that there are beside the built-in ones.
+
+    It raises nothing for any text. A template that names another by what only a mail will tell is flawed: nobody could
+    say what it needs.
+    """
     if len(source) > LONGEST_SOURCE:
         return Blueprint(flaws=(Flaw(1, f"it is longer than {LONGEST_SOURCE} characters"),))
     try:
@@ -52,7 +60,10 @@ def read(source: str, names: Iterable[str]) -> Blueprint:
 
 
 def closure(name: str, blueprints: Mapping[str, Blueprint]) -> set[str]:
-    """The files of the catalog that a template is made of, itself among them."""
+    """The files of the catalog that a template is made of, itself among them.
+
+    Files that name each other are no trouble. What is not in the catalog, such as the built-in ones, is passed over.
+    """
     found: set[str] = set()
     waiting = [name]
     while waiting:
@@ -64,6 +75,9 @@ def closure(name: str, blueprints: Mapping[str, Blueprint]) -> set[str]:
 
 
 def _references(tree: nodes.Template) -> Iterator[tuple[str, int]]:
+    """The names of other templates that this one has, with the line. Raises `TemplateSyntaxError` for one that is
+    worked out.
+    """
     for reference in tree.find_all(_REFERENCES):
         try:
             # Only what stands there is taken: `as_const` of a sum would work it out.
@@ -91,6 +105,7 @@ def _absent(needs: Mapping[str, int], names: frozenset[str]) -> Iterator[Flaw]:
 
 
 def _unknown(tree: nodes.Template) -> Iterator[Flaw]:
+    """A flaw for each name, filter and test that there is not. What the template sets itself, anywhere in it, is known."""
     stored = {name.name for name in tree.find_all(nodes.Name) if name.ctx in ("store", "param")}
     stored |= {macro.name for macro in tree.find_all(nodes.Macro)}
     stored |= {one.target for one in tree.find_all(nodes.Import)}

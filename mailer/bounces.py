@@ -23,6 +23,8 @@ _STATUS = re.compile(r"([245])\.(\d{1,3}\.\d{1,3})")
 
 
 class Severity(Enum):
+    """How much an address is to blame: whether it is struck off, counted, or left alone."""
+
     HARD = auto()  # it will never be taken at this address
     SOFT = auto()  # not now; on many days, it will not be for a while
     NEITHER = auto()  # about us, the message, or what nobody has said: the address is not to blame
@@ -30,7 +32,10 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounce:
-    """A mail that its address did not take."""
+    """A mail that its address did not take.
+
+    It is made of an answer at the door, or of a report that came back: both go by the same table.
+    """
 
     severity: Severity
     status: str
@@ -40,7 +45,11 @@ class Bounce:
 
 
 def severity(status: str) -> Severity:
-    """Of an enhanced code such as `5.1.1`."""
+    """Of an enhanced code such as `5.1.1`.
+
+    What is no enhanced code, or says that it went well, is `NEITHER`. A class of 4 is soft whatever its subject, and so
+    is a full mailbox.
+    """
     match = _STATUS.fullmatch(status)
     if match is None or match[1] == "2":
         return Severity.NEITHER
@@ -53,6 +62,8 @@ def at_the_door(status: str | None, diagnostic: str, *, permanent: bool) -> Boun
     """What the relay's refusal of a recipient says of the address, as it was named; None when nothing.
 
     A relay that says 4 says it of itself, of greylists and of the moment, and is asked again: only a full mailbox counts.
+
+    `permanent` says that the whole answer was: only then a hard code strikes the address off.
     """
     if status is None:
         return None

@@ -43,13 +43,18 @@ class Breaker:
         return self._standing.stopped
 
     def accepted(self, recipient: str) -> None:
+        """The relay took a mail to this recipient: what was believed against us is over, and mail goes out again."""
         self._standing.accepted(recipient)
         self._resume()
 
     def decide(
         self, failure: DeliveryFailure | RelayFailure, *, recipient: str, attempts: int
     ) -> Postpone | Bury:
-        """What becomes of the mail to `recipient` whose attempt number `attempts` ended in `failure`."""
+        """What becomes of the mail to `recipient` whose attempt number `attempts` ended in `failure`.
+
+        It pauses all mail, or this one, by what `standing` has made of several answers. Only what is the mail's own is
+        counted, and can bury it.
+        """
         if isinstance(failure, (RefusedByRelay, UnclearRefusal)):
             outspoken = isinstance(failure, RefusedByRelay)
             match self._standing.refused(recipient, outspoken=outspoken):
@@ -72,6 +77,9 @@ class Breaker:
         )
 
     def _pause(self, failure: RelayFailure | UnclearRefusal) -> Postpone:
+        """All mail waits: twice as long with each pause in a row, 15 minutes at most. This mail waits for as long, and
+        its attempt is not counted.
+        """
         now = asyncio.get_running_loop().time()
         if self.paused_until <= now:  # else, of several under way at once, the first has paused
             self._pauses += 1
@@ -92,6 +100,7 @@ class Breaker:
         return _uncounted(failure, delay)
 
     def _tell(self, failure: RelayFailure | UnclearRefusal, pause: float) -> None:
+        """Say in the log what stops mail: as an error when it is something else than was said last."""
         told = (type(failure), failure.code)
         level = logging.INFO if told == self._told else logging.ERROR
         self._told = told
@@ -104,6 +113,7 @@ class Breaker:
         logger.log(level, "mail stopped: %s", failure.problem, extra=extra)
 
     def _resume(self) -> None:
+        """Nothing stops mail any more; said once, if it was said that something did."""
         if not self.stopped:
             self._pauses = 0
             self.paused_until = 0.0

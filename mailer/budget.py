@@ -10,7 +10,11 @@ from typing import Protocol
 
 
 class Budget(Protocol):
-    """Gives each mail the moment at which it may leave. Of all nodes' mail of a lane it is the same budget."""
+    """Gives each mail the moment at which it may leave. Of all nodes' mail of a lane it is the same budget.
+
+    A reserved moment is not given back, so what is cancelled while it waits makes the lane a little slower and never
+    faster.
+    """
 
     async def reserve(self) -> float:
         """Seconds until one more mail may leave: that moment is then taken, whether it is used or not. Never raises."""
@@ -50,6 +54,7 @@ class LocalBudget:
         """When the next mail may leave."""
 
     async def reserve(self) -> float:
+        """Take the next moment: now, or `1 / rate` seconds after the one before."""
         now = self._time()
         moment = max(self._next, now)
         self._next = moment + 1 / self.rate

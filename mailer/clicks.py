@@ -41,7 +41,11 @@ _TRAPPED: Final = "bellhop:trap"
 
 
 def target_key(url: str) -> bytes:
-    """What a target is called in tokens, and in the store."""
+    """What a target is called in tokens, and in the store.
+
+    Ten bytes of a hash: of the targets of one store two have one key as good as never, and nobody can make one for a
+    key that there is.
+    """
     return sha256(url.encode()).digest()[:TARGET_BYTES]
 
 
@@ -50,7 +54,10 @@ TRAP: Final = target_key(_TRAPPED)
 
 
 class Marks(msgspec.Struct, frozen=True):
-    """What makes the links of one mail, and of no other: it goes to whatever process renders that."""
+    """What makes the links of one mail, and of no other: it goes to whatever process renders that.
+
+    Whoever has it can make links of this mail. It holds no secret from which those of another would follow.
+    """
 
     url: str
     """In front of each token."""
@@ -63,7 +70,10 @@ class Marks(msgspec.Struct, frozen=True):
     """Whether it holds the picture."""
 
     def link(self, target: str, *, links: int) -> str:
-        """The link that leads to `target`, one of so many in the mail."""
+        """The link that leads to `target`, one of so many in the mail.
+
+        `links` is 1 to `LINKS_MAX`. The same mail and target are always the same link.
+        """
         said = VERSION + self.mail + bytes([links]) + target_key(target)
         return f"{self.url}{text_of(said + _mac(self.key, said))}"
 
@@ -72,14 +82,17 @@ class Marks(msgspec.Struct, frozen=True):
         return self.link(_TRAPPED, links=links)
 
     def picture(self) -> str:
-        """The address of the picture."""
+        """The address of the picture, the same each time it is asked for."""
         said = PICTURE + self.mail
         return f"{self.url}{text_of(said + _mac(self.key, said))}{PICTURE_SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a token says."""
+    """What a token says.
+
+    A token that was read is one that we have made, and no proof of who follows the link.
+    """
 
     mail: str
     """The id of the obligation."""
@@ -89,7 +102,10 @@ class Ticket:
 
 
 class ClickLinks:
-    """Makes links by the first secret, and reads those of all."""
+    """Makes links by the first secret, and reads those of all.
+
+    `secrets` has one at least. A new one goes in front, and the old ones stay for as long as mails by them may be read.
+    """
 
     def __init__(self, secrets: Sequence[str], *, base_url: str) -> None:
         self._secrets = [secret.encode() for secret in secrets]
@@ -107,7 +123,10 @@ class ClickLinks:
         return Marks(url=self._url, mail=packed, key=key, clicks=clicks, opens=opens)
 
     def read(self, token: str) -> Ticket | None:
-        """What the token of a link says; None for one that is not ours."""
+        """What the token of a link says; None for one that is not ours.
+
+        Whatever it is given, it answers. A MAC is compared in constant time under each secret.
+        """
         said = self._said(token, VERSION, _BYTES)
         if said is None:
             return None
@@ -131,7 +150,10 @@ class ClickLinks:
         return said
 
     def network(self, mail: str, network: str) -> bytes:
-        """A network as it is kept beside a click: to be told from others of the same mail, and from nothing else."""
+        """A network as it is kept beside a click: to be told from others of the same mail, and from nothing else.
+
+        Eight bytes under the secret of this time: with another secret, or another mail, it is another.
+        """
         said = _OF_NETWORK + mail.encode() + b"\0" + network.encode()
         return hmac.digest(self._secrets[0], said, "sha256")[:NETWORK_BYTES]
 
@@ -145,4 +167,5 @@ def _key(secret: bytes, mail: bytes) -> bytes:
 
 
 def _mac(key: bytes, said: bytes) -> bytes:
+    """Ten bytes of HMAC-SHA-256 over what the token says."""
     return hmac.digest(key, said, "sha256")[:MAC_BYTES]

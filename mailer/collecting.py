@@ -31,7 +31,11 @@ logger = logging.getLogger(__name__)
 
 
 class Collector:
-    """Visits one mailbox for as long as it runs."""
+    """Visits one mailbox for as long as it runs.
+
+    One at a time for an account: two processes that visit the same take the same messages, which is dealt with twice
+    and harms nothing.
+    """
 
     def __init__(
         self,
@@ -94,6 +98,7 @@ class Collector:
             return None
 
     def _pause_seconds(self, failures: int) -> float:
+        """Until the next visit: as set, and after failures longer, a quarter of an hour at most unless more is set."""
         every = self._every_seconds
         if not failures:
             return every

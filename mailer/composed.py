@@ -32,7 +32,10 @@ class Composed(msgspec.Struct, frozen=True, tag=True):
 
 
 def warnings_of(size: int) -> tuple[str, ...]:
-    """What is to be said of a mail whose HTML has so many bytes."""
+    """What is to be said of a mail whose HTML has so many bytes.
+
+    The mail is sent all the same; whoever wrote the template is told.
+    """
     return (f"{size} bytes: Gmail shows the first 102 KB of a mail",) if size > LARGE_BYTES else ()
 
 
@@ -41,7 +44,11 @@ def context(
     category: str = "", brand: str = "Bellhop", timezone: str = "UTC", base_url: str | None = None,
     unsubscribe_url: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """What a template may print of one notification."""
+    """What a template may print of one notification.
+
+    A link that is a path becomes one of the site, where that is known; else it is told as `path`. All but `data` is
+    text of bounded length, or what a catalog says.
+    """
     paragraphs = plain.paragraphs(body)
     if link is not None and base_url is not None:
         link = urljoin(base_url, link)

@@ -4,6 +4,7 @@ It is for the built-in templates, which print that URL as it is, and of a notifi
 """
 
 import secrets
+import threading
 from collections.abc import Callable
 
 from markupsafe import escape
@@ -22,7 +23,11 @@ Bodies = tuple[str, str]
 
 
 def key_of(notification: Notification, subject: str) -> Key | None:
-    """What its bodies are made of, but for the URL; None where that is long."""
+    """What its bodies are made of, but for the URL; None where that is long.
+
+    The type, the subject, the texts, the link and the data. Two notifications of one key are the same to a built-in
+    template.
+    """
     # By its text, in which 1, 1.0 and True are not the same.
     data = repr(notification.data)
     key = (notification.type, subject, notification.title, notification.body, notification.link or "", data)
@@ -30,22 +35,33 @@ def key_of(notification: Notification, subject: str) -> Key | None:
 
 
 class Copies:
-    """The bodies that were written lately. It may be asked by several threads."""
+    """The bodies that were written lately. It may be asked by several threads.
+
+    A lock is held while one is kept, and not while it is written: two threads may write the same at once, to the same
+    effect.
+    """
 
     def __init__(self) -> None:
         # Nobody can have written it into a notification.
         self._stand_in = f"https://{secrets.token_hex(16)}.invalid/"
         self._kept: dict[tuple[Key, bool], Bodies] = {}
+        self._changing = threading.Lock()
 
     def of(self, key: Key, url: str | None, write: Callable[[str | None], Bodies]) -> Bodies:
-        """The bodies with this URL; `write` makes them for one that is not kept."""
+        """The bodies with this URL; `write` makes them for one that is not kept.
+
+        The URL is put in the place of one that nobody can have written, escaped as the template would have: so it is
+        the body that would have been written for this reader, to the byte.
+        """
         place = (key, url is None)
         bodies = self._kept.get(place)
         if bodies is None:
             bodies = write(None if url is None else self._stand_in)
-            if len(self._kept) >= KEPT:
-                self._kept.pop(next(iter(self._kept)), None)
-            self._kept[place] = bodies
+            # Not while they are written: two threads that write the same keep the later one.
+            with self._changing:
+                if place not in self._kept and len(self._kept) >= KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[place] = bodies
         if url is None:
             return bodies
         text, html = bodies

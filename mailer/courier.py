@@ -69,6 +69,8 @@ def foresee_nothing(addresses: Sequence[str]) -> None:
 
 
 class Result(StrEnum):
+    """What became of a mail in a worker's hands, for its log and its counts."""
+
     SENT = "sent"
     SKIPPED = "skipped"  # not needed any more
     HELD = (
@@ -93,7 +95,11 @@ class Policy:
 
 
 class Courier:
-    """Carries the mail of one lane, several at once. Nothing escapes `carry` but cancellation and a store that is away."""
+    """Carries the mail of one lane, several at once. Nothing escapes `carry` but cancellation and a store that is away.
+
+    One of a lane in a process. It knows of no other process: the lease is what keeps a mail in one hand, and the token
+    what lets no late one settle.
+    """
 
     def __init__(
         self,
@@ -127,7 +133,12 @@ class Courier:
         """How many mails wait for their turn, or are ready and wait until the lane's rate lets them go."""
 
     async def carry(self, held: Held) -> tuple[Result, Ending]:
-        """Send it, or find out why not; the store is not told. Raises `StorageError` when it could not be judged."""
+        """Send it, or find out why not; the store is not told. Raises `StorageError` when it could not be judged.
+
+        A mail takes its place first, then the reasons against it are asked, then it is rendered and sealed, then it
+        waits for its moment. Only behind that is anything said to the relay, so what is recalled or paused until then
+        does not leave.
+        """
         policy, lease = self._policy, held.lease
         if policy.attempts and lease.mail.attempts > policy.attempts:
             # Its last attempt never ended: whatever it does to a worker, it shall not do it again.
@@ -161,6 +172,9 @@ class Courier:
         return True
 
     async def _carried(self, held: Held) -> tuple[Result, Ending]:
+        """Send it within what its domain takes at once. What fails is told of the domain, the address and the breaker
+        here, and nowhere else.
+        """
         lease = held.lease
         domain = lease.mail.order.to.rpartition("@")[2].casefold()
         passage = self._domains.enter(domain)
@@ -232,9 +246,13 @@ class Courier:
             self._let_go()
 
     def _paused(self) -> Postponed:
+        """Due again at once, by the rule of the pause: nothing is leased before the lane is resumed."""
         return Postponed(until=self._clock(), reason=PAUSED, counted=False, rule=PAUSE_RULE)
 
     async def _rendered(self, lease: Lease) -> Outgoing:
+        """The mail with its labels. Its targets are kept in the store before it leaves. Raises `TemplateFailure` when
+        rendering takes too long.
+        """
         url = await self._lane.way_out(lease.notification)
         marks = await self._lane.clicks.marks(lease)
         try:
@@ -269,6 +287,9 @@ class Courier:
                 await asyncio.wait({task})
 
     async def _prolong(self, held: Held, bound: asyncio.Timeout) -> None:
+        """Prolong the lease again and again, until cancelled. An error is told and tried again; a lease that was lost
+        ends the attempt.
+        """
         seconds = self._policy.lease_seconds
         while True:
             lease = held.lease
@@ -285,6 +306,9 @@ class Courier:
             await asyncio.sleep(PROLONGING_SHARE * seconds)
 
     async def _tell_of_bounce(self, lease: Lease, failure: DeliveryFailure | RelayFailure) -> None:
+        """Have a refusal of the address be noted, unless the relay has refused `REFUSED_IN_A_ROW` of them: then it is
+        the relay that is wrong.
+        """
         bounce = _bounce(failure)
         if bounce is None:
             return
@@ -296,6 +320,7 @@ class Courier:
             logger.error("the relay refuses one recipient after another: none is suppressed for it any more")
 
     def _failed(self, lease: Lease, failure: DeliveryFailure | RelayFailure) -> tuple[Result, Ending]:
+        """What the breaker makes of a failure."""
         decision = self._breaker.decide(failure, recipient=lease.mail.order.to, attempts=lease.mail.attempts)
         if isinstance(decision, Bury):
             return Result.BURIED, Buried(reason=decision.reason, code=decision.code)
@@ -311,6 +336,7 @@ class Courier:
         return Result.POSTPONED, self._postponed(max(pause, failure.retry_after), str(failure))
 
     def _put_off(self, decision: Postpone) -> Postponed:
+        """A decision of the back-off as an ending."""
         return Postponed(
             until=self._clock() + timedelta(seconds=decision.delay_seconds),
             reason=decision.reason,
@@ -345,6 +371,7 @@ def _bounce(failure: DeliveryFailure | RelayFailure) -> Bounce | None:
 
 
 def _unexpected(error: Exception) -> DeliveryFailure | RelayFailure:
+    """An error that nobody foresaw, as one of ours: told in full, and the mail is tried again."""
     if isinstance(error, OSError) and ran_out(error):
         return DescriptorFailure(f"unexpected {type(error).__name__}: no file descriptor is left")
     logger.error("mail attempt failed unexpectedly", exc_info=error)

@@ -10,6 +10,8 @@ def ran_out(error: BaseException) -> bool:
     """Whether `error` says so, or what caused it, or a try right now.
 
     A name that cannot be looked up for want of a descriptor is reported as one that cannot be looked up.
+
+    It opens one to see, and closes it. So it says yes while there is none, even if the error came of something else.
     """
     seen: BaseException | None = error
     while seen is not None:

@@ -66,9 +66,13 @@ class Designs:
 
     def _load(self, name: str) -> tuple[str, str, None] | None:
         # With a file's name, so that what fails in it can be told by name and line.
+        """A template of the catalog by its name, as Jinja wants it; None for one that is looked for among the built-in
+        ones.
+        """
         return (self._sources[name], name, None) if name in self._sources else None
 
     def _html(self, name: str, context: Mapping[str, Any]) -> str:
+        """The HTML of a template: rendered, made of MJML if it is, and with its styles inlined. Raises `TemplateFailure`."""
         rendered = self._rendered(name, context)
         try:
             if name.endswith(".mjml"):
@@ -80,6 +84,7 @@ class Designs:
             raise TemplateFailure(reason) from error
 
     def _rendered(self, name: str, context: Mapping[str, Any]) -> str:
+        """What a template prints, cleaned and of bounded size. Raises `TemplateFailure`, whatever the template raises."""
         try:
             # Cleaned already here: no MJML is sound with a control character in it, and data may have some.
             return letter.body(templating.bounded(self._environment.get_template(name).generate(context)))
@@ -89,7 +94,11 @@ class Designs:
 
 
 def environment(loader: BaseLoader) -> Environment:
-    """A sandbox for mails, with the filters that speak the reader's language."""
+    """A sandbox for mails, with the filters that speak the reader's language.
+
+    HTML is escaped in all but `.txt`. What is not there prints as nothing, at any depth. Nothing of Python's can be
+    reached.
+    """
     made = KeyedEnvironment(
         loader=loader,
         autoescape=lambda name: name is not None and not name.endswith(".txt"),
@@ -111,12 +120,16 @@ def sanitized(value: object) -> Markup:
     """HTML of the data as a mail may show it: no scripts, no styles, no forms, no links but to the web and to mail.
 
     What is too long is cut before it is parsed.
+
+    At most `LONGEST_HTML` characters are looked at. It raises nothing for any value of JSON.
     """
     clean = nh3.clean(text(value)[:LONGEST_HTML], url_schemes={"http", "https", "mailto"}, link_rel=None)
     return Markup(clean)  # noqa: S704 - it is what makes it safe
 
 
 def _spoken(known: Filter) -> Any:
+    """A filter that is told whom the mail is for."""
+
     @pass_context
     def apply(context: Context, value: object, *arguments: object, **named: object) -> object:
         reader = Reader(context["locale"], context.get("timezone") or "UTC")

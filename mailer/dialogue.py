@@ -21,7 +21,11 @@ MEANINGLESS = -1
 
 
 class Dialogue(asyncio.Protocol):
-    """Takes a transport over from whoever opened the session. One party asks at a time."""
+    """Takes a transport over from whoever opened the session. One party asks at a time.
+
+    Replies are matched to commands by their order alone, as SMTP has it. So a reply that is not waited for any more
+    ends the connection: the next one would be taken for another command's.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -37,19 +41,29 @@ class Dialogue(asyncio.Protocol):
 
     @property
     def alive(self) -> bool:
+        """Whether anything can still be asked."""
         return self._lost is None and not self._transport.is_closing()
 
     def say(self, *commands: bytes) -> None:
-        """Send commands in one write; each has a reply, and is sound."""
+        """Send commands in one write; each has a reply, and is sound.
+
+        Raises `SMTPServerDisconnected` when the connection has gone.
+        """
         self._write(b"".join(b"%b\r\n" % command for command in commands), replies=len(commands))
 
     def hand_over(self, content: bytes) -> None:
-        """Send a message with CRLF line ends, and its end (RFC 5321, section 4.5.2); it has one reply."""
+        """Send a message with CRLF line ends, and its end (RFC 5321, section 4.5.2); it has one reply.
+
+        Lines that begin with a dot get another. Raises as `say`.
+        """
         stuffed = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]
         self._write(stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"), replies=1)
 
     async def reply(self, seconds: float) -> SMTPResponse:
-        """The next reply. Raises `SMTPReadTimeoutError`, and is no more alive then, or `SMTPServerDisconnected`."""
+        """The next reply. Raises `SMTPReadTimeoutError`, and is no more alive then, or `SMTPServerDisconnected`.
+
+        One of 421 closes the connection behind it (RFC 5321, section 3.8). Who is cancelled here must abort.
+        """
         while not self._replies:
             if self._lost is not None:
                 raise SMTPServerDisconnected("Connection lost") from self._lost
@@ -83,6 +97,7 @@ class Dialogue(asyncio.Protocol):
     # As the transport calls it
 
     def data_received(self, data: bytes) -> None:
+        """Read lines as they come. A relay that sends more than `LONGEST_REPLY_BYTES` without an end is hung up on."""
         self._received += data
         while (end := self._received.find(b"\n")) >= 0:
             line = bytes(self._received[: end + 1])
@@ -95,6 +110,9 @@ class Dialogue(asyncio.Protocol):
         self._lose(error)
 
     def _read(self, line: bytes) -> None:
+        """One line of a reply; the last of it makes it a reply (RFC 5321, section 4.2.1). One that has no code has
+        `MEANINGLESS`.
+        """
         if not self._expected:
             # Such as that it has waited for too long: it hangs up then, and that is seen.
             return
@@ -115,6 +133,7 @@ class Dialogue(asyncio.Protocol):
         self._transport.write(data)
 
     def _lose(self, error: Exception | None) -> None:
+        """The connection has gone: whoever waits hears it. The first reason stays."""
         if self._lost is None:
             self._lost = SMTPServerDisconnected("Connection lost")
             self._lost.__cause__ = error

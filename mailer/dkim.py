@@ -26,7 +26,11 @@ _FOLD = re.compile(rb"\r\n(?=[ \t])")
 
 
 class Signer:
-    """Signs with each of its keys; all sign the same, and none of them another's signature."""
+    """Signs with each of its keys; all sign the same, and none of them another's signature.
+
+    It holds private keys, and shows none. Several keys are for rotation, or for readers that know no Ed25519 yet. Any
+    thread may sign.
+    """
 
     def __init__(self, keys: Sequence[Key], *, unsigned: Sequence[str] = ()) -> None:
         """`unsigned` are fields that the relay writes anew."""
@@ -34,7 +38,10 @@ class Signer:
         self._names = tuple(name for name in SIGNED if name not in unsigned)
 
     def sign(self, message: bytes) -> bytes:
-        """The message with its signatures in front; its lines end with CRLF."""
+        """The message with its signatures in front; its lines end with CRLF.
+
+        RSA takes about a millisecond, Ed25519 a tenth of that: for a thread.
+        """
         head, _, body = message.partition(b"\r\n\r\n")
         body_hash = base64_of(hashlib.sha256(relaxed_body(body)).digest())
         names, covered = _covered(head + b"\r\n", self._names)
@@ -56,14 +63,20 @@ def signer_for(domain: str, keys: Sequence[Key], *, unsigned: Sequence[str] = ()
 
 
 def relaxed_header(field_: bytes) -> bytes:
-    """A field without its last line end, in the form that is signed (RFC 6376, section 3.4.2)."""
+    """A field without its last line end, in the form that is signed (RFC 6376, section 3.4.2).
+
+    The name in lower case, runs of blanks as one, none at the ends nor around the colon, and no folds.
+    """
     name, _, value = field_.partition(b":")
     value = _BLANKS.sub(b" ", _FOLD.sub(b"", value)).strip(b" \r\n")
     return name.rstrip(b" \t").lower() + b":" + value
 
 
 def relaxed_body(body: bytes) -> bytes:
-    """The body in the form that is signed (RFC 6376, section 3.4.4)."""
+    """The body in the form that is signed (RFC 6376, section 3.4.4).
+
+    Runs of blanks as one, none at the ends of lines, no empty lines at the end. An empty body is no bytes.
+    """
     lines = [_BLANKS.sub(b" ", line).rstrip(b" ") for line in body.split(b"\r\n")]
     while lines and not lines[-1]:
         lines.pop()
@@ -86,6 +99,7 @@ def _covered(head: bytes, signed: Sequence[str]) -> tuple[list[str], bytes]:
 
 
 def _signature(key: Key, names: Sequence[str], covered: bytes, body_hash: str) -> bytes:
+    """The field with one key's signature. It is signed with an empty `b=`, as section 3.7 has it."""
     tags = (
         f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={key.domain}; s={key.selector};",
         *_folded("h=" + ":".join(names) + ";", at=":"),

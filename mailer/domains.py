@@ -22,6 +22,8 @@ FIRST_REST_SECONDS = 2.0
 
 @dataclass(slots=True)
 class _Domain:
+    """What is known of one domain, for as long as it is other than of any."""
+
     bound: float
     under_way: int = 0
     put_off: int = 0
@@ -42,7 +44,10 @@ class Passage:
 
 
 class Domains:
-    """The bounds of one lane. Until a domain's mail is refused as too much, only the lane's own bound holds."""
+    """The bounds of one lane. Until a domain's mail is refused as too much, only the lane's own bound holds.
+
+    One of a lane in a process: several processes each find their own bounds. It is told what happens and waits for nothing.
+    """
 
     def __init__(self, limit: int, *, random: Random, time: Callable[[], float] = monotonic) -> None:
         """`limit` is the lane's concurrency, to which a bound climbs back; `time` is in seconds, and never goes back."""
@@ -57,7 +62,10 @@ class Domains:
         return self._limit if known is None else int(known.bound)
 
     def enter(self, domain: str) -> Passage | None:
-        """A place for one mail, to be left again; None when the domain has as many as it may, or rests."""
+        """A place for one mail, to be left again; None when the domain has as many as it may, or rests.
+
+        Whoever has one leaves by `leave`, whatever came of the mail.
+        """
         known = self._domains.get(domain)
         if known is None:
             self._forget_one()
@@ -69,7 +77,10 @@ class Domains:
         return Passage(domain, known.halvings)
 
     def wait_seconds(self, domain: str) -> float:
-        """How long a mail waits that found no place: those put off before it come first, so that each is put off once."""
+        """How long a mail waits that found no place: those put off before it come first, so that each is put off once.
+
+        At most `LONGEST_WAIT_SECONDS`. It is asked right after `enter` said no.
+        """
         known = self._domains[domain]
         rest = max(0.0, known.rests_until - self._time())
         return min(rest + TURN_SECONDS * known.put_off / known.bound, LONGEST_WAIT_SECONDS)
@@ -94,12 +105,16 @@ class Domains:
             )
 
     def taken(self, passage: Passage) -> None:
-        """The relay took the mail."""
+        """The relay took the mail.
+
+        A bound grows by one for each round of mails that it holds, up to the lane's own.
+        """
         known = self._domains[passage.domain]
         known.bound = min(float(self._limit), known.bound + 1 / known.bound)
         known.endings = 0
 
     def leave(self, passage: Passage) -> None:
+        """The mail is no longer under way. A domain that is again as any other is forgotten."""
         known = self._domains[passage.domain]
         known.under_way -= 1
         known.put_off = max(0, known.put_off - 1)

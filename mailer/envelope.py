@@ -19,14 +19,20 @@ _PURPOSE = b"bellhop bounce 1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnPath:
-    """The addresses of one domain, by one or more secrets."""
+    """The addresses of one domain, by one or more secrets.
+
+    A mac is ten bytes of HMAC-SHA-256. An address never ends: a bounce may come after days.
+    """
 
     domain: str
     secrets: Sequence[str] = field(repr=False)
     """The first makes, all are heeded: what is under way while they are changed comes back too."""
 
     def address(self, obligation_id: str) -> str | None:
-        """Whither the mail comes back; None for an id that is no UUID, as no obligation's of ours is."""
+        """Whither the mail comes back; None for an id that is no UUID, as no obligation's of ours is.
+
+        The same mail has the same address under the same secret.
+        """
         try:
             packed = uuid.UUID(obligation_id).bytes
         except ValueError:
@@ -35,7 +41,10 @@ class ReturnPath:
         return f"b-{_text(packed)}-{_text(mac)}@{self.domain}"
 
     def obligation(self, address: str) -> str | None:
-        """The id of the mail that comes back to this address; None unless we have made it."""
+        """The id of the mail that comes back to this address; None unless we have made it.
+
+        In any case of its letters, and with blanks around it. Whatever it is given, it answers.
+        """
         local, _, domain = address.strip().lower().rpartition("@")
         match = _LOCAL.fullmatch(local)
         if match is None or domain != self.domain:

@@ -35,6 +35,8 @@ class DeliveryFailure(MailError):
 
 
 class TemporaryFailure(DeliveryFailure):
+    """The mail was not taken now, and may be later. It holds what the next attempt should heed."""
+
     def __init__(
         self,
         reason: str,
@@ -55,15 +57,17 @@ class TemporaryFailure(DeliveryFailure):
 
 
 class UnclearRefusal(DeliveryFailure):
+    """The relay refused for good, and its answer does not say whom it means. Several of them together do."""
+
     problem = "the relay refuses one mail after another"
 
 
 class PermanentFailure(DeliveryFailure):
-    pass
+    """The same mail would be refused each time: it is buried."""
 
 
 class RenderFailure(PermanentFailure):
-    pass
+    """The mail cannot be made: its address is none, or it is too large for its lane."""
 
 
 class TemplateFailure(MailError):
@@ -86,22 +90,26 @@ class RelayFailure(MailError):
 
 
 class RefusedByRelay(RelayFailure):
-    pass
+    """An answer to one recipient that speaks of us. What the relay says to others decides whether it is so."""
 
 
 class AuthenticationFailure(RelayFailure):
-    pass
+    """The relay does not let us in. Nobody but an operator can mend that; one mail at a time finds out."""
 
 
 class EncryptionFailure(RelayFailure):
-    pass
+    """No encryption that can be trusted is to be had, where it is required. Nothing was said of any mail."""
 
 
 class DescriptorFailure(RelayFailure):
+    """No file or connection can be opened here. It says nothing of the relay."""
+
     problem = "no file descriptors are left"
 
 
 class SpoolFailure(RelayFailure):
+    """The folder takes no files: it is full, gone, or not ours to write in."""
+
     problem = "the spool cannot be written"
 
 

@@ -16,6 +16,8 @@ class Reader(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
+    """A filter of templates, and what it may be given. `apply` raises for no value of JSON."""
+
     apply: Callable[..., object]
     """Called with the value, the reader, and the arguments."""
     arguments: int = 0
@@ -115,7 +117,10 @@ FILTERS: Mapping[str, Filter] = {
 
 
 def compared(left: object, sign: str, right: object) -> bool:
-    """Whether a comparison holds: numbers compare with numbers, texts with texts, and nothing else does."""
+    """Whether a comparison holds: numbers compare with numbers, texts with texts, and nothing else does.
+
+    `sign` is one of Jinja's: eq, ne, lt, lteq, gt, gteq, in, notin. What cannot be compared is not less and not more.
+    """
     if sign in ("in", "notin"):
         return _is_in(left, right) == (sign == "in")
     if sign in ("eq", "ne"):

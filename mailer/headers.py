@@ -25,7 +25,11 @@ _ITSELF = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 
 def unstructured(name: str, text: str) -> str:
-    """A field of free text, such as the subject."""
+    """A field of free text, such as the subject.
+
+    Text that is not plain ASCII becomes encoded-words (RFC 2047) of at most 75 characters, folded at 76. Raises
+    ValueError where not even that can be written.
+    """
     # What needs no encoding is not folded either: some readers keep the line end of a fold.
     return _folded(name, [text] if _is_literal(text) else list(_encoded(text, used=len(name) + 2)))
 
@@ -37,6 +41,7 @@ def mailbox(name: str, address: str, *, display: str = "") -> str:
 
 
 def date(name: str, moment: datetime) -> str:
+    """A field of a time, in UTC and to the second (RFC 5322, section 3.3)."""
     return _dated(name, moment.astimezone(UTC).replace(microsecond=0))
 
 
@@ -47,14 +52,20 @@ def _dated(name: str, second: datetime) -> str:
 
 
 def raw(name: str, value: str) -> str:
-    """A field whose value is ASCII and has its form already; it is never folded: List-ID, Message-ID, Feedback-ID."""
+    """A field whose value is ASCII and has its form already; it is never folded: List-ID, Message-ID, Feedback-ID.
+
+    Raises ValueError for what is not ASCII, or would not stay one field.
+    """
     if not value.isascii():
         raise ValueError(f"{name} is not ASCII")
     return _field(name, [value])
 
 
 def uris(name: str, given: Iterable[str]) -> str:
-    """A field of URIs in angle brackets (RFC 2369), one a line: mail programs do not look for a URI in two pieces."""
+    """A field of URIs in angle brackets (RFC 2369), one a line: mail programs do not look for a URI in two pieces.
+
+    Raises ValueError for one that is not ASCII or does not fit a line; `given` has one at least.
+    """
     bracketed = [f"<{uri}>" for uri in given]
     if not all(uri.isascii() for uri in bracketed):
         raise ValueError(f"{name} holds a URI that is not ASCII")
@@ -73,6 +84,7 @@ def _field(name: str, lines: list[str]) -> str:
 
 
 def _folded(name: str, words: list[str]) -> str:
+    """The field of these words, with a line end before a word that would go beyond `_FOLD_AT`."""
     lines = [words[0]]
     used = len(name) + 2
     for word in words[1:]:
@@ -128,6 +140,7 @@ def _room(length: int) -> int:
 
 
 def _word(data: bytes, *, quoted: bool) -> str:
+    """One encoded-word of UTF-8, by the coding that is shorter."""
     if not quoted:
         return f"=?utf-8?b?{binascii.b2a_base64(data, newline=False).decode()}?="
     return "=?utf-8?q?" + "".join(chr(byte) if byte in _ITSELF else _hex(byte) for byte in data) + "?="

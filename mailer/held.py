@@ -8,7 +8,10 @@ from storage.outbox import Lease
 
 @dataclass(slots=True, kw_only=True)
 class Held:
-    """A lease, and the work on it."""
+    """A lease, and the work on it.
+
+    It is the worker's own, on its loop.
+    """
 
     lease: Lease
     """The newest: a lease that had ended may have been taken anew meanwhile."""
@@ -27,4 +30,5 @@ class Held:
     task: "asyncio.Task[None] | None" = None
 
     def handed_over(self, seconds: float) -> None:
+        """The relay has been given all of it, and may take so many seconds to answer."""
         self.unknown_until = asyncio.get_running_loop().time() + seconds

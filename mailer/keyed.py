@@ -7,7 +7,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
 class KeyedEnvironment(ImmutableSandboxedEnvironment):
-    """`data.items` is what the data calls so, and never a method of Python's: of data, only members can be reached."""
+    """`data.items` is what the data calls so, and never a method of Python's: of data, only members can be reached.
+
+    What is no data, such as a macro or a loop, has Jinja's own members, within the sandbox.
+    """
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, Mapping):

@@ -20,6 +20,8 @@ def labels(lease: Lease, domain: str, *, can_be_left: bool) -> bytes:
     """The fields `List-Id` and `Feedback-ID` of a mail from this domain; the first only of what its reader can say no to.
 
     `Feedback-ID` is the campaign or else the type, the category, the lane and a name for the sender.
+
+    Providers add up complaints by `Feedback-ID`: it holds no id of a user. Empty for what the catalog has no category of.
     """
     entry = lease.notification.entry
     if entry is None or entry.category is None:

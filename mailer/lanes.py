@@ -23,7 +23,10 @@ async def no_way_out(notification: Notification) -> None:
 
 
 class Clicks(Protocol):
-    """Whose links lead by way of us, and which mail holds a picture. Both raise `StorageError`."""
+    """Whose links lead by way of us, and which mail holds a picture. Both raise `StorageError`.
+
+    `keep` must have answered before a mail leaves; both may be asked again for the same mail, as it is tried again.
+    """
 
     async def marks(self, lease: Lease) -> Marks | None:
         """What makes its links, and its picture; None for a mail that is to be left as it is."""
@@ -58,7 +61,10 @@ def never_paused() -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """How the mail of one lane leaves. What it meets, a pause too, is its worker's to know."""
+    """How the mail of one lane leaves. What it meets, a pause too, is its worker's to know.
+
+    It is made once for a process. What may be changed while it runs, a rate or a pause, is behind a call.
+    """
 
     name: LaneName
     transport: Transport

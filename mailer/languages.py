@@ -23,7 +23,10 @@ _CURRENCY = re.compile(r"[A-Za-z]{3}")
 
 
 def is_language(tag: str) -> bool:
-    """Whether a BCP 47 tag, such as `de` or `pt-BR`, names a language that CLDR knows."""
+    """Whether a BCP 47 tag, such as `de` or `pt-BR`, names a language that CLDR knows.
+
+    Of tags that are longer than CLDR's own, only what is known as a whole counts.
+    """
     return _known(tag) is not None
 
 
@@ -39,6 +42,7 @@ def plural(value: object, tag: str) -> str:
 
 
 def number(value: object, tag: str) -> str:
+    """A number as the language writes it, with its groups and its decimal sign; what is no number as it is."""
     amount = number_of(value)
     return text(value) if amount is None else _number(amount, tag)
 
@@ -50,7 +54,10 @@ def percent(value: object, tag: str) -> str:
 
 
 def money(value: object, currency: object, tag: str) -> str:
-    """An amount with its currency (ISO 4217); without a currency it is a plain number."""
+    """An amount with its currency (ISO 4217); without a currency it is a plain number.
+
+    Rounded as the currency has it: two digits for most, none for a yen. What is no amount is left as it is.
+    """
     amount = number_of(value)
     if amount is None:
         return text(value)
@@ -60,13 +67,19 @@ def money(value: object, currency: object, tag: str) -> str:
 
 
 def day(value: object, tag: str, width: str = "medium") -> str:
-    """The day of an RFC 3339 date or time."""
+    """The day of an RFC 3339 date or time.
+
+    Of a time it is the day in the time's own zone. `width` is one of `WIDTHS`; any other is `medium`.
+    """
     when = _moment(value)
     return text(value) if when is None else dates.format_date(when, _width(width), locale=_locale(tag))
 
 
 def hour(value: object, tag: str, width: str = "short", zone: object = None) -> str:
-    """The time of day of an RFC 3339 time, in the zone."""
+    """The time of day of an RFC 3339 time, in the zone.
+
+    A time without a zone is taken as it stands. What is no time is left as it is.
+    """
     when = _moment(value)
     if when is None:
         return text(value)
@@ -85,7 +98,10 @@ def moment(value: object, tag: str, width: str = "medium", zone: object = None) 
 
 
 def text(value: object) -> str:
-    """What a template prints for a value of JSON: nothing for null, lists and objects."""
+    """What a template prints for a value of JSON: nothing for null, lists and objects.
+
+    A text is cut at `LONGEST_TEXT`. A number is told as JSON has it, with no language.
+    """
     if isinstance(value, str):
         return value[:LONGEST_TEXT]
     if isinstance(value, bool):
@@ -96,7 +112,10 @@ def text(value: object) -> str:
 
 
 def number_of(value: object) -> Decimal | None:
-    """A finite number of a size that people write out, also of a text that holds one."""
+    """A finite number of a size that people write out, also of a text that holds one.
+
+    Of up to 15 digits before the point and 20 behind it. A bool is none.
+    """
     if type(value) is int:
         return Decimal(value) if -_LARGEST <= value <= _LARGEST else None
     if not isinstance(value, (float, str, Decimal)):

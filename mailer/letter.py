@@ -7,7 +7,10 @@ _CONTROLS = bytes([*range(0x09), *range(0x0B, 0x20), 0x7F])
 
 
 def body(rendered: str) -> str:
-    """A rendered text as a mail may contain it: a template can print raw `data`, so this comes after the rendering."""
+    """A rendered text as a mail may contain it: a template can print raw `data`, so this comes after the rendering.
+
+    Lone surrogates become question marks, line ends a single feed, and controls but tab and line end go.
+    """
     # As bytes, which is ten times as fast: no character of several bytes has one of these in it.
     sound = rendered.encode(errors="replace")
     if b"\r" in sound:
@@ -34,6 +37,7 @@ def compose(fields: Sequence[str], *, text: str, html: str, boundary: str) -> by
 
 
 def _part(content: str, subtype: str, boundary: str) -> bytes:
+    """One body as a part of its own, in quoted-printable (RFC 2045, section 6.7)."""
     head = (
         f"--{boundary}\r\n"
         f'Content-Type: text/{subtype}; charset="utf-8"\r\n'

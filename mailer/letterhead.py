@@ -19,6 +19,8 @@ _PLACEHOLDER = re.compile("{(" + "|".join(PLACEHOLDERS) + ")}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letterhead:
+    """What the settings say of all mail of a lane: it is the same for as long as the process lives."""
+
     sender: Mailbox
     reply_to: Mailbox | None = None
     base_url: str | None = None
@@ -41,6 +43,8 @@ class Letterhead:
 
         `own` is a URL of the web that this mail alone has. Beside it stands the letterhead's one of mailto, or else
         the address that says the same as `own`.
+
+        Empty where the settings have none and the mail has no URL of its own.
         """
 
         def value(placeholder: re.Match[str]) -> str:

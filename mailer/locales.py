@@ -15,7 +15,10 @@ def is_tag(text: str) -> bool:
 
 
 def lookup(wanted: str | None, available: Collection[str], default: str) -> str:
-    """The best of `available` for a reader: RFC 4647, section 3.4, `de-CH-1996` → `de-CH` → `de` → `default`."""
+    """The best of `available` for a reader: RFC 4647, section 3.4, `de-CH-1996` → `de-CH` → `de` → `default`.
+
+    In any case of the letters. `default` need not be among the available ones.
+    """
     if wanted in available:
         return str(wanted)
     if wanted is not None and len(wanted) <= 64:
@@ -27,7 +30,10 @@ def lookup(wanted: str | None, available: Collection[str], default: str) -> str:
 
 
 def ranges(wanted: str) -> list[str]:
-    """The tag and what it is shortened to, step by step; a single letter goes together with what follows it."""
+    """The tag and what it is shortened to, step by step; a single letter goes together with what follows it.
+
+    The first is the tag itself, with hyphens; `_` counts as one.
+    """
     parts = wanted.replace("_", "-").split("-")
     found = []
     while parts:

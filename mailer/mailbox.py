@@ -35,10 +35,15 @@ _OPTIONS = {"done", "starttls", "cafile"}
 
 
 class MailboxFailure(Exception):
-    """The mailbox could not be had. Its text is for operators, and has nothing of the mailbox in it."""
+    """The mailbox could not be had. Its text is for operators, and has nothing of the mailbox in it.
+
+    Whatever it is, nothing was lost: what was not put away is found again at the next visit.
+    """
 
 
 class Security(Enum):
+    """How the connection is kept from others' eyes."""
+
     TLS = auto()  # from the first byte
     STARTTLS = auto()  # before the password
     NONE = auto()  # for a server on this machine
@@ -60,7 +65,10 @@ class Account:
 
 
 def account_of(url: str) -> Account:
-    """Raises ValueError, without the password, for what is no mailbox."""
+    """Raises ValueError, without the password, for what is no mailbox.
+
+    Without TLS it is for a server on this machine: `?starttls=never` says so. Ports are 993 and 143 where none is named.
+    """
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     starttls = options.get("starttls", "required")
@@ -88,7 +96,11 @@ def account_of(url: str) -> Account:
 
 
 class Seen:
-    """Which messages were looked at, by their folder's validity and their number; the oldest are forgotten."""
+    """Which messages were looked at, by their folder's validity and their number; the oldest are forgotten.
+
+    It is for servers that take no keywords. A restart forgets it: then messages are looked at again, and dealt with to
+    the same effect.
+    """
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], None] = {}
@@ -106,6 +118,9 @@ class Visit:
     """One visit to the mailbox. Its methods block, and are for a thread; `abort` ends them from anywhere.
 
     They raise `MailboxFailure`, but for `close` and `abort`, which raise nothing.
+
+    One thread at a time, but for `abort`. After a failure nothing but `close` is of use. Nothing that it does deletes a
+    message.
     """
 
     def __init__(self, account: Account, seen: Seen) -> None:
@@ -118,7 +133,11 @@ class Visit:
         self._aborted = False
 
     def open(self) -> None:
-        """Log in and choose the folder."""
+        """Log in and choose the folder, and see what the server can do.
+
+        Within `CONNECT_SECONDS` for the connection and `STEP_SECONDS` of silence for each answer. The password is said
+        over TLS only, unless the account says that there is none.
+        """
         account = self._account
         with _failing("cannot be reached"):
             self._client = client = _connected(account)
@@ -133,7 +152,10 @@ class Visit:
             self._choose(client)
 
     def unread(self, since: datetime, *, most: int) -> list[int]:
-        """The numbers (UIDs) of what came since that day and was not looked at yet, the oldest first, `most` of them."""
+        """The numbers (UIDs) of what came since that day and was not looked at yet, the oldest first, `most` of them.
+
+        `since` is a day to IMAP, whatever the zone (RFC 3501, section 6.4.4).
+        """
         day = f"{since.day}-{_MONTHS[since.month - 1]}-{since.year}"
         marked = ("UNKEYWORD", KEYWORD) if self._can_mark else ()
         with _failing("cannot be searched"):
@@ -148,7 +170,10 @@ class Visit:
         return next((each[1] for each in found if isinstance(each, tuple)), None)
 
     def put_away(self, uid: int, *, report: bool) -> None:
-        """Have the message not looked at again: a report of ours by moving it (RFC 6851), another by a keyword."""
+        """Have the message not looked at again: a report of ours by moving it (RFC 6851), another by a keyword.
+
+        Idempotent. Where the server can neither move nor mark, it is remembered here.
+        """
         with _failing("does not let its messages be moved or marked"):
             if report and self._can_move:
                 self._ask("MOVE", str(uid), _quoted(self._account.done))
@@ -158,6 +183,7 @@ class Visit:
                 self._seen.add((self._validity, uid))
 
     def close(self) -> None:
+        """Log out and let the connection go; raises nothing, also where it is gone already."""
         if self._client is not None:
             for ending in (self._client.logout, self._client.shutdown):
                 with contextlib.suppress(*_ERRORS):
@@ -171,6 +197,9 @@ class Visit:
                 self._client.socket().shutdown(socket.SHUT_RDWR)
 
     def _choose(self, client: "_Plain | _Tls") -> None:
+        """Select the folder, and see whether messages can be marked and moved there. Makes the other folder, where
+        moving is known.
+        """
         if client.select(_quoted(self._account.folder))[0] != "OK":
             raise client.error("no such folder")
         validity, flags = (client.response(name)[1] for name in ("UIDVALIDITY", "PERMANENTFLAGS"))
@@ -183,6 +212,7 @@ class Visit:
             client.create(_quoted(self._account.done))
 
     def _ask(self, *command: str) -> list[Any]:
+        """The server's answer to a command by numbers, of `COMMAND_BYTES` at most. Raises the library's error for a no."""
         client = self._client
         assert client is not None
         client.left = COMMAND_BYTES
@@ -233,6 +263,7 @@ def _context(account: Account) -> ssl.SSLContext:
 
 @contextlib.contextmanager
 def _failing(how: str) -> Iterator[None]:
+    """Whatever goes wrong within is a `MailboxFailure` that says how."""
     try:
         yield
     except _ERRORS as error:

@@ -29,6 +29,8 @@ _ADDRESS_PARTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
+    """One line of an order, as text ready to show."""
+
     name: str
     quantity: str = ""
     price: str = ""
@@ -52,6 +54,11 @@ class Order:
 
     @classmethod
     def from_data(cls, data: Mapping[str, object]) -> "Order":
+        """What `data` says, at any of the names that shops use; of a list the first `_MOST_ITEMS`.
+
+        What is there under two names counts under the first. An amount that is missing is worked out where both factors
+        are numbers.
+        """
         order = data.get("order")
         if isinstance(order, Mapping):
             # A nested order speaks for itself; what stands beside it fills its gaps.

@@ -10,7 +10,10 @@ PATIENCE = 4
 
 
 class Pacing:
-    """Of one lane."""
+    """The pacing of one lane's leases: whether to lease now, or to wait until more places are free.
+
+    It only trades time for fewer questions to the store: whatever it says, a worker may lease.
+    """
 
     def __init__(self, places: int) -> None:
         """`places` is how many of its mails may be held at once."""

@@ -10,6 +10,7 @@ import quopri
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.parser import BytesHeaderParser
 
@@ -34,12 +35,17 @@ _parser = BytesHeaderParser()
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The fields of a head, or of a block of a report: by their names in lower case, in their order."""
+    """The fields of a head, or of a block of a report: by their names in lower case, in their order.
+
+    Names and values are bounded: a head of `HEAD_BYTES`, values of `VALUE_CHARACTERS` on one line, without control
+    characters.
+    """
 
     _values: dict[str, list[str]]
 
     @classmethod
     def of(cls, head: bytes) -> "Fields":
+        """The fields of a head in bytes, whatever they are: the library's parser of heads raises nothing."""
         values: dict[str, list[str]] = {}
         head = _LINE_END.sub(b"\r\n", head[:HEAD_BYTES]).lstrip(b"\r\n")
         for name, value in _parser.parsebytes(head).raw_items():
@@ -52,6 +58,7 @@ class Fields:
         return found[0] if found else ""
 
     def all(self, name: str) -> Sequence[str]:
+        """All values of that name, in their order."""
         return self._values.get(name, ())
 
     def __bool__(self) -> bool:
@@ -70,7 +77,10 @@ class Part:
     """As it was sent, coding and all."""
 
     def content(self) -> bytes:
-        """The body with its coding undone, as far as that goes."""
+        """The body with its coding undone, as far as that goes.
+
+        A coding that is not known is left; base64 that is broken gives nothing.
+        """
         match self.fields.get("content-transfer-encoding").strip().lower():
             case "base64":
                 return _from_base64(self.body)
@@ -81,12 +91,18 @@ class Part:
 
 
 def message(raw: bytes) -> Part:
-    """The message, as far as it is read."""
+    """The message, as far as it is read.
+
+    It raises nothing for any bytes. What has no type is `text/plain` (RFC 2045, section 5.2).
+    """
     return _part(raw[:READ_BYTES], "text/plain")
 
 
 def walk(whole: Part) -> Iterator[Part]:
-    """The part and all in it, in their order, within the bounds."""
+    """The part and all in it, in their order, within the bounds.
+
+    No more than `PARTS` of them, and none deeper than `DEPTH`; a message within counts as a level.
+    """
     left = [PARTS]
     yield from _walk(whole, DEPTH, left)
 
@@ -100,10 +116,13 @@ def blocks(content: bytes) -> Iterator[Fields]:
 
 
 def words(text: str) -> str:
-    """A header's text as people read it."""
+    """A header's text as people read it.
+
+    What cannot be decoded, whatever the library says of it, stays as it is.
+    """
     try:
         return _value(str(make_header(decode_header(text))))
-    except (ValueError, LookupError):
+    except (MessageError, ValueError, LookupError):
         return text
 
 
@@ -119,6 +138,11 @@ def _walk(part: Part, depth: int, left: list[int]) -> Iterator[Part]:
 
 
 def _inner(part: Part) -> Iterator[Part]:
+    """The parts of a part, one after the other; none of what has no parts.
+
+    By one pass over the body. A boundary is looked for as it is named, and parts end where the body does, if nothing
+    closes them.
+    """
     if part.type == "message/rfc822":
         yield _part(part.content(), "text/plain")
         return

@@ -45,6 +45,8 @@ class PhraseError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
+    """It is compiled once, and said many times, by several tasks at once."""
+
     source: str
     uses: tuple[Use, ...]
     """The paths of `data` that it prints or asks for."""
@@ -55,6 +57,8 @@ def phrase(source: str, *, locale: str, is_link: bool = False) -> Phrase:
     """Compile a text of one locale. Raises `PhraseError`.
 
     In a link every value is percent-encoded (RFC 3986), so that no value can lead elsewhere.
+
+    What it lets pass never fails for any data. The plural forms of the language must all be there.
     """
     if len(source) > LONGEST_SOURCE:
         raise PhraseError(f"is longer than {LONGEST_SOURCE} characters")
@@ -75,6 +79,7 @@ def _in_link(value: object) -> str:
 
 
 def _check(tree: nodes.Template, locale: str) -> None:
+    """Raise `PhraseError` for the first part of the tree that a phrase may not have, or have so many of."""
     printed = 0
     for count, (depth, node) in enumerate(_all(tree)):
         if count > MOST_NODES:

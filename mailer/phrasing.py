@@ -38,7 +38,10 @@ class Spoken(Protocol):
 
 
 def spoken(body: Sequence[nodes.Node], show: Show) -> Spoken:
-    """What statements one after another say."""
+    """What statements one after another say.
+
+    The tree was let pass by `mailer.phrases`: of another the outcome is not known. `show` is the text of a printed value.
+    """
     places = ("data", "reader", "type")
     arguments = ast.arguments(
         posonlyargs=[],
@@ -83,6 +86,7 @@ def _said(body: Iterable[nodes.Node]) -> ast.expr:
 
 
 def _pieces(node: nodes.Node) -> list[ast.expr]:
+    """The expressions of one statement's text: an `if` is one of them."""
     if isinstance(node, nodes.If):
         said = _said(node.else_)
         for each in reversed([node, *node.elif_]):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
+    """Where a receiver listens: an address of this machine and a port, 0 for any that is free."""
+
     host: str
     port: int
     lmtp: bool

@@ -9,12 +9,18 @@ _BREAK = re.compile("\r\n?|\u2028|\u2029|\x85")
 
 
 def line(text: str, *, longest: int) -> str:
-    """One line of at most `longest` characters, white space runs as single spaces."""
+    """One line of at most `longest` characters, white space runs as single spaces.
+
+    Marks that turn the direction of text go with the controls: a subject reads as it was written.
+    """
     return " ".join(_CONTROLS.sub(" ", _encodable(text)).split())[:longest].rstrip()
 
 
 def paragraphs(text: str) -> tuple[tuple[str, ...], ...]:
-    """The lines of each paragraph; paragraphs are what blank lines part."""
+    """The lines of each paragraph; paragraphs are what blank lines part.
+
+    Lines are stripped, and have no controls. No paragraph is empty.
+    """
     found: list[tuple[str, ...]] = []
     lines: list[str] = []
     for raw in [*_BREAK.sub("\n", _encodable(text)).split("\n"), ""]:

@@ -31,7 +31,11 @@ _COMPLAINTS = frozenset({"SpamComplaint"})
 
 
 def read(body: bytes) -> Report | None:
-    """What a webhook says; None when it is nothing about what became of a mail. Raises `Unreadable` for what is no event."""
+    """What a webhook says; None when it is nothing about what became of a mail. Raises `Unreadable` for what is no event.
+
+    Whether it is Postmark's is known before. A bounce of a kind that is not known is told as a delay: it strikes nobody
+    off.
+    """
     told = Told.of(body)
     match told.text("RecordType"):
         case "":
@@ -51,6 +55,7 @@ def read(body: bytes) -> Report | None:
 
 
 def _bounced(told: Told) -> Outcome:
+    """What one bounce says of its address: by the code that the server gave, or else by Postmark's word for it."""
     kind, said = told.text("Type"), told.text("Details")
     if kind not in _FAILURES:
         # A machine's answer, or not yet the end.

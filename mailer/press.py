@@ -59,6 +59,9 @@ class Press:
     """Renders the mail of one letterhead, for several at once. `close` ends what the other methods have started.
 
     `designs` are the mail templates of a catalog, texts by name; `compose` needs them.
+
+    Operators' templates are rendered one at a time. A template that takes too long costs its own type a minute, and
+    others the second until the process is replaced.
     """
 
     def __init__(self, letterhead: Letterhead, designs: Mapping[str, str] | None = None) -> None:
@@ -97,7 +100,11 @@ class Press:
         unsubscribe_url: str | None = None,
         marks: Marks | None = None,
     ) -> Outgoing:
-        """Raises as `Renderer.render`. What a template does costs a bounded time and memory, and none of the loop's."""
+        """Raises as `Renderer.render`. What a template does costs a bounded time and memory, and none of the loop's.
+
+        Built-in templates are rendered in a thread for the first time, and at once after that, if there is little to
+        render.
+        """
         if self._renderer is not None and not self._is_designed(notification):
             make = partial(
                 self._renderer.render,
@@ -121,13 +128,20 @@ class Press:
         return answer.outgoing
 
     async def compose(self, composition: Composition) -> Composed:
-        """Make a mail by the designs. Raises `TemplateFailure`; its cost is bounded as that of `render`."""
+        """Make a mail by the designs. Raises `TemplateFailure`; its cost is bounded as that of `render`.
+
+        Of one catalog: `adopt` changes which.
+        """
         answer = await self._ask(Design(composition), of=composition.type)
         assert isinstance(answer, Composed)
         return answer
 
     def adopt(self, designs: Mapping[str, str] | None) -> None:
-        """Make the mail of a catalog's types by these templates from now on; None: there is no catalog any more."""
+        """Make the mail of a catalog's types by these templates from now on; None: there is no catalog any more.
+
+        A mail that is being rendered is rendered by the old ones; the next one has a new process. What was condemned
+        may be tried again.
+        """
         if designs != self._designs:
             self._designs = designs
             self._is_stale = True
@@ -151,6 +165,11 @@ class Press:
 
     async def _ask(self, request: Request, *, of: str) -> Answer:
         # One at a time: a mail takes milliseconds, and what takes longer must not do so several times at once.
+        """The process's answer, when it is this one's turn. `of` is what is condemned if it brings the process down.
+
+        Raises `TemplateFailure`. Whoever is cancelled here ends the process, as its answer would be taken for the next
+        one's.
+        """
         async with self._turn:
             self._refuse_condemned(of)
             process = self._process = await self._working()
@@ -192,6 +211,7 @@ class Press:
             raise TemplateFailure(reason, retry_after=remaining)
 
     def _condemned_for(self, reason: str, *, of: str) -> TemplateFailure:
+        """Have nothing of that type be rendered for a minute; the failure to raise."""
         now = asyncio.get_running_loop().time()
         self._condemned = {known: entry for known, entry in self._condemned.items() if entry[0] > now}
         self._condemned[of] = (now + CONDEMNED_SECONDS, reason)
@@ -213,6 +233,7 @@ class _Process:
 
     @classmethod
     async def start(cls, letterhead: Letterhead, designs: Mapping[str, str] | None) -> "_Process":
+        """Start one, with the letterhead and the designs on their way to it. Raises OSError where none can be had."""
         process = cls(
             await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "mailer.printer", stdin=PIPE, stdout=PIPE, stderr=DEVNULL,

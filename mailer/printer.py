@@ -43,6 +43,8 @@ class Check(msgspec.Struct, frozen=True, tag=True):
 
 
 class Render(msgspec.Struct, frozen=True, tag=True):
+    """Make the mail of a notification, by a design where there is one, or by the operator's templates."""
+
     notification: Notification
     order: MailOrder
     id: str | None = None
@@ -63,6 +65,8 @@ class Design(msgspec.Struct, frozen=True, tag=True):
 
 
 class Rendered(msgspec.Struct, frozen=True, tag=True):
+    """The mail, whole."""
+
     outgoing: Outgoing
 
 
@@ -71,6 +75,8 @@ class Sound(msgspec.Struct, frozen=True, tag=True):
 
 
 class Unaddressable(msgspec.Struct, frozen=True, tag=True):
+    """It cannot be sent at all, whatever the template: its address is none, or it is too large."""
+
     reason: str
 
 
@@ -92,12 +98,17 @@ _encoder = msgspec.msgpack.Encoder(enc_hook=str)  # a folder is a text on its wa
 
 
 def framed(message: Letterhead | Adopt | Request | Answer) -> bytes:
+    """A message with its length before it, in four bytes."""
     content = _encoder.encode(message)
     return len(content).to_bytes(LENGTH_BYTES) + content
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
-    """Answer until the source ends."""
+    """Answer until the source ends.
+
+    Each answer has `CPU_SECONDS` and `WALL_SECONDS`: beyond them the kernel ends the process, in the midst of whatever
+    it does.
+    """
     desk = _Desk(letterheads.decode(_read(source)))
     while content := _read(source):
         request = requests.decode(content)
@@ -112,6 +123,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
 
 
 def main() -> None:
+    """Bound this process, and serve on its standard input and output."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # Whatever else might be printed must not be taken for an answer.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -144,6 +156,7 @@ class _Desk:
         self._designs = Designs(stock.sources)
 
     def answer(self, request: Request) -> Answer:
+        """What becomes of a request. What is no failure of a template's, such as memory that has run out, ends the process."""
         begun = process_time()
         try:
             return self._work(request)

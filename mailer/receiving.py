@@ -29,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 
 class Receiver:
+    """Takes reports at one place, for as long as it is started. Nothing is kept here: a report is dealt with before it
+    is answered for, so one that a crash cuts off is sent again.
+    """
+
     def __init__(self, place: Place, *, name: str, takes: Callable[[str], bool], take: Take) -> None:
         """`name` is what the server calls itself; `takes` says whether an address is one of ours."""
         self._place = place
@@ -46,7 +50,10 @@ class Receiver:
         return port
 
     async def stop(self) -> None:
-        """Let go of everybody; who was not answered sends again."""
+        """Let go of everybody; who was not answered sends again.
+
+        A report that is being dealt with is cut off, and comes again.
+        """
         if self._server is not None:
             self._server.close()
             for protocol in list(self._open):
@@ -79,6 +86,7 @@ class Receiver:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name for it
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        """Whether the address is one of ours: anybody may ask,  so it says the same of all others."""
         del server, session, options
         if not self._takes(address):
             return "550 5.1.1 This takes reports of mail that was sent from here, and none of this address"
@@ -88,6 +96,9 @@ class Receiver:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
+        """Deal with the message, and answer then: 250 when it is, 451 when it is to be sent again. LMTP has one answer
+        for each recipient.
+        """
         del server, session
         content = envelope.content
         assert isinstance(content, bytes)

@@ -89,6 +89,8 @@ def blame(step: Step, code: int, text: str, *, utf8: bool = False) -> Blame:
     """Whom the answer `code text` to `step` is about.
 
     `utf8` says that the mail asked for SMTPUTF8, so that a refused sender may be a refusal of that.
+
+    It answers for any text, of which `ANSWER_LENGTH` characters are read. `code` is the basic code (RFC 5321, section 4.2).
     """
     if not 400 <= code < 600:
         return Blame.MOMENT  # no answer that SMTP knows: the connection is out of step
@@ -115,7 +117,10 @@ def blame(step: Step, code: int, text: str, *, utf8: bool = False) -> Blame:
 
 
 def status(code: int, text: str) -> str | None:
-    """The enhanced code of an answer, its class the basic code's; None when it gives none."""
+    """The enhanced code of an answer, its class the basic code's; None when it gives none.
+
+    Servers that give two classes that differ are taken by the basic one.
+    """
     enhanced = _enhanced(text[:ANSWER_LENGTH])
     return None if enhanced is None else f"{code // 100}.{enhanced[0]}.{enhanced[1]}"
 
@@ -137,6 +142,7 @@ def _blame_for_now(enhanced: _Enhanced | None, words: str) -> Blame:
 
 
 def _blame_by_words(step: Step, code: int, words: str) -> Blame:
+    """By what is said, where no code tells. A full mailbox is of the moment, though it is said for good."""
     if _MAILBOX_FULL_WORDS.search(words):
         return Blame.MOMENT
     if _MAIL_WORDS.search(words):

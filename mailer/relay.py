@@ -27,7 +27,10 @@ class StartTLS(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """Where mail is handed over, and how."""
+    """Where mail is handed over, and how.
+
+    It is made once, from the settings; its context has loaded the certificates.
+    """
 
     host: str
     port: int
@@ -44,7 +47,10 @@ class Relay:
 
     @classmethod
     def from_url(cls, url: str, *, step_seconds: float = STEP_SECONDS, helo: str | None = None) -> "Relay":
-        """Raises `MailConfigurationError`; its text never holds the user's name or the password."""
+        """Raises `MailConfigurationError`; its text never holds the user's name or the password.
+
+        Ports are 465 with TLS from the first byte, else 587. STARTTLS is required unless the URL says otherwise.
+        """
         parts = urlsplit(url)
         tls = parts.scheme == "smtps"
         options = _options_of(parts, {"cafile"} if tls else {"cafile", "starttls"})
@@ -92,6 +98,7 @@ def _endpoint_of(parts: SplitResult) -> tuple[str, int | None]:
 
 
 def _context(cafile: str | None) -> ssl.SSLContext:
+    """What TLS is made with: the system's certificates, or those of the file. Raises `MailConfigurationError`."""
     if cafile is not None and not Path(cafile).is_file():
         raise MailConfigurationError(f"the cafile {cafile} is not there")
     try:

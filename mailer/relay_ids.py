@@ -15,7 +15,11 @@ _AROUND = ".,;:()[]\"'"
 
 
 def key_of(said: str | None) -> str | None:
-    """The id in what a relay said as it took a mail; None where there is none."""
+    """The id in what a relay said as it took a mail; None where there is none.
+
+    The word behind `queued as` or `id=`, or else the longest word that has a digit in it. At most `LONGEST` characters,
+    without what follows an @.
+    """
     if said is None:
         return None
     queued = _QUEUED.search(said)

@@ -33,11 +33,14 @@ class Renderer:
 
     Its Date is when it was first due: a mail is as old as its news, and a relay refuses one that seems older.
 
-    A type is rendered by `<TYPE>.html` and `<TYPE>.txt`, or by `default.html` and `default.txt` where there is none; each
-    is looked for in the operator's folder first. Templates run in a sandbox and cannot reach Python; HTML
-    ones escape what they print. They get: `title`, `subject`, `body`, `paragraphs`, `link` (absolute, or None), `path` (a
+    A type is rendered by `<TYPE>.html` and `<TYPE>.txt`, or by `default.html` and `default.txt` where there is none;
+    each is looked for in the operator's folder first. Templates run in a sandbox and cannot reach Python; HTML ones
+    escape what they print. They get: `title`, `subject`, `body`, `paragraphs`, `link` (absolute, or None), `path` (a
     relative link when there is no base URL), `data`, `order`, `type`, `id`, `created_at`, `brand`, `preview`,
     `unsubscribe_url`. A name that is not there prints as nothing.
+
+    It is asked by several threads at once. Nothing in it changes after it was made, but for templates that are compiled
+    when first used.
     """
 
     def __init__(self, letterhead: Letterhead) -> None:
@@ -124,6 +127,8 @@ class Renderer:
         )
 
     def _bodies(self, notification: Notification, lane: LaneName, subject: str, url: str | None) -> Bodies:
+        """The text and the HTML by the built-in templates or the operator's; of what many get at once, written once."""
+
         def write(url: str | None) -> Bodies:
             context = self._context(notification, subject, url)
             text, html = (

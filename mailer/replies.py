@@ -35,7 +35,11 @@ CLOSING_LENGTH = 200
 
 @contextmanager
 def unwelcome(step: str) -> Iterator[None]:
-    """Translate a failure before the first mail: nothing in it is any mail's fault."""
+    """Translate a failure before the first mail: nothing in it is any mail's fault.
+
+    An answer of 4xx, and a connection that is lost, are put off without a count. A wrong login, and no for good, are
+    ours to mend; so is TLS that cannot be trusted.
+    """
     try:
         yield
     except SMTPResponseException as error:
@@ -61,7 +65,10 @@ def unwelcome(step: str) -> Iterator[None]:
 
 @contextmanager
 def refused(step: Step, *, utf8: bool = False) -> Iterator[None]:
-    """Translate a failure of a command about one mail, which need not be that mail's: `refusals` says whose."""
+    """Translate a failure of a command about one mail, which need not be that mail's: `refusals` says whose.
+
+    What has no code may have been taken, if it was handed over.
+    """
     try:
         yield
     except SMTPResponseException as error:
@@ -71,6 +78,7 @@ def refused(step: Step, *, utf8: bool = False) -> Iterator[None]:
 
 
 def _failure(step: Step, error: SMTPResponseException, *, utf8: bool) -> DeliveryFailure | RelayFailure:
+    """The failure that an answer to a step is. An answer outside of 4xx and 5xx is of the moment: the two are out of step."""
     code, reason = error.code, _reason(step, error)
     if not 400 <= code < 600:
         return TemporaryFailure(reason)

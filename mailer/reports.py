@@ -66,6 +66,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
+    """What came back, read: of what kind it is, what it says of whom, and by what the mail may be found.
+
+    All of it is a stranger's word until its mail is found and shown to be ours. Texts and lists are bounded.
+    """
+
     kind: Kind
     outcomes: tuple[Outcome, ...] = ()
     feedback: str = ""
@@ -87,7 +92,10 @@ class Report:
 
 
 def read(raw: bytes, *, came_to: Sequence[str] = ()) -> Report:
-    """What a message says; `came_to` are its envelope's recipients. Raises nothing, whatever the message is."""
+    """What a message says; `came_to` are its envelope's recipients. Raises nothing, whatever the message is.
+
+    It takes time by the length that is looked at, `parts.READ_BYTES`, and not by what is in it. For a thread.
+    """
     whole = parts.message(raw)
     found = list(parts.walk(whole))
     outcomes = _outcomes(found)
@@ -108,6 +116,7 @@ def read(raw: bytes, *, came_to: Sequence[str] = ()) -> Report:
 
 
 def _kind(whole: Part, outcomes: Sequence[Outcome], feedback: str) -> Kind:
+    """A complaint goes before a report of delivery; a machine's answer says so itself (RFC 3834, section 5)."""
     if feedback:
         return Kind.COMPLAINT
     if outcomes:
@@ -132,6 +141,7 @@ def _outcomes(found: Sequence[Part]) -> tuple[Outcome, ...]:
 
 
 def _outcome(block: Fields) -> Outcome | None:
+    """What one block says of its recipient; None of a block without an action."""
     word = re.match(r"[a-z]*", block.get("action").strip().lower())
     action = next((each for each in Action if word and each.value == word[0]), None)
     if action is None:
@@ -180,6 +190,7 @@ def _head(part: Part) -> Fields:
 def _paths(
     head: Fields, returned: Sequence[Fields], complaint: Fields | None, came_to: Sequence[str]
 ) -> Iterator[str]:
+    """Addresses of which one may be our return path: where it came to, and where the mail that is sent back had left from."""
     yield from came_to
     for name in _COMING_BACK_TO:
         for value in head.all(name)[:5]:

@@ -10,12 +10,14 @@ from mailer.transport import Outgoing
 
 
 class Signs(Protocol):
+    """What signs a message. `sign` is for a thread, and answers the same for the same bytes."""
+
     def sign(self, message: bytes) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seal:
-    """Of one lane."""
+    """What is put on the mail of one lane as it leaves; each of the three may be missing."""
 
     return_path: ReturnPath | None = None
     signer: Signs | None = None
@@ -23,7 +25,10 @@ class Seal:
     """The name of a field that holds the mail's id, for a relay that gives it back."""
 
     async def put_on(self, message: Outgoing) -> Outgoing:
-        """The message as it goes over the wire; the same at every attempt."""
+        """The message as it goes over the wire; the same at every attempt.
+
+        The mark first and the signature last, so that it covers all.
+        """
         if self.return_path is not None:
             message = replace(message, sender=self.return_path.address(message.id) or message.sender)
         if self.mark is not None:

@@ -25,6 +25,9 @@ def read(message: str) -> Report | None:
     """What the `Message` of a notification says; None when it is nothing about what became of a mail.
 
     Raises `Unreadable` for what is no event of SES.
+
+    `message` is JSON. Whether SNS has signed it is known before. Events of sending and opening say nothing of what
+    became of a mail.
     """
     told = Told.of(message)
     event = told.text("eventType") or told.text("notificationType")
@@ -70,6 +73,7 @@ def _outcomes(event: str, told: Told) -> Iterator[Outcome]:
 
 
 def _bounced(bounce: Told, recipient: Told) -> Outcome:
+    """What one bounced recipient says: failed, or delayed where it is a machine's answer and no bounce."""
     said, given, action = (recipient.text(name) for name in ("diagnosticCode", "status", "action"))
     # The code that is given: SES calls a domain that takes no mail transient, and a full mailbox now and then permanent.
     status = status_in(given) or status_in(said) or _BY_SUBTYPE.get(bounce.text("bounceSubType"), "")

@@ -41,7 +41,10 @@ class Undecided(Exception):
 
 
 class Session:
-    """One session with the relay: opened, encrypted and logged in, then one mail after another."""
+    """One session with the relay: opened, encrypted and logged in, then one mail after another.
+
+    One mail at a time. Whoever is cancelled within one aborts the session.
+    """
 
     def __init__(self, relay: Relay, talk: Dialogue, client: SMTP) -> None:
         """`client` has opened it, and has nothing more to say."""
@@ -58,6 +61,11 @@ class Session:
 
     @classmethod
     async def open(cls, relay: Relay) -> "Session":
+        """Open one: connect, say who we are, encrypt, log in. Within three times `step_seconds`.
+
+        Raises what `replies.unwelcome` makes of a failure; nothing of a mail was said by then, so nothing is counted
+        against one.
+        """
         client = SMTP(
             hostname=relay.host,
             port=relay.port,
@@ -87,7 +95,11 @@ class Session:
         return self._talk.alive
 
     async def send(self, message: Outgoing, content: bytes, handing_over: HandingOver) -> str | None:
-        """Answers the relay's closing words. Raises `Undecided` for a connection lost before the relay accepted anything, else as `Transport.send`."""
+        """Answers the relay's closing words. Raises `Undecided` for a connection lost before the relay accepted
+        anything, else as `Transport.send`.
+
+        `content` is `message.content()`. With PIPELINING it is two round trips, without it four.
+        """
         self.mails += 1
         if message.needs_utf8 and not self._takes_utf8:
             raise PermanentFailure("the address needs SMTPUTF8, which the relay does not offer")
@@ -105,6 +117,7 @@ class Session:
         return await self._is_done(b"RSET", seconds=RESET_SECONDS)
 
     async def quit(self) -> None:
+        """Say goodbye and drop it, within `QUIT_SECONDS`; raises nothing."""
         await self._is_done(b"QUIT", seconds=QUIT_SECONDS)
         self.abort()
 
@@ -186,6 +199,7 @@ def _drop(client: SMTP) -> None:
 
 
 async def _introduce(client: SMTP, relay: Relay) -> None:
+    """Connect and say who we are, in the clear no more than the URL allows; then log in."""
     with unwelcome("greeting"):
         await client.connect()
         name = relay.helo or await _own_name(client)

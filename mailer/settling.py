@@ -24,8 +24,12 @@ logger = logging.getLogger(__name__)
 class Settler:
     """Ends leases. What was sent and is not written down is sent again, so a store that is briefly away is asked again.
 
-    What ends while the store writes others down goes to it in one round. By itself none of it waits for more to come; with
-    `gather_seconds` the first of a round waits for so long. What has ended in that time goes out twice if the process is killed.
+    What ends while the store writes others down goes to it in one round. By itself none of it waits for more to come;
+    with `gather_seconds` the first of a round waits for so long. What has ended in that time goes out twice if the
+    process is killed.
+
+    A mail that is being settled is settled whatever ends around it, but for the loop and the process: after those, its
+    lease ends.
     """
 
     def __init__(
@@ -66,6 +70,9 @@ class Settler:
                     raise
 
     async def _persist(self, held: Held, ending: Ending) -> bool:
+        """Write one ending down, `SETTLE_TRIES` times, with pauses that grow to a few seconds. It raises nothing; what
+        is not written is told.
+        """
         notification = held.lease.notification
         extra = {"notification": notification.id, "type": notification.type}
         for failures in range(1, SETTLE_TRIES + 1):
@@ -91,6 +98,7 @@ class Settler:
         return await self._rounds.ask((lease, ending))
 
     async def _round(self, endings: list[tuple[Lease, Settled]]) -> Sequence[bool | Exception]:
+        """Write several; when one of them cannot be written, each by itself."""
         try:
             return await self._outbox.end_together(endings, now=self._clock())
         except StoreUnavailable:

@@ -20,7 +20,10 @@ PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What one domain signs with, and where the DNS has its public half: `selector._domainkey.domain`."""
+    """What one domain signs with, and where the DNS has its public half: `selector._domainkey.domain`.
+
+    The private half is shown nowhere, nor in its representation.
+    """
 
     domain: str
     selector: str
@@ -28,6 +31,7 @@ class Key:
 
     @property
     def algorithm(self) -> str:
+        """As the tag `a=` of a signature says it."""
         return "rsa-sha256" if isinstance(self.private, RSAPrivateKey) else "ed25519-sha256"
 
     def public(self) -> str:
@@ -38,6 +42,7 @@ class Key:
         return base64_of(key.public_bytes(encoding.Raw, form.Raw))
 
     def sign(self, data: bytes) -> bytes:
+        """The bytes of a signature over `data`. Ed25519 signs the hash, as RFC 8463 has it (section 3)."""
         if isinstance(self.private, RSAPrivateKey):
             return self.private.sign(data, PKCS1v15(), hashes.SHA256())
         return self.private.sign(hashlib.sha256(data).digest())
@@ -70,7 +75,10 @@ def private_key(block: str) -> PrivateKey:
 
 
 def keys_of(keys: Sequence[str], selectors: Sequence[str], domains: Sequence[str]) -> tuple[Key, ...]:
-    """The keys of PEM blocks with their names, in step; one domain alone is that of all."""
+    """The keys of PEM blocks with their names, in step; one domain alone is that of all.
+
+    Raises ValueError when they are not equally many, or a block holds no key.
+    """
     if len(domains) == 1:
         domains = [*domains] * len(keys)
     return tuple(

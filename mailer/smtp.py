@@ -57,6 +57,11 @@ class SMTPTransport:
         return cls(relay, connections=connections, session_mails=session_mails)
 
     async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> str | None:
+        """As `Transport.send` says: over a kept connection first, if there is one, and else, or if that says nothing of
+        the mail, over a fresh one.
+
+        A place among the `connections` is waited for, without a bound of its own.
+        """
         content = message.content()
         async with self._slots:
             kept = self._kept()
@@ -70,13 +75,19 @@ class SMTPTransport:
                 raise undecided.failure from undecided.__cause__
 
     async def check(self) -> bool:
-        """Return when the relay has let us in: whether by TLS. Raises as `send`, for what stands before the first mail."""
+        """Return when the relay has let us in: whether by TLS. Raises as `send`, for what stands before the first mail.
+
+        It opens a connection of its own and closes it. It is for the operator who asks whether the settings work.
+        """
         connection = await Session.open(self._relay)
         encrypted = connection.encrypted
         await connection.quit()
         return encrypted
 
     async def close(self) -> None:
+        """Say goodbye over those that are idle, and wait until it is said. Sends that are under way are their callers'
+        to end.
+        """
         while self._idle:
             connection, timer = self._idle.popitem()
             timer.cancel()
@@ -87,6 +98,9 @@ class SMTPTransport:
     async def _send_over(
         self, connection: "Session", message: Outgoing, content: bytes, handing_over: HandingOver
     ) -> str | None:
+        """Send over this connection, and keep it if it may be used again. Raises `Undecided` where a fresh one is to
+        decide.
+        """
         try:
             said = await connection.send(message, content, handing_over)
         except (DeliveryFailure, RelayFailure) as failure:

@@ -89,7 +89,11 @@ class Message:
 
 
 class Inspector:
-    """Reads what is posted as SNS posts it, and knows the certificates."""
+    """Reads what is posted as SNS posts it, and knows the certificates.
+
+    It keeps `CERTIFICATES` of them, by their addresses, for as long as they are valid. Its bound on fetches holds for
+    all topics together.
+    """
 
     def __init__(
         self,
@@ -108,7 +112,10 @@ class Inspector:
         """When, within the last `FETCHES_SECONDS`."""
 
     async def read(self, members: object) -> Message:
-        """The message. Raises `Unreadable`, `Refused` or `Unreachable`."""
+        """The message. Raises `Unreadable`, `Refused` or `Unreachable`.
+
+        `members` is what the body's JSON says, whatever that is. Nothing is fetched for a message of another topic.
+        """
         given = _texts(members)
         kind = given.get("Type", "")
         if kind not in _SIGNED:
@@ -121,7 +128,10 @@ class Inspector:
         return Message(kind=Kind(kind), topic=topic, text=given["Message"], token=given.get("Token", ""))
 
     async def confirm(self, message: Message) -> None:
-        """Have SNS know that we hear the topic from now on. Raises `Unreachable`."""
+        """Have SNS know that we hear the topic from now on. Raises `Unreachable`.
+
+        Only for a message of `SUBSCRIBED` that `read` has answered. It may be done again.
+        """
         # The address in the message is not asked: it would have us ask whatever somebody wrote there.
         asked = f"Action=ConfirmSubscription&TopicArn={quote(message.topic.arn, safe='')}&Token={quote(message.token, safe='')}"
         await self._ask(f"https://{message.topic.host}/?{asked}")
@@ -175,6 +185,7 @@ def _loaded(pem: bytes) -> Certificate:
 
 
 def _verify(given: dict[str, str], certificate: Certificate) -> None:
+    """Raise `Refused` unless the certificate's key has signed the message, by the version that it names."""
     algorithm, key = _HASHES.get(given.get("SignatureVersion", "")), certificate.public_key()
     if algorithm is None:
         raise Refused("its signature is of another version")

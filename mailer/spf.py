@@ -31,7 +31,10 @@ def is_spf(text: str) -> bool:
 
 
 async def cost(domain: str, ask: Ask) -> Cost | None:
-    """Of the domain's record; None for a domain without one."""
+    """Of the domain's record; None for a domain without one.
+
+    It counts as a verifier that evaluates everything does, up to the first `all`. `ask` raises what it likes, which passes.
+    """
     total = Cost()
     found = await _record(domain, ask, total)
     if found is None:
@@ -49,6 +52,7 @@ async def _record(domain: str, ask: Ask, total: Cost) -> str | None:
 
 
 async def _count(domain: str, record: str, ask: Ask, total: Cost, *, depth: int) -> None:
+    """Count the terms of one record, and follow what it includes. Far beyond the bound nothing more is asked."""
     redirect = None
     has_all = False
     for term in record.split()[1:]:

@@ -29,6 +29,7 @@ class SpoolTransport:
             ) from error
 
     async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> str | None:
+        """Write the file, and answer its name. A repeat writes the same file."""
         del handing_over  # a repeat replaces its own file
         name = _name_of(message)
         try:
@@ -44,6 +45,7 @@ class SpoolTransport:
 
     def _write(self, name: str, content: bytes) -> None:
         # The dot hides an unfinished file from readers that look for *.eml.
+        """Write beside, sync, rename, sync the folder: in this order a crash leaves the whole file or none."""
         unfinished = self.folder / f".{name}.{os.getpid()}"
         try:
             with unfinished.open("wb") as file:

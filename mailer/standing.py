@@ -20,7 +20,10 @@ class Judgement(Enum):
 
 
 class Standing:
-    """What the relay has said since it last accepted a mail."""
+    """What the relay has said since it last accepted a mail.
+
+    One of a relay in a process. It believes the latest: one mail that is taken ends all suspicion.
+    """
 
     def __init__(self) -> None:
         self.strikes = 0
@@ -37,7 +40,10 @@ class Standing:
         self.stopped = True
 
     def refused(self, recipient: str, *, outspoken: bool) -> Judgement:
-        """Mail to `recipient` was refused; `outspoken` if the answer says that it is about us."""
+        """Mail to `recipient` was refused; `outspoken` if the answer says that it is about us.
+
+        Own only where others were taken between two refusals of this recipient, and none is refused beside it since.
+        """
         recipient = recipient.casefold()
         others = len(self._refused) > (recipient in self._refused)
         outvoted = recipient in self._outvoted

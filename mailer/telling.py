@@ -22,7 +22,10 @@ class Unreadable(ValueError):
 
 
 class Told:
-    """An object of JSON, of which every member is taken for what it should be, or for nothing."""
+    """An object of JSON, of which every member is taken for what it should be, or for nothing.
+
+    Nothing here raises but `of`: what is missing is empty, and what is of another kind is missing.
+    """
 
     def __init__(self, members: Any) -> None:
         self._members = members if isinstance(members, dict) else {}
@@ -48,17 +51,21 @@ class Told:
         return "".join(each if each.isprintable() else " " for each in sound)
 
     def flag(self, name: str) -> bool | None:
+        """A bool; None where there is none."""
         value = self._members.get(name)
         return value if isinstance(value, bool) else None
 
     def part(self, name: str) -> "Told":
+        """The object of that name; an empty one where there is none."""
         return Told(self._members.get(name))
 
     def parts(self, name: str) -> Iterator["Told"]:
+        """The objects of a list, `MEMBERS` of them at most; what is no object is an empty one."""
         for each in self._list(name):
             yield Told(each)
 
     def texts(self, name: str) -> Iterator[str]:
+        """The texts of a list, `MEMBERS` of them at most; what is no text is an empty one."""
         for each in self._list(name):
             yield Told({"": each}).text("")
 

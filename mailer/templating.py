@@ -43,6 +43,8 @@ class Templates:
     """Every failure is a `TemplateFailure` that names the file and, where it is known, the line.
 
     Its text may speak of the template, but quotes nothing of a notification.
+
+    It may be asked by several threads at once. Templates of a folder are looked at again when their file has changed.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -85,7 +87,10 @@ class Templates:
             raise TemplateFailure(account(error, name)) from error
 
     def check(self, name: str) -> None:
-        """Compile a template, and see that what it names by a constant is there."""
+        """Compile a template, and see that what it names by a constant is there.
+
+        Raises `TemplateFailure`. What is named by what only a mail will tell is not looked for.
+        """
         try:
             self._environment.get_template(name)
             source, *_ = self._loader.get_source(self._environment, name)
@@ -129,6 +134,7 @@ class _Folder(FileSystemLoader):
 
 
 def bounded(pieces: Iterator[str]) -> str:
+    """The pieces as one text, of `LARGEST_BYTES` in UTF-8 at most; raises Jinja's error beyond that, before it is whole."""
     kept: list[str] = []
     size = 0
     for piece in pieces:

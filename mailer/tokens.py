@@ -4,6 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 
 def text_of(data: bytes) -> str:
+    """The bytes as text, without padding (RFC 4648, section 5)."""
     return urlsafe_b64encode(data).decode().rstrip("=")
 
 

@@ -21,6 +21,9 @@ def tracked(html: str, marks: Marks, *, spared: Collection[str]) -> tuple[str, t
     """The HTML with its links led by way of us, and what they lead to; as it was, where there is none to lead.
 
     `spared` are beginnings of URLs that are left as they are.
+
+    A target that stands in several links is one. Beyond `LINKS_MAX` links are left as they are. Parsing is linear in
+    the length.
     """
     tree = LexborHTMLParser(html)
     beginnings = (marks.url, *spared)

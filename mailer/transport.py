@@ -8,7 +8,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A rendered mail and its envelope: bare addresses, without display names."""
+    """A rendered mail and its envelope: bare addresses, without display names.
+
+    It is made once and sent as it is: what is put on it as it leaves makes another one.
+    """
 
     id: str
     """Of what is owed; the same at every attempt."""

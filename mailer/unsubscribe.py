@@ -76,6 +76,7 @@ class UnsubscribeLinks:
         return hmac.digest(self._secrets[0], _OF_USER + user.encode(), "sha256")[:KEY_BYTES]
 
     def token(self, user: str, category: str) -> str:
+        """What stands in the link: 31 characters."""
         said = VERSION + scope(category) + self.key(user)
         return text_of(said + _mac(self._secrets[0], said))
 
@@ -87,7 +88,11 @@ class UnsubscribeLinks:
         return f"{self._base_url}/u/{token}"
 
     def read(self, token: str) -> Ticket | None:
-        """What the token says; None for one that is not ours."""
+        """What the token says; None for one that is not ours.
+
+        Whatever it is given, it answers. Whose the key is, and what the scope means, is the store's and the catalog's
+        to say.
+        """
         whole = bytes_of(token, _BYTES)
         if whole is None or whole[:1] != VERSION:
             return None

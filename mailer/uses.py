@@ -19,6 +19,8 @@ _Scope = Mapping[str, Path | None]
 
 @dataclass(frozen=True, slots=True)
 class Use:
+    """In which line of the template it stands, from 1."""
+
     path: Path
     line: int
 

@@ -19,6 +19,7 @@ def is_path(link: str) -> bool:
 
 
 def is_web(url: str) -> bool:
+    """Whether it is an address of http or https with a host, and without blanks and controls."""
     try:
         parts = urlsplit(url)
         return (

@@ -60,11 +60,15 @@ class Outcome:
 
 
 class Worker:
-    """Sends the owed mail of one lane until it is drained. `run` is called once, and nothing escapes it but its own cancellation.
+    """Sends the owed mail of one lane until it is drained. `run` is called once, and nothing escapes it but its own
+    cancellation.
 
-    Guarantees: a mail is settled only after the transport took it; a failure that is not the mail's never counts against
-    it; at most the lane's `concurrency` mails are under way at once, and each for as long as it takes; at most its `stock` wait for
-    their turn; what is held at the end is finished or given back.
+    Guarantees: a mail is settled only after the transport took it; a failure that is not the mail's never counts
+    against it; at most the lane's `concurrency` mails are under way at once, and each for as long as it takes; at most
+    its `stock` wait for their turn; what is held at the end is finished or given back.
+
+    Several may be at work on one lane, in any number of processes: none knows of the others. A process that is killed
+    leaves leases, which end after `lease_seconds`; its mail goes out then, some of it for the second time.
     """
 
     def __init__(
@@ -192,6 +196,11 @@ class Worker:
     # The loop
 
     async def _turn(self) -> None:
+        """One look: rest while it is paused, behind its leader, or full; else lease what is due, and rest until more
+        may be.
+
+        No error of the store's ends it: it is paused for then, and leases nothing.
+        """
         loop = asyncio.get_running_loop()
         if (pause := self._paused_seconds()) > 0:
             self.behindhand = True
@@ -285,6 +294,7 @@ class Worker:
                 await until.wait()
 
     def _start(self, lease: Lease, leased_at: float, seconds: float) -> None:
+        """Have a leased mail carried. One that is under way here already goes on under the newer lease."""
         if held := self._held.get(lease.id):
             # Its lease had ended, for the store was away or the clock was set: what is under way goes on under the new.
             held.lease = lease
@@ -341,6 +351,7 @@ class Worker:
     # One mail
 
     async def _deliver(self, held: Held) -> None:
+        """Carry one mail, settle it, and tell what came of it. Cancelled, it settles by what the relay may have heard."""
         loop = asyncio.get_running_loop()
         ending: Ending
         try:

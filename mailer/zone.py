@@ -31,6 +31,8 @@ class Sending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
+    """A record to set, with the reason for it in words."""
+
     name: str
     type: str
     value: str
@@ -43,7 +45,10 @@ class Record:
 
 
 def wanted(sending: Sending) -> Iterator[Record]:
-    """The records to set, with the reason for each."""
+    """The records to set, with the reason for each.
+
+    In the order in which an operator sets them. What is there already nobody looks for here.
+    """
     for domain in sending.envelopes:
         named = " ".join(map(_mechanism, sending.relays))
         yield Record(
@@ -83,10 +88,12 @@ def _mechanism(relay: str) -> str:
 
 
 def key_name(key: Key) -> str:
+    """Where the DNS has the public half (RFC 6376, section 3.6.2.1)."""
     return f"{key.selector}._domainkey.{key.domain}"
 
 
 def key_record(key: Key) -> str:
+    """What stands there."""
     kind = "rsa" if key.algorithm == "rsa-sha256" else "ed25519"
     return f"v=DKIM1; k={kind}; p={key.public()}"
 

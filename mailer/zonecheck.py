@@ -22,15 +22,19 @@ POLICIES = frozenset({"none", "quarantine", "reject"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
+    """One sentence on what the DNS says, and whether that is well."""
+
     good: bool
     sentence: str
 
 
 def right(sentence: str) -> Finding:
+    """A finding that all is well."""
     return Finding(good=True, sentence=sentence)
 
 
 def wrong(sentence: str) -> Finding:
+    """A finding that something is to be mended."""
     return Finding(good=False, sentence=sentence)
 
 
@@ -39,7 +43,10 @@ class Unanswered(Exception):
 
 
 class Checker:
-    """Looks up what is published for how mail leaves."""
+    """Looks up what is published for how mail leaves.
+
+    Each name and type is asked once, within `LOOKUP_SECONDS`, and remembered for as long as this lives.
+    """
 
     def __init__(self, sending: Sending, *, server: tuple[str, int] | None = None) -> None:
         """`server` is asked instead of the system's own."""
@@ -54,7 +61,11 @@ class Checker:
         self._known: dict[tuple[str, str], Sequence[str]] = {}
 
     async def findings(self) -> AsyncIterator[Finding]:
-        """Everything that is found, good or not."""
+        """Everything that is found, good or not.
+
+        One check after the other, in an order that is always the same. A name that the DNS does not answer for is a
+        finding, and ends that check alone.
+        """
         sending = self._sending
         checks = [
             *(self._spf(domain) for domain in sending.envelopes),
@@ -190,6 +201,7 @@ class Checker:
                 yield wrong(f"the relay's address {address} has no name that leads back to it")
 
     async def _addresses(self, host: str) -> Sequence[str]:
-        if literal(host) is not None:
-            return [host]
+        if (address := literal(host)) is not None:
+            # As the DNS writes it: an address of IPv6 may be written in many ways.
+            return [str(address)]
         return [*await self.ask(host, "A"), *await self.ask(host, "AAAA")]

@@ -12,7 +12,10 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """Which of a user's rooms are shared, and how."""
+    """Which of a user's rooms are shared, and how.
+
+    What is in neither is a topic, or another room that somebody has given.
+    """
 
     own: str
     """The user's own room, which begins with its first notification."""
@@ -21,12 +24,19 @@ class Membership:
 
 
 class Head:
-    """Begins after all that the room holds now."""
+    """Begins after all that the room holds now.
+
+    What comes to be in the room while it is looked up may fall on either side.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """Begins after what was made before this time."""
+    """Begins after what was made before this time.
+
+    `time` is in microseconds. What was made at that very time is unread: `heard_at` is often the time of the notification
+    by which Bellhop has heard of the user.
+    """
 
     time: int
 
@@ -38,7 +48,10 @@ Beginning = Head | After
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What a store knows of a user who has no beginning in some room."""
+    """What a store knows of a user who has no beginning in some room.
+
+    It is read at one moment, or in any order, as each of the three only ever changes once.
+    """
 
     predates: bool
     """Whether the user was there before beginnings were kept."""
@@ -49,7 +62,12 @@ class Known:
 
 
 def beginning(room: str, membership: Membership, known: Known) -> Beginning:
-    """Where `room`, which has no beginning yet, begins for the user."""
+    """Where `room`, which has no beginning yet, begins for the user.
+
+    It looks nothing up and is the same for the same answers: two nodes that begin a room at once come to the same rule,
+    and the first to write has its way. An everybody's room of a user who is heard of right now begins at its head; so
+    does a topic that is given from now on. Whoever predates beginnings and has not been seen since keeps all.
+    """
     if room in membership.everybodys:
         if known.predates:
             return START

@@ -34,6 +34,9 @@ class Coalescer(Generic[Request, Answer]):
         weight: Callable[[Request], int] = lambda _: 1,
         gather_seconds: float = 0.0,
     ) -> None:
+        """Weights are in whatever `weight` answers for a request, by default one each. Nothing is started before the
+        first request.
+        """
         self._run = run
         self._name = name
         self._weight = weight
@@ -75,6 +78,10 @@ class Coalescer(Generic[Request, Answer]):
         return futures
 
     async def ask(self, request: Request) -> Answer:
+        """Submit one, and wait for its answer. Raises what `run` has for it, or `StoreUnavailable` as `submit` does.
+
+        Whoever is cancelled here is not waited for any more; the request is run all the same.
+        """
         return await self.submit([request])[0]
 
     def give_up(self, error: Callable[[], Exception]) -> None:
@@ -95,10 +102,17 @@ class Coalescer(Generic[Request, Answer]):
             await asyncio.shield(self._task)
 
     def _drained_after(self) -> float:
+        """Seconds after which the queue may have room: as many batches as wait, each as long as the last one took.
+
+        Between a tenth of a second and ten, whatever that comes to: before the first batch nothing is known.
+        """
         batches = 1 + self._queued // self._batch_weight
         return min(max(batches * self._last_batch_seconds, 0.1), 10.0)
 
     async def _work(self) -> None:
+        """Run batch after batch until it is closed and the queue is empty. With `gather_seconds` closing does not wait
+        for more.
+        """
         while True:
             if not self._queue:
                 if self._closing:
@@ -111,6 +125,7 @@ class Coalescer(Generic[Request, Answer]):
             await self._run_batch(self._take())
 
     def _take(self) -> list[tuple[Request, asyncio.Future[Answer]]]:
+        """The next batch, from the front of the queue; at least one request, however heavy."""
         batch: list[tuple[Request, asyncio.Future[Answer]]] = []
         held = 0
         while self._queue and (not batch or held + self._queue[0][1] <= self._batch_weight):
@@ -121,6 +136,9 @@ class Coalescer(Generic[Request, Answer]):
         return batch
 
     async def _run_batch(self, batch: list[tuple[Request, asyncio.Future[Answer]]]) -> None:
+        """Run one batch, and answer everybody in it. No error of `run` ends the task that calls this, only its
+        cancellation.
+        """
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._running = [future for _, future in batch]

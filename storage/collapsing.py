@@ -26,7 +26,11 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latest:
-    """What is shown under a key before the next one comes."""
+    """What is shown under a key before the next one comes.
+
+    It is read inside the appending transaction, or, where there is none, looked up again each time its place turns out to
+    be taken.
+    """
 
     id: str
     seq: int | None
@@ -45,7 +49,12 @@ def pair_of(notification: Notification) -> Pair:
 
 
 def following(notification: Notification, latest: Latest | None) -> tuple[Notification, int | None]:
-    """The notification, which has a key, as it takes the place of `latest`; and since when mail of the chain waits then."""
+    """The notification, which has a key, as it takes the place of `latest`; and since when mail of the chain waits then.
+
+    Its count goes up by one, and its mail is due no later than `LONGEST_WAIT` after the first of the chain whose mail
+    waits. When what is shown has expired by the time the new one was made, or there is none, a chain begins. The count
+    lies in the newest alone; nothing is counted over the older ones.
+    """
     assert notification.collapse is not None
     if latest is not None and latest.shown_until <= micros(notification.created_at):
         latest = None
@@ -63,7 +72,10 @@ def following(notification: Notification, latest: Latest | None) -> tuple[Notifi
 
 
 def latest_of(notification: Notification, since: int | None) -> Latest:
-    """What is shown once `following` has answered these."""
+    """What is shown once `following` has answered these.
+
+    So a second one under the same key within one call follows the first without asking the store.
+    """
     assert notification.collapse is not None
     return Latest(
         id=notification.id,

@@ -20,6 +20,8 @@ SAID_CHARACTERS = 300
 
 
 class StepKind(StrEnum):
+    """The names of the last three are those of the mail's states, so that `heard` need not tell them apart."""
+
     POSTPONED = "postponed"  # an attempt failed, and another follows
     HELD = "held"  # a rule held it
     BURIED = "buried"  # it was given up on
@@ -31,6 +33,10 @@ class StepKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
+    """One thing that was said of a mail. It holds no address of its own, but a server's words may quote one: they go
+    when the user is erased.
+    """
+
     at: datetime
     kind: StepKind
     attempt: int | None = None
@@ -45,6 +51,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
+    """How one mail has come to its state; the state itself is in the mail."""
+
     of: Subject
     """What the mail is of."""
     steps: Sequence[Step]
@@ -52,7 +60,11 @@ class Course:
 
 
 def step_of(ending: Ending, lease: Lease, now: datetime) -> Step | None:
-    """What is to be kept of how a lease ends; None where the mail's state keeps it."""
+    """What is to be kept of how a lease ends; None where the mail's state keeps it.
+
+    It is written in the same write that ends the lease, so a lease that was lost leaves no step. `Sent`, `Skipped`,
+    `Released` and `Gathered` have none.
+    """
     attempt = lease.mail.attempts
     match ending:
         case Postponed(reason=reason, code=code, rule=rule):
@@ -65,16 +77,23 @@ def step_of(ending: Ending, lease: Lease, now: datetime) -> Step | None:
 
 
 def heard(state: MailState, reason: str | None, now: datetime) -> Step:
-    """What was heard of a mail after it was sent."""
+    """What was heard of a mail after it was sent.
+
+    `state` is one of `AFTER_SENT` but `SENT` itself, which is heard of by nobody: a `ValueError` says so.
+    """
     return Step(at=now, kind=StepKind(state.value), said=reason)
 
 
 def fields_of(step: Step) -> list[Any]:
-    """A step as the stores keep it."""
+    """A step as the stores keep it.
+
+    In the order of its fields, short enough to be kept by the twenty: what is longer than `SAID_CHARACTERS` is cut here.
+    """
     said = None if step.said is None else step.said[:SAID_CHARACTERS]
     return [micros(step.at), step.kind.value, step.attempt, step.rule, step.code, said]
 
 
 def step_from(fields: Sequence[Any]) -> Step:
+    """A step as `fields_of` has written it. A kind that this release does not know raises `ValueError`."""
     at, kind, attempt, rule, code, said = fields
     return Step(at=moment(at), kind=StepKind(kind), attempt=attempt, rule=rule, code=code, said=said)

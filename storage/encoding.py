@@ -43,7 +43,10 @@ Form = TypeVar("Form")
 
 @lru_cache(maxsize=256)
 def micros(moment: datetime) -> int:
-    """Cached: what was emitted together shares its time."""
+    """Cached: what was emitted together shares its time.
+
+    Exact for every aware time, whatever its zone. A time without a zone raises `TypeError`: no store takes one.
+    """
     since = moment - EPOCH
     return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
 
@@ -53,6 +56,7 @@ def micros_or_none(moment: datetime | None) -> int | None:
 
 
 def moment(value: int) -> datetime:
+    """The time of that many microseconds, in UTC; the other way round of `micros`."""
     return EPOCH + timedelta(microseconds=value)
 
 
@@ -61,10 +65,19 @@ def moment_or_none(value: int | None) -> datetime | None:
 
 
 def shown_until(notification: Notification) -> int:
+    """When a notification stops being shown, in microseconds; `FOREVER` for one that does not expire.
+
+    It is an index's field in both stores, so that what is shown, expired or wiped is one comparison with a time.
+    """
     return FOREVER if notification.expires_at is None else micros(notification.expires_at)
 
 
 def data_text(data: Mapping[str, Any]) -> str:
+    """The JSON text of a caller's object, which `data_of` reads back as an equal one.
+
+    NaN and the infinities are written as Python names them, as no JSON has a word for them. Raises `TypeError` or
+    `ValueError` for what is no JSON, which callers have seen to before.
+    """
     plain = data if isinstance(data, dict) else dict(data)
     try:
         text = orjson.dumps(plain, option=_AS_JSON)
@@ -75,12 +88,17 @@ def data_text(data: Mapping[str, Any]) -> str:
 
 
 def data_of(text: str) -> dict[str, Any]:
+    """The object of a text that `data_text` has written."""
     data: dict[str, Any] = json.loads(text)
     return data
 
 
 class Remembering(Generic[Form]):
-    """A way to write entries, each object once for as long as it is remembered: all news of a type often share theirs."""
+    """A way to write entries, each object once for as long as it is remembered: all news of a type often share theirs.
+
+    It holds `ENTRIES_REMEMBERED` of them, and forgets all at once when there is one more: what is emitted again is written
+    again. Several threads may call it: at worst an entry is written twice.
+    """
 
     def __init__(self, write: Callable[[Entry], Form]) -> None:
         self._write = write
@@ -108,11 +126,15 @@ entry_document: Remembering[dict[str, Any]] = Remembering(msgspec.to_builtins)
 
 
 def entry_of(text: str) -> Entry:
+    """The entry of a text that `entry_text` has written. Fields that this release does not know are passed over."""
     return _entries.decode(text)
 
 
 def news_text(news: Notification) -> str:
-    """What an obligation that stands by itself tells, as JSON; its id is the obligation's."""
+    """What an obligation that stands by itself tells, as JSON; its id is the obligation's.
+
+    What has no place in a digest's or a campaign's news (sequence, expiry, mail) is left out.
+    """
     return _encode(
         {
             "room": news.room, "type": news.type, "title": news.title, "body": news.body, "link": news.link,
@@ -123,6 +145,7 @@ def news_text(news: Notification) -> str:
 
 
 def news_of(id_: str, text: str) -> Notification:
+    """What `news_text` was made of, under the id of its obligation; in no stream, and without its mail."""
     fields = json.loads(text)
     return Notification(
         id=id_,
@@ -145,6 +168,7 @@ def evidence_text(evidence: Evidence) -> str:
 
 
 def evidence_of(text: str) -> Evidence:
+    """What `evidence_text` was made of."""
     return Evidence(**json.loads(text))
 
 
@@ -154,7 +178,10 @@ def held_until(suppression: Suppression) -> int:
 
 
 def whole_days(moment: datetime) -> int:
-    """Since the epoch, by the days of UTC."""
+    """Since the epoch, by the days of UTC.
+
+    A rule that counts days counts these, wherever the recipient lives.
+    """
     return (moment - EPOCH).days
 
 
@@ -164,7 +191,10 @@ def key_text(key: IdempotencyKey) -> str:
 
 
 def key_parts(text: str) -> tuple[str, str]:
-    """The scope and the text that `key_text` was made of."""
+    """The scope and the text that `key_text` was made of.
+
+    Of the whole text only: a scope may hold colons itself.
+    """
     length, _, rest = text.partition(":")
     return rest[: int(length)], rest[int(length) + 1 :]
 
@@ -186,16 +216,24 @@ def is_writable(text: str) -> bool:
 
 
 def cursor_of(notification: Notification, place: int | None = None) -> str:
-    """Where a page newest first ends: at this place, by default the time; equal ones are told apart by the id."""
+    """Where a page newest first ends: at this place, by default the time; equal ones are told apart by the id.
+
+    A cursor says where its page ended and nothing of what was asked: whoever turns the page asks the same again.
+    """
     return cursor_text(micros(notification.created_at) if place is None else place, notification.id)
 
 
 def cursor_text(place: int, id_: str) -> str:
+    """A cursor as clients get it. They hand it back and read nothing in it: what a place is differs by store and by page."""
     return f"{place}~{id_}"
 
 
 def position_of(cursor: str) -> tuple[int, str]:
-    """What `cursor_text` was made of. Raises `InvalidCursor`."""
+    """What `cursor_text` was made of. Raises `InvalidCursor`.
+
+    A cursor comes from outside, so anything may stand in it: what cannot have been made by a store is refused here, and
+    what could have been is only a place to begin at, whoever made it.
+    """
     text, separator, notification_id = cursor.partition("~")
     try:
         place = int(text)
@@ -223,6 +261,9 @@ def receipt_of(
     """A receipt from its row.
 
     `covered_at` is the time of the `read_all` that covers the notification, if one does; with `unread_at` none does.
+
+    All times are in microseconds, and None where it did not happen. `unread_at` itself is in no receipt: it is what makes
+    `read_at` None.
     """
     if read_at is None and unread_at is None:
         read_at = covered_at

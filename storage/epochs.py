@@ -11,7 +11,10 @@ class Epochs(Protocol):
     """
 
     async def current(self) -> str:
-        """The one in force."""
+        """The one in force.
+
+        The first that asks a new store makes it; all others get the same.
+        """
         ...
 
     async def turn(self, *, seen: str | None = None) -> str:
@@ -19,5 +22,9 @@ class Epochs(Protocol):
 
         What a user has read, or has a receipt of, beyond the head of its room is brought back: nothing that comes under
         those sequences is born read.
+
+        It may take several writes. The new epoch is in force after all of them, so that a client that hears of it finds
+        everything brought back; a crash before that leaves the old one, and the whole may be done again. Of several
+        processes that notice at once and say what they have seen, one turns it.
         """
         ...

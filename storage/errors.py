@@ -15,7 +15,11 @@ class StorageError(Exception):
 
 
 class StoreUnavailable(StorageError):
-    """The store cannot answer now. Nothing is known about an append that raised it: retry under its key."""
+    """The store cannot answer now. Nothing is known about an append that raised it: retry under its key.
+
+    A read that raised it has changed nothing. A write may have been done or not, so what is repeated must be such as may be
+    done twice: nearly all that a store is asked is, and what is not says so.
+    """
 
     def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
         super().__init__(message)
@@ -24,19 +28,31 @@ class StoreUnavailable(StorageError):
 
 
 class IdempotencyMismatch(StorageError):
-    """The idempotency key was used before with another content. Nothing was stored."""
+    """The idempotency key was used before with another content. Nothing was stored.
+
+    It is an answer of `Streams.append` and not raised there: one of many must not undo the others.
+    """
 
 
 class Unstorable(StorageError):
-    """An emission that can never be stored: too large, or with text that is not Unicode. Nothing was stored."""
+    """An emission that can never be stored: too large, or with text that is not Unicode. Nothing was stored.
+
+    Asking again is of no use: the caller has to change it.
+    """
 
 
 class TooManySwitched(StorageError):
-    """No further type of notifications can be switched. Nothing was changed."""
+    """No further type of notifications can be switched. Nothing was changed.
+
+    The bound is `storage.switches.TYPES_MAX`; types that were switched before can still be.
+    """
 
 
 class InvalidCursor(StorageError):
-    """The cursor of a page is not one that a store gave."""
+    """The cursor of a page is not one that a store gave.
+
+    It is the caller's fault, and of no other store's: a cursor of another store may pass for one of this.
+    """
 
 
 class StoreConfigurationError(StorageError):

@@ -23,22 +23,37 @@ def lower(text: str) -> str:
 
 
 def words_of(contact: Contact) -> list[str]:
+    """The words that a contact is found by, in lower case as the stores have them: of the id, the address and the name.
+
+    Parted where there are blanks of any kind. The stores keep a list of their own, which is parted at spaces: a word that
+    only this finds is in no index, so that somebody is found by it only beside a longer one.
+    """
     return lower(" ".join(filter(None, (contact.user, contact.email, contact.name)))).split()
 
 
 def sought(text: str) -> list[str]:
-    """The words of a search, the longest first: that one finds the fewest."""
+    """The words of a search, the longest first: that one finds the fewest.
+
+    No words for a text of blanks: then nobody is sought.
+    """
     return sorted(lower(text).split(), key=len, reverse=True)
 
 
 def forms(word: str) -> tuple[str, ...]:
-    """How a word may begin that is kept; the same, where its first letter has no other case."""
+    """How a word may begin that is kept; the same, where its first letter has no other case.
+
+    One or two, the smaller letter first; each is looked up by a range of its own.
+    """
     first, rest = word[:1], word[1:]
     return tuple(dict.fromkeys(lower(case) + rest for case in (first, first.lower(), first.upper())))
 
 
 def matching(contacts: Iterable[Contact], words: Sequence[str]) -> list[Contact]:
-    """Those of which every word of the search begins a word, by id."""
+    """Those of which every word of the search begins a word, by id.
+
+    It judges what a store has found by one word, from the contacts as they are: a stale index can hide somebody, and show
+    nobody wrongly.
+    """
     wanted = [forms(word) for word in words]
     found = [
         contact

@@ -20,7 +20,9 @@ Outcome = Appended | StorageError
 class Appends(Protocol):
     """The one thing that is asked of a store here: `Streams.append`."""
 
-    async def append(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]: ...
+    async def append(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]:
+        """As `Streams.append` says: in order, durable when it answers, and a mismatch as an answer and no error."""
+        ...
 
 
 class GroupCommit:
@@ -103,7 +105,10 @@ class GroupCommit:
         return outcomes
 
     def _parts(self, emissions: Sequence[Emission]) -> Iterator[Sequence[Emission]]:
-        """Cut a call where a batch would be full: what one caller brings must not be one endless transaction."""
+        """Cut a call where a batch would be full: what one caller brings must not be one endless transaction.
+
+        An emission is never cut, so one that is heavier than a batch makes a batch by itself.
+        """
         start, held = 0, 0
         for index, emission in enumerate(emissions):
             weight = len(emission.notifications)
@@ -143,6 +148,7 @@ class GroupCommit:
             self._batches += 1
 
     def _suspect(self) -> None:
+        """One such task at a time; without a `ping` there is none, and nobody is ever turned away."""
         if self._ping is not None and (self._watch is None or self._watch.done()):
             self._watch = asyncio.create_task(self._see_whether_away(self._ping), name="group-commit-watch")
 
@@ -163,6 +169,11 @@ class GroupCommit:
                 await asyncio.sleep(self._suspicious_seconds)
 
     async def _append_all(self, emissions: list[Emission]) -> Sequence[Outcome]:
+        """Append them together; when that cannot be, as one of them can never be stored, one after the other.
+
+        So each has an answer or an error of its own. Nothing of the first attempt is stored where `Unstorable` was
+        raised, and what a store has stored of it all the same is answered as a duplicate.
+        """
         try:
             return await self._store.append(emissions)
         except Unstorable:

@@ -20,6 +20,9 @@ class UUID7Source:
     Within a millisecond a 12-bit counter rises (RFC 9562, section 6.2, method 1). It starts at random in the lower
     half, so that ids cannot be counted from outside; when it is used up, or the clock steps back, the source
     runs ahead of the clock rather than repeat or reverse. `clock` answers nanoseconds since the epoch.
+
+    Two sources, of two processes, may make ids of one millisecond in any order; equal ones they do not make, by 62 random
+    bits beside the time and the counter. Any thread may call it.
     """
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
@@ -32,10 +35,16 @@ class UUID7Source:
         """What is random in the ids to come, as text."""
 
     def follow(self, clock: Callable[[], int]) -> None:
-        """Go by another clock from now on."""
+        """Go by another clock from now on.
+
+        Ids still never go back: behind the last one they run ahead of a clock that does.
+        """
         self._clock = clock
 
     def __call__(self) -> str:
+        """The next id. It waits for the lock of other threads and for nothing else; every few hundred ids it asks the
+        kernel for chance.
+        """
         with self._lock:
             if len(self._tails) < 2:
                 self._tails = _random_tails()
@@ -56,7 +65,10 @@ class UUID7Source:
 
 
 def first_of(millisecond: int) -> str:
-    """What every id of this millisecond since the epoch, or a later one, is greater than, and none of an earlier one."""
+    """What every id of this millisecond since the epoch, or a later one, is greater than, and none of an earlier one.
+
+    It is no id itself. So the ids of a time are a range, which an index of them finds without looking at a time.
+    """
     digits = f"{max(millisecond, 0):012x}"
     return f"{digits[:8]}-{digits[8:]}-"
 

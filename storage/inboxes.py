@@ -16,7 +16,11 @@ RETURNED_MAX = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What one user did with one notification, `read_upto` considered."""
+    """What one user did with one notification, `read_upto` considered.
+
+    There is one of a user and a notification, or none where nothing was done: then all of it is None. Times are when the
+    server heard of it. `read_at` is that of the single mark, or of the `read_all` that covers it.
+    """
 
     seen_at: datetime | None = None
     read_at: datetime | None = None
@@ -33,15 +37,20 @@ class Receipt:
 
     @property
     def is_read(self) -> bool:
+        """Whether it counts as read. What was made unread again has no `read_at`."""
         return self.read_at is not None
 
     @property
     def is_seen(self) -> bool:
+        """Whether the user has seen it: what was read was seen, without a mark of its own."""
         return self.seen_at is not None or self.read_at is not None
 
 
 class Place(StrEnum):
-    """Where a user has a notification. What was dismissed is nowhere."""
+    """Where a user has a notification. What was dismissed is nowhere.
+
+    A place is where it is looked for. What is archived or snoozed counts as read; what is in the inbox may be either.
+    """
 
     INBOX = "inbox"
     ARCHIVE = "archive"
@@ -59,6 +68,8 @@ def place_of(receipt: Receipt) -> Place | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxItem:
+    """A notification with what its reader did with it."""
+
     notification: Notification
     receipt: Receipt
 
@@ -75,12 +86,17 @@ class Muted:
     """The room of the user alone: what is not wanted there was never told there."""
 
     def hides(self, notification: Notification) -> bool:
+        """Whether the user is not to be shown this one."""
         return notification.type in self.types and notification.room != self.own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryQuery:
-    """A page of what a user's rooms hold, newest first."""
+    """A page of what a user's rooms hold, newest first.
+
+    All that is said must hold. `types` and `categories` that are empty are not asked for. `rooms` are all the user's, each
+    once or more often; what no store can hold among them matches nothing.
+    """
 
     user: str
     rooms: Sequence[str]
@@ -102,6 +118,8 @@ class HistoryQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryPage:
+    """An item that changes while pages are turned may be on none: what was archived is gone from the pages behind."""
+
     items: tuple[InboxItem, ...]
     next: str | None
     """The cursor of the next, older page; None at the end."""
@@ -111,7 +129,10 @@ class HistoryPage:
 
 @dataclass(frozen=True, slots=True)
 class OpeningRequest:
-    """What one session asks for as it opens: `user` is in `rooms` and had been given them up to `since`."""
+    """What one session asks for as it opens: `user` is in `rooms` and had been given them up to `since`.
+
+    It is `Inboxes.opening` as a value, so that many can be answered together.
+    """
 
     user: str
     rooms: Sequence[str]
@@ -131,7 +152,11 @@ class OpeningRequest:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a user does something with: those of `ids` that are in `rooms`. Others are ignored."""
+    """What a user does something with: those of `ids` that are in `rooms`. Others are ignored.
+
+    An id that is unknown, in another room, recalled, superseded, expired or not shown in-app is passed over, and so is one
+    that is named twice.
+    """
 
     user: str
     rooms: Sequence[str]
@@ -169,7 +194,10 @@ class Opening(Count):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marked(Count):
-    """The answer to whatever a user does with notifications."""
+    """The answer to whatever a user does with notifications.
+
+    `changed` is of this call alone: whoever repeats it after a lost answer is told 0, and the same count.
+    """
 
     changed: int
     """How many notifications changed for the user; unknown ids and repeated calls change nothing."""
@@ -190,6 +218,13 @@ class Inboxes(Protocol):
     """What users have read, seen and dismissed. `rooms` are always all the rooms the user is in.
 
     What is `muted` is counted, shown and replayed nowhere; marks of it are kept, and `changed` counts them.
+
+    A mark is durable when it answers, and each is one write or several of which every beginning counts the same or less as
+    unread, but for `mark_unread`. All marks may be repeated, and two at once come to what one after the other would. The
+    first time of each stays.
+
+    A count comes of heads and marks, and is read at no single moment: what is appended meanwhile is beyond the heads that
+    it names, or in it.
     """
 
     async def opening(
@@ -207,10 +242,14 @@ class Inboxes(Protocol):
         """Heads, unread count and what was missed, for a connection that has just joined `rooms`.
 
         `since` maps some of the rooms to the last sequence had; a room not in it misses nothing. More than `limit`
-        missed in a room, or a `since` before what is still kept, or beyond the head, puts the room into `resync` instead;
-        an `epoch` that is not the store's puts all of `since` there.
+        missed in a room, or a `since` before what is still kept, or beyond the head, puts the room into `resync`
+        instead; an `epoch` that is not the store's puts all of `since` there.
 
         With `membership`, `begin` comes first, and costs nothing for who has been here before.
+
+        Whoever asks joins first: what is appended between the joining and this is in `missed` and comes by the room
+        too, and is told apart by its sequence. Nothing that is expired, recalled or superseded is missed. `now` may be
+        a little later than the caller's where several are answered together.
         """
         ...
 
@@ -219,27 +258,41 @@ class Inboxes(Protocol):
 
         What came before is in the history, as read. Idempotent: a room that has begun begins no second time, until the
         user is erased.
+
+        Durable when it answers. Rooms that are the user's own, or cannot be held by a store, are passed over.
         """
         ...
 
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
-        """A page newest first over the rooms; without what was recalled, superseded, has expired, or was dismissed by the user.
+        """A page newest first over the rooms; without what was recalled, superseded, has expired, or was dismissed by
+        the user.
 
         Newest is by `created_at` or by the order of appending, as the store has it at hand: they differ by what an emit
         takes, and by the nodes' clocks.
 
         Raises `InvalidCursor` for a `before` that no page gave.
+
+        `place` and `unread_only` are of the user's receipts. A store may look at a bounded number of what is put away
+        or was made unread again, the newest of it: no less than 10,000.
         """
         ...
 
     async def unread(
         self, user: str, rooms: Sequence[str], *, now: datetime, muted: Muted | None = None
     ) -> Count:
-        """How many notifications of the rooms the user has neither read nor dismissed, up to which heads."""
+        """How many notifications of the rooms the user has neither read nor dismissed, up to which heads.
+
+        It costs by what was read out of order and by what is wiped above the mark, never by how much is unread; only
+        for who has muted something the muted ones are counted.
+        """
         ...
 
     async def read(self, chosen: Chosen) -> Marked:
-        """Mark as read. Idempotent."""
+        """Mark as read. Idempotent.
+
+        `changed` is how many were unread. When nothing of a room is left unread by it, the room is read up to its head,
+        so that single marks do not pile up; their times stay.
+        """
         ...
 
     async def read_all(self, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
@@ -247,6 +300,9 @@ class Inboxes(Protocol):
 
         Receipts that say no more than that are given up for `read_upto`: what was read or seen one by one is then
         reported as read at the time of this call.
+
+        What comes while it is worked at stays unread: heads are read once, and only up to these. Snoozed and archived
+        ones stay where they are.
         """
         ...
 
@@ -278,24 +334,40 @@ class Inboxes(Protocol):
         ...
 
     async def snooze(self, chosen: Chosen, *, until: datetime) -> Marked:
-        """Hide until then, like `read`: it counts as read meanwhile, and `storage.snoozes` has it come back as unread."""
+        """Hide until then, like `read`: it counts as read meanwhile, and `storage.snoozes` has it come back as unread.
+
+        Of one that is snoozed already the time is changed. Several snoozes that end together come back together.
+        """
         ...
 
     async def act(self, chosen: Chosen, action: str) -> Acted:
         """Note what the user has pressed of the one chosen, once: of several, wherever they were pressed, the first stays.
 
         It counts as read.
+
+        `chosen` has one id. Whether the action is one of the notification's is its caller's to see to. What was dismissed
+        cannot be pressed.
         """
         ...
 
     async def receipt(self, user: str, notification_id: str) -> Receipt:
-        """What the user did with one notification; an empty receipt when nothing or unknown."""
+        """What the user did with one notification; an empty receipt when nothing or unknown.
+
+        Also of one that is recalled or expired, and of one in a room that the user is not in any more.
+        """
         ...
 
     async def receipts_of(self, user: str, ids: Sequence[str]) -> dict[str, Receipt]:
-        """What the user did with each of these, by id, in a constant number of questions; nothing is an empty receipt."""
+        """What the user did with each of these, by id, in a constant number of questions; nothing is an empty receipt.
+
+        Every id that was asked is in the answer. What has no sequence has no receipt.
+        """
         ...
 
     async def receipts(self, notification_id: str) -> dict[str, Receipt]:
-        """What each user did with it, by user; those who did nothing are absent. At most 1,000 users."""
+        """What each user did with it, by user; those who did nothing are absent. At most 1,000 users.
+
+        It is for admins who look at one notification. Which 1,000 it are of more is not said; those with marks of their own
+        come before those who have read it by reading all.
+        """
         ...

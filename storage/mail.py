@@ -6,7 +6,10 @@ from enum import StrEnum
 
 
 class Unless(StrEnum):
-    """What makes a mail unnecessary, judged at the moment it is due."""
+    """What makes a mail unnecessary, judged at the moment it is due.
+
+    It is judged once, when the mail is due and before anything is sent; what happens after that stops no mail.
+    """
 
     READ = "read"  # the notification was read
     SEEN = "seen"  # it was seen or read
@@ -14,13 +17,20 @@ class Unless(StrEnum):
 
 
 class LaneName(StrEnum):
-    """The way that a mail leaves by."""
+    """The way that a mail leaves by.
+
+    Each lane is leased, paced, counted and paused by itself, so that a newsletter delays no password.
+    """
 
     TRANSACTIONAL = "transactional"  # what somebody waits for
     BULK = "bulk"  # what many get at once, and nobody waits for
 
 
 class MailState(StrEnum):
+    """Where a mail is. From `pending` on it is moved by its worker alone, but for what is recalled, dropped or
+    cancelled while it waits; from `sent` on by what is heard of it.
+    """
+
     PENDING = "pending"  # owed: waits for its due time or its next attempt
     LEASED = "leased"  # a worker holds it until the lease ends
     GATHERED = "gathered"  # it waits in a digest that is open
@@ -35,7 +45,11 @@ class MailState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailOrder:
-    """What is asked of the mailer: one thing to one address."""
+    """What is asked of the mailer: one thing to one address.
+
+    It never changes: `due_at` is when it was first to go. An address is as it was written, and empty once its user was
+    erased.
+    """
 
     to: str
     due_at: datetime
@@ -46,7 +60,10 @@ class MailOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """The lease under which a mail is stored from the beginning, for a worker that sends it at once."""
+    """The lease under which a mail is stored from the beginning, for a worker that sends it at once.
+
+    A process that ends before it has sent leaves a lease that ends, and any worker takes the mail then.
+    """
 
     token: str
     until: datetime
@@ -54,7 +71,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """A mail order and what has become of it."""
+    """A mail order and what has become of it.
+
+    `attempts` counts the leases that were not given back, this one included while it is leased. `reason` and `code` are of
+    the last thing that was said of it, whichever it was.
+    """
 
     order: MailOrder
     state: MailState

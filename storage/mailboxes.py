@@ -11,7 +11,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """One user's mailbox, which refuses mail."""
+    """One user's mailbox, which refuses mail.
+
+    All four fields together tell a state of it: `told` and `forget` change it only as it was read.
+    """
 
     user: str
     address: str
@@ -21,24 +24,40 @@ class Refusal:
 
 
 class Mailboxes(Protocol):
-    """At most one refusal of a user: that of the newest address."""
+    """At most one refusal of a user: that of the newest address.
+
+    Telling a user is two steps, the notification and then `told`: a crash between them has the user told again, by a
+    notification under the same idempotency key.
+    """
 
     async def refuse(self, user: str, address: str, *, at: datetime) -> bool:
-        """Note, durably, that it does; false, and no change, when that is known of this address already."""
+        """Note, durably, that it does; false, and no change, when that is known of this address already.
+
+        Another address of the user takes the place of the one before, and is to be told of.
+        """
         ...
 
     async def told(self, refusal: Refusal, notification: str) -> bool:
-        """The user was told by this notification; false, and no change, when it is not known as it was any more."""
+        """The user was told by this notification; false, and no change, when it is not known as it was any more.
+
+        Then it was told by another, is over, or is of another address by now.
+        """
         ...
 
     async def forget(self, refusal: Refusal) -> bool:
-        """It is over; false, and no change, when it is not known as it was any more."""
+        """It is over; false, and no change, when it is not known as it was any more.
+
+        The same mailbox may refuse again: then it is new.
+        """
         ...
 
     async def of_many(self, users: Collection[str]) -> Sequence[Refusal]:
-        """Those of these users."""
+        """Those of these users, in the order of their ids; whose mailbox takes mail is absent."""
         ...
 
     async def page(self, *, after: str | None, limit: int, untold: bool = False) -> Sequence[Refusal]:
-        """Those of users after this one, in the order of their ids; `untold`: only those still to be told of."""
+        """Those of users after this one, in the order of their ids; `untold`: only those still to be told of.
+
+        Fewer than `limit` is the end; else the last user is where the next begins.
+        """
         ...

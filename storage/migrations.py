@@ -17,7 +17,9 @@ class Named(Protocol):
     """A migration, as far as the rule has to know it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """By which it is known for ever: a name that was released is never given to another change."""
+        ...
 
 
 Migration = TypeVar("Migration", bound=Named)
@@ -28,6 +30,8 @@ def pending(known: Iterable[Migration], ran: Collection[str]) -> list[Migration]
 
     Raises `StoreConfigurationError` when something ran that is not known: a newer release has changed the store, and
     what this one would write there could be wrong.
+
+    A name that ran twice counts once. Nothing is read or written here.
     """
     migrations = list(known)
     if unknown := sorted(set(ran) - {migration.name for migration in migrations}):
@@ -36,7 +40,10 @@ def pending(known: Iterable[Migration], ran: Collection[str]) -> list[Migration]
 
 
 def newer(changes: Sequence[str]) -> StoreConfigurationError:
-    """What is said of a store that holds these changes, which this release does not know."""
+    """What is said of a store that holds these changes, which this release does not know.
+
+    Three are named, and not in full: the names are another release's, and the message is for a log.
+    """
     told = ", ".join(change[:40] for change in changes[:3])
     return StoreConfigurationError(
         f"the store was changed by a newer release ({told}), which this one does not know: "

@@ -12,7 +12,12 @@ QUEUE = 50_000
 
 
 class OpeningsTogether:
-    """`Inboxes.opening`, in batches of at most `batch`: what a batch costs is mostly the way to the store and back."""
+    """`Inboxes.opening`, in batches of at most `batch`: what a batch costs is mostly the way to the store and back.
+
+    After a restart of a node all its clients come at once, and what they ask is much the same: a batch is one pass over it.
+    Beyond `QUEUE` callers hear `StoreUnavailable` at once, with the seconds after which to come again. One error of a batch
+    is the error of all in it.
+    """
 
     def __init__(
         self, answer: Callable[[list[OpeningRequest]], Awaitable[list[Opening]]], *, name: str, batch: int
@@ -33,9 +38,11 @@ class OpeningsTogether:
         epoch: str | None = None,
         muted: Muted | None = None,
     ) -> Opening:
+        """As `Inboxes.opening` says; answered with whoever else asks at this moment, as of the time of the last of them."""
         return await self._openings.ask(
             OpeningRequest(user, rooms, since, limit, now, membership, epoch, muted)
         )
 
     async def close(self) -> None:
+        """Let no session open any more, and answer those that were let in."""
         await self._openings.close()

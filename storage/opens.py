@@ -12,7 +12,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """The picture of a mail was fetched, once."""
+    """The picture of a mail was fetched, once.
+
+    `id` is its maker's and new. No address of a network and no browser's name is kept.
+    """
 
     id: str
     mail: str
@@ -29,20 +32,32 @@ class Open:
 
 
 class Opens(Protocol):
-    """What was opened."""
+    """What was opened.
+
+    It marks nothing as seen and counts towards nothing: it is told to people, as the doubtful sign that it is.
+    """
 
     async def note(self, opened: Open, *, most: int) -> bool:
-        """Write it down, durably; False, and no change, when the mail has `most` already."""
+        """Write it down, durably; False, and no change, when the mail has `most` already.
+
+        The bound is for programs that fetch it without end; what comes at the same moment may go a little beyond it.
+        """
         ...
 
     async def about(self, id_: str, *, limit: int) -> Sequence[Open]:
-        """Of this mail, or of whatever mail tells this notification; newest first."""
+        """Of this mail, or of whatever mail tells this notification; newest first.
+
+        By when it was, and then by id.
+        """
         ...
 
     async def of_user(self, user: str, *, limit: int) -> Sequence[Open]:
-        """Newest first."""
+        """What was opened of this user's mail, newest first, `limit` at most."""
         ...
 
     async def prune(self, *, before: datetime, limit: int) -> int:
-        """Forget what is from before that time; answers how many that were."""
+        """Forget what is from before that time; answers how many that were.
+
+        Up to `limit` at a time; fewer says that none is left.
+        """
         ...

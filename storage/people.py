@@ -16,7 +16,10 @@ TOLD: Final = (*SAID, "timezone", "attributes")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """What the user's tokens and backends say of them, and when they were last connected."""
+    """What the user's tokens and backends say of them, and when they were last connected.
+
+    There is one of each user whom a token or a backend has named. What nobody has said is None.
+    """
 
     user: str
     email: str | None = None
@@ -49,7 +52,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a backend tells of a user: of `TOLD`, what is left out stays, and a None takes away."""
+    """What a backend tells of a user: of `TOLD`, what is left out stays, and a None takes away.
+
+    `fields` may hold other names, which are passed over. `at` is when it was told: what a token said before that gives way.
+    """
 
     user: str
     fields: Mapping[str, Any]
@@ -58,7 +64,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserData:
-    """Everything held about a user."""
+    """Everything held about a user.
+
+    It is for the user to have (GDPR, article 15). What other shelves hold is asked of those.
+    """
 
     contact: Contact | None
     notifications: tuple[Notification, ...]
@@ -70,7 +79,10 @@ class UserData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """The order to forget a user, as each shelf gets it."""
+    """The order to forget a user, as each shelf gets it.
+
+    Every shelf that keeps something of users does its part of it, and may be given it again.
+    """
 
     user: str
     room: str
@@ -82,22 +94,37 @@ class Erasure:
 
 
 class People(Protocol):
-    """What is known about users, and the right to have it forgotten."""
+    """What is known about users, and the right to have it forgotten.
+
+    A token speaks for the moment in which it was issued, a backend for the moment in which it tells. So either may come
+    late, and what is newer stays. `erase_user` is the one thing here that reaches every shelf.
+    """
 
     async def remember(self, contacts: Sequence[Contact]) -> None:
         """Keep the newest address, name, language and time of each; a None keeps what was known.
 
         What a backend has told since the token was issued stays, also that there is none.
+
+        Idempotent, and one after the other in the order given. Each is one write: of several some may be kept when an
+        error is raised. When the user was first seen is kept too, from the first time on.
         """
         ...
 
     async def tell(self, told: Sequence[Told]) -> None:
-        """Keep what backends tell, each user's whole or not at all; the last of several for one user counts."""
+        """Keep what backends tell, each user's whole or not at all; the last of several for one user counts.
+
+        It makes a contact where there is none. May be repeated: the same told twice is the same, but for what was told in
+        between.
+        """
         ...
 
-    async def profile(self, user: str) -> Profile | None: ...
+    async def profile(self, user: str) -> Profile | None:
+        """All that is known of one user, attributes included; None for one whom nobody has named."""
+        ...
 
-    async def contact(self, user: str) -> Contact | None: ...
+    async def contact(self, user: str) -> Contact | None:
+        """What is known of one user but for the attributes; None for one whom nobody has named."""
+        ...
 
     async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
         """The same of many, by user, in one query; who is not known is absent."""
@@ -107,11 +134,17 @@ class People(Protocol):
         """Those known of whom every word of `text` begins the id, the address, or a word of the name, in any case.
 
         It looks at a bounded number of them, whatever the text.
+
+        A text of no words finds nobody. The case of letters beyond ASCII counts, but for the first of a word. It may be
+        read from where it lags: somebody who came a moment ago may be missing.
         """
         ...
 
     async def known(self, *, after: str | None, limit: int) -> list[Profile]:
-        """Whoever is known, in the order of their ids, those behind `after`."""
+        """Whoever is known, in the order of their ids, those behind `after`.
+
+        Fewer than `limit` is the end. Who comes to be known while they are gone through may be missed.
+        """
         ...
 
     async def forget(self, users: Sequence[str]) -> None:
@@ -119,11 +152,18 @@ class People(Protocol):
         ...
 
     async def user_data(self, user: str, room: str, *, limit: int) -> UserData:
-        """Everything held about a user, whose own room is `room`; the newest `limit` notifications and receipts."""
+        """Everything held about a user, whose own room is `room`; the newest `limit` notifications and receipts.
+
+        Wiped notifications tell nothing and are left out; superseded ones kept their words and are here. Not one
+        moment: each shelf is read by itself.
+        """
         ...
 
     async def addresses(self, user: str, room: str) -> list[str]:
-        """Where the user's mail goes or went, as it was written: by the contact, and by what was owed in `room`."""
+        """Where the user's mail goes or went, as it was written: by the contact, and by what was owed in `room`.
+
+        As they are now: an address that was erased is none. Each once, that of the contact first.
+        """
         ...
 
     async def erase_user(self, user: str, room: str, *, now: datetime, addresses: Sequence[str] = ()) -> int:
@@ -131,5 +171,9 @@ class People(Protocol):
 
         `addresses` are the user's own, in the form that addresses are compared by: nothing is kept of them either.
         Answers how many notifications were wiped. Repeating it changes nothing.
+
+        It may take one write for each shelf, and be cut short between any two of them: repeating it does the rest. A
+        worker that holds mail of the user may still send that. Keys of the archive go with the user, so what was put
+        away can be read no more. Deeds stay, and the numbers of statistics: neither holds more of a user than an id.
         """
         ...

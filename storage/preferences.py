@@ -14,7 +14,10 @@ CHANGES_KEPT = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What a user has chosen."""
+    """What a user has chosen.
+
+    Whoever has chosen nothing has none: that is not the same as an empty document.
+    """
 
     document: Mapping[str, Any]
     version: int
@@ -23,7 +26,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change: who has asked for what, and when."""
+    """One change: who has asked for what, and when.
+
+    It is the proof of a consent or of its withdrawal, so it says what was asked and not what came of it. Erasing the user
+    takes it along.
+    """
 
     version: int
     """That it has made."""
@@ -35,29 +42,48 @@ class Change:
 
 
 class Preferences(Protocol):
-    """What users have chosen."""
+    """What users have chosen.
+
+    There is one document a user, and it is replaced as a whole, by whoever has read the version before. So of two who
+    change it at once one is told so, reads again, and asks again.
+    """
 
     async def of_users(self, users: Sequence[str]) -> dict[str, Kept]:
-        """Those of many, by user, in one query; who has chosen nothing is absent."""
+        """Those of many, by user, in one query; who has chosen nothing is absent.
+
+        It is asked for whoever is sent something, so it is a look-up by keys. Ids that no store could hold are absent.
+        """
         ...
 
     async def put(self, user: str, document: Mapping[str, Any], change: Change) -> bool:
         """Replace the document and keep the change, in one step, if the version before is the one before the change's.
 
         False, and nothing is kept, when it is not: somebody else was faster.
+
+        Durable when it answers. Of the changes the newest `CHANGES_KEPT` stay. A caller that hears `StoreUnavailable` reads
+        again: its own version may be there.
         """
         ...
 
     async def changes(self, user: str, *, limit: int) -> tuple[Change, ...]:
-        """The newest changes, newest first."""
+        """The newest changes, newest first.
+
+        At most `CHANGES_KEPT`, whatever the limit.
+        """
         ...
 
     async def users(self, *, after: str, limit: int) -> list[str]:
-        """Users who have chosen anything, by id, those behind `after`."""
+        """Users who have chosen anything, by id, those behind `after`.
+
+        Fewer than `limit` is the end.
+        """
         ...
 
     async def changed_since(self, at: datetime, *, limit: int) -> dict[str, int]:
         """Users whose preferences were last changed at `at` or later, the latest first and `limit` at most, with the
         version that each has now.
+
+        A node that remembers preferences asks this after it may have missed some news. `limit` answers say that there
+        may be more: then it forgets all.
         """
         ...

@@ -23,6 +23,10 @@ UNOWED = timedelta(minutes=1)
 
 
 class RecipientState(StrEnum):
+    """A row goes from `pending` to one of the others, and from `owed` to an end. A dead one that is tried again is the
+    only way back.
+    """
+
     PENDING = "pending"  # not decided yet, or to be decided later
     OWED = "owed"  # its mail is in the outbox
     SENT = "sent"
@@ -41,7 +45,10 @@ class Counted(StrEnum):
 def end_of(
     state: MailState, rule: str | None, reason: str | None
 ) -> tuple[RecipientState, str | None, str | None]:
-    """What a recipient comes to by what became of the mail, with the rule and the reason."""
+    """What a recipient comes to by what became of the mail, with the rule and the reason.
+
+    `state` is one in which nobody is at work on the mail any more. What bounced was sent: the campaign did its part.
+    """
     if state in AFTER_SENT:
         return RecipientState.SENT, None, None
     if state is MailState.DEAD:
@@ -53,7 +60,10 @@ def end_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Somebody who is to be sent the campaign's mail."""
+    """Somebody who is to be sent the campaign's mail.
+
+    `id` is the caller's; by the ids recipients are in the order in which they were written down.
+    """
 
     id: str
     user: str
@@ -66,7 +76,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What a recipient is decided to be: `owed` with its obligation, `skipped`, `dead`, or `pending` until later."""
+    """What a recipient is decided to be: `owed` with its obligation, `skipped`, `dead`, or `pending` until later.
+
+    It is decided by whoever leads, out of what the store says of a person at that moment, and is written once.
+    """
 
     id: str
     state: RecipientState
@@ -80,7 +93,10 @@ class Decided:
 
 
 def second(each: Decided) -> Decided:
-    """What somebody is decided to be whose address another recipient has."""
+    """What somebody is decided to be whose address another recipient has.
+
+    The lot stays with it: whoever was drawn was drawn.
+    """
     return Decided(
         id=each.id,
         state=RecipientState.SKIPPED,
@@ -92,7 +108,10 @@ def second(each: Decided) -> Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientRow:
-    """A recipient, and what became of it."""
+    """A recipient, and what became of it.
+
+    `address` is the one that the mail went to, where there is a mail; None for who was erased.
+    """
 
     id: str
     user: str | None
@@ -115,7 +134,10 @@ class RecipientRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantCount:
-    """What became of those to whom a variant has fallen by lot."""
+    """What became of those to whom a variant has fallen by lot.
+
+    `clicked` is never more than `sent`, nor that than `assigned`.
+    """
 
     assigned: int = 0
     sent: int = 0
@@ -127,13 +149,18 @@ class VariantCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientPage:
+    """Some recipients, and where the next page begins: `next` goes into `Recipients.page`, None at the end."""
+
     items: tuple[RecipientRow, ...]
     next: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Counted, not kept: over the rows, and over the obligations beside them."""
+    """Counted, not kept: over the rows, and over the obligations beside them.
+
+    The two are read one after the other, while mail leaves: they may differ by what was under way.
+    """
 
     rows: Mapping[RecipientState, int]
     skipped: Mapping[str, int] = field(default_factory=dict)
@@ -142,27 +169,44 @@ class Counts:
 
 
 class Recipients(Protocol):
-    """The recipients of all campaigns."""
+    """The recipients of all campaigns.
+
+    A mail is owed after its recipient is written down as owed, or with it: never is there mail to somebody of whom
+    nothing is said here. Where a process died between the two, `collect` finds a recipient without a mail, and after
+    `UNOWED` has it decided again, which comes to the same obligation.
+    """
 
     async def add(
         self, campaign_id: str, recipients: Sequence[Recipient], *, now: datetime, gathering: bool = False
     ) -> int | None:
         """Write recipients down, durably; answers how many were new: a user who is known stays as is.
 
-        None, and no change, once the campaign is no draft any more; with `gathering`, unless it runs and not all are written down.
+        None, and no change, once the campaign is no draft any more; with `gathering`, unless it runs and not all are
+        written down.
+
+        In no transaction with the look at the campaign: one that is started meanwhile keeps those it has counted, and
+        the others are taken back, with None as the answer. It may be repeated. Ids are the caller's and made anew each
+        time.
         """
         ...
 
     async def due(self, campaign_id: str, *, limit: int, now: datetime) -> list[Recipient]:
-        """Recipients to be decided now, those who wait longest first."""
+        """Recipients to be decided now, those who wait longest first.
+
+        It takes none: the lead of the campaign is what keeps two from deciding, and where two do, the first has its
+        way. Those who were erased are not due.
+        """
         ...
 
     async def pending(self, campaign_id: str, *, after: str | None, limit: int) -> list[Recipient]:
-        """Recipients who are still to be decided, in the order in which they were written down, those behind `after`."""
+        """Recipients who are still to be decided, in the order in which they were written down, those behind `after`.
+
+        Those who wait for a variant, or for a time, are among them. Fewer than `limit` is the end.
+        """
         ...
 
     async def next_due(self, campaign_id: str) -> datetime | None:
-        """When the next pending one is to be decided; None when none is pending."""
+        """When the next pending one is to be decided; None when none is pending, or all that are wait for a variant."""
         ...
 
     async def decide(self, lead: Lead, decided: Sequence[Decided], *, now: datetime) -> int:
@@ -170,31 +214,52 @@ class Recipients(Protocol):
 
         Who is not pending any more stays as is. Of two who come to one obligation the second is skipped as `DUPLICATE`.
         Nothing is changed when the campaign does not run any more.
+
+        The state of the campaign is looked at, and not whose lead it is: a leader that was overtaken decides what is
+        pending still, and of others changes nothing.
         """
         ...
 
     async def collect(self, campaign_id: str, *, limit: int, now: datetime) -> int:
-        """Take over what became of up to `limit` mails that were owed; answers how many still are."""
+        """Take over what became of up to `limit` mails that were owed; answers how many still are.
+
+        It may be called by anybody and again. What is collected does not change any more when the mail bounces later:
+        that is told by the mail. One that is still owed is counted, whatever its mail waits for.
+        """
         ...
 
     # What is told of them
 
-    async def counts(self, campaign_id: str) -> Counts: ...
+    async def counts(self, campaign_id: str) -> Counts:
+        """How many recipients came to which state, by which rules, and how their mails stand.
+
+        It goes through an index of the campaign's rows and of its mails: it costs by how many they are.
+        """
+        ...
 
     async def page(
         self, campaign_id: str, *, state: RecipientState | None, after: str | None, limit: int
     ) -> RecipientPage:
-        """In the order in which they were written down."""
+        """In the order in which they were written down.
+
+        Of one state, or of all for None. `after` is the id of the last before; `limit` of them at most.
+        """
         ...
 
     async def of_user(self, user: str, *, limit: int) -> list[tuple[Campaign, RecipientRow]]:
-        """The campaigns that a user is or was a recipient of, newest first."""
+        """The campaigns that a user is or was a recipient of, newest first.
+
+        By when they were written down. It is part of what a user is told of themselves; none after an erasure.
+        """
         ...
 
     # Variants
 
     async def clicked(self, campaign_id: str, mail: str, *, at: datetime) -> None:
-        """A person has followed a link of this recipient's mail: the first time counts."""
+        """A person has followed a link of this recipient's mail: the first time counts.
+
+        Idempotent; a mail that is nobody's in this campaign, such as a test's, changes nothing.
+        """
         ...
 
     async def converted(self, campaign_id: str, users: Sequence[str], *, at: datetime) -> None:
@@ -204,9 +269,16 @@ class Recipients(Protocol):
         ...
 
     async def variant_counts(self, campaign_id: str) -> dict[str, VariantCount]:
-        """By variant, of those who have one by lot."""
+        """By variant, of those who have one by lot.
+
+        A variant that has fallen to nobody is absent.
+        """
         ...
 
     async def conversions(self, campaign_id: str, by: Counted, *, limit: int) -> list[str]:
-        """The variants of those who have one by lot, were sent the mail and have done this, in the order in which they first did."""
+        """The variants of those who have one by lot, were sent the mail and have done this, in the order in which they
+        first did.
+
+        It is what a variant is chosen by before all have answered: a sequence, as its test looks at it step by step.
+        """
         ...

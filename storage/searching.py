@@ -12,7 +12,10 @@ LOOKED_AT = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What is asked for: all that is said must hold, and what is None is not asked."""
+    """What is asked for: all that is said must hold, and what is None is not asked.
+
+    A search with nothing in it finds all, page by page.
+    """
 
     room: str | None = None
     type: str | None = None
@@ -29,6 +32,8 @@ class Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
+    """A notification that a search has found, and who had asked for it."""
+
     notification: Notification
     origin: Origin | None
     """None for what was stored before that was kept."""
@@ -36,13 +41,18 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundPage:
+    """What one page has found. `next` is a cursor also where `items` is empty: there was more to be looked at."""
+
     items: Sequence[Found]
     next: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """By which call a notification was emitted."""
+    """By which call a notification was emitted.
+
+    What was stored before origins were kept names the service by its key, where it had one.
+    """
 
     origin: Origin | None
     """None for what was stored before that was kept."""

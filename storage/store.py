@@ -119,6 +119,8 @@ class Store(Protocol):
 
         Raises `StoreConfigurationError` for what an operator must change, a store that a newer release has changed
         included, and `StoreUnavailable` for a server that is away.
+
+        It may take as long as a migration does. What is opened twice is open.
         """
         ...
 
@@ -128,17 +130,28 @@ class Store(Protocol):
         It asks for a write, not for an answer: one record, where the notifications are kept, is overwritten with some
         `size` bytes, as durably as an append is. So what would refuse an append refuses this: a full disk, a lock, a
         role that was taken away.
+
+        `size` is for a caller that wants to know whether there is room for more than a byte.
         """
         ...
 
     async def time(self) -> datetime | None:
-        """What the store's own clock says; None for a store that has no other than this machine's."""
+        """What the store's own clock says; None for a store that has no other than this machine's.
+
+        A process compares it with its own: leases are by the processes' clocks, and these must not differ by much.
+        """
         ...
 
     async def shared_secret(self) -> bytes:
-        """32 bytes that all processes on this store share and nobody else has; made by the first that asks."""
+        """32 bytes that all processes on this store share and nobody else has; made by the first that asks.
+
+        Durable when it answers, and never another one while the store lives.
+        """
         ...
 
     async def close(self) -> None:
-        """Finish what is under way and let go; idempotent."""
+        """Finish what is under way and let go; idempotent.
+
+        What is asked afterwards raises `StoreUnavailable`.
+        """
         ...

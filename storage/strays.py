@@ -13,6 +13,8 @@ RAW_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stray:
+    """Something that came back and could not be given to any mail. `id` is its maker's and new."""
+
     id: str
     received_at: datetime
     kind: str
@@ -26,19 +28,32 @@ class Stray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrayPage:
+    """Some strays, newest first, and where the next page begins: `next` is a cursor for `page`, None at the end."""
+
     items: tuple[Stray, ...]
     next: str | None
 
 
 class Strays(Protocol):
+    """What nobody could make anything of. It is kept as bytes: whoever shows it sees to what is in it."""
+
     async def keep(self, stray: Stray, *, most: int) -> None:
-        """Keep it, durably, and no more than about the newest `most` of all: anybody can send some."""
+        """Keep it, durably, and no more than about the newest `most` of all: anybody can send some.
+
+        What is longer than `RAW_BYTES` is cut off here. Not idempotent: what comes twice is kept twice, under two ids.
+        """
         ...
 
     async def page(self, *, before: str | None, limit: int) -> StrayPage:
-        """Newest first. Raises `InvalidCursor` as `history` does."""
+        """Newest first. Raises `InvalidCursor` as `history` does.
+
+        `limit` of them at most, with all their bytes.
+        """
         ...
 
     async def prune(self, *, before: datetime) -> int:
-        """Delete those received before; answers how many."""
+        """Delete those received before; answers how many.
+
+        All of them at once: there are no more than `keep` was told to leave.
+        """
         ...

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Action(Struct, frozen=True, array_like=True, gc=False):
-    """A button of a notification: pressed once by each reader, and then answered."""
+    """A button of a notification: pressed once by each reader, and then answered.
+
+    `id` is what a client says when it is pressed, and is told apart from others of the same notification only.
+    """
 
     id: str
     label: str
@@ -30,7 +33,10 @@ class Action(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Words(Struct, frozen=True, array_like=True, gc=False):
-    """The texts of a notification in one language."""
+    """The texts of a notification in one language.
+
+    As an array it takes less room in the store: a new field goes to the end, and has a default.
+    """
 
     title: str
     body: str = ""
@@ -99,6 +105,8 @@ class Notification(Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyKey:
+    """It is kept with the notifications of its first emission, and goes with them: after they are pruned it is new."""
+
     scope: str
     """Whose key it is (the service's name): two services may use the same text."""
     text: str
@@ -120,6 +128,8 @@ class Emission(Struct, frozen=True, kw_only=True, gc=False):
 
     The notifications arrive with `id`, `created_at` and, where ordered, a `mail`: PENDING, or from the beginning SKIPPED,
     or LEASED under its `hold`; without `seq`.
+
+    Raises nothing by itself: what no store can hold is found by `Streams.append`.
     """
 
     notifications: tuple[Notification, ...]
@@ -128,7 +138,10 @@ class Emission(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Appended(Struct, frozen=True, kw_only=True, gc=False):
-    """What an emission became. For a duplicate, the notifications are those of the first time."""
+    """What an emission became. For a duplicate, the notifications are those of the first time.
+
+    In the order of the emission. With `duplicate` they are as they are now: what was recalled since is wiped.
+    """
 
     notifications: tuple[Notification, ...]
     duplicate: bool = False
@@ -152,7 +165,11 @@ class Tried(NamedTuple):
 
 
 class Streams(Protocol):
-    """Notifications in their rooms."""
+    """Notifications in their rooms.
+
+    A room needs no making: it is there with its first notification. What is immutable is the contents; what may come to a
+    notification is to be recalled, to expire, to be superseded, and at last to be pruned.
+    """
 
     async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
         """Store the emissions durably and answer each in order.
@@ -185,7 +202,10 @@ class Streams(Protocol):
         ...
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
-        """The last sequence of each room, 0 for one that never had any; one query for up to 1,000 rooms."""
+        """The last sequence of each room, 0 for one that never had any; one query for up to 1,000 rooms.
+
+        A head never goes back, but for a store that was put back to an older state.
+        """
         ...
 
     async def span(
@@ -196,6 +216,8 @@ class Streams(Protocol):
         Recalled ones are left out, superseded ones, and expired ones: those that `expire` has wiped, with `now` also
         those that await it. A sequence missing below the last one returned was one of these or was
         pruned, and will never come.
+
+        What a transaction or another process is appending right now may be missing from the end, and never from the midst.
         """
         ...
 
@@ -203,15 +225,23 @@ class Streams(Protocol):
         """What is shown of the `limit` newest notifications of all rooms, the newest first.
 
         Recalled and expired ones are left out and not made up for, so that it costs the same however many they are.
+
+        By their ids, which begin with the time. There are fewer than `limit` where some are left out.
         """
         ...
 
     async def notification(self, notification_id: str) -> Notification | None:
-        """One notification with its mail, superseded, recalled or expired ones included."""
+        """One notification with its mail, superseded, recalled or expired ones included.
+
+        None for an unknown id, a pruned one, or one that no store could hold.
+        """
         ...
 
     async def placed(self, ids: Sequence[str]) -> dict[str, Placed]:
-        """Of each of these that is in a stream, where; one question for up to 1,000."""
+        """Of each of these that is in a stream, where; one question for up to 1,000.
+
+        What was recalled or has expired still has its place.
+        """
         ...
 
     async def tried(self, ids: Sequence[str]) -> dict[str, Tried]:
@@ -234,6 +264,9 @@ class Streams(Protocol):
         """Take a notification back: its texts and data are wiped, its sequence stays taken, a pending mail is skipped.
 
         Answers the wiped notification, or None for an unknown id. Repeating it changes nothing.
+
+        May be cut short and repeated. Mail that a worker holds at that moment may still leave, and what stands by
+        itself and waits is skipped too. What a chain showed before is not shown again.
         """
         ...
 
@@ -241,6 +274,8 @@ class Streams(Protocol):
         """Wipe up to `limit` notifications whose `expires_at` has passed, like a recall; answers how many.
 
         What expired was not recalled: `recalled_at` stays None.
+
+        The longest expired first. Until it comes to one, everything that is told a time leaves that out by itself.
         """
         ...
 
@@ -249,5 +284,8 @@ class Streams(Protocol):
 
         Only the oldest end of a stream is ever removed, so what is left has no holes; the heads stay, so that sequences
         never restart, also when a room is emptied. Their receipts go with them. Answers how many.
+
+        May be cut short anywhere and repeated: the floor of a stream is raised before its notifications go. Mail that
+        is owed for an old notification holds up what is behind it in its room, and no other room.
         """
         ...

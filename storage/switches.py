@@ -18,7 +18,10 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change, as it was asked for."""
+    """One change, as it was asked for.
+
+    It is kept as it was asked: what was set by it is to be seen from all changes together.
+    """
 
     at: datetime
     by: str
@@ -28,7 +31,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switched:
-    """What is set for a type now, and what has changed it last."""
+    """What is set for a type now, and what has changed it last.
+
+    A type that was switched once has one for ever, so that its history stays.
+    """
 
     settings: Settings
     """Empty when all was taken away again."""
@@ -37,7 +43,10 @@ class Switched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchTable:
-    """What is set for every type that was ever switched."""
+    """What is set for every type that was ever switched.
+
+    It may hold something of later ones: those come again with a higher version.
+    """
 
     version: int
     """Every change up to this one is in it."""
@@ -45,28 +54,42 @@ class SwitchTable:
 
 
 class Switches(Protocol):
-    """Keeps what is set, and its history."""
+    """Keeps what is set, and its history.
+
+    There are few, and they are read whole. A node asks for the version often and for all when it has grown: so a change is
+    everywhere within moments, also when the news of it got lost.
+    """
 
     async def version(self) -> int:
         """A number that grows with every change of any type; 0 before the first. It is cheap to ask for often."""
         ...
 
-    async def all(self) -> SwitchTable: ...
+    async def all(self) -> SwitchTable:
+        """All that is set, with the version that it is at least of."""
+        ...
 
     async def change(self, type_: str, asked: Settings, *, by: str, now: datetime) -> Switched:
         """Set what is asked beside what is set, as `merged` says. Of changes that are made at once none is lost.
 
         Raises `TooManySwitched`.
+
+        Durable when it answers. Repeating it sets the same, and is a change of its own in the history.
         """
         ...
 
     async def history(self, type_: str, *, limit: int) -> Sequence[Change]:
-        """The changes of a type, newest first; the last `CHANGES_KEPT` are there."""
+        """The changes of a type, newest first; the last `CHANGES_KEPT` are there.
+
+        Of a type that was never switched there is none. An erased admin's changes are by `ERASED`.
+        """
         ...
 
 
 def merged(settings: Settings, asked: Settings) -> dict[str, Any]:
-    """What is set after a change: a merge patch (RFC 7396), after which no object is empty."""
+    """What is set after a change: a merge patch (RFC 7396), after which no object is empty.
+
+    It changes neither of the two.
+    """
     result = dict(settings)
     for name, value in asked.items():
         set_ = _merged_object(result.get(name), value) if isinstance(value, Mapping) else value

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 
 class Tally(NamedTuple):
-    """What is counted."""
+    """What is counted: by type, channel and outcome, all three as texts that the counter chooses."""
 
     type: str
     channel: str
@@ -20,13 +20,22 @@ class Tallies(Protocol):
     """Counts by hours, which are numbered since 1970."""
 
     async def add(self, hour: int, counts: Mapping[Tally, int]) -> None:
-        """Count these beside what any process has counted; in one write, however many."""
+        """Count these beside what any process has counted; in one write, however many.
+
+        Not idempotent. `hour` is that in which it happened; counts of an hour long past are added as well.
+        """
         ...
 
     async def since(self, hour: int, *, type_: str | None = None) -> Mapping[Tally, int]:
-        """The sums from that hour on; of one type, or of all."""
+        """The sums from that hour on; of one type, or of all.
+
+        Over all processes, and over whole hours: the first hour is in it from its beginning.
+        """
         ...
 
     async def clear(self, *, before: int, limit: int) -> int:
-        """Forget up to `limit` counts of earlier hours; answers how many."""
+        """Forget up to `limit` counts of earlier hours; answers how many.
+
+        Fewer than `limit` says that none is left. In no order that is promised.
+        """
         ...

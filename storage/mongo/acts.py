@@ -20,6 +20,7 @@ NOW: Final = object()
 
 
 def absent(name: str) -> Document:
+    """Whether a field is not there, as an expression."""
     return {"$eq": [{"$type": f"${name}"}, "missing"]}
 
 
@@ -55,18 +56,24 @@ UNARCHIVE = Act(missing=_there("archived_at"), becomes={"archived_at": GONE}, be
 
 
 def snoozing(until: int) -> Act:
+    """The act of putting off until then, in microseconds."""
     becomes = {"snoozed_until": until, "wake_at": until, "token": GONE, "archived_at": GONE}
     return Act(missing={"$ne": ["$snoozed_until", until]}, becomes=becomes, reads=True)
 
 
 def pressing(action: str) -> Act:
     # $literal: a name that begins with a dollar is no path.
+    """The act of pressing a button."""
     becomes = {"acted": {"$literal": action}, "acted_at": NOW}
     return Act(missing=absent("acted"), becomes=becomes, reads=True)
 
 
 async def do(c: Collections, act: Act, chosen: Chosen) -> Marked:
-    """Do it with what is chosen, shown, and not dismissed."""
+    """Do it with what is chosen, shown, and not dismissed.
+
+    The inboxes first, then receipts, then turns: whoever counts looks in that order, and misses none that has been
+    answered.
+    """
     user, now = chosen.user, micros(chosen.now)
     places, inboxes = await places_of(c, chosen)
     changed = 0
@@ -88,7 +95,10 @@ async def do(c: Collections, act: Act, chosen: Chosen) -> Marked:
 async def places_of(
     c: Collections, chosen: Chosen
 ) -> tuple[list[Document], Mapping[tuple[str, str], Document]]:
-    """Where what is chosen stands, as far as it is shown, and the user's inboxes."""
+    """Where what is chosen stands, as far as it is shown, and the user's inboxes.
+
+    Two questions at once. A notification that is recalled between them and the mark gets a mark that counts for nothing.
+    """
     cursor = c[NOTIFICATIONS].find(_shown(chosen), {"room": 1, "seq": 1})
     return await both(cursor.to_list(), inboxes_of(c, [chosen.user]))
 
@@ -105,7 +115,10 @@ def _shown(chosen: Chosen) -> Document:
 async def outcome(
     c: Collections, chosen: Chosen, places: Sequence[Document], *, changed: int, reads: bool
 ) -> Marked:
-    """What there is to say when so many of these places were changed."""
+    """What there is to say when so many of these places were changed.
+
+    It counts anew, so a mark of another device that came meanwhile is in it too.
+    """
     user, now = chosen.user, micros(chosen.now)
     rooms = list(dict.fromkeys(writable(chosen.rooms)))
     after = await standings(c, {user: rooms}, now=now)
@@ -167,7 +180,10 @@ async def acted(c: Collections, chosen: Chosen) -> tuple[str | None, int | None]
 
 
 async def take_turn(c: Collections, places: Sequence[tuple[str, str]]) -> None:
-    """Something of these (user, room) has become unread again."""
+    """Something of these (user, room) has become unread again.
+
+    Not idempotent, and need not be: a turn that grows once too often tells clients to count anew, and nothing wrong.
+    """
     updates = [
         UpdateOne(
             {"user": user, "room": room}, {"$inc": {"turn": 1}, "$setOnInsert": {"read_upto": 0}}, upsert=True
@@ -179,7 +195,10 @@ async def take_turn(c: Collections, places: Sequence[tuple[str, str]]) -> None:
 
 
 async def advance(c: Collections, user: str, heads: Mapping[str, int], *, read_at: int | None) -> None:
-    """All of these rooms is read."""
+    """All of these rooms is read.
+
+    `$max`: of two who read at once the further one stays.
+    """
     if not heads:
         return
     when = {} if read_at is None else {"$set": {"read_at": read_at}}
@@ -193,7 +212,10 @@ async def advance(c: Collections, user: str, heads: Mapping[str, int], *, read_a
 
 
 async def settle(c: Collections, user: str, heads: Mapping[str, int]) -> None:
-    """Give up the receipts that say no more than that all of these rooms was read."""
+    """Give up the receipts that say no more than that all of these rooms was read.
+
+    Two writes; a crash between them leaves some unread that were read, until all is read again.
+    """
     ranges = [{"user": user, "room": room, "seq": {"$lte": head}} for room, head in heads.items()]
     more = ("dismissed_at", "clicked_at", "archived_at", "snoozed_until", "acted", "wake_at")
     await c[RECEIPTS].delete_many({"$or": ranges, **{name: {"$exists": False} for name in more}})

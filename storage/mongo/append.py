@@ -52,15 +52,18 @@ class Appender:
         """Rooms that are known to say that they have chains."""
 
     def learn(self, heads: Mapping[str, int]) -> None:
+        """Another process says how far rooms are. Rooms that this one never appended to are none of its business."""
         self._heads.learn(heads)
 
     def unlearn(self) -> None:
+        """Forget everything: the next batch looks."""
         self._heads.clear()
         self._chained.clear()
 
     async def append(
         self, collections: Collections, emissions: Sequence[Emission]
     ) -> list[Appended | IdempotencyMismatch]:
+        """Append a batch, when the one before has ended. An error forgets all heads, as nobody knows what was stored."""
         # One at a time: two batches in flight would number the same rooms, and a failed first leave holes under a second.
         async with self._appending:
             self._heads.trim()
@@ -85,6 +88,11 @@ class _Batch:
         """Of what is stored now, and stands for something older."""
 
     async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
+        """Store the emissions, and answer each in order.
+
+        Keys are looked up first, in one question. What is new is inserted together, and what was superseded by it
+        hidden after. A key that comes twice is answered by its first.
+        """
         works: list[Work] = []
         first_of_key: dict[str, Work] = {}
         repeats: dict[int, Work] = {}
@@ -136,6 +144,11 @@ class _Batch:
             self._successions.append(succession_of(document))
 
     async def _insert_all(self, works: Iterable[Work]) -> None:
+        """Insert what is not stored yet, round by round, until nothing is left.
+
+        A round in which nothing got in is fruitless: another process was faster. After a hundred of those in a row it
+        gives up with `StoreUnavailable`; what of the batch was stored by then is a beginning of it.
+        """
         items = [item for work in works for item in items_of(work)]
         fruitless = 0
         while items:
@@ -172,6 +185,7 @@ class _Batch:
         return []
 
     async def _number(self, items: list[Item]) -> None:
+        """Give each that is ordered the next sequence of its room, from the heads as far as they are known."""
         heads = self._heads
         if doubtful := heads.doubtful(numbered_rooms(items)):
             for room, position in (await positions(self._collections, doubtful)).items():
@@ -227,6 +241,11 @@ class _Batch:
     async def _after_refusal(
         self, items: list[Item], refusal: dict[str, Any], error: BulkWriteError
     ) -> list[Item]:
+        """What to do with those from the refused one on: answers which of them are still to be inserted.
+
+        Raises `Unstorable` for a document that is too large, and `StoreUnavailable` for whatever else the server has
+        against it.
+        """
         if refusal["code"] in TOO_LARGE:
             raise Unstorable("MongoDB cannot hold it: too large") from error
         if refusal["code"] != DUPLICATE_KEY:
@@ -244,6 +263,7 @@ class _Batch:
         return [item for item in items if not item.work.mismatch and item.ordinal not in item.work.stored]
 
     async def _look_up_ids(self, items: list[Item]) -> None:
+        """Take for stored what is stored under these ids already. Raises `Unstorable` where an id is another's."""
         of_id = {item.notification.id: item for item in items}
         cursor = self._collections[NOTIFICATIONS].find({"_id": {"$in": list(of_id)}})
         for document in await cursor.to_list():

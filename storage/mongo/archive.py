@@ -40,6 +40,12 @@ _UNFINISHED = {"state": {"$in": [PieceState.OPEN.value, PieceState.KEPT.value]}}
 
 
 class MongoArchive(MongoShelf, Archive):
+    """A document for each month, with its last piece, and one for each user's key. Who puts away is a fact of the store.
+
+    What of a piece is written changes under the turn in a transaction; what deletes goes by the piece as it is kept,
+    and may be done again.
+    """
+
     INDEXES = INDEXES
 
     @operation
@@ -51,6 +57,9 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def lead(self, c: Collections, holder: str, *, lease_seconds: float, now: datetime) -> int | None:
+        """One upsert by a pipeline, which judges the lease and counts the turn: who finds another's gets a duplicate of
+        its id.
+        """
         at, until = micros(now), micros(now + timedelta(seconds=lease_seconds))
         is_over = {"$lte": [{"$ifNull": ["$until", 0]}, at]}
         turn = {"$ifNull": ["$turn", 0]}
@@ -69,6 +78,7 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def begin(self, c: Collections, *, before: datetime, limit: int, turn: int) -> Piece | None:
+        """What is to go is chosen first, and written down in a transaction that looks at the turn again."""
         if (found := await c[PIECES].find_one(_UNFINISHED)) is not None:
             return _piece_of(found) if await _leads(c, turn) else None
         chosen = await clearing.choose(c, before=micros(before), limit=limit)
@@ -102,6 +112,7 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def contents(self, c: Collections, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
+        """Three questions whatever their number: the notifications, and the receipts and inboxes of their readers."""
         found = await c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}}).to_list()
         by_id = {document["_id"]: notification_of(document) for document in found}
         present = [by_id[id_] for id_ in ids if id_ in by_id]
@@ -118,6 +129,7 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def release(self, c: Collections, piece: Piece, *, limit: int) -> int:
+        """Delete, and then take the ids out of the piece: a crash in between has them looked for again, and found gone."""
         place = {"_id": piece.month, "number": piece.number, "state": PieceState.KEPT.value}
         found = await c[PIECES].find_one(place)
         if found is None:
@@ -131,6 +143,9 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def keys(self, c: Collections, users: Collection[str]) -> dict[str, Key]:
+        """Those who have none get one by an unordered insert; what is answered is read after it, so two that make one
+        at once get the same.
+        """
         asked = {"_id": {"$in": list(users)}}
         known = {each["_id"] for each in await c[KEYS].find(asked, {"_id": 1}).to_list()}
         missing = [
@@ -156,6 +171,7 @@ class MongoArchive(MongoShelf, Archive):
     async def restore(
         self, c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime
     ) -> int:
+        """Marks and receipts before the notifications, so that nothing is unread meanwhile. May be repeated."""
         rooms = {each.notification.room for each in kept if each.notification.seq is not None}
         places = await positions(c, list(rooms))
         gone = {each.notification.id for each in await _of_erased(c, kept, reader_of)}
@@ -210,6 +226,7 @@ async def _holds(c: Collections, turn: int, session: Session) -> bool:
 
 
 async def _turn_into(c: Collections, piece: Piece, state: PieceState, turn: int) -> bool:
+    """Change the state of an open piece, under the turn, in a transaction; whether it was open and the turn held."""
     place = {"_id": piece.month, "number": piece.number, "state": PieceState.OPEN.value}
 
     async def turn_it(session: Session) -> bool:
@@ -274,6 +291,7 @@ def _fits(n: Notification, places: Mapping[str, Position]) -> bool:
 
 
 def _document(n: Notification) -> Document:
+    """The notification as it comes back: as it was stored, at its place, with its mail as it ended, and in no chain."""
     document = document_of(n)
     if n.seq is not None:
         document["seq"] = n.seq
@@ -289,6 +307,7 @@ def _document(n: Notification) -> Document:
 
 
 async def _put_back_receipts(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) -> None:
+    """Give readers back what they did, where they have no receipt of it by now; one unordered bulk."""
     updates = []
     for each in kept:
         n, receipt = each.notification, each.receipt

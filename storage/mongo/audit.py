@@ -42,6 +42,7 @@ class MongoAudit(MongoShelf, Audit):
 
     @operation
     async def begin(self, c: Collections, deed: Deed) -> None:
+        """One insert, by the write concern of the store. Raises `StoreUnavailable` also for an id that is taken."""
         await c[DEEDS].insert_one(
             {
                 "_id": deed.id,
@@ -65,6 +66,7 @@ class MongoAudit(MongoShelf, Audit):
 
     @operation
     async def page(self, c: Collections, asked: DeedSearch, *, before: str | None, limit: int) -> DeedPage:
+        """By one index, hinted, so that the server chooses no other as the collection grows."""
         time, id_ = (FOREVER, "") if before is None else position_of(before)
         wanted = {"target": asked.target, "by": asked.by, "operation": asked.operation}
         held = {name: value for name, value in wanted.items() if value is not None}

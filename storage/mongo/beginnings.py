@@ -20,7 +20,10 @@ Request = tuple[str, Sequence[str], Membership]
 
 
 def unbegun(inboxes: Mapping[tuple[str, str], Document], requests: Sequence[Request]) -> list[Request]:
-    """Those of `requests` that have a shared room without a beginning, with these rooms only."""
+    """Those of `requests` that have a shared room without a beginning, with these rooms only.
+
+    From inboxes that were read before: no question is asked here.
+    """
     found: list[Request] = []
     for user, rooms, membership in requests:
         missing = [
@@ -41,7 +44,11 @@ async def note_since(c: Collections) -> None:
 
 
 async def begin(c: Collections, requests: Sequence[Request], *, now: int) -> None:
-    """Have the rooms begin, each once: of several nodes the first has its way."""
+    """Have the rooms begin, each once: of several nodes the first has its way.
+
+    What a user is known by is asked for each, and the head or the time's place for each room; then all is one write. A
+    pipeline leaves what has begun meanwhile as it is.
+    """
     updates = []
     for user, rooms, membership in requests:
         known = await _known(c, user, membership)
@@ -60,6 +67,9 @@ async def begin(c: Collections, requests: Sequence[Request], *, now: int) -> Non
 
 
 async def _known(c: Collections, user: str, membership: Membership) -> Known:
+    """What the rule asks of a user: the inboxes, the contact, whether there are receipts, and when Bellhop first heard
+    of them.
+    """
     inboxes = {inbox["room"]: inbox for inbox in await c[INBOXES].find({"user": user}).to_list()}
     contact = await c[CONTACTS].find_one({"_id": user})
     has_receipts = not inboxes and await c[RECEIPTS].find_one({"user": user}, {"_id": 1}) is not None

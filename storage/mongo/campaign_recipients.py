@@ -23,17 +23,22 @@ INDEXES = {
 async def count(
     c: Collections, campaign_id: str, states: Iterable[RecipientState], session: Session | None = None
 ) -> int:
-    """Of several states in a `session` alone: without one, who goes from one to another meanwhile is in none, or in both."""
+    """How many recipients of the campaign are in one of these states, by the index of states.
+
+    Of several states in a `session` alone: without one, who goes from one to another meanwhile is in none, or in both.
+    """
     named = [state.value for state in states]
     chosen = {"campaign": campaign_id, "state": {"$in": named}}
     return await c[RECIPIENTS].count_documents(chosen, session=session)
 
 
 async def count_all(c: Collections, campaign_id: str) -> int:
+    """How many recipients the campaign has."""
     return await c[RECIPIENTS].count_documents({"campaign": campaign_id})
 
 
 async def mails(c: Collections, campaign_id: str, session: Session | None = None) -> dict[MailState, int]:
+    """How many mails of the campaign are in each state; test mails are not among them."""
     asked = {"of.id": campaign_id}
     found = await sums(c, OBLIGATIONS, asked, "$mail.state", index="of state", session=session)
     return {MailState(state): number for state, number in found.items()}
@@ -98,6 +103,7 @@ async def cancel(c: Collections, campaign_id: str, *, now: int) -> tuple[int, in
 
 
 async def retry(c: Collections, campaign_id: str, *, now: int) -> int:
+    """Have the dead be owed or decided again; answers how many. What of them was erased stays dead."""
     dead = {"campaign": campaign_id, "state": RecipientState.DEAD.value, "user": {"$exists": True}}
     undecided = await c[RECIPIENTS].update_many(
         {**dead, "mail": {"$exists": False}},
@@ -134,6 +140,7 @@ async def revived(c: Collections, obligation_ids: Sequence[str], *, now: int) ->
 
 
 async def prune(c: Collections, campaign_id: str, *, limit: int) -> int:
+    """Delete up to `limit` recipients with their mails; answers how many rows that were."""
     rows = await c[RECIPIENTS].find({"campaign": campaign_id}, {"mail": 1}).limit(limit).to_list()
     if not rows:
         return 0

@@ -19,10 +19,12 @@ INDEXES = {
 
 
 def led(lead: Lead) -> Document:
+    """Where the campaign is still this lead's."""
     return {"_id": lead.campaign.id, "token": lead.token}
 
 
 async def find(c: Collections, campaign_id: str) -> Campaign | None:
+    """The campaign; None when it is not there."""
     row = await c[CAMPAIGNS].find_one({"_id": campaign_id})
     return None if row is None else campaign_of(row)
 
@@ -31,6 +33,12 @@ async def find_all(c: Collections, ids: Iterable[str]) -> dict[str, Campaign]:
     """Those that are there, by id."""
     rows = await c[CAMPAIGNS].find({"_id": {"$in": list(ids)}}).to_list()
     return {row["_id"]: campaign_of(row) for row in rows}
+
+
+async def is_in(c: Collections, campaign_id: str, of: Collection[CampaignState]) -> bool:
+    """Whether the campaign is in one of these states now: a look, which decides nothing."""
+    found = await find(c, campaign_id)
+    return found is not None and found.state in of
 
 
 async def takes(c: Collections, campaign_id: str, *, gathering: bool) -> bool:
@@ -51,7 +59,10 @@ async def move(
     reason: str | None = None,
     lead: Lead | None = None,
 ) -> Campaign | None:
-    """With a `lead` only while it is that one's."""
+    """Change the state in one write that judges it; None when it is in none of `of`.
+
+    With a `lead` only while it is that one's. The token goes, and with it any lead. What is None is unset: when to wake, the reason, when it ended.
+    """
     at = micros(now)
     fields: Document = {"state": to.value}
     gone = {"token": "", "wake_at": "", "reason": "", "ended_at": ""}
@@ -81,6 +92,7 @@ async def move(
 
 
 def campaign_of(row: Document) -> Campaign:
+    """The campaign of a document."""
     return Campaign(
         id=row["_id"],
         name=row["name"],

@@ -83,6 +83,14 @@ class MongoCampaigns(MongoShelf, Campaigns):
         wake_at: datetime | None = None,
         reason: str | None = None,
     ) -> Campaign | None:
+        """The state in one write, and then the mail; what resumes lets the mail go before as well.
+
+        A pause that dies halfway leaves mail that is due, which its worker puts off. A resuming that dies halfway
+        leaves none held.
+        """
+        if to is CampaignState.RUNNING and await campaign_rows.is_in(c, campaign_id, of):
+            # Before as well: who dies behind the move leaves no mail held for ever. What leaves too early, its worker puts off.
+            await campaign_recipients.let_go(c, campaign_id, now=micros(now))
         moved = await campaign_rows.move(c, campaign_id, of, to, now=now, wake_at=wake_at, reason=reason)
         if moved is not None and to is CampaignState.PAUSED:
             await campaign_recipients.hold(c, campaign_id)
@@ -94,6 +102,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
     async def cancel(
         self, c: Collections, campaign_id: str, of: Collection[CampaignState], *, now: datetime
     ) -> Cancelled | None:
+        """The state in one write, then recipients and mail. Whoever leads it next does the rest, if this is cut short."""
         moved = await campaign_rows.move(c, campaign_id, of, CampaignState.CANCELLED, now=now, wake_at=now)
         if moved is None:
             return None
@@ -102,6 +111,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
 
     @operation
     async def retry(self, c: Collections, campaign_id: str, *, now: datetime) -> int:
+        """Recipients, then mail, then the state. Cut short, they are collected as dead again, and it may be asked again."""
         found = await campaign_rows.find(c, campaign_id)
         if found is None or found.state not in RETRIED:
             return 0
@@ -126,6 +136,9 @@ class MongoCampaigns(MongoShelf, Campaigns):
     async def choose(
         self, c: Collections, campaign_id: str, variant: str, *, now: datetime
     ) -> Campaign | None:
+        """Three writes: the variant if there is none, those who wait, and the wake. Asking again does what a crash has
+        left.
+        """
         # The first stays. Written before anybody is due by it: who is decided meanwhile waits, and is found below or next time.
         await c[CAMPAIGNS].update_one(
             {"_id": campaign_id, "chosen": {"$exists": False}},
@@ -140,6 +153,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
 
     @operation
     async def standing(self, c: Collections, campaign_id: str, obligation_id: str) -> Standing | None:
+        """Two look-ups, by the campaign's id and by the unique index of its mails."""
         row = await c[CAMPAIGNS].find_one({"_id": campaign_id}, {"state": 1, "announced": 1})
         if row is None:
             return None
@@ -154,6 +168,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
 
     @operation
     async def prune(self, c: Collections, *, before: datetime, limit: int) -> int:
+        """Mails before recipients, and these before the campaign: what is cut short is found again by the campaign."""
         at = micros(before)
         old = await c[CAMPAIGNS].find_one(
             {"$or": [{"ended_at": {"$lt": at}}, {"state": "draft", "created_at": {"$lt": at}}]}, {"_id": 1}
@@ -175,6 +190,9 @@ class MongoCampaigns(MongoShelf, Campaigns):
 
     @operation
     async def lead(self, c: Collections, *, lease_seconds: float, now: datetime) -> Lead | None:
+        """One write takes it. Of one that was cancelled the rest of the cancelling is done here, as whoever began it
+        may have died.
+        """
         token = secrets.token_hex(8)
         row = await c[CAMPAIGNS].find_one_and_update(
             {"wake_at": {"$lte": micros(now)}},
@@ -210,6 +228,9 @@ class MongoCampaigns(MongoShelf, Campaigns):
     async def gathered(
         self, c: Collections, lead: Lead, *, upto: str | None, is_whole: bool, now: datetime
     ) -> bool:
+        """Whole, it is shut in one write and counted after: recipients that are added at this moment are counted, or
+        take themselves back.
+        """
         del now
         fields: Document = {"gathered_upto": upto}
         if is_whole:
@@ -230,6 +251,9 @@ class MongoCampaigns(MongoShelf, Campaigns):
 
     @operation
     async def finish(self, c: Collections, lead: Lead, *, now: datetime) -> bool:
+        """The count first, and then a write that judges the state. Whoever is added in between would be of an audience
+        that is gathered: nobody is.
+        """
         campaign_id = lead.campaign.id
         found = await campaign_rows.find(c, campaign_id)
         if found is None or not found.gathered:

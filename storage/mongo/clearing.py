@@ -30,7 +30,11 @@ _PLACE = {"created_at": 1, "room": 1, "seq": 1, obligations.OWES: 1}
 
 
 async def wipe(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> int:
-    """Take the contents away, and skip the mail that waits; answers how many were not wiped before."""
+    """Take the contents away, and skip the mail that waits; answers how many were not wiped before.
+
+    Contents first, then the mail, then `cleared`. A crash leaves mail of what is wiped, which its worker skips, and a
+    `cleared` that is too low, which costs time and changes no count.
+    """
     chosen = {"_id": {"$in": list(ids)}}
     rooms = {
         document["room"]
@@ -50,7 +54,10 @@ async def wipe(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> 
 
 
 async def _clear(c: Collections, room: str) -> None:
-    """Move `cleared` up to just below the first notification still shown: unread need not count what lies below."""
+    """Move `cleared` up to just below the first notification still shown: unread need not count what lies below.
+
+    Raised before the documents say so: what lies below counts for nothing, whatever it says.
+    """
     # The head before the first shown: what is appended between the two lies above the head.
     head, _, cleared, _ = (await positions(c, [room]))[room]
     shown = await c[NOTIFICATIONS].find_one(
@@ -66,11 +73,17 @@ async def _clear(c: Collections, room: str) -> None:
 
 
 async def prune(c: Collections, *, before: int, limit: int) -> int:
+    """Delete up to `limit` of what was made before; answers how many. Nodes that do it at once delete the same, and
+    answer for a part each.
+    """
     return await remove(c, await choose(c, before=before, limit=limit))
 
 
 async def choose(c: Collections, *, before: int, limit: int) -> list[Going]:
-    """What is to go next, of each stream its oldest end."""
+    """What is to go next, of each stream its oldest end.
+
+    The oldest by their times, through an index of them. What is old and may not go is read past, however much that is.
+    """
     chosen: list[Going] = []
     after: tuple[int, str] | None = None
     visited: set[str] = set()
@@ -96,6 +109,9 @@ def _chosen(document: Document) -> Going:
 async def _oldest(
     c: Collections, *, after: tuple[int, str] | None, before: int, limit: int
 ) -> list[Document]:
+    """Notifications of all rooms that were made before, the oldest first, behind `after`; by the index of times,
+    without their contents.
+    """
     condition: dict[str, Any] = {"created_at": {"$lt": before}}
     if after is not None:
         time, notification_id = after
@@ -112,7 +128,10 @@ async def _oldest(
 async def _oldest_end(
     c: Collections, room: str, *, before: int, limit: int, among: Collection[str] | None = None
 ) -> list[Going]:
-    """The beginning of the stream up to what is to stay; with `among`, that is all but these ids."""
+    """The beginning of the stream up to what is to stay; with `among`, that is all but these ids.
+
+    Up to the first that is too young or owes mail. At most `limit`, from the beginning of what is left.
+    """
     chosen: list[Going] = []
     cursor = c[NOTIFICATIONS].find({"room": room, "seq": {"$gt": 0}}, _PLACE)
     for document in await cursor.sort("seq", 1).limit(limit).to_list():
@@ -124,7 +143,10 @@ async def _oldest_end(
 
 
 async def removable(c: Collections, ids: Sequence[str]) -> list[Going]:
-    """What of these, which were chosen before, can still go: mail may have become owed again."""
+    """What of these, which were chosen before, can still go: mail may have become owed again.
+
+    What is not there any more is passed over. Of a room it is the beginning again, so that no hole is made.
+    """
     there = await c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}}, _PLACE).to_list()
     chosen = [_chosen(d) for d in there if "seq" not in d and not obligations.owes(d)]
     among = frozenset(ids)
@@ -134,7 +156,11 @@ async def removable(c: Collections, ids: Sequence[str]) -> list[Going]:
 
 
 async def remove(c: Collections, chosen: Sequence[Going]) -> int:
-    """Delete what was chosen just now; answers how many. May be done again."""
+    """Delete what was chosen just now; answers how many. May be done again.
+
+    The floors, then mails, then the notifications, then receipts. A crash between them leaves what a later call
+    deletes, but for receipts of what is gone: these count for nothing.
+    """
     if not chosen:
         return 0
     of_rooms = floors(chosen)

@@ -39,7 +39,11 @@ _TEXTS = ("mail", "user", "type", "notification", "room", "campaign")
 
 
 class MongoClicks(MongoShelf, Clicks):
-    """A document for each target, and one for each hit."""
+    """A document for each target, and one for each hit.
+
+    A target's id is its key, so of two nodes that keep one at once the second finds the first's, and makes it nobody's
+    if it must.
+    """
 
     INDEXES = INDEXES
 
@@ -47,6 +51,7 @@ class MongoClicks(MongoShelf, Clicks):
     async def keep(
         self, c: Collections, targets: Mapping[bytes, str], *, user: str, until: datetime | None
     ) -> frozenset[bytes]:
+        """One write for each target, which judges whose it is now."""
         at = FOREVER if until is None else micros(until)
         return frozenset([key for key, url in targets.items() if await _keep(c, key, url, user, at) is None])
 
@@ -64,6 +69,7 @@ class MongoClicks(MongoShelf, Clicks):
     @operation
     async def note(self, c: Collections, hit: Hit, *, most: int) -> bool:
         # Of several at the same moment some may come on top: it is a bound, and no account.
+        """A count up to `most`, and then an insert: hits at the same moment may go beyond it."""
         if await c[HITS].count_documents({"mail": hit.mail}, limit=most) >= most:
             return False
         await c[HITS].insert_one(_document(hit))
@@ -92,6 +98,7 @@ class MongoClicks(MongoShelf, Clicks):
     async def judge(
         self, c: Collections, id_: str, kind: HitKind, why: Sequence[str], *, now: datetime
     ) -> bool:
+        """One write that asks for a hit that is not judged: of several judges the server has one be first."""
         judged = await c[HITS].update_one(
             {"_id": id_, "judged_at": None},
             {"$set": {"kind": kind.value, "why": list(why), "judged_at": micros(now)}},
@@ -100,6 +107,7 @@ class MongoClicks(MongoShelf, Clicks):
 
     @operation
     async def confirm(self, c: Collections, mail: str, target: bytes, *, now: datetime) -> Hit | None:
+        """The newest first, and then a write that judges: of two who confirm at once one is answered."""
         newest = await c[HITS].find_one({"mail": mail, "target": target}, {"_id": 1}, sort=_NEWEST)
         if newest is None:
             return None

@@ -47,6 +47,9 @@ class Succession:
 
 
 def succession_of(document: Document, old: str | None = None) -> Succession:
+    """What a document with `over` says: whom it stands for, and where in the chain. `old` is known to whoever has just
+    inserted it.
+    """
     return Succession(
         old=old,
         id=document["_id"],
@@ -57,7 +60,10 @@ def succession_of(document: Document, old: str | None = None) -> Succession:
 
 
 async def latest(c: Collections, pairs: Iterable[Pair]) -> dict[Pair, tuple[Latest, int]]:
-    """What is shown under each key, where something is, and its place."""
+    """What is shown under each key, where something is, and its place.
+
+    One question for up to 1,000 rooms, by the index of chains. Where a process has died, it is the newer of two.
+    """
     wanted = set(pairs)
     rooms = writable({room for room, _ in wanted})
     keys = writable({key for _, key in wanted})
@@ -85,7 +91,11 @@ async def latest(c: Collections, pairs: Iterable[Pair]) -> dict[Pair, tuple[Late
 
 
 async def finish(c: Collections, successions: Sequence[Succession]) -> None:
-    """Hide what each stands for, with its mail that waits; idempotent."""
+    """Hide what each stands for, with its mail that waits; idempotent.
+
+    What stands by itself and waits is withdrawn first, then the older ones are hidden, and last the mark goes: a crash
+    leaves the mark, by which all of it is done again.
+    """
     if not successions:
         return
     changes = []
@@ -101,7 +111,10 @@ async def finish(c: Collections, successions: Sequence[Succession]) -> None:
 
 
 async def settle(c: Collections, rooms: Sequence[str]) -> bool:
-    """Finish what a process that died has left in these rooms; whether there was anything."""
+    """Finish what a process that died has left in these rooms; whether there was anything.
+
+    It is one look into an index that is empty, but for the moment between two writes.
+    """
     cursor = c[NOTIFICATIONS].find(
         {"room": {"$in": list(rooms)}, "over": {"$exists": True}}, {"room": 1, "collapse": 1, "created_at": 1}
     )

@@ -37,9 +37,13 @@ class Collections:
 
     Reads are from the primary and of what a majority holds, so that nothing answered or numbered can be rolled back;
     a URL that sets `w` or `readConcernLevel` itself has the say.
+
+    One of these serves one event loop. The driver connects with the first question, and keeps a pool: its size and its
+    compressors are the URL's to say.
     """
 
     def __init__(self, url: str) -> None:
+        """Nothing is dialled. Raises what the driver raises for a URL that it cannot read; `connected` is the way in."""
         given = {name.lower() for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
         single = any(name.lower() in given for name in SINGLE_TIMEOUTS)
         timeouts = SINGLE_TIMEOUTS if single and "timeoutms" not in given else OPERATION_TIMEOUT
@@ -69,6 +73,7 @@ class Collections:
         return self._lagging[name]
 
     async def close(self) -> None:
+        """Close the client; at most `CLOSE_SECONDS`, also where the server stands still."""
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.client.close()
@@ -77,7 +82,10 @@ class Collections:
 
 
 def connected(url: str) -> Collections:
-    """The collections that `url` names; nothing is sent yet."""
+    """The collections that `url` names; nothing is sent yet.
+
+    Raises `StoreConfigurationError`, which quotes nothing of the URL.
+    """
     try:
         return Collections(url)
     except (PyMongoError, ValueError, TypeError):
@@ -89,7 +97,11 @@ def connected(url: str) -> Collections:
 
 
 async def together(*reads: Awaitable[T]) -> list[T]:
-    """Await all, then raise the first error if there is one: as itself, not in a group, and with none left running."""
+    """Await all, then raise the first error if there is one: as itself, not in a group, and with none left running.
+
+    In the order in which they were asked. They may be answered at different moments: what must hold between them is
+    asked one after the other.
+    """
     answers = await asyncio.gather(*reads, return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException):

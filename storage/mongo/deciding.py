@@ -15,6 +15,12 @@ from storage.recipients import Decided, second
 
 
 async def write_down(c: Collections, decided: Sequence[Decided], now: int) -> None:
+    """Write down what was decided of those who are pending still.
+
+    Unordered: each for itself. A second who comes to an obligation that another recipient of the campaign has is
+    refused by the unique index, and is written down as its second. May be repeated, as nobody is pending any more by
+    then.
+    """
     try:
         await c[RECIPIENTS].bulk_write([_deciding(each, now) for each in decided], ordered=False)
     except BulkWriteError as error:
@@ -23,6 +29,10 @@ async def write_down(c: Collections, decided: Sequence[Decided], now: int) -> No
 
 
 def _deciding(each: Decided, now: int) -> UpdateOne:
+    """The change of one recipient, judged by its state as it is written.
+
+    What the decision does not say is unset, so that nothing of an earlier one is left.
+    """
     fields: Document = {"state": each.state.value, "updated_at": now}
     gone = dict(UNDECIDED)
     for name, value in (
@@ -40,7 +50,12 @@ def _deciding(each: Decided, now: int) -> UpdateOne:
 
 
 async def owe(c: Collections, wanted: Mapping[str, Obligation], now: int) -> int:
-    """Owe the mails of those of whom it is written down; answers how many."""
+    """Owe the mails of those of whom it is written down; answers how many.
+
+    Three reads and a write, in this order. A crash before the write leaves recipients who are owed a mail that is not
+    there; `collect` finds these. One after it leaves the mail to be sent, unless its user was erased in this moment:
+    then its worker finds an address still, and the next erasure of the user takes it.
+    """
     cursor = c[RECIPIENTS].find({"_id": {"$in": list(wanted)}, "state": OWED}, {"mail": 1})
     # Only now, and by what is written: who was decided otherwise before is owed nothing.
     owed = [

@@ -42,7 +42,10 @@ class _NotHeld(Exception):
 
 
 async def gather(c: Collections, lease: Lease, ending: Gathered, *, now: int) -> bool:
-    """End a lease so, as `Outbox.end` says."""
+    """End a lease so, as `Outbox.end` says.
+
+    The item and the digest are one transaction: a digest that is closed at the same moment has one of the two begin again.
+    """
 
     async def work(session: Session) -> None:
         id_ = await _gathering(c, session, ending, now)
@@ -95,12 +98,18 @@ async def _gathering(c: Collections, session: Session, ending: Gathered, now: in
 
 
 class MongoDigests(MongoShelf, Digests):
-    """A document for each digest. One that is closed has no `wake_at` any more."""
+    """A document for each digest. One that is closed has no `wake_at` any more.
+
+    What is gathered and its digest are written in one transaction. Notifications and digests are two collections, and
+    none may be ahead.
+    """
 
     INDEXES = INDEXES
 
     @operation
     async def lead(self, c: Collections, digest: Digest) -> bool:
+        """A transaction: of two that open at once the second finds the first's, by the unique index."""
+
         async def work(session: Session) -> bool:
             found = await c[DIGESTS].find_one(_open_for(digest), {"lead": 1}, session=session)
             if found is None:
@@ -114,6 +123,7 @@ class MongoDigests(MongoShelf, Digests):
     async def lease(
         self, c: Collections, *, limit: int, lease_seconds: float, now: datetime
     ) -> tuple[str, list[Digest]]:
+        """As `take_due` takes: two reads and a write. Those taken are `closing`, and so out of the index of open ones."""
         token, rows = await take_due(
             c,
             DIGESTS,
@@ -129,6 +139,7 @@ class MongoDigests(MongoShelf, Digests):
     async def items(
         self, c: Collections, digest_id: str, *, before: Notification | None, limit: int
     ) -> tuple[Notification, ...]:
+        """By the index of what is gathered, behind the time and the id of the last."""
         chosen: Document = {"mail.digest": digest_id, "mail.state": "gathered"}
         if before is not None:
             time = micros(before.created_at)
@@ -140,6 +151,9 @@ class MongoDigests(MongoShelf, Digests):
     async def leave_out(
         self, c: Collections, digest_id: str, items: Mapping[str, Skipped], *, token: str, now: datetime
     ) -> bool:
+        """A transaction that writes to the digest first, so that whoever takes its lease meanwhile undoes it, or comes
+        after.
+        """
         at = micros(now)
         changes = [
             UpdateOne(
@@ -169,6 +183,9 @@ class MongoDigests(MongoShelf, Digests):
     async def settle(
         self, c: Collections, digest_id: str, mail: Obligation | None, *, token: str, now: datetime
     ) -> bool:
+        """One transaction over three collections. Of many items it is one write; more than fit one transaction's time
+        would fail as a whole.
+        """
         at = micros(now)
 
         async def work(session: Session) -> bool:
@@ -204,6 +221,7 @@ class MongoDigests(MongoShelf, Digests):
     async def has_company(
         self, c: Collections, room: str, *, key: str, rule: str, besides: str, now: datetime
     ) -> bool:
+        """Two looks, the digest's first: most often it is open."""
         is_open = {"room": room, "channel": "email", "key": key, "state": "open"}
         if await c[DIGESTS].find_one(is_open, {"_id": 1}) is not None:
             return True
@@ -219,6 +237,7 @@ class MongoDigests(MongoShelf, Digests):
 
     @operation
     async def prune(self, c: Collections, *, before: datetime, limit: int) -> int:
+        """Mails before their digests, so that a crash leaves a digest to be pruned again."""
         chosen = {"ended_at": {"$lt": micros(before)}}
         old = await c[DIGESTS].find(chosen, {"_id": 1}).sort("ended_at", 1).limit(limit).to_list()
         if not old:

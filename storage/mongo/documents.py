@@ -26,7 +26,10 @@ _RECEIPT = ("seen_at", "read_at", "dismissed_at", "clicked_at", "archived_at", "
 
 
 def document_of(notification: Notification) -> Document:
-    """Without `seq` and `collapse`, which are not known yet."""
+    """Without `seq` and `collapse`, which are not known yet.
+
+    Nor with its key and its origin, which are its emission's. What is left out is read back as it was: empty, or None.
+    """
     document: Document = {
         "_id": notification.id,
         "room": notification.room,
@@ -51,6 +54,7 @@ def document_of(notification: Notification) -> Document:
 
 
 def notification_of(document: Document) -> Notification:
+    """The notification of a whole document, its mail included."""
     get = document.get
     seq = get("seq")
     data = get("data")
@@ -78,7 +82,10 @@ def notification_of(document: Document) -> Notification:
 
 
 def receipt_from(receipt: Document | None, inbox: Document | None, seq: int) -> Receipt:
-    """What a receipt and the user's inbox document of the room say of the notification at `seq`."""
+    """What a receipt and the user's inbox document of the room say of the notification at `seq`.
+
+    Either may be missing. The inbox says when all up to `read_upto` was read, or when the room began for its user.
+    """
     row = receipt or {}
     covered_at = None
     if inbox is not None and inbox["read_upto"] >= seq:

@@ -13,6 +13,7 @@ EPOCH = "epoch"
 
 
 async def in_force(c: Collections) -> str:
+    """The epoch; a store that has none gets one here."""
     while (document := await c[FACTS].find_one({"_id": EPOCH})) is None:
         # A new store, or one that was put back from before there were epochs; another node may be doing the same.
         await c[FACTS].update_one(
@@ -30,6 +31,7 @@ class MongoEpochs(MongoShelf, Epochs):
 
     @operation
     async def turn(self, c: Collections, *, seen: str | None = None) -> str:
+        """What is read is brought back, and then the epoch changes: of several nodes the first one's is in force."""
         before = await in_force(c)
         if seen not in (None, before):
             return before
@@ -60,6 +62,7 @@ async def _bring_back(c: Collections) -> None:
 
 
 async def _bring_back_room(c: Collections, room: str, head: int) -> None:
+    """Bring back what is said of a room beyond its head. In no transaction; each write may be done again."""
     beyond: Document = {"$gt": head}
     await c[INBOXES].update_many({"room": room, "read_upto": beyond}, {"$set": {"read_upto": head}})
     await c[INBOXES].update_many({"room": room, "begins": beyond}, {"$set": {"begins": head}})

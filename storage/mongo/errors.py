@@ -31,7 +31,10 @@ _DUPLICATE = 11000
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """The driver's errors as ours."""
+    """The driver's errors as ours.
+
+    Its message holds nothing of what was asked: that may be an address, or a text. What is no error of the driver's passes.
+    """
     try:
         yield
     except PyMongoError as error:
@@ -40,7 +43,11 @@ def translated() -> Iterator[None]:
 
 @contextmanager
 def translated_at_open() -> Iterator[None]:
-    """Like `translated`, telling apart what an operator must change."""
+    """Like `translated`, telling apart what an operator must change.
+
+    A wrong password, a missing right and a URL that the driver cannot use are `StoreConfigurationError`; a server that
+    is away, or that says anything else, is `StoreUnavailable`, and may be tried again.
+    """
     try:
         yield
     except OperationFailure as error:
@@ -72,14 +79,20 @@ def _summary(error: PyMongoError) -> str:
 
 
 def said(words: str) -> str:
-    """What a server or the driver says, in one line, up to where it begins to quote what was asked of it."""
+    """What a server or the driver says, in one line, up to where it begins to quote what was asked of it.
+
+    `WORDS` characters at most. An empty text says that the words began with what was asked.
+    """
     for quoting in _QUOTING:
         words = words.partition(quoting)[0]
     return " ".join(words.split())[:WORDS].rstrip(" ,:;")
 
 
 def only_duplicates(error: BulkWriteError) -> Any:
-    """What the server told of a bulk whose only fault is that some of it was there. Raises the error where it is another's."""
+    """What the server told of a bulk whose only fault is that some of it was there. Raises the error where it is another's.
+
+    A bulk that stopped for want of a majority is another's fault too: it has no write errors, and its details say so.
+    """
     details: Any = error.details
     if any(each["code"] != _DUPLICATE for each in details["writeErrors"]):
         raise error

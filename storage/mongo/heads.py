@@ -30,6 +30,8 @@ async def positions(c: Collections, rooms: Sequence[str]) -> dict[str, Position]
 
     Sorted so, and grouped by the first, the server answers from one index entry per room (a DISTINCT_SCAN). The heads come
     before the floors: pruning raises the floor first and deletes afterwards, so a head is always in one of the two.
+
+    A room that never had anything is at 0. What is appended between the two halves of the query lies beyond the answer.
     """
     answer = dict.fromkeys(rooms, Position())
     for start in range(0, len(rooms), ROOMS_PER_QUERY):
@@ -56,9 +58,12 @@ async def positions(c: Collections, rooms: Sequence[str]) -> dict[str, Position]
 class Heads:
     """The heads of rooms as this process knows them, and which of them it cannot take for granted.
 
-    Behind a load balancer others append to all rooms as well. As long as they tell how far, and it arrives, heads are as
-    good as this process's own. A number that turns out to be taken costs the batch a second insert; the room is looked up
-    before each batch then, one query for all such rooms, until it is heard of again or has been quiet.
+    Behind a load balancer others append to all rooms as well. As long as they tell how far, and it arrives, heads are
+    as good as this process's own. A number that turns out to be taken costs the batch a second insert; the room is
+    looked up before each batch then, one query for all such rooms, until it is heard of again or has been quiet.
+
+    It is only ever a guess: the unique index of streams decides. A guess that is too low costs a round, one that is too
+    high would make a hole; so nothing raises a head but what is stored.
     """
 
     def __init__(self) -> None:
@@ -97,12 +102,15 @@ class Heads:
         self._known[room] = max(seq, self._known.get(room, seq))
 
     def of(self, room: str) -> int:
+        """The head of a room that is known: who is not is looked up before."""
         return self._known[room]
 
     def trim(self) -> None:
+        """Forget all when there are more rooms than `REMEMBERED_ROOMS`: they are looked up again as they come."""
         if len(self._known) > REMEMBERED_ROOMS:
             self.clear()
 
     def clear(self) -> None:
+        """Know nothing any more."""
         self._known.clear()
         self._shared.clear()

@@ -21,6 +21,12 @@ AWAY_MAX = 10_000
 
 
 async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPage:
+    """A page, newest by its time and then by its id.
+
+    Candidates are read of all rooms together, and then judged by their receipts. When too few are left, more are read,
+    twice as many each time: so a user who has dismissed much costs more. What is archived or snoozed is found by its
+    receipts, the newest `AWAY_MAX`.
+    """
     position = (FOREVER, "") if query.before is None else position_of(query.before)
     rooms = list(dict.fromkeys(writable(query.rooms)))
     inboxes = await inboxes_of(c, [query.user])
@@ -159,6 +165,7 @@ async def _candidates(
 async def _receipts_of(
     c: Collections, user: str, notifications: Sequence[Notification]
 ) -> dict[str, Document]:
+    """What the user did with these, by id: one question, by the index of receipts."""
     rooms: dict[str, list[int]] = {}
     for notification in notifications:
         rooms.setdefault(notification.room, []).append(notification.seq or 0)
@@ -182,7 +189,11 @@ async def _merged(
     chosen: Callable[[Sequence[str]], Document],
     limit: int,
 ) -> list[Document]:
-    """The newest of all these rooms, of which a query takes some."""
+    """The newest of all these rooms, of which a query takes some.
+
+    Several queries at once where there are more rooms than the server merges; what each read beyond the limit is thrown
+    away.
+    """
 
     async def fetch(part: Sequence[str]) -> list[Document]:
         cursor = found.find(chosen(part)).sort([("created_at", -1), ("_id", -1)])

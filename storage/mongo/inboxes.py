@@ -72,6 +72,7 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
     async def begin(
         self, c: Collections, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime
     ) -> None:
+        """One look for nearly everybody; who is new costs a few, and one write for all rooms."""
         if unbegun := beginnings.unbegun(await inboxes_of(c, [user]), [(user, rooms, membership)]):
             await beginnings.begin(c, unbegun, now=micros(now))
 
@@ -89,6 +90,7 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         now: datetime,
         muted: Muted | None = None,
     ) -> Count:
+        """Two round trips, and two more for who has muted something."""
         at = micros(now)
         rooms = writable(rooms)
         standing = await standings(c, {user: rooms}, now=at)
@@ -113,6 +115,9 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
 
     @operation
     async def read_all(self, c: Collections, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
+        """The mark of each room first, and then the receipts that it covers. A crash in between leaves receipts that
+        say no more than it does.
+        """
         at = micros(now)
         standing = await standings(c, {user: list(dict.fromkeys(writable(rooms)))}, now=at)
         unread = {room: count for (_, room), count in standing.unread.items() if count}
@@ -144,6 +149,7 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
 
     @operation
     async def act(self, c: Collections, chosen: Chosen, action: str) -> Acted:
+        """The mark, and then what stands there. Of two who press at once the server has one come second."""
         marked = await acts.do(c, acts.pressing(action), chosen)
         acted, acted_at = await acts.acted(c, chosen)
         return Acted(
@@ -153,6 +159,7 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
 
     @operation
     async def receipt(self, c: Collections, user: str, notification_id: str) -> Receipt:
+        """Three look-ups by their keys."""
         place = await _place(c, notification_id)
         if place is None:
             return Receipt()
@@ -162,6 +169,7 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
 
     @operation
     async def receipts_of(self, c: Collections, user: str, ids: Sequence[str]) -> dict[str, Receipt]:
+        """Three questions, whatever the number of ids: the places, the receipts, the inboxes of their rooms."""
         found = dict.fromkeys(ids, Receipt())
         numbered = {"_id": {"$in": writable(ids)}, "seq": {"$gt": 0}}
         places = await c[NOTIFICATIONS].find(numbered, {"room": 1, "seq": 1}).to_list()
@@ -185,6 +193,7 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         return {} if place is None else await _receipts(c, place["room"], place["seq"])
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
+        """Receipts before inboxes, so that none is left without the document that it is looked for by."""
         await c[RECEIPTS].delete_many({"user": erasure.user})
         await c[INBOXES].delete_many({"user": erasure.user})
         return 0
@@ -198,6 +207,7 @@ async def _place(c: Collections, notification_id: str) -> Document | None:
 
 
 async def _receipts(c: Collections, room: str, seq: int) -> dict[str, Receipt]:
+    """By the indexes of readers, 1,000 of each at most; those with a receipt come first."""
     rows = c[RECEIPTS].find({"room": room, "seq": seq}).limit(USERS_PER_RECEIPTS)
     readers = c[INBOXES].find({"room": room, "read_upto": {"$gte": seq}}).limit(USERS_PER_RECEIPTS)
     by_user = {row["user"]: row for row in await rows.to_list()}

@@ -20,6 +20,7 @@ class Work:
     mismatch: bool = False
 
     def answer(self) -> Appended | IdempotencyMismatch:
+        """What became of the emission: its notifications in their order, or a mismatch."""
         if self.mismatch:
             return IdempotencyMismatch("the idempotency key was used before with another content")
         return Appended(
@@ -43,6 +44,7 @@ class Item:
 
 
 def items_of(work: Work) -> list[Item]:
+    """What is still to be inserted of an emission; nothing of a mismatch."""
     if work.mismatch:
         return []
     items = []
@@ -63,4 +65,5 @@ def items_of(work: Work) -> list[Item]:
 
 
 def numbered_rooms(items: Iterable[Item]) -> Iterator[str]:
+    """The rooms in which these take a sequence, as often as they do."""
     return (item.notification.room for item in items if item.notification.in_app)

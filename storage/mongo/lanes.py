@@ -21,6 +21,7 @@ INDEXES = {LANE_COUNTS: (IndexModel([("lane", 1), ("minute", 1)], name="lane"),)
 
 def _counted(counted: LaneCount, count: int) -> UpdateOne:
     # By the id alone: then two nodes that count the first at once both succeed.
+    """The upsert that counts one outcome."""
     return UpdateOne(
         {"_id": f"{counted.lane}/{counted.minute}/{counted.outcome}"},
         {
@@ -63,6 +64,7 @@ class MongoLanes(MongoShelf, Lanes):
 
     @operation
     async def pause(self, c: Collections, lane: LaneName, pause: Pause, *, judged: datetime | None) -> bool:
+        """One upsert that judges: who comes second finds the id taken, or another `since`."""
         since = micros_or_none(judged)
         fields = {"at": micros(pause.at), "by": pause.by, "reason": pause.reason}
         try:

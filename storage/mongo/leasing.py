@@ -22,6 +22,9 @@ async def take_due(
     """A token, and the documents of this collection that are this caller's under it, by `order` and their ids.
 
     Due is what has a `wake_at` that has come; it comes again when the lease has ended. `mark` is set on what is taken.
+
+    Two reads and a write. Of several who look at once each document is one's, as the write judges it again. An empty
+    list comes with a token that is nobody's. A crash after the write leaves leases that end.
     """
     token = secrets.token_hex(8)
     is_due = {"wake_at": {"$lte": micros(now)}}

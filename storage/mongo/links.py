@@ -21,6 +21,9 @@ class MongoLinks(MongoShelf, Links):
 
     @operation
     async def remember(self, c: Collections, keys: Mapping[bytes, str]) -> None:
+        """One unordered bulk. A key that another node keeps at this moment is a duplicate, which the server tries again
+        by itself.
+        """
         if keys:
             await c[LINK_KEYS].bulk_write(
                 [

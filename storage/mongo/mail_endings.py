@@ -19,7 +19,10 @@ from storage.outbox import Lease
 async def end_together(
     c: Collections, endings: Sequence[tuple[Lease, Settled]], *, now: datetime
 ) -> list[bool]:
-    """Whether each lease was still its token's, and is ended so now; one write for each of the collections."""
+    """Whether each lease was still its token's, and is ended so now; one write for each of the collections.
+
+    A crash between the two collections leaves the second's leases to end. Each id is in `endings` once.
+    """
     done: set[str] = set()
     for name in BOTH:
         some = [(lease, ended(lease, ending, now)) for lease, ending in endings if _home(lease) == name]
@@ -28,7 +31,10 @@ async def end_together(
 
 
 def ended(lease: Lease, ending: Settled, now: datetime) -> Document:
-    """What is changed in a mail whose lease ends so."""
+    """What is changed in a mail whose lease ends so.
+
+    It judges nothing: who writes it does so where the token still is.
+    """
     at = micros(now)
     fields: Document = {"mail.updated_at": at}
     removed = {"mail.token": ""}
@@ -66,6 +72,7 @@ async def change_held(c: Collections, lease: Lease, update: Document) -> bool:
 def said(
     state: MailState, *, reason: str | None = None, code: int | None = None, decided_by: str | None = None
 ) -> Document:
+    """The fields that an ending sets anew; None where it says nothing."""
     return {
         "mail.state": state.value,
         "mail.reason": reason,

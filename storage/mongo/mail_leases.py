@@ -35,7 +35,11 @@ _WHY_GONE: tuple[tuple[str, Document], ...] = (
 async def lease(
     c: Collections, *, lane: LaneName, limit: int, lease_seconds: float, now: datetime
 ) -> list[Lease]:
-    """Take up to `limit` due mails of the lane, oldest due first; what is not to be sent any more is skipped."""
+    """Take up to `limit` due mails of the lane, oldest due first; what is not to be sent any more is skipped.
+
+    A few times as many as are wanted are looked at, in one round trip; those that another worker has taken first are
+    passed over. Each page is at most three writes: what is not to be sent, what is taken of each collection.
+    """
     at = micros(now)
     until = micros(now + timedelta(seconds=lease_seconds))
     leases: list[Lease] = []
@@ -162,6 +166,7 @@ def _gone(obligation: Document, notification: Document | None, now: int) -> str 
 async def _skip_gone(
     c: Collections, name: str, ids: Sequence[str], also: Document, reason: str, now: int
 ) -> None:
+    """Skip mail that is due, and of which `also` holds: what another worker has taken since stays its own."""
     fields: Document = {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now}
     if reason == collapsing.REASON:
         fields["mail.decided_by"] = collapsing.RULE
@@ -201,10 +206,12 @@ async def _take(
 
 
 def _takeable(ids: Sequence[str], also: Document, *, now: int) -> Document:
+    """Those of these that are due still."""
     return {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, **also}
 
 
 def _lease_of(token: str, *, until: int, now: int) -> Document:
+    """What a lease writes: the state, the token, when it ends, and one attempt more."""
     return {
         "$set": {"mail.state": "leased", "mail.token": token, "mail.wake": until, "mail.updated_at": now},
         "$inc": {"mail.attempts": 1},

@@ -17,7 +17,10 @@ from storage.streams import Notification
 
 
 async def held(c: Collections, *, after: str | None, limit: int) -> MailPage:
-    """What a rule holds, the earliest due first."""
+    """What a rule holds, the earliest due first.
+
+    Both collections are read for a whole page, and merged.
+    """
     due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after)
     condition: dict[str, Any] = {
         "mail.state": MailState.PENDING.value,
@@ -44,7 +47,11 @@ async def held(c: Collections, *, after: str | None, limit: int) -> MailPage:
 
 
 async def page(c: Collections, search: MailSearch, *, before: str | None, limit: int) -> MailPage:
-    """What is searched for, newest first."""
+    """What is searched for, newest first.
+
+    Each collection is read for a whole page by the index that fits, and merged. What tells nothing any more takes a
+    place and is left out.
+    """
     place = (FOREVER, "") if before is None else position_of(before)
     found = [
         (name, document)
@@ -100,6 +107,9 @@ def _cursor(c: Collections, name: str, search: MailSearch, place: tuple[int, str
 
 
 def _condition(search: MailSearch, place: tuple[int, str]) -> Document:
+    """What both collections are asked, as an index can answer it: the state, the times, the place behind the last,
+    address and room.
+    """
     time, obligation_id = place
     states = list(MailState) if search.state is None else [search.state]
     when: Document = {"$lte": time}

@@ -17,10 +17,15 @@ INDEXES = {REFUSED_MAILBOXES: (IndexModel([("told", 1), ("_id", 1)], name="told"
 
 
 class MongoMailboxes(MongoShelf, Mailboxes):
+    """One of a user, by the user's id. All four fields are compared where it is changed."""
+
     INDEXES = INDEXES
 
     @operation
     async def refuse(self, c: Collections, user: str, address: str, *, at: datetime) -> bool:
+        """One upsert. Of two addresses that come at once for a user who had none, one is noted, and the other answered
+        as known.
+        """
         try:
             await c[REFUSED_MAILBOXES].update_one(
                 {"_id": user, "address": {"$ne": address}},
@@ -50,6 +55,7 @@ class MongoMailboxes(MongoShelf, Mailboxes):
     async def page(
         self, c: Collections, *, after: str | None, limit: int, untold: bool = False
     ) -> Sequence[Refusal]:
+        """By the ids, through the index of what was told where only the untold are asked for."""
         chosen: Document = {"_id": {"$gt": after or ""}} | ({"told": None} if untold else {})
         found = await c[REFUSED_MAILBOXES].find(chosen).sort("_id", 1).limit(limit).to_list()
         return [_refusal(each) for each in found]

@@ -23,6 +23,7 @@ class Mark:
 
     @property
     def reads(self) -> bool:
+        """Whether what has it counts as read."""
         return "read_at" in self.becomes
 
 
@@ -46,7 +47,12 @@ CLICK: Final = Mark(becomes={"clicked_at": _once("clicked_at"), "read_at": _once
 
 
 async def mark(c: Collections, what: Mark, chosen: Chosen) -> Marked:
-    """Set it on what is chosen, where it is missing."""
+    """Set it on what is chosen, where it is missing.
+
+    Each receipt is one write that judges and sets; several go in one bulk, in no order. `changed` is how many documents
+    the server has changed, so of two who mark the same at once one is told that it did. A room of which all is read by
+    it is advanced after.
+    """
     user = chosen.user
     places, inboxes = await acts.places_of(c, chosen)
     fields = acts.at(what.becomes, micros(chosen.now))

@@ -14,7 +14,10 @@ Place = tuple[str, int]
 async def shown(
     c: Collections, user: str, rooms: Iterable[str], standing: Standings, muted: Muted | None, *, now: int
 ) -> int:
-    """How much is unread of what the user is shown; only who has muted something has anything looked up."""
+    """How much is unread of what the user is shown; only who has muted something has anything looked up.
+
+    `rooms` may name one more often. What is muted is counted by the index of streams, above each mark.
+    """
     unread = standing.total(user, rooms)
     if muted is None or not unread:
         return unread
@@ -24,7 +27,10 @@ async def shown(
 async def hidden(
     c: Collections, user: str, rooms: Iterable[str], standing: Standings, muted: Muted, *, now: int
 ) -> int:
-    """How much is unread of what the user has muted."""
+    """How much is unread of what the user has muted.
+
+    At the same heads as the standing: what is appended meanwhile is in neither.
+    """
     places = [
         (room, standing.read_upto[user, room])
         for room in dict.fromkeys(rooms)

@@ -113,13 +113,17 @@ WAITING_STATES = [state.value for state in WAITING]
 
 
 def stepped(step: Step | None) -> Document:
-    """What of an update keeps a step beside the newest of those before."""
+    """What of an update keeps a step beside the newest of those before.
+
+    Nothing without a step. The server cuts the list: no look is needed before.
+    """
     return (
         {} if step is None else {"$push": {"mail.steps": {"$each": [fields_of(step)], "$slice": -STEPS_KEPT}}}
     )
 
 
 async def courses(c: Collections, ids: Sequence[str]) -> dict[str, Course]:
+    """The courses of those that are there, by id; one question to each collection."""
     found: dict[str, Course] = {}
     for name in (NOTIFICATIONS, OBLIGATIONS):
         chosen = {"_id": {"$in": list(ids)}, "mail.state": {"$exists": True}}
@@ -136,6 +140,7 @@ async def courses(c: Collections, ids: Sequence[str]) -> dict[str, Course]:
 
 
 def document_of(mail: Mail) -> Document:
+    """The document of a mail that is appended or owed; what says nothing is left out."""
     document: Document = {
         "to": mail.order.to,
         "ordered_at": micros(mail.order.due_at),
@@ -161,7 +166,10 @@ def document_of(mail: Mail) -> Document:
 
 
 def ended_document(mail: Mail) -> Document:
-    """Of a mail with all that became of it."""
+    """Of a mail with all that became of it.
+
+    It is for what comes back from the archive: nothing of it wakes a worker.
+    """
     document = document_of(mail)
     became = {"code": mail.code, "relay_id": mail.relay_id, "digest": mail.digest}
     document |= {name: value for name, value in became.items() if value is not None}
@@ -171,6 +179,7 @@ def ended_document(mail: Mail) -> Document:
 
 
 def mail_of(document: Document) -> Mail:
+    """The mail of a document."""
     get = document.get
     unless = get("unless")
     return Mail(
@@ -216,7 +225,10 @@ def owed_document(obligation: Obligation) -> Document:
 
 
 async def owe(c: Collections, owed: Sequence[Obligation]) -> int:
-    """Store what stands by itself; answers how many were new."""
+    """Store what stands by itself; answers how many were new.
+
+    Unordered, so what is known keeps no other from being stored. After an error some may be.
+    """
     if not owed:
         return 0
     documents = [owed_document(obligation) for obligation in owed]
@@ -237,7 +249,10 @@ async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int)
 
 
 async def supersede_apart(c: Collections, ids: Sequence[str], *, now: int) -> None:
-    """Newer ones stand for these notifications: what stands by itself and waits is skipped."""
+    """Newer ones stand for these notifications: what stands by itself and waits is skipped.
+
+    A notification's own mail is withdrawn together with its document.
+    """
     if ids:
         await c[OBLIGATIONS].update_many(
             {"of.id": {"$in": list(ids)}, "mail.state": {"$in": WAITING_STATES}},
@@ -254,6 +269,7 @@ async def supersede_apart(c: Collections, ids: Sequence[str], *, now: int) -> No
 
 
 async def _withdraw(c: Collections, name: str, chosen: Document, *, reason: str, now: int) -> None:
+    """Skip what waits of these, and then take the subjects away, of all of them; two writes."""
     await c[name].update_many(
         {**chosen, "mail.state": {"$in": WAITING_STATES}},
         {
@@ -268,6 +284,9 @@ async def forget_recipients(c: Collections, room: str, *, now: int) -> None:
     """The user of this room is erased: of what was owed to them no address is kept, and nothing more is sent.
 
     A worker that holds a lease has its own copy of the address, and may still settle.
+
+    Addresses of the room's own mail go first, then what waits is withdrawn, and then all that stands by itself is
+    emptied. It may be done again after any of these.
     """
     await c[NOTIFICATIONS].update_many(
         {"room": room, "mail.to": {"$exists": True}}, {"$set": {"mail.to": ""}, "$unset": {"mail.steps": ""}}
@@ -279,7 +298,10 @@ async def forget_recipients(c: Collections, room: str, *, now: int) -> None:
 
 
 async def forget(c: Collections, ids: Sequence[str], *, now: int) -> None:
-    """Nothing more of these is sent, and neither an address nor what was to be told is kept."""
+    """Nothing more of these is sent, and neither an address nor what was to be told is kept.
+
+    By their ids, for what was owed as its user was being erased.
+    """
     chosen = {"_id": {"$in": list(ids)}}
     await _withdraw(c, OBLIGATIONS, chosen, reason=ERASED, now=now)
     await c[OBLIGATIONS].update_many(
@@ -288,7 +310,10 @@ async def forget(c: Collections, ids: Sequence[str], *, now: int) -> None:
 
 
 async def recipients(c: Collections, room: str) -> list[str]:
-    """Whither mail was owed to the user of this room."""
+    """Whither mail was owed to the user of this room.
+
+    As they were written, each once and in their order as texts.
+    """
     own = await c[NOTIFICATIONS].find({"room": room}, {"mail.to": 1}).to_list()
     ids = [document["_id"] for document in own]
     apart = (

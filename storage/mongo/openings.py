@@ -14,7 +14,12 @@ from storage.streams import Notification
 
 
 async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[Opening]:
-    """Many at once: a round trip costs more than what it carries."""
+    """What each session is owed, in order. Many at once: a round trip costs more than what it carries.
+
+    Heads, inboxes and the epoch are read first, then spans and muted counts; so it takes a constant number of round
+    trips, and more where somebody is new. A room that several have asked for is read once, from the oldest `since` that
+    is to be filled.
+    """
     wanted: dict[str, list[str]] = {}
     for asked in requests:
         wanted.setdefault(asked.user, []).extend(writable(asked.rooms))
@@ -60,7 +65,10 @@ async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[O
 
 
 def _behind(asked: OpeningRequest, standing: Standings, epoch: str) -> tuple[dict[str, int], list[str]]:
-    """The rooms to fetch, by the last sequence had, and those too far behind."""
+    """The rooms to fetch, by the last sequence had, and those too far behind.
+
+    Judged by numbers: what is gone between is subtracted, so no span is read that turns out too long.
+    """
     since = asked.since_in(epoch)
     fetch: dict[str, int] = {}
     resync: list[str] = []

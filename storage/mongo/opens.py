@@ -36,6 +36,7 @@ class MongoOpens(MongoShelf, Opens):
     @operation
     async def note(self, c: Collections, opened: Open, *, most: int) -> bool:
         # Of several at the same moment some may come on top: it is a bound, and no account.
+        """A count up to `most`, and then an insert, as of clicks."""
         if await c[OPENS].count_documents({"mail": opened.mail}, limit=most) >= most:
             return False
         await c[OPENS].insert_one(

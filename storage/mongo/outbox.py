@@ -37,6 +37,10 @@ from storage.streams import Notification
 
 
 class MongoOutbox(MongoShelf, Outbox):
+    """What is owed, in two collections: own mail with its notification, and what stands by itself. Most questions go to
+    both.
+    """
+
     INDEXES = obligations.INDEXES
     MIGRATIONS = obligations.MIGRATIONS
 
@@ -71,6 +75,10 @@ class MongoOutbox(MongoShelf, Outbox):
     async def claim(
         self, c: Collections, lease: Lease, key: str, *, limit: int, since: datetime, now: datetime
     ) -> bool:
+        """A transaction that writes to the throttle's own document first: of two at once one is begun again, and counts
+        the other.
+        """
+
         async def work(session: Session) -> bool:
             # It is written to, so that of several who count at once each sees what those before it have claimed.
             await c[THROTTLES].update_one(
@@ -97,6 +105,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def find(self, c: Collections, obligation_id: str) -> Notification | None:
+        """By the id: of a notification with mail first, and of what stands by itself then."""
         if not is_writable(obligation_id):
             return None
         own = await c[NOTIFICATIONS].find_one({"_id": obligation_id, "mail": {"$exists": True}})
@@ -121,6 +130,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def taken_as(self, c: Collections, relay_key: str) -> str | None:
+        """Two at most are read of each collection: more than one says no."""
         if not is_writable(relay_key):
             return None
         taken = {"mail.relay_key": relay_key}
@@ -141,6 +151,7 @@ class MongoOutbox(MongoShelf, Outbox):
         reason: str | None,
         now: datetime,
     ) -> bool:
+        """One write that judges the state, to each collection until one has it."""
         if state is MailState.SENT:
             return False  # it outweighs nothing
         outweighed = [each.value for each in AFTER_SENT[: AFTER_SENT.index(state)]]
@@ -154,6 +165,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def revive(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """One by one, each a write that asks for a dead one: so the answer is exact beside others who do the same."""
         at = micros(now)
         return await _change(
             c,
@@ -191,6 +203,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def of_room(self, c: Collections, room: str, *, limit: int) -> tuple[Notification, ...]:
+        """The ids of the room's notifications are read whole, to find what stands by itself and is of them."""
         own = await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()
         owed = {"$or": [{"room": room}, {"of.id": {"$in": [document["_id"] for document in own]}}]}
         cursor = c[OBLIGATIONS].find(owed).sort([("created_at", -1), ("_id", -1)]).limit(limit)
@@ -198,6 +211,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def next_due(self, c: Collections, *, lane: LaneName) -> datetime | None:
+        """The first of an index of each collection."""
         owed = {"mail.lane": lane.value, "mail.wake": {"$exists": True}}
         found = [
             document["mail"]["wake"]
@@ -214,6 +228,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def mail_counts(self, c: Collections) -> dict[MailState, int]:
+        """It goes through an index of each collection; not of one moment."""
         counts = dict.fromkeys(MailState, 0)
         for name in BOTH:
             cursor = await c[name].aggregate(

@@ -34,6 +34,11 @@ MIGRATIONS = (Migration(name="people-found", run=_note_words),)
 
 
 def _update(contact: Contact) -> UpdateOne:
+    """The upsert that keeps what a token says, as one pipeline: it judges by the times that are kept, and writes the
+    words too.
+
+    What a backend told later than the token was issued stays, and so does what a newer token said.
+    """
     fields: Document = {"_id": contact.user}
     seen = None if contact.last_seen is None else micros(contact.last_seen)
     said_at = contact.said_at or contact.last_seen
@@ -65,6 +70,7 @@ def _update(contact: Contact) -> UpdateOne:
 
 
 def _telling(told: Told) -> UpdateOne:
+    """The upsert that keeps what a backend tells, with the time of each; a None takes away."""
     at = micros(told.at)
     given: Document = {}
     gone: Document = {}
@@ -107,7 +113,10 @@ async def _forget(c: Collections, users: Sequence[str]) -> None:
 
 
 class MongoPeople(MongoShelf, People):
-    """A document for each user who is known."""
+    """A document for each user who is known.
+
+    The words that a user is found by are a list in it. `remember` writes them in the same write, `tell` in a second one.
+    """
 
     INDEXES = INDEXES
     MIGRATIONS = MIGRATIONS
@@ -125,6 +134,10 @@ class MongoPeople(MongoShelf, People):
 
     @operation
     async def tell(self, c: Collections, told: Sequence[Told]) -> None:
+        """One bulk in order, and then the words that they are found by.
+
+        A crash in between leaves words of before, until a token or a backend tells something of the user again.
+        """
         if told:
             await c[CONTACTS].bulk_write([_telling(each) for each in told], ordered=True)
             await c[CONTACTS].update_many({"_id": {"$in": [each.user for each in told]}}, [_WORDS])
@@ -151,6 +164,7 @@ class MongoPeople(MongoShelf, People):
 
     @operation
     async def search(self, c: Collections, text: str, *, limit: int) -> Found:
+        """By the index of words, of at most `CANDIDATES` documents over all forms; may be read from where it lags."""
         words = sought(text) if is_writable(text) else []
         if not words:
             return Found(contacts=(), more=False)
@@ -162,6 +176,7 @@ class MongoPeople(MongoShelf, People):
 
     @operation
     async def known(self, c: Collections, *, after: str | None, limit: int) -> list[Profile]:
+        """By the ids, from the primary: no contact is passed over for a secondary that lags."""
         rows = await c[CONTACTS].find({"_id": {"$gt": after or ""}}).sort("_id", 1).limit(limit).to_list()
         return [
             Profile(
@@ -177,6 +192,7 @@ class MongoPeople(MongoShelf, People):
 
     @operation
     async def user_data(self, c: Collections, user: str, room: str, *, limit: int) -> UserData:
+        """Four questions, each of a moment of its own; the notifications may be read from where they lag."""
         newest = (
             c.lagging(NOTIFICATIONS)
             .find({"room": room, "$or": [{"until": {"$gt": 0}}, {"superseded_by": {"$exists": True}}]})
@@ -207,6 +223,7 @@ class MongoPeople(MongoShelf, People):
     async def erase_user(
         self, c: Collections, user: str, room: str, *, now: datetime, addresses: Sequence[str] = ()
     ) -> int:
+        """One shelf after the other, in the order in which they were put up: a crash leaves the rest to be done again."""
         erasure = Erasure(user=user, room=room, at=micros(now), addresses=tuple(writable(addresses)))
         return sum([await shelf.erase(c, erasure) for shelf in self._shelves])
 

@@ -19,7 +19,10 @@ INDEXES = {PREFERENCES: (IndexModel([("changed_at", -1)], name="changed"),)}
 
 
 class MongoPreferences(MongoShelf, Preferences):
-    """A document for each user who has chosen anything, with the changes that have made it."""
+    """A document for each user who has chosen anything, with the changes that have made it.
+
+    `CHANGES_KEPT` of them are within it: the bound on their size is the caller's, who bounds what can be asked.
+    """
 
     INDEXES = INDEXES
 
@@ -33,6 +36,7 @@ class MongoPreferences(MongoShelf, Preferences):
 
     @operation
     async def put(self, c: Collections, user: str, document: Mapping[str, Any], change: Change) -> bool:
+        """One write that judges the version: document and change are one document."""
         at = micros(change.at)
         kept: Document = {
             "version": change.version, "at": at, "by": change.by, "asked": data_text(change.asked),
@@ -54,6 +58,7 @@ class MongoPreferences(MongoShelf, Preferences):
 
     @operation
     async def changes(self, c: Collections, user: str, *, limit: int) -> tuple[Change, ...]:
+        """The end of the list within the user's document."""
         if not is_writable(user):
             return ()
         row = await c[PREFERENCES].find_one({"_id": user}, {"changes": {"$slice": -limit}})
@@ -76,6 +81,7 @@ class MongoPreferences(MongoShelf, Preferences):
 
     @operation
     async def changed_since(self, c: Collections, at: datetime, *, limit: int) -> dict[str, int]:
+        """By the index of changes, from its end."""
         cursor = (
             c[PREFERENCES]
             .find({"changed_at": {"$gte": micros(at)}}, {"version": 1})

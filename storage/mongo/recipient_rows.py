@@ -45,6 +45,7 @@ INDEXES = {
 
 
 def document_of(campaign_id: str, recipient: Recipient, now: int) -> Document:
+    """The document of a recipient who is to be decided."""
     document: Document = {
         "_id": recipient.id,
         "campaign": campaign_id,
@@ -61,6 +62,7 @@ def document_of(campaign_id: str, recipient: Recipient, now: int) -> Document:
 
 
 def recipients_of(rows: Iterable[Document]) -> list[Recipient]:
+    """The recipients of documents; whoever was erased meanwhile is left out."""
     return [
         Recipient(id=row["_id"], user=row["user"], address=row.get("address"), given=row.get("given"))
         # One that is being erased at this moment is nobody's any more.
@@ -78,6 +80,7 @@ async def mails_of(c: Collections, ids: Iterable[str | None]) -> dict[str, Docum
 
 
 def told_of(row: Document, of_id: Mapping[str, Document]) -> RecipientRow:
+    """What is told of a recipient, by the document and the mail that it is of."""
     mail = of_id.get(row.get("mail", ""))
     to = None if mail is None else mail["to"] or None
     return RecipientRow(

@@ -65,6 +65,7 @@ class MongoRecipients(MongoShelf, Recipients):
         now: datetime,
         gathering: bool = False,
     ) -> int | None:
+        """Insert, between two looks at the campaign: what came too late is taken back."""
         if not await campaign_rows.takes(c, campaign_id, gathering=gathering):
             return None
         number = await _insert(c, campaign_id, recipients, micros(now))
@@ -94,6 +95,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def decide(self, c: Collections, lead: Lead, decided: Sequence[Decided], *, now: datetime) -> int:
+        """What was decided is written, and then the mails are owed by what is written: see `deciding`."""
         found = await campaign_rows.find(c, lead.campaign.id)
         if not decided or found is None or found.state is not CampaignState.RUNNING:
             return 0
@@ -104,14 +106,20 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def collect(self, c: Collections, campaign_id: str, *, limit: int, now: datetime) -> int:
-        cursor = c[RECIPIENTS].find({"campaign": campaign_id, "state": OWED}, {"mail": 1, "updated_at": 1})
-        rows = await cursor.limit(limit).to_list()
-        of_id = await mails_of(c, [row["mail"] for row in rows])
-        changes = [
-            change
-            for row in rows
-            if (change := _collecting(row, of_id.get(row["mail"]), micros(now))) is not None
-        ]
+        """Page by page through those who are owed, until some have ended: one page where little is under way."""
+        owed: Document = {"campaign": campaign_id, "state": OWED}
+        changes: list[UpdateOne] = []
+        rows: list[Document] = []
+        # Page by page: the first may be of mails that all wait, and those behind them have ended.
+        while not changes:
+            behind = {"_id": {"$gt": rows[-1]["_id"]}} if rows else {}
+            cursor = c[RECIPIENTS].find({**owed, **behind}, {"mail": 1, "updated_at": 1}).sort("_id", 1)
+            rows = await cursor.limit(limit).to_list()
+            if not rows:
+                break
+            of_id = await mails_of(c, [row["mail"] for row in rows])
+            found = [_collecting(row, of_id.get(row["mail"]), micros(now)) for row in rows]
+            changes = [change for change in found if change is not None]
         if changes:
             await c[RECIPIENTS].bulk_write(changes, ordered=False)
         return await campaign_recipients.count(c, campaign_id, [RecipientState.OWED])
@@ -120,6 +128,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def counts(self, c: Collections, campaign_id: str) -> Counts:
+        """Three sums by indexes; only to tell the rules apart are the rows of the skipped read."""
         every = {"campaign": campaign_id}
         skipped = {**every, "state": RecipientState.SKIPPED.value}
         sums = partial(campaign_recipients.sums, c, RECIPIENTS, index="state")
@@ -140,6 +149,9 @@ class MongoRecipients(MongoShelf, Recipients):
     async def page(
         self, c: Collections, campaign_id: str, *, state: RecipientState | None, after: str | None, limit: int
     ) -> RecipientPage:
+        """By the index of states, which is merged over all of them where none is asked for; then the mails of the page
+        in one question.
+        """
         chosen: Document = {"campaign": campaign_id, "_id": {"$gt": after or ""}}
         # Each state by name: the server merges the index's ranges, and sorts nothing.
         chosen["state"] = {"$in": [each.value for each in (RecipientState if state is None else [state])]}
@@ -162,6 +174,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
         # Whoever is known by the address alone has it for a user id.
+        """The mails of each address first, then the rows of user and addresses. May be done again."""
         before = erasure.room.removesuffix(erasure.user)
         for address in erasure.addresses:
             await obligations.forget_recipients(c, f"{before}{address}", now=erasure.at)
@@ -196,6 +209,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def variant_counts(self, c: Collections, campaign_id: str) -> dict[str, VariantCount]:
+        """By the index of variants, which holds all that is asked, and by that of who has converted; in one moment."""
         sent = {"campaign": campaign_id, "converted_at": {"$exists": True}, "state": _SENT}
         is_sent = {"$eq": ["$state", _SENT]}
         has_clicked = {"$and": [is_sent, {"$gt": ["$clicked_at", None]}]}
@@ -238,6 +252,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
 
 async def _insert(c: Collections, campaign_id: str, recipients: Sequence[Recipient], now: int) -> int:
+    """Insert those who are new; answers how many. A user who is known is refused by the unique index."""
     if not recipients:
         return 0
     documents = [document_of(campaign_id, each, now) for each in recipients]
@@ -256,6 +271,7 @@ async def _take_back(c: Collections, campaign_id: str, ids: Sequence[str]) -> No
 
 
 def _collecting(row: Document, mail: Document | None, now: int) -> UpdateOne | None:
+    """What becomes of a recipient whose mail is as it is; None while that is under way."""
     chosen = {"_id": row["_id"], "state": OWED}
     if mail is None:
         # Its mail was not stored, or is being so.

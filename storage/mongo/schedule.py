@@ -46,12 +46,17 @@ _WAITING: Document = {"$or": [{"wake_at": {"$exists": True}, "token": {"$exists"
 
 
 class MongoSchedule(MongoShelf, Schedule):
-    """A document for each room that something is to be emitted to. One that has ended has no `wake_at` any more."""
+    """A document for each room that something is to be emitted to. One that has ended has no `wake_at` any more.
+
+    Each change is one write that judges what it finds. Adding and cancelling meet by the order of theirs: each writes
+    before it looks.
+    """
 
     INDEXES = INDEXES
 
     @operation
     async def add(self, c: Collections, items: Sequence[Scheduled], *, now: datetime) -> list[Added]:
+        """Three round trips, whatever their number: the upserts, the look for cancellations, and what is there now."""
         if not items:
             return []
         result = await c[SCHEDULED].bulk_write(
@@ -59,8 +64,9 @@ class MongoSchedule(MongoShelf, Schedule):
             ordered=False,
         )
         new = {items[index].id for index in result.upserted_ids or {}}
-        # Afterwards: a cancellation is noted before it looks for what is there, so that one of the two finds the other.
-        await _heed(c, [item for item in items if item.id in new], micros(now))
+        # Afterwards: a cancellation is noted before it looks for what is there, so that one of the two finds the other. Also of
+        # what was there: who added it may have died before this.
+        await _heed(c, items, micros(now))
         cursor = c[SCHEDULED].find(
             {"_id": {"$in": [item.id for item in items]}}, {"fingerprint": 1, "cancelled": 1}
         )
@@ -91,6 +97,7 @@ class MongoSchedule(MongoShelf, Schedule):
 
     @operation
     async def miss(self, c: Collections, why: Mapping[str, Missed], *, token: str, now: datetime) -> None:
+        """One write for each reason, of those that are under the token still."""
         for reason in Missed:
             ids = [id_ for id_, each in why.items() if each is reason]
             if ids:
@@ -113,6 +120,7 @@ class MongoSchedule(MongoShelf, Schedule):
     async def cancel(
         self, c: Collections, scope: str, cancel_key: str, *, room: str | None, now: datetime
     ) -> Cancelled:
+        """The cancellation is kept first, so that what is added at this moment finds it."""
         await c[CANCELLATIONS].update_one(
             {"scope": scope, "cancel_key": cancel_key, "room": room or ""},
             {"$max": {"at": micros(now)}},
@@ -127,6 +135,7 @@ class MongoSchedule(MongoShelf, Schedule):
 
     @operation
     async def drop(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """One by one, for a truthful answer beside a node that leases the same."""
         dropped = []
         for id_ in writable(ids):
             result = await c[SCHEDULED].update_one({"_id": id_, **_WAITING}, _cancelling(micros(now)))
@@ -136,6 +145,7 @@ class MongoSchedule(MongoShelf, Schedule):
 
     @operation
     async def hasten(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """One by one, for a truthful answer beside a node that leases the same."""
         at = micros(now)
         hastened = []
         for id_ in writable(ids):
@@ -174,6 +184,7 @@ class MongoSchedule(MongoShelf, Schedule):
 
     @operation
     async def prune(self, c: Collections, *, before: datetime, limit: int) -> int:
+        """Cancellations in one write, then up to `limit` of what has ended."""
         at = micros(before)
         await c[CANCELLATIONS].delete_many({"at": {"$lt": at}})
         old = await c[SCHEDULED].find({"ended_at": {"$lt": at}}, {"_id": 1}).limit(limit).to_list()
@@ -189,7 +200,9 @@ class MongoSchedule(MongoShelf, Schedule):
 
 
 async def _heed(c: Collections, items: Sequence[Scheduled], now: int) -> None:
-    """Cancel those of these new ones whose key was cancelled a moment ago."""
+    """Cancel those of these whose key was cancelled a moment ago; what has an id of them and is another request stays
+    as it is.
+    """
     keyed = [item for item in items if item.cancel_key is not None]
     if not keyed:
         return
@@ -203,12 +216,12 @@ async def _heed(c: Collections, items: Sequence[Scheduled], now: int) -> None:
     )
     cancelled = {(row["scope"], row["cancel_key"], row["room"]) for row in await cursor.to_list()}
     meant = [
-        item.id
+        UpdateOne({"_id": item.id, "fingerprint": item.fingerprint, **_WAITING}, _cancelling(now))
         for item in keyed
         if {(item.scope, item.cancel_key, ""), (item.scope, item.cancel_key, item.room)} & cancelled
     ]
     if meant:
-        await c[SCHEDULED].update_many({"_id": {"$in": meant}, **_WAITING}, _cancelling(now))
+        await c[SCHEDULED].bulk_write(meant, ordered=False)
 
 
 def _cancelling(now: int) -> Document:

@@ -56,6 +56,10 @@ async def migrate(
 
     Raises `StoreConfigurationError` for a database that a newer release has changed, and `StoreUnavailable` when another
     node takes long.
+
+    It costs one read, and one for each collection, where all is there. What another node is at is waited for,
+    `PATIENCE_SECONDS` at most. A node that dies in the midst holds up the others until its lease ends, and the next
+    begins that migration again from its start.
     """
     holder = uuid.uuid4().hex
     deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
@@ -81,6 +85,7 @@ async def migrate(
 
 
 async def _ran(c: Collections) -> list[str]:
+    """The names of the migrations that ran; none in a new database."""
     document = await c[FACTS].find_one({"_id": RAN})
     names: list[str] = [] if document is None else document["ran"]
     return names
@@ -97,7 +102,10 @@ async def _missing(c: Collections, indexes: Indexes) -> dict[str, list[IndexMode
 
 
 async def _take(c: Collections, holder: str, lease_seconds: float) -> Document | None:
-    """The document, when this node may run what is due; None while another does."""
+    """The document, when this node may run what is due; None while another does.
+
+    By the server's clock, in one write: of two nodes that ask at once one is answered.
+    """
     await c[FACTS].update_one({"_id": RAN}, {"$setOnInsert": {"ran": []}}, upsert=True)
     return await c[FACTS].find_one_and_update(
         {"_id": RAN, "$expr": {"$lte": [{"$ifNull": ["$until", _NEVER]}, "$$NOW"]}},
@@ -129,6 +137,7 @@ async def _patient(work: Awaitable[object]) -> None:
 
 
 async def _hold(c: Collections, holder: str, update: Document | list[Document]) -> None:
+    """Together with the lease itself a migration is written down as run, so that no node that was overtaken does it."""
     held = await c[FACTS].update_one({"_id": RAN, "holder": holder}, update)
     if not held.matched_count:
         raise StoreUnavailable("MongoDB: another node has taken over the change of the schema")

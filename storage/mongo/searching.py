@@ -21,6 +21,7 @@ NEWEST = [("created_at", -1), ("_id", -1)]
 
 
 async def provenance(c: Collections, notification_id: str) -> Provenance | None:
+    """By the id; None for an unknown one."""
     found = await c[NOTIFICATIONS].find_one(
         {"_id": notification_id}, {"key": 1, "emitted_by": 1, "request_id": 1}
     )
@@ -36,10 +37,15 @@ def _origin(document: Document) -> Origin | None:
 
 
 def found_of(document: Document) -> Found:
+    """What a whole document says, with its origin."""
     return Found(notification=notification_of(document), origin=_origin(document))
 
 
 async def search(c: Collections, asked: Search, *, before: str | None, limit: int) -> FoundPage:
+    """A page, as `Streams.search` says; by the times, of all or of a room, or by the key.
+
+    It may be read from where it lags. The edge of what is looked at is found first, by the index alone.
+    """
     place = (FOREVER, "") if before is None else position_of(before)
     texts = (asked.room, asked.type, asked.by, asked.key, asked.request_id)
     if not all(is_writable(text) for text in texts if text is not None):

@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 
 class Operations:
-    """Runs what is asked of the shelves on the collections of one store, while that is open."""
+    """Runs what is asked of the shelves on the collections of one store, while that is open.
+
+    Each question is a task of its own, which runs to its end: a client that hangs up cancels the waiting, and not the work.
+    """
 
     def __init__(self, url: str) -> None:
         self.collections: Collections | None = None
@@ -26,6 +29,11 @@ class Operations:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def open(self, prepare: Callable[[Collections], Awaitable[None]]) -> None:
+        """Connect, and have `prepare` look at the server; idempotent.
+
+        A first opening that fails closes its client, so that the next one begins anew. One that fails later leaves the
+        store open.
+        """
         collections = self.collections or connected(self._url)
         try:
             with translated_at_open():
@@ -42,6 +50,8 @@ class Operations:
 
         What takes several writes is not left half done by a client that goes away, and the driver, which gives
         up a connection at each cancellation, keeps its connections.
+
+        Raises `StoreUnavailable` when the store is not open, and for every error of the driver's.
         """
         if self.collections is None:
             raise StoreUnavailable("the store is not open")
@@ -52,6 +62,7 @@ class Operations:
             return await asyncio.shield(task)
 
     async def close(self) -> None:
+        """Let what is under way end, and close the client; what is asked from now on is refused. Idempotent."""
         collections, self.collections = self.collections, None
         if collections is not None:
             await asyncio.gather(*self._running, return_exceptions=True)
@@ -73,6 +84,8 @@ class MongoShelf:
         """Forget the user, as all shelves do one after the other; may be done again.
 
         Answers how many notifications that has wiped.
+
+        Each shelf does it in writes of its own: a crash leaves the user forgotten on some, and repeating it does the rest.
         """
         return 0
 

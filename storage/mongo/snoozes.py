@@ -22,7 +22,11 @@ INDEXES = {
 
 
 class MongoSnoozes(MongoShelf, Snoozes):
-    """A receipt whose `wake_at` has come is due; its lease is a later `wake_at`, with the holder's token."""
+    """A receipt whose `wake_at` has come is due; its lease is a later `wake_at`, with the holder's token.
+
+    By an index that holds only what waits. The shelf has no collection of its own: what it changes are the inboxes'
+    receipts.
+    """
 
     INDEXES = INDEXES
 
@@ -30,6 +34,11 @@ class MongoSnoozes(MongoShelf, Snoozes):
     async def bring_back(
         self, c: Collections, *, limit: int, lease_seconds: float, now: datetime
     ) -> tuple[str, list[Returned]]:
+        """The receipts and their leases in one write, then the turns.
+
+        A crash between the two leaves a lease: who brings back after it finds what is unread already, and grows the
+        turn then.
+        """
         token, at = secrets.token_hex(8), micros(now)
         is_due = {"wake_at": {"$lte": at}}
         due = await c[RECEIPTS].find(is_due, {"_id": 1}).sort("wake_at", 1).limit(limit).to_list()
@@ -69,6 +78,7 @@ def _returned(row: Document) -> Returned:
 
 
 async def _end(c: Collections, returned: Sequence[Returned], token: str) -> None:
+    """Have these come back no more, as far as they are under this token."""
     if returned:
         await c[RECEIPTS].bulk_write(
             [

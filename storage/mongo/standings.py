@@ -27,7 +27,10 @@ RANGES_PER_QUERY = 50
 
 @dataclass(frozen=True, slots=True)
 class Standings:
-    """How some users stand in some rooms."""
+    """How some users stand in some rooms.
+
+    Of one moment or later than the heads: marks and turns are read after them.
+    """
 
     heads: dict[str, int]
     floors: dict[str, int]
@@ -48,6 +51,7 @@ class Standings:
 
 
 async def inboxes_of(c: Collections, users: Sequence[str]) -> dict[tuple[str, str], Document]:
+    """All inboxes of these users, by user and room: one question."""
     cursor = c[INBOXES].find({"user": {"$in": list(users)}})
     return {(inbox["user"], inbox["room"]): inbox for inbox in await cursor.to_list()}
 
@@ -173,6 +177,8 @@ async def standings(
     """For each user of `wanted` and each of the user's rooms, in two round trips whatever their number.
 
     `gone` holds the rooms in which something is unread, and those of `since` that had something after it.
+
+    The rooms of a user may be in it more than once. What is not in an inbox counts from the beginning of the room.
     """
     rooms = list(dict.fromkeys(room for of_user in wanted.values() for room in of_user))
     places, inboxes = await both(positions(c, rooms), inboxes_of(c, list(wanted)))
@@ -241,4 +247,5 @@ def _ahead(base: int, head: int, gone: Sequence[int], read: Iterable[int]) -> in
 
 
 def within(ascending: Sequence[int], after: int, upto: int) -> int:
+    """How many of these sequences lie behind `after`, up to `upto`."""
     return bisect_right(ascending, upto) - bisect_right(ascending, after)

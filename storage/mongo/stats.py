@@ -52,10 +52,15 @@ _PLACES = {outcome: place for place, outcome in enumerate(OUTCOMES)}
 
 
 class MongoStats(MongoShelf, Stats):
+    """Events are found by their keys, and are told in the order of the ids that their nodes gave them. A bucket that is
+    stale is a document, which whatever comes replaces: its mark is another then.
+    """
+
     INDEXES = INDEXES
 
     @operation
     async def note(self, c: Collections, events: Sequence[Event]) -> None:
+        """One transaction: events that are known are looked for within, as a duplicate would undo it each time."""
         if not events:
             return
         by_key = {event.key: event for event in reversed(events)}
@@ -79,6 +84,7 @@ class MongoStats(MongoShelf, Stats):
 
     @operation
     async def lead(self, c: Collections, holder: str, *, lease_seconds: float, now: datetime) -> int | None:
+        """One upsert by a pipeline, as that of the archive."""
         at, until = micros(now), micros(now + timedelta(seconds=lease_seconds))
         is_over = {"$lte": [{"$ifNull": ["$until", 0]}, at]}
         turn = {"$ifNull": ["$turn", 0]}
@@ -112,6 +118,7 @@ class MongoStats(MongoShelf, Stats):
 
     @operation
     async def recount(self, c: Collections, bucket: Bucket, *, of: Step | None) -> Counts:
+        """Added up by the server, through the index of times or of steps."""
         span = {"$gte": micros(bucket.start), "$lt": micros(bucket.end)}
         found: dict[Series, dict[Outcome, int]] = {}
         if of is None:
@@ -138,6 +145,9 @@ class MongoStats(MongoShelf, Stats):
     async def replace(
         self, c: Collections, bucket: Bucket, counts: Counts, *, of: Sequence[Stale], turn: int
     ) -> bool:
+        """One transaction, which writes to the fact of the lead: whoever takes the turn over at this moment undoes it,
+        or comes after.
+        """
         step, start = _STEPS[bucket.step], micros(bucket.start)
         rows = [
             {
@@ -170,6 +180,7 @@ class MongoStats(MongoShelf, Stats):
 
     @operation
     async def sums(self, c: Collections, question: Question) -> list[Sum]:
+        """Added up by the server, cut to the limit here."""
         span = {"$gte": micros(question.since), "$lt": micros(question.until)}
         by = [DIMENSIONS[DIMENSIONS.index(name)] for name in question.by]
         # What does not apply is not there.
@@ -199,15 +210,18 @@ class MongoStats(MongoShelf, Stats):
     async def told(
         self, c: Collections, *, after: str | None, since: datetime | None, limit: int, now: datetime
     ) -> list[Told]:
+        """By the ids of the documents, which begin with the second in which a node made them. Nodes whose clocks differ
+        by more than `SETTLING` may have events overlooked.
+        """
         # An id begins with the second in which it was made: beyond that age none is still on its way.
-        behind = {"$lt": ObjectId.from_datetime(now - SETTLING)}
+        behind = {"$lt": _first_of(now - SETTLING)}
         if after is not None:
             if not ObjectId.is_valid(after):
                 raise InvalidCursor("the cursor is not one of this store")
             behind["$gt"] = ObjectId(after)
         elif since is not None:
             # What was at that time or later came after it, but for the nodes' clocks.
-            behind["$gte"] = ObjectId.from_datetime(since - SETTLING)
+            behind["$gte"] = _first_of(since - SETTLING)
         asked: Document = {"_id": behind}
         if since is not None:
             asked["at"] = {"$gte": micros(since)}
@@ -224,6 +238,12 @@ class MongoStats(MongoShelf, Stats):
 
 
 _SUMS: Document = {outcome.value: {"$sum": f"${outcome.value}"} for outcome in OUTCOMES}
+
+
+def _first_of(time: datetime) -> ObjectId:
+    """What every id of that second, or a later one, is no less than. An id holds no second before 1970, nor after 2106."""
+    second = min(max(int(time.timestamp()), 0), 2**32 - 1)
+    return ObjectId(second.to_bytes(4) + bytes(8))
 
 
 def _order(each: Sum) -> tuple[Any, ...]:

@@ -49,7 +49,11 @@ Shelf = TypeVar("Shelf", bound=MongoShelf)
 
 
 class MongoStore:
-    """A store in the database that `url` names (`bellhop` if none); options of the URL win over ours."""
+    """A store in the database that `url` names (`bellhop` if none); options of the URL win over ours.
+
+    A method of a shelf is one write, or a transaction, or several writes of which every beginning is sound: which it
+    is, and what a crash leaves, is said where it is done.
+    """
 
     migration_lease_seconds = LEASE_SECONDS
     """How long after a crash the next node begins a migration again."""
@@ -89,10 +93,14 @@ class MongoStore:
         return shelf
 
     async def open(self) -> None:
+        """As `Store.open` says. Several nodes may do it at once: one migrates, and the others wait for it."""
         await self._operations.open(self._prepare)
 
     async def _prepare(self, c: Collections) -> None:
-        """Check the server, and bring the database to this release's schema; other nodes may do the same."""
+        """Check the server, and bring the database to this release's schema; other nodes may do the same.
+
+        There are no transactions without a replica set, so a single server is refused.
+        """
         hello = await c.client.admin.command("hello")
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             raise StoreConfigurationError(
@@ -106,6 +114,10 @@ class MongoStore:
             await c[name].create_indexes(list(of_collection))
 
     async def ping(self, *, size: int = 1) -> None:
+        """An upsert of one document, by the write concern of the URL, or else a majority's.
+
+        The driver's own timeouts are longer: a write that is given up here may still be done.
+        """
         try:
             async with asyncio.timeout(PING_SECONDS):
                 await self._operations.run(lambda c: _overwrite(c, size))
@@ -113,12 +125,14 @@ class MongoStore:
             raise StoreUnavailable("MongoDB: a write is not answered") from error
 
     async def time(self) -> datetime | None:
+        """What the server says of its time as it greets, to a millisecond. Of a sharded cluster it is the router's."""
         return await self._operations.run(_time)
 
     async def shared_secret(self) -> bytes:
         return await self._operations.run(_shared_secret)
 
     async def close(self) -> None:
+        """The shelves first, as they may still have batches to ask."""
         for shelf in self._shelves:
             await shelf.close()
         await self._operations.close()
@@ -126,6 +140,7 @@ class MongoStore:
 
 async def _overwrite(c: Collections, size: int) -> None:
     # At random: what is as it was is not written.
+    """Overwrite the probe, among the notifications: what refuses them, a lock or a full disk, refuses it."""
     probe = {"$set": {"probe": os.urandom(max(size, 8))}}
     await c[NOTIFICATIONS].update_one({"_id": PROBE}, probe, upsert=True)
 
@@ -136,6 +151,7 @@ async def _time(c: Collections) -> datetime:
 
 
 async def _shared_secret(c: Collections) -> bytes:
+    """The secret, made by an upsert if there is none: of two that make one at once the first one's is read by both."""
     made = {"$setOnInsert": {"value": secrets.token_bytes(32)}}
     # One operation that makes and reads: a read alone may not see yet what another process has made just now.
     operation = partial(

@@ -16,10 +16,13 @@ INDEXES = {STRAYS: (IndexModel(_NEWEST, name="newest"),)}
 
 
 class MongoStrays(MongoShelf, Strays):
+    """A document for each, found by the time at which it came."""
+
     INDEXES = INDEXES
 
     @operation
     async def keep(self, c: Collections, stray: Stray, *, most: int) -> None:
+        """Insert, and then delete what is beyond `most`, a thousand at a time: nodes that do so at once delete the same."""
         await c[STRAYS].insert_one(
             {
                 "_id": stray.id,

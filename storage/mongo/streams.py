@@ -54,6 +54,7 @@ MIGRATIONS = (Migration(name="streams-2", run=_drop_newest),)
 
 
 async def _find(c: Collections, notification_id: str) -> Notification | None:
+    """One notification by its id; None when it is not there."""
     document = await c[NOTIFICATIONS].find_one({"_id": notification_id})
     return None if document is None else notification_of(document)
 
@@ -72,6 +73,7 @@ class MongoStreams(MongoShelf, Streams):
     async def append(
         self, c: Collections, emissions: Sequence[Emission]
     ) -> list[Appended | IdempotencyMismatch]:
+        """As `Streams.append` says; batches of this process one after the other, those of other processes at the same time."""
         return await self._appender.append(c, emissions)
 
     def learn(self, heads: Mapping[str, int]) -> None:
@@ -89,6 +91,7 @@ class MongoStreams(MongoShelf, Streams):
     async def span(
         self, c: Collections, room: str, *, after: int, limit: int, now: datetime | None = None
     ) -> list[Notification]:
+        """By the index of streams. What was superseded and not hidden yet, for a process has died, is still in it."""
         shown_at = WIPED if now is None else micros(now)
         cursor = c[NOTIFICATIONS].find(
             {"room": room, "seq": {"$gt": max(after, 0)}, "until": {"$gt": shown_at}}
@@ -97,6 +100,7 @@ class MongoStreams(MongoShelf, Streams):
 
     @operation
     async def latest(self, c: Collections, *, limit: int, now: datetime) -> list[Found]:
+        """By the index of ids from its end: it reads `limit` documents, whatever they are."""
         newest = await c[NOTIFICATIONS].find().sort("_id", -1).limit(limit).to_list()
         shown_at = micros(now)
         return [searching.found_of(document) for document in newest if document["until"] > shown_at]
@@ -107,6 +111,7 @@ class MongoStreams(MongoShelf, Streams):
 
     @operation
     async def placed(self, c: Collections, ids: Sequence[str]) -> dict[str, Placed]:
+        """By the ids, of those that have a sequence; no contents are read."""
         found = c[NOTIFICATIONS].find(
             {"_id": {"$in": writable(ids)}, "seq": {"$gt": 0}}, {"room": 1, "type": 1, "entry.variant": 1}
         )
@@ -134,6 +139,7 @@ class MongoStreams(MongoShelf, Streams):
 
     @operation
     async def recall(self, c: Collections, notification_id: str, *, now: datetime) -> Notification | None:
+        """The mark first: what is cut short behind it is recalled, and wiped by doing it again."""
         if not is_writable(notification_id):
             return None
         at = micros(now)
@@ -145,6 +151,7 @@ class MongoStreams(MongoShelf, Streams):
 
     @operation
     async def expire(self, c: Collections, *, now: datetime, limit: int) -> int:
+        """By an index that holds only what expires and is not wiped. Two nodes that do it at once wipe the same, each once."""
         at = micros(now)
         cursor = c[NOTIFICATIONS].find({"until": {"$gt": 0, "$lte": min(at, FOREVER - 1)}}, {"_id": 1})
         ids = [document["_id"] for document in await cursor.sort("until", 1).limit(limit).to_list()]
@@ -156,6 +163,7 @@ class MongoStreams(MongoShelf, Streams):
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
         # Whoever returns under the same name begins anew: what was addressed to the room before tells nothing of them.
+        """Note when, and then wipe all of the user's own room, in one write with all its ids."""
         await c[ROOMS].update_one({"_id": erasure.room}, {"$set": {"erased_at": erasure.at}}, upsert=True)
         ids = [
             found["_id"]

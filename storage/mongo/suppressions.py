@@ -6,7 +6,6 @@ the days on which it refused.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
@@ -23,13 +22,13 @@ from storage.encoding import (
     writable,
 )
 from storage.mongo.collections import Collections, Document
+from storage.mongo.errors import only_duplicates
 from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
 from storage.suppressions import EVERYTHING, Reason, Suppression, SuppressionPage, Suppressions
 
 SUPPRESSIONS = "suppressions"
 SOFT_BOUNCES = "soft_bounces"
-_DUPLICATE = 11000
 INDEXES = {
     SUPPRESSIONS: (
         IndexModel([("address", 1)], name="address"),
@@ -41,28 +40,36 @@ INDEXES = {
 
 
 class MongoSuppressions(MongoShelf, Suppressions):
+    """A document for each address and scope, whose id is the two: so there are no two of one. No time of the server's
+    takes part.
+    """
+
     INDEXES = INDEXES
 
     @operation
     async def add(self, c: Collections, suppressions: Sequence[Suppression]) -> int:
+        """One bulk of upserts that judge; where another node has put one there at this moment, once more without the
+        upsert.
+        """
         if not suppressions:
             return 0
+        additions = [_addition(each) for each in suppressions]
         try:
-            result = await c[SUPPRESSIONS].bulk_write(
-                [_addition(each) for each in suppressions], ordered=False
-            )
+            result = await c[SUPPRESSIONS].bulk_write(additions, ordered=False)
         except BulkWriteError as error:
-            details: Any = error.details
-            # What lasts as long is there: the filter passes over it, and its id is taken.
-            if any(each["code"] != _DUPLICATE for each in details["writeErrors"]):
-                raise
-            return int(details["nUpserted"] + details["nModified"])
+            details = only_duplicates(error)
+            # What lasts as long is there: the filter passes over it, and its id is taken. Or another has put one there at
+            # this moment, that lasts less: that gives way now.
+            again = [_renewal(suppressions[each["index"]]) for each in details["writeErrors"]]
+            renewed = await c[SUPPRESSIONS].bulk_write(again, ordered=False)
+            return int(details["nUpserted"] + details["nModified"]) + renewed.modified_count
         return result.upserted_count + result.modified_count
 
     @operation
     async def matching(
         self, c: Collections, addresses: Sequence[str], *, now: datetime
     ) -> dict[str, tuple[Suppression, ...]]:
+        """One question by the index of addresses."""
         chosen = {"address": {"$in": writable(addresses)}, "held_until": {"$gt": micros(now)}}
         found: dict[str, tuple[Suppression, ...]] = {}
         for document in await c[SUPPRESSIONS].find(chosen).sort("_id", 1).to_list():
@@ -85,6 +92,7 @@ class MongoSuppressions(MongoShelf, Suppressions):
         limit: int,
         now: datetime,
     ) -> SuppressionPage:
+        """By the index of what is newest; an address or a scope is looked at in each."""
         time, id_ = (FOREVER, "") if before is None else position_of(before)
         condition: Document = {
             "held_until": {"$gt": micros(now)},
@@ -105,16 +113,19 @@ class MongoSuppressions(MongoShelf, Suppressions):
 
     @operation
     async def lift(self, c: Collections, address: str, *, scope: str | None, now: datetime) -> int:
+        """The days first, then what is in force, then what has expired. It may be cut short and asked again."""
         chosen: Document = {"address": address} if scope is None else {"_id": _id(scope, address)}
-        held = {**chosen, "held_until": {"$gt": micros(now)}}
+        at = micros(now)
         if scope in (None, EVERYTHING):
             await c[SOFT_BOUNCES].delete_one({"_id": address})
-        lifted = (await c[SUPPRESSIONS].delete_many(held)).deleted_count
-        await c[SUPPRESSIONS].delete_many(chosen)
+        lifted = (await c[SUPPRESSIONS].delete_many({**chosen, "held_until": {"$gt": at}})).deleted_count
+        # Not all of the address: what has come to be known since the first is in force.
+        await c[SUPPRESSIONS].delete_many({**chosen, "held_until": {"$lte": at}})
         return lifted
 
     @operation
     async def bounced_softly(self, c: Collections, address: str, *, at: datetime, days: int) -> int:
+        """One write by a pipeline, which notes the day and drops the old ones."""
         today = whole_days(at)
         noted = {"$setUnion": [{"$ifNull": ["$days", []]}, [today]]}
         recent = {"$filter": {"input": noted, "cond": {"$gt": ["$$this", today - days]}}}
@@ -151,6 +162,12 @@ def _id(scope: str, address: str) -> str:
 
 
 def _addition(each: Suppression) -> UpdateOne:
+    """What keeps it, where nothing is there that lasts as long; its id is taken where something is."""
+    return _renewal(each, upsert=True)
+
+
+def _renewal(each: Suppression, *, upsert: bool = False) -> UpdateOne:
+    """What puts it in the place of one that lasts less; where there is none, `upsert` makes it."""
     until = held_until(each)
     fields = {
         "name": each.id,
@@ -162,10 +179,8 @@ def _addition(each: Suppression) -> UpdateOne:
         "created_at": micros(each.created_at),
         "held_until": until,
     }
-    # What lasts as long or longer is passed over, and then found to be there.
-    return UpdateOne(
-        {"_id": _id(each.scope, each.address), "held_until": {"$lt": until}}, {"$set": fields}, upsert=True
-    )
+    shorter = {"_id": _id(each.scope, each.address), "held_until": {"$lt": until}}
+    return UpdateOne(shorter, {"$set": fields}, upsert=upsert)
 
 
 def _suppression(document: Document) -> Suppression:

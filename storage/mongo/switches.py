@@ -4,20 +4,16 @@ Beside them is one that counts the changes. Both are written in one transaction:
 of their numbers, and who has read up to one misses none below it.
 """
 
-import asyncio
-import random
 from collections.abc import Sequence
 from datetime import datetime
 
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
-from pymongo.errors import DuplicateKeyError, PyMongoError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from storage.encoding import data_of, data_text, micros, moment
-from storage.errors import StoreUnavailable, TooManySwitched
+from storage.errors import TooManySwitched
 from storage.mongo.collections import Collections, Document
 from storage.mongo.shelf import MongoShelf, operation
+from storage.mongo.transactions import atomically
 from storage.people import Erasure
 from storage.switches import (
     CHANGES_KEPT,
@@ -34,10 +30,6 @@ from storage.switches import (
 SWITCHES = "switches"
 COUNTER = ""
 """The id of what counts; no type is called so."""
-TRIES = 50
-"""Of one change, when others are made at the same time."""
-PAUSE_SECONDS = 0.02
-"""Between two of them, at most at first; it grows."""
 
 
 def _change(document: Document) -> Change:
@@ -53,26 +45,8 @@ async def _version(c: Collections) -> int:
     return 0 if counter is None else int(counter["version"])
 
 
-async def _attempt(c: Collections, type_: str, change: Change) -> Switched | None:
-    """Make the change; None when another was made at the same time."""
-    try:
-        async with (
-            c.client.start_session() as session,
-            await session.start_transaction(
-                read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
-            ),
-        ):
-            return await _change_in(c, session, type_, change)
-    except DuplicateKeyError:
-        # The first of all, or the first of this type, was another's.
-        return None
-    except PyMongoError as error:
-        if error.has_error_label("TransientTransactionError"):
-            return None
-        raise
-
-
 async def _change_in(c: Collections, session: Session, type_: str, change: Change) -> Switched:
+    """One change within its transaction. The counter is written first, so that two changes cannot both go on."""
     await c[SWITCHES].update_one({"_id": COUNTER}, {"$inc": {"version": 1}}, upsert=True, session=session)
     before = await c[SWITCHES].find_one({"_id": type_}, {"settings": 1}, session=session)
     if before is None:
@@ -91,7 +65,10 @@ async def _change_in(c: Collections, session: Session, type_: str, change: Chang
 
 
 class MongoSwitches(MongoShelf, Switches):
-    """A document for each type that was ever switched."""
+    """A document for each type that was ever switched.
+
+    The one that counts is among them, so that a transaction of a change has both in one collection.
+    """
 
     @operation
     async def version(self, c: Collections) -> int:
@@ -111,12 +88,9 @@ class MongoSwitches(MongoShelf, Switches):
     async def change(
         self, c: Collections, type_: str, asked: Settings, *, by: str, now: datetime
     ) -> Switched:
+        """One transaction, which counts first: so two changes of any types come one after the other."""
         change = Change(at=now, by=by, asked=asked)
-        for attempt in range(1, TRIES + 1):
-            if (switched := await _attempt(c, type_, change)) is not None:
-                return switched
-            await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * min(attempt, 10)))  # noqa: S311 - guards nothing
-        raise StoreUnavailable("MongoDB: too many switches are changed at once")
+        return await atomically(c, lambda session: _change_in(c, session, type_, change))
 
     @operation
     async def history(self, c: Collections, type_: str, *, limit: int) -> Sequence[Change]:

@@ -29,6 +29,7 @@ class MongoTallies(MongoShelf, Tallies):
 
     @operation
     async def add(self, c: Collections, hour: int, counts: Mapping[Tally, int]) -> None:
+        """One unordered bulk. What of it was counted when an error is raised is not known."""
         if counts:
             updates = [_counted(hour, tally, count) for tally, count in counts.items()]
             await c[TALLIES].bulk_write(updates, ordered=False)

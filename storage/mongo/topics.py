@@ -30,7 +30,10 @@ COUNTED_TOGETHER = 10
 
 
 class MongoTopics(MongoShelf, Topics):
-    """A document for each member of a topic."""
+    """A document for each member of a topic.
+
+    The revision is a fact of the database, raised after all that it counts.
+    """
 
     INDEXES = INDEXES
 
@@ -45,6 +48,7 @@ class MongoTopics(MongoShelf, Topics):
         remove: Sequence[str],
         now: datetime,
     ) -> Changed | Full:
+        """Beginnings, then memberships, then who leaves, then the revision: each may be done again."""
         fresh = await _strangers(c, topic, add)
         if full := await _full(c, fresh):
             return Full(full)
@@ -75,6 +79,7 @@ class MongoTopics(MongoShelf, Topics):
 
     @operation
     async def named(self, c: Collections, *, prefix: str = "", after: str | None, limit: int) -> TopicsPage:
+        """From one topic to the next by the index of members."""
         behind = {"$gt": after or "", "$gte": prefix, "$lt": prefix + LAST}
         # The server goes from one topic to the next by the index: not through all members of each.
         cursor = await c[MEMBERSHIPS].aggregate(
@@ -91,6 +96,7 @@ class MongoTopics(MongoShelf, Topics):
 
     @operation
     async def counts(self, c: Collections, topics: Sequence[str]) -> dict[str, int]:
+        """Ten topics at a time, each counted up to `COUNTED`."""
         asked = writable(topics)
         counted: dict[str, int] = {}
         for start in range(0, len(asked), COUNTED_TOGETHER):

@@ -27,7 +27,13 @@ async def atomically(c: Collections, work: Callable[[Session], Awaitable[T]]) ->
     """What `work` answers, with all that it wrote in its session kept; what it raises undoes all of it.
 
     It is begun again when another changes the same at the same time, and when another has inserted first what it would
-    have. When the server is lost at its end, nothing is known: then `StoreUnavailable` is raised, by way of the driver's error.
+    have. When the server is lost at its end, nothing is known: then `StoreUnavailable` is raised, by way of the
+    driver's error.
+
+    `work` may be run several times, so it must do nothing but read and write in its session, and answer by values. The
+    pauses between two tries are drawn at random and grow to `LONGEST_PAUSE_SECONDS`; after `TRIES` it raises
+    `StoreUnavailable`, with nothing written. A `DuplicateKeyError` that would come each time costs all of them: what
+    may be there for good is to be looked for within.
     """
     for attempt in range(1, TRIES + 1):
         try:

@@ -36,11 +36,14 @@ _ONLY: dict[type[Note], Document] = {Reported: {"reached_at": {"$gt": 0}}}
 
 
 class MongoTrials(MongoShelf, Trials):
+    """A document for each person in an experiment, unique by the two; of who was erased without the user."""
+
     INDEXES = INDEXES
 
     @operation
     async def enrol(self, c: Collections, participants: Sequence[Participant]) -> None:
         # Two of one person in one write would both be new to an unordered one.
+        """Upserts in order, each followed by whether it was reached."""
         by_person = {
             (each.trial, each.user): each for each in reversed(participants) if is_writable(each.user)
         }
@@ -56,6 +59,7 @@ class MongoTrials(MongoShelf, Trials):
 
     @operation
     async def note(self, c: Collections, notes: Sequence[Note]) -> None:
+        """One bulk in order, of updates that each ask for what is not noted yet."""
         await _write(
             c,
             [
@@ -75,6 +79,7 @@ class MongoTrials(MongoShelf, Trials):
 
     @operation
     async def counts(self, c: Collections, trial: str) -> dict[str, ArmCount]:
+        """Added up by the server over all of the experiment."""
         is_reached, has_converted = _is_there("reached_at"), _is_there("converted_at")
         grouped = await c[PARTS].aggregate(
             [

@@ -27,7 +27,10 @@ _AWAKE = "snoozed_until = NULL, wake_at = NULL"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One thing that can be done: to what it makes a difference, and what becomes of a receipt."""
+    """One thing that can be done: to what it makes a difference, and what becomes of a receipt.
+
+    `missing` is a condition of `_CHOSEN`'s, `becomes` what an UPDATE of receipts sets. Both are constants of this module.
+    """
 
     missing: str
     becomes: str
@@ -55,7 +58,11 @@ ACT = Act(missing="c.acted IS NULL", becomes=f"acted = :action, acted_at = :now,
 def do(
     connection: sqlite3.Connection, act: Act, chosen: Chosen, *, given: Mapping[str, Any] | None = None
 ) -> Marked:
-    """Do it with what is chosen, shown, and not dismissed; `given` is what else `act` names."""
+    """Do it with what is chosen, shown, and not dismissed; `given` is what else `act` names.
+
+    Places are found first, then receipts made where there are none, then changed: under one write lock, so that nobody
+    changes them in between. `changed` is how many it made a difference to.
+    """
     user, now = chosen.user, micros(chosen.now)
     asked = {
         "user": user,
@@ -82,7 +89,10 @@ def do(
 
 
 def outcome(connection: sqlite3.Connection, chosen: Chosen, *, changed: int, reads: bool) -> Marked:
-    """What there is to say when so many were changed."""
+    """What there is to say when so many were changed.
+
+    It counts after the change, so the answer holds it. Rooms are advanced only by what reads.
+    """
     user, now = chosen.user, micros(chosen.now)
     after = standings(connection, of_user(user, chosen.rooms), now=now)
     if reads and changed:
@@ -111,7 +121,10 @@ def acted(connection: sqlite3.Connection, chosen: Chosen) -> tuple[str | None, i
 
 
 def take_turn(connection: sqlite3.Connection, places: Sequence[tuple[str, str]]) -> None:
-    """Something of these (user, room) has become unread again."""
+    """Something of these (user, room) has become unread again.
+
+    Once for each place, however many became unread there: a turn only has to grow.
+    """
     connection.executemany(
         "INSERT INTO inboxes (user, room, read_upto, turn) VALUES (?, ?, 0, 1)"
         " ON CONFLICT (user, room) DO UPDATE SET turn = COALESCE(turn, 0) + 1",
@@ -122,7 +135,11 @@ def take_turn(connection: sqlite3.Connection, places: Sequence[tuple[str, str]])
 def advance(
     connection: sqlite3.Connection, user: str, places: Sequence[Standing], *, read_at: int | None
 ) -> None:
-    """All of these rooms is read."""
+    """All of these rooms is read.
+
+    Up to the heads that the standings name, and never back. `read_at` is when all was read, None where it was one by
+    one: then the time that is there stays.
+    """
     connection.executemany(
         "INSERT INTO inboxes (user, room, read_upto, read_at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (user, room) DO UPDATE SET read_upto = MAX(read_upto, excluded.read_upto),"
@@ -132,7 +149,10 @@ def advance(
 
 
 def settle(connection: sqlite3.Connection, user: str, places: Sequence[Standing]) -> None:
-    """Give up the receipts that say no more than that all of these rooms was read."""
+    """Give up the receipts that say no more than that all of these rooms was read.
+
+    What says more stays, and is unread no more.
+    """
     keys = [(user, place.room, place.head) for place in places]
     connection.executemany(
         "DELETE FROM receipts WHERE user = ? AND room = ? AND seq <= ? AND dismissed_at IS NULL AND clicked_at IS NULL"

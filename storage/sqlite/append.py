@@ -16,9 +16,14 @@ from storage.streams import Appended, Emission, Notification
 
 
 class _Append:
-    """One call of `append`: what is known already, what is new, and the rows to write."""
+    """One call of `append`: what is known already, what is new, and the rows to write.
+
+    It looks everything up first (keys, heads, chains: three questions at most), then numbers in memory, then writes.
+    The write lock is held from before the first look, so nothing that it has seen can change.
+    """
 
     def __init__(self, connection: sqlite3.Connection, emissions: Sequence[Emission]) -> None:
+        """`connection` is in its caller's transaction."""
         self._connection = connection
         self._emissions = emissions
         self._heads: dict[str, int] = {}
@@ -29,6 +34,7 @@ class _Append:
         self._superseded: list[collapsing.Succession] = []
 
     def run(self) -> list[Appended | IdempotencyMismatch]:
+        """Answer each emission, in order, with all of them written."""
         self._look_up_keys()
         rooms = {n.room for emission in self._emissions for n in emission.notifications if n.in_app}
         self._heads = heads(self._connection, rooms)
@@ -44,6 +50,7 @@ class _Append:
         return answers
 
     def _look_up_keys(self) -> None:
+        """What is stored under the keys that come, by the index of keys; the notifications of one emission in their order."""
         keys = [key_text(emission.key) for emission in self._emissions if emission.key is not None]
         if not keys:
             return
@@ -58,6 +65,7 @@ class _Append:
             self._known[key] = (fingerprint, (*earlier, notification_of(row)))
 
     def _answer(self, emission: Emission) -> Appended | IdempotencyMismatch:
+        """What this emission becomes: new, a duplicate, or a mismatch. A key that comes twice is known the second time."""
         if emission.key is None:
             return Appended(notifications=self._number(emission, None))
         key = key_text(emission.key)
@@ -72,6 +80,7 @@ class _Append:
         return Appended(notifications=notifications, duplicate=True)
 
     def _number(self, emission: Emission, key: str | None) -> tuple[Notification, ...]:
+        """Give the emission's notifications their sequences, and put their rows and mails down to be written."""
         fingerprint = None if emission.key is None else emission.key.fingerprint
         numbered = []
         for ordinal, notification in enumerate(emission.notifications):
@@ -105,13 +114,20 @@ class _Append:
 def append(
     connection: sqlite3.Connection, emissions: Sequence[Emission]
 ) -> list[Appended | IdempotencyMismatch]:
+    """Store emissions, as `Streams.append` says. Raises `sqlite3.IntegrityError` when an id is stored already: then
+    nothing is.
+    """
     return _Append(connection, emissions).run()
 
 
 def append_anew(
     connection: sqlite3.Connection, emissions: Sequence[Emission]
 ) -> list[Appended | IdempotencyMismatch]:
-    """`append` for a call in which some ids are stored already: whoever brings those is answered as a duplicate."""
+    """`append` for a call in which some ids are stored already: whoever brings those is answered as a duplicate.
+
+    One emission after the other, which is slow and rare. Of an emission of which some ids are stored and others not, the
+    error is raised again: no call of this store leaves such a one.
+    """
     answers: list[Appended | IdempotencyMismatch] = []
     for emission in emissions:
         stored = [find(connection, notification.id) for notification in emission.notifications]

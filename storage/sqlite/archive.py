@@ -54,6 +54,10 @@ _IGNORED = rows.INSERT.replace("INSERT", "INSERT OR IGNORE", 1)
 
 
 class SQLiteArchive(SQLiteShelf, Archive):
+    """A row for each month, and one for each key. What is restored is appended again: its row comes behind all that are
+    there.
+    """
+
     MIGRATIONS = MIGRATIONS
 
     @reading
@@ -67,6 +71,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
     def lead(
         self, connection: sqlite3.Connection, holder: str, *, lease_seconds: float, now: datetime
     ) -> int | None:
+        """Judged and written under the write lock; the one row of its table."""
         until = micros(now + timedelta(seconds=lease_seconds))
         row = connection.execute("SELECT holder, turn, until FROM archive_lead").fetchone()
         led_by, turn, ends = ("", 0, 0) if row is None else row
@@ -81,6 +86,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
     def begin(
         self, connection: sqlite3.Connection, *, before: datetime, limit: int, turn: int
     ) -> Piece | None:
+        """In one transaction: the look at the turn, the choice and the piece."""
         if not _leads(connection, turn):
             return None
         if (row := connection.execute(_UNFINISHED).fetchone()) is not None:
@@ -106,6 +112,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
 
     @reading
     def contents(self, connection: sqlite3.Connection, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
+        """One snapshot: of each what it was together with what its reader did."""
         found = connection.execute(
             f"SELECT {NOTIFICATION} FROM json_each(?) asked CROSS JOIN notifications n ON n.id = asked.value"  # noqa: S608 - constants only
             f" {obligations.JOIN} ORDER BY asked.key",
@@ -130,6 +137,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
 
     @writing
     def release(self, connection: sqlite3.Connection, piece: Piece, *, limit: int) -> int:
+        """The deletion and the piece are one transaction. Ids of it that stay are not asked for again."""
         place = (piece.month, piece.number)
         row = connection.execute(
             "SELECT ids FROM archive_pieces WHERE month = ? AND number = ? AND state = 'kept'", place
@@ -147,6 +155,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
 
     @writing
     def keys(self, connection: sqlite3.Connection, users: Collection[str]) -> dict[str, Key]:
+        """Inserted where there is none, and read in the same transaction."""
         connection.executemany(
             "INSERT OR IGNORE INTO archive_keys (user, id, secret) VALUES (?, ?, ?)",
             [(user, secrets.token_hex(8), secrets.token_bytes(32)) for user in users],
@@ -167,6 +176,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
     def restore(
         self, connection: sqlite3.Connection, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime
     ) -> int:
+        """One transaction for all that are handed over."""
         restored = 0
         last: dict[str, int] = {}
         for each in kept:
@@ -229,6 +239,7 @@ def _keys(connection: sqlite3.Connection, column: str, values: Collection[str]) 
 
 
 def _put_back(connection: sqlite3.Connection, kept: Kept, reader: str | None) -> bool:
+    """Put one notification back, with its mail and its receipt; False when it is there, or does not fit its room."""
     n = kept.notification
     if not is_writable(n.id) or not _fits(connection, n.room, n.seq):
         return False
@@ -253,6 +264,7 @@ def _put_back(connection: sqlite3.Connection, kept: Kept, reader: str | None) ->
 
 
 def _fits(connection: sqlite3.Connection, room: str, seq: int | None) -> bool:
+    """Whether it was pruned of this store: what has no sequence fits anywhere."""
     if seq is None:
         return True
     row = connection.execute("SELECT floor FROM rooms WHERE room = ?", (room,)).fetchone()
@@ -266,6 +278,7 @@ def _was_erased(connection: sqlite3.Connection, n: Notification) -> bool:
 
 
 def _put_back_receipt(connection: sqlite3.Connection, reader: str, kept: Kept) -> None:
+    """Give the reader back what was done with it; a receipt that is there stays."""
     assert kept.receipt is not None
     n, receipt = kept.notification, kept.receipt
     connection.execute(

@@ -56,6 +56,7 @@ class SQLiteAudit(SQLiteShelf, Audit):
 
     @writing
     def begin(self, connection: sqlite3.Connection, deed: Deed) -> None:
+        """Raises `sqlite3.IntegrityError` for an id that is taken: ids are made anew."""
         connection.execute(
             f"INSERT INTO deeds ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants only
             (
@@ -75,6 +76,7 @@ class SQLiteAudit(SQLiteShelf, Audit):
     def page(
         self, connection: sqlite3.Connection, asked: DeedSearch, *, before: str | None, limit: int
     ) -> DeedPage:
+        """By one index, named, so that SQLite chooses no other."""
         place = (FOREVER, "") if before is None else position_of(before)
         wanted = {"target": asked.target, "author": asked.by, "operation": asked.operation}
         held = [(f"{name} = ?", value) for name, value in wanted.items() if value is not None]
@@ -98,6 +100,7 @@ class SQLiteAudit(SQLiteShelf, Audit):
 
     @reading
     def of_person(self, connection: sqlite3.Connection, user: str, *, limit: int) -> Sequence[Deed]:
+        """By two indexes, of the author and of the target; a deed that is in both is told once."""
         rows = connection.execute(
             f"SELECT {_COLUMNS} FROM deeds WHERE author = ?1 OR target = ?1 ORDER BY at DESC, id DESC LIMIT ?2",  # noqa: S608 - constants only
             (f"user:{user}", limit),

@@ -59,7 +59,10 @@ def begin(connection: sqlite3.Connection, requests: Sequence[Request], *, now: i
 
 
 def _each_user_once(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
-    """The requests, so apart that what is begun for a user is known when that user is asked for again."""
+    """The requests, so apart that what is begun for a user is known when that user is asked for again.
+
+    What makes a user known, the first beginning, has to be seen by the second.
+    """
     left = list(requests)
     while left:
         first = {request[0]: request for request in reversed(left)}
@@ -83,7 +86,11 @@ SELECT json_group_array(json_array(
 
 
 def _known(connection: sqlite3.Connection, requests: Sequence[Request]) -> dict[str, Known]:
-    """By user, each of whom is asked for once."""
+    """By user, each of whom is asked for once.
+
+    All that the rule asks of each, in one row: whether there is an older contact, an inbox without a beginning, or
+    receipts.
+    """
     (since,) = connection.execute("SELECT value FROM facts WHERE name = 'beginnings'").fetchone()
     membership_of = {user: membership for user, _, membership in requests}
     asked = [(user, membership.own) for user, membership in membership_of.items()]
@@ -105,7 +112,10 @@ def _heard_at(contact: Sequence[int] | None, told: int | None, since: int) -> in
 
 
 def _before(connection: sqlite3.Connection, room: str, time: int) -> int:
-    """The last sequence of the room that was made before this time."""
+    """The last sequence of the room that was made before this time.
+
+    By the stream from its end: as far as what was made since goes.
+    """
     if not time:
         return 0
     found = connection.execute(

@@ -14,6 +14,7 @@ from storage.recipients import RecipientState
 
 
 def count(connection: sqlite3.Connection, campaign_id: str, states: Iterable[RecipientState]) -> int:
+    """How many recipients of the campaign are in one of these states, by the index of states."""
     (found,) = connection.execute(
         "SELECT COUNT(*) FROM recipients WHERE campaign = ? AND state IN (SELECT value FROM json_each(?))",
         (campaign_id, json.dumps(list(states))),
@@ -22,6 +23,7 @@ def count(connection: sqlite3.Connection, campaign_id: str, states: Iterable[Rec
 
 
 def mails(connection: sqlite3.Connection, campaign_id: str) -> dict[MailState, int]:
+    """How many mails of the campaign are in each state; test mails are not among them."""
     found = connection.execute(
         "SELECT state, COUNT(*) FROM obligations WHERE of_id = ? GROUP BY state", (campaign_id,)
     )
@@ -74,6 +76,7 @@ def cancel(connection: sqlite3.Connection, campaign_id: str, *, now: int) -> tup
 
 
 def retry(connection: sqlite3.Connection, campaign_id: str, *, now: int) -> int:
+    """Have the dead be owed or decided again; answers how many. Who was erased stays dead."""
     again = connection.execute(
         "UPDATE recipients SET state = CASE WHEN mail IS NULL THEN 'pending' ELSE 'owed' END,"
         " wake_at = CASE WHEN mail IS NULL THEN 0 END, rule = NULL, reason = NULL, updated_at = ?"
@@ -105,6 +108,7 @@ def revived(connection: sqlite3.Connection, obligation_ids: Sequence[str], *, no
 
 
 def prune(connection: sqlite3.Connection, campaign_id: str, *, limit: int) -> int:
+    """Delete up to `limit` recipients with their mails; answers how many rows that were."""
     rows = connection.execute(
         "SELECT id, mail FROM recipients WHERE campaign = ? LIMIT ?", (campaign_id, limit)
     ).fetchall()

@@ -54,6 +54,7 @@ COLUMNS = (
 
 
 def find(connection: sqlite3.Connection, campaign_id: str) -> Campaign | None:
+    """The campaign; None when it is not there."""
     row = connection.execute(
         f"SELECT {COLUMNS} FROM campaigns WHERE id = ?",  # noqa: S608 - constants only
         (campaign_id,),
@@ -71,6 +72,10 @@ def move(
     wake_at: datetime | None = None,
     reason: str | None = None,
 ) -> Campaign | None:
+    """Change the state in one statement that judges it; None when it is in none of `of`.
+
+    The token goes, and with it any lead. What is None becomes NULL: when to wake, the reason, when it ended.
+    """
     values = {
         "id": campaign_id, "of": json.dumps(list(of)), "to": to, "reason": reason, "wake_at": micros_or_none(wake_at),
         "started_at": micros(now) if to is CampaignState.RUNNING else None,
@@ -86,6 +91,7 @@ def move(
 
 
 def campaign_of(row: tuple[Any, ...]) -> Campaign:
+    """The campaign of a row that has the columns of `COLUMNS`."""
     (
         id_, name, type_, plan, by, created_at, state, reason, send_at, started_at, ended_at, gathered, upto, count,
         announced, frozen, paced_until, chosen, chosen_at,

@@ -36,10 +36,13 @@ _OPEN = (RecipientState.PENDING, RecipientState.OWED)
 
 
 class SQLiteCampaigns(SQLiteShelf, Campaigns):
+    """A row for each campaign. Whatever is done to one, its recipients and its mail is one transaction."""
+
     MIGRATIONS = campaign_rows.MIGRATIONS
 
     @writing
     def create(self, connection: sqlite3.Connection, campaign: Campaign) -> None:
+        """Raises `sqlite3.IntegrityError` for an id that is taken: ids are made anew."""
         connection.execute(
             f"INSERT INTO campaigns ({campaign_rows.COLUMNS}) VALUES (?{', ?' * 18})",  # noqa: S608 - constants only
             (
@@ -80,6 +83,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         wake_at: datetime | None = None,
         reason: str | None = None,
     ) -> Campaign | None:
+        """The state and the mail that waits, in one transaction."""
         moved = campaign_rows.move(connection, campaign_id, of, to, now=now, wake_at=wake_at, reason=reason)
         if moved is not None and to is CampaignState.PAUSED:
             campaign_recipients.hold(connection, campaign_id)
@@ -96,6 +100,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         *,
         now: datetime,
     ) -> Cancelled | None:
+        """The state, the recipients and the mail that waits, in one transaction: the counts are exact."""
         moved = campaign_rows.move(connection, campaign_id, of, CampaignState.CANCELLED, now=now, wake_at=now)
         if moved is None:
             return None
@@ -133,6 +138,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
     def choose(
         self, connection: sqlite3.Connection, campaign_id: str, variant: str, *, now: datetime
     ) -> Campaign | None:
+        """The first variant stays, by COALESCE in the statement that ends the lead."""
         row = connection.execute(
             "UPDATE campaigns SET chosen = COALESCE(chosen, ?1), chosen_at = COALESCE(chosen_at, ?2), token = NULL,"  # noqa: S608 - constants only
             f" wake_at = CASE state WHEN 'running' THEN ?2 ELSE wake_at END WHERE id = ?3 RETURNING {campaign_rows.COLUMNS}",
@@ -147,6 +153,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
     def standing(
         self, connection: sqlite3.Connection, campaign_id: str, obligation_id: str
     ) -> Standing | None:
+        """One row, by the campaign's id and the unique index of its mails."""
         row = connection.execute(
             "SELECT c.state, c.announced, (SELECT r.state FROM recipients r WHERE r.campaign = c.id AND r.mail = ?)"
             " FROM campaigns c WHERE c.id = ?",
@@ -164,6 +171,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
 
     @writing
     def prune(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:
+        """One campaign at a time; its row goes when fewer than `limit` recipients were left."""
         old = connection.execute(
             "SELECT id FROM campaigns WHERE COALESCE(ended_at, CASE state WHEN 'draft' THEN created_at END) < ? LIMIT 1",
             (micros(before),),
@@ -187,6 +195,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
 
     @writing
     def lead(self, connection: sqlite3.Connection, *, lease_seconds: float, now: datetime) -> Lead | None:
+        """One statement takes the one that waits longest, by the index of those that are to be looked at."""
         token = secrets.token_hex(8)
         row = connection.execute(
             f"UPDATE campaigns SET token = ?, wake_at = ? WHERE id IN"  # noqa: S608 - constants only
@@ -222,6 +231,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         is_whole: bool,
         now: datetime,
     ) -> bool:
+        """The count is made by the statement that shuts it: nobody can be added in between."""
         del now
         changed = connection.execute(
             "UPDATE campaigns SET gathered_upto = ?, gathered = ?, recipients = CASE WHEN ?2 THEN"

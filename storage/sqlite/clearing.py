@@ -14,7 +14,11 @@ BARE_ENTRY = "json_remove(entry, '$.translations', '$.actions', '$.image')"
 
 
 def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> int:
-    """Take the contents away, and skip the mail that waits; answers how many were not wiped before."""
+    """Take the contents away, and skip the mail that waits; answers how many were not wiped before.
+
+    A superseded one has its words still, and is wiped by this; it counts as not wiped before. Ids that are unknown are
+    passed over.
+    """
     rooms = [
         row[0]
         for row in connection.execute(
@@ -32,7 +36,11 @@ def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now
 
 
 def clear(connection: sqlite3.Connection, room: str) -> None:
-    """Move `cleared` up to just below the first notification still shown: unread need not count what lies below."""
+    """Move `cleared` up to just below the first notification still shown: unread need not count what lies below.
+
+    It costs one look into the index of streams, and one write. Called after whatever may have wiped the lowest that is
+    shown.
+    """
     connection.execute(
         "INSERT INTO rooms (room, cleared) SELECT asked.value, COALESCE("  # noqa: S608 - constants only
         "  (SELECT seq - 1 FROM notifications WHERE room = asked.value AND shown_until > 0"
@@ -44,6 +52,7 @@ def clear(connection: sqlite3.Connection, room: str) -> None:
 
 
 def prune(connection: sqlite3.Connection, *, before: int, limit: int) -> int:
+    """Delete up to `limit` of what was made before; answers how many."""
     return remove(connection, choose(connection, before=before, limit=limit))
 
 
@@ -51,6 +60,9 @@ def choose(connection: sqlite3.Connection, *, before: int, limit: int) -> list[G
     """What is to go next, of each stream its oldest end.
 
     In the order of appending, which is that of the times but for what came late: so no index of times is needed.
+
+    It reads on while what is old may not go: behind much that one owed mail holds in place, that is all of it, with the
+    write lock held. What was restored from the archive has been appended again, and stands at the end.
     """
     chosen: list[Going] = []
     after = 0
@@ -74,6 +86,7 @@ def choose(connection: sqlite3.Connection, *, before: int, limit: int) -> list[G
 
 
 def _settled(connection: sqlite3.Connection, chosen: Sequence[Going]) -> list[Going]:
+    """Those that owe no mail, whether by their own or by one that is of them."""
     settled = set(obligations.settled(connection, [each.id for each in chosen]))
     return [each for each in chosen if each.id in settled]
 
@@ -86,7 +99,10 @@ def _oldest_end(
     limit: int,
     among: Collection[str] | None = None,
 ) -> list[Going]:
-    """The beginning of the stream up to what is to stay; with `among`, that is all but these ids."""
+    """The beginning of the stream up to what is to stay; with `among`, that is all but these ids.
+
+    Up to the first that is too young or owes mail. At most `limit`, from the beginning of what is left.
+    """
     chosen: list[Going] = []
     for notification_id, seq, created_at, owed in connection.execute(
         f"SELECT n.id, n.seq, n.created_at, {obligations.OWES} FROM notifications n LEFT JOIN obligations m ON m.id = n.id"  # noqa: S608 - constants only
@@ -100,7 +116,10 @@ def _oldest_end(
 
 
 def removable(connection: sqlite3.Connection, ids: Sequence[str]) -> list[Going]:
-    """What of these, which were chosen before, can still go: mail may have become owed again."""
+    """What of these, which were chosen before, can still go: mail may have become owed again.
+
+    What is not there any more is passed over. Of a room it is the beginning again, so that no hole is made.
+    """
     rows = connection.execute(
         "SELECT id, room, seq, created_at FROM notifications WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(ids),),
@@ -114,7 +133,10 @@ def removable(connection: sqlite3.Connection, ids: Sequence[str]) -> list[Going]
 
 
 def remove(connection: sqlite3.Connection, chosen: Sequence[Going]) -> int:
-    """Delete what was chosen in this transaction; answers how many."""
+    """Delete what was chosen in this transaction; answers how many.
+
+    With their mails and receipts; the floors of the rooms are raised, so that their heads stay.
+    """
     _delete(connection, [each.id for each in chosen])
     for room, floor in floors(chosen).items():
         connection.execute("DELETE FROM receipts WHERE room = ? AND seq <= ?", (room, floor))
@@ -127,6 +149,7 @@ def remove(connection: sqlite3.Connection, chosen: Sequence[Going]) -> int:
 
 
 def _delete(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
+    """Delete notifications with the mails that are theirs or of them."""
     obligations.delete(connection, ids)
     connection.execute(
         "DELETE FROM notifications WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)

@@ -57,7 +57,11 @@ _COLUMNS = (
 
 
 class SQLiteClicks(SQLiteShelf, Clicks):
-    """A row for each target, and one for each hit."""
+    """A row for each target, and one for each hit.
+
+    A target is found by its key, which is the primary key; a hit by its mail, its notification, its user, or as not
+    judged yet.
+    """
 
     MIGRATIONS = MIGRATIONS
 
@@ -70,6 +74,7 @@ class SQLiteClicks(SQLiteShelf, Clicks):
         user: str,
         until: datetime | None,
     ) -> frozenset[bytes]:
+        """A statement for each target, which judges whose it is now."""
         shared = set()
         for key, url in targets.items():
             (owner,) = connection.execute(
@@ -98,6 +103,7 @@ class SQLiteClicks(SQLiteShelf, Clicks):
 
     @writing
     def note(self, connection: sqlite3.Connection, hit: Hit, *, most: int) -> bool:
+        """The count and the insert are under one lock, so no mail has more than `most`."""
         (known,) = connection.execute("SELECT COUNT(*) FROM clicks WHERE mail = ?", (hit.mail,)).fetchone()
         if known >= most:
             return False
@@ -153,6 +159,7 @@ class SQLiteClicks(SQLiteShelf, Clicks):
     def confirm(
         self, connection: sqlite3.Connection, mail: str, target: bytes, *, now: datetime
     ) -> Hit | None:
+        """One statement finds the newest and judges it."""
         changed = connection.execute(
             "UPDATE clicks SET confirmed_at = ? WHERE confirmed_at IS NULL AND id ="  # noqa: S608 - constants only
             " (SELECT id FROM clicks WHERE mail = ? AND target = ? ORDER BY at DESC, id DESC LIMIT 1)"

@@ -14,7 +14,10 @@ Succession = tuple[str, str, int]
 
 
 def latest(connection: sqlite3.Connection, pairs: Iterable[Pair]) -> dict[Pair, Latest]:
-    """What is shown under each key, where something is."""
+    """What is shown under each key, where something is.
+
+    By the index of chains, which holds the newest of each alone. `waits_since` is None unless its own mail still waits.
+    """
     asked = [pair for pair in pairs if all(map(is_writable, pair))]
     rows = connection.execute(
         "SELECT n.room, n.collapse_key, n.id, n.seq, n.collapsed, n.shown_until,"  # noqa: S608 - constants only
@@ -31,7 +34,11 @@ def latest(connection: sqlite3.Connection, pairs: Iterable[Pair]) -> dict[Pair, 
 
 
 def supersede(connection: sqlite3.Connection, successions: Sequence[Succession]) -> None:
-    """Show those no more that others stand for, and skip their mail that waits. They keep their words, unless these would expire."""
+    """Show those no more that others stand for, and skip their mail that waits. They keep their words, unless these
+    would expire.
+
+    In the transaction that has inserted what is newer: so nobody sees both, or neither.
+    """
     rooms: set[str] = set()
     for old, new, at in successions:
         rooms.update(

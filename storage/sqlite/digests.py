@@ -51,7 +51,10 @@ _OPEN = "room = ? AND channel = ? AND key = ? AND state = 'open'"
 
 
 def gather(connection: sqlite3.Connection, lease: Lease, ending: Gathered, *, now: int) -> bool:
-    """End a lease so; part of the transaction of `Outbox.end`."""
+    """End a lease so; part of the transaction of `Outbox.end`.
+
+    It looks whether the lease is held first: a lost one opens no digest.
+    """
     held = connection.execute(
         "SELECT 1 FROM obligations WHERE id = ? AND token = ?", (lease.id, lease.token)
     ).fetchone()
@@ -89,6 +92,7 @@ def _gathering(connection: sqlite3.Connection, ending: Gathered, now: int) -> st
 
 
 def _open(connection: sqlite3.Connection, digest: Digest, *, gathered: int) -> None:
+    """Insert an open digest with so many items. Of its room, channel and key none may be open."""
     closes_at = micros(digest.closes_at)
     connection.execute(
         f"INSERT INTO digests ({_COLUMNS}, state, wake_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?)",  # noqa: S608 - constants only
@@ -100,12 +104,17 @@ def _open(connection: sqlite3.Connection, digest: Digest, *, gathered: int) -> N
 
 
 class SQLiteDigests(SQLiteShelf, Digests):
-    """A row for each digest."""
+    """A row for each digest.
+
+    It is `open`, `closing` or closed by its state, and wakes until it is closed. The index of open ones is unique, so a
+    key has one at most.
+    """
 
     MIGRATIONS = MIGRATIONS
 
     @writing
     def lead(self, connection: sqlite3.Connection, digest: Digest) -> bool:
+        """The look and the opening are one transaction."""
         found = connection.execute(
             f"SELECT lead FROM digests WHERE {_OPEN}",  # noqa: S608 - constants only
             (digest.room, digest.channel, digest.key),
@@ -119,6 +128,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
     def lease(
         self, connection: sqlite3.Connection, *, limit: int, lease_seconds: float, now: datetime
     ) -> tuple[str, list[Digest]]:
+        """One statement takes them: an update of those due, the earliest first."""
         token = secrets.token_hex(8)
         rows = connection.execute(
             "UPDATE digests SET state = 'closing', token = ?, wake_at = ? WHERE id IN"  # noqa: S608 - constants only
@@ -132,6 +142,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
     def items(
         self, connection: sqlite3.Connection, digest_id: str, *, before: Notification | None, limit: int
     ) -> tuple[Notification, ...]:
+        """By the index of what is gathered, behind the time and the id of the last."""
         place = (FOREVER, "") if before is None else (micros(before.created_at), before.id)
         rows = connection.execute(
             f"SELECT {NOTIFICATION} FROM obligations m JOIN notifications n ON n.id = m.id"  # noqa: S608 - constants only
@@ -151,6 +162,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
         token: str,
         now: datetime,
     ) -> bool:
+        """Under one lock with the look at the lease."""
         if not _is_held(connection, digest_id, token):
             return False
         connection.executemany(
@@ -170,6 +182,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
         token: str,
         now: datetime,
     ) -> bool:
+        """The mail is owed by `INSERT OR IGNORE`, under the digest's id."""
         if not _is_held(connection, digest_id, token):
             return False
         at = micros(now)
@@ -202,6 +215,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
     def has_company(
         self, connection: sqlite3.Connection, room: str, *, key: str, rule: str, besides: str, now: datetime
     ) -> bool:
+        """One statement of two halves, which ends with the first that says yes."""
         found = connection.execute(
             "SELECT 1 FROM digests WHERE room = :room AND channel = 'email' AND key = :key AND state = 'open'"
             " UNION ALL SELECT 1 FROM obligations INDEXED BY obligations_reader WHERE reader = :room AND of_id IS NULL"
@@ -217,6 +231,7 @@ class SQLiteDigests(SQLiteShelf, Digests):
 
     @writing
     def prune(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:
+        """Digests and their mails in one transaction."""
         rows = connection.execute(
             "DELETE FROM digests WHERE id IN"
             " (SELECT id FROM digests WHERE ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING id",
@@ -229,11 +244,13 @@ class SQLiteDigests(SQLiteShelf, Digests):
         return len(rows)
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        """The open ones as well; their items are withdrawn with the notifications."""
         connection.execute("DELETE FROM digests WHERE room = ?", (erasure.room,))
         return 0
 
 
 def _is_held(connection: sqlite3.Connection, digest_id: str, token: str) -> bool:
+    """Whether the lease is still this token's. The transaction's lock keeps it so."""
     held = connection.execute("SELECT 1 FROM digests WHERE id = ? AND token = ?", (digest_id, token))
     return held.fetchone() is not None
 

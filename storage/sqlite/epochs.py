@@ -23,6 +23,7 @@ _HEADS = (
 
 
 def in_force(connection: sqlite3.Connection) -> str:
+    """The epoch; part of a transaction of the caller. Every file has one since its migration."""
     (found,) = connection.execute("SELECT value FROM facts WHERE name = 'epoch'").fetchone()
     return str(found)
 
@@ -38,6 +39,7 @@ class SQLiteEpochs(SQLiteShelf, Epochs):
 
     @writing
     def turn(self, connection: sqlite3.Connection, *, seen: str | None = None) -> str:
+        """One transaction: the new epoch is seen together with what is put right."""
         before = in_force(connection)
         if seen not in (None, before):
             return before
@@ -47,7 +49,10 @@ class SQLiteEpochs(SQLiteShelf, Epochs):
 
 
 def _bring_back(connection: sqlite3.Connection) -> None:
-    """Nobody has read, and nothing was cleared, beyond the head of a room."""
+    """Nobody has read, and nothing was cleared, beyond the head of a room.
+
+    It goes through all inboxes, receipts and rooms that say anything of a room: once in a restored store.
+    """
     for table, column in (("inboxes", "read_upto"), ("inboxes", "begins"), ("rooms", "cleared")):
         connection.execute(
             f"UPDATE {table} SET {column} = h.head FROM {_HEADS.format(table=table)} h"  # noqa: S608 - constants only

@@ -15,7 +15,10 @@ HEAD = """COALESCE(
 
 
 def heads(connection: sqlite3.Connection, rooms: Iterable[str]) -> dict[str, int]:
-    """By room; part of a transaction of the caller."""
+    """By room; part of a transaction of the caller.
+
+    Two look-ups by an index for each room, in one statement. A room that no store could hold has 0.
+    """
     answer = dict.fromkeys(rooms, 0)
     answer.update(
         connection.execute(

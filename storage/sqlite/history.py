@@ -5,7 +5,6 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from itertools import islice
-from operator import itemgetter
 from typing import Any
 
 from storage.encoding import FOREVER, cursor_of, position_of, writable
@@ -47,17 +46,29 @@ _ABOVE = f"""MIN(
     ), {FOREVER})
 )"""  # noqa: S608 - made of constants
 """The sequence of the room up to which nothing is unread: where all is read, all of it would be looked at else."""
+_BACK = FOREVER // 2
+_PLACE = (
+    "CASE WHEN n.seq > COALESCE((SELECT floor FROM rooms WHERE room = :room), 0) THEN n.rowid"  # noqa: S608 - constants only
+    f" ELSE n.created_at - {_BACK} END"
+)
+"""Where a notification is on the pages: by its row, which grows with every append. What came back from the archive was
+appended anew, and is behind all else by its time: it alone has a sequence that was pruned.
+"""
 COVERED_AT = "CASE WHEN i.begins >= n.seq THEN i.begun_at WHEN i.read_upto >= n.seq THEN i.read_at END"
 """When the notification `n` counted as read for the user of the inbox `i` without a receipt that says so."""
 
 
 def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) -> HistoryPage:
-    """Newest first is last appended first: the places are the row ids, which grow with every append."""
-    before = FOREVER if query.before is None else position_of(query.before)[0]
+    """Newest first is last appended first, and what came back from the archive last of all, by its time.
+
+    Rooms are merged as far as the page goes: each is read by the index of its stream, from its end. A room of which
+    nothing fits is read to its beginning.
+    """
+    before = (FOREVER, "") if query.before is None else position_of(query.before)
     rooms = dict.fromkeys(writable(query.rooms))
     newest_first = heapq.merge(
         *(_room_history(connection, query, room, before=before, now=now) for room in rooms),
-        key=itemgetter(0),
+        key=_order,
         reverse=True,
     )
     found = list(islice(newest_first, query.limit + 1))
@@ -70,10 +81,19 @@ def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) ->
     )
 
 
+def _order(found: tuple[int, InboxItem]) -> tuple[int, str]:
+    """By the place, and then by the id: what came back may have been made at the same moment."""
+    place, item = found
+    return place, item.notification.id
+
+
 def _returned(
     connection: sqlite3.Connection, query: HistoryQuery, rooms: list[str], *, now: int
 ) -> tuple[InboxItem, ...]:
-    """What came back from a snooze; who has none looks into an index that has nothing of them."""
+    """What came back from a snooze; who has none looks into an index that has nothing of them.
+
+    At most `RETURNED_MAX`, by the index of what has returned. It heeds the types and categories that are asked for.
+    """
     conditions, values = _conditions(query)
     if query.muted is not None:
         conditions += " AND (n.room = :own OR n.type NOT IN (SELECT value FROM json_each(:muted)))"
@@ -106,14 +126,18 @@ def _conditions(query: HistoryQuery) -> tuple[str, dict[str, Any]]:
 
 
 def _item(row: Row) -> InboxItem:
+    """An item of a row that has the columns of a notification, and then those of its receipt."""
     receipt = receipt_from(row[NOTIFICATION_WIDTH : NOTIFICATION_WIDTH + RECEIPT_WIDTH])
     return InboxItem(notification=notification_of(row), receipt=receipt)
 
 
 def _room_history(
-    connection: sqlite3.Connection, query: HistoryQuery, room: str, *, before: int, now: int
+    connection: sqlite3.Connection, query: HistoryQuery, room: str, *, before: tuple[int, str], now: int
 ) -> Iterator[tuple[int, InboxItem]]:
-    """One room's part with the places, newest first; rows are read as far as the merge asks for them."""
+    """One room's part with the places, newest first; rows are read as far as the merge asks for them.
+
+    It holds a cursor of the snapshot open: whoever stops early leaves it to be closed with the transaction.
+    """
     conditions, values = _conditions(query)
     if query.muted is not None and room != query.muted.own:
         conditions += " AND n.type NOT IN (SELECT value FROM json_each(:muted))"
@@ -121,16 +145,17 @@ def _room_history(
     read, there = _IN[query.place]
     rows = connection.execute(
         f"SELECT {_ITEM}"  # noqa: S608 - constants and conditions
-        f" {COVERED_AT}, n.rowid"
+        f" {COVERED_AT}, {_PLACE} AS place"
         f" FROM {read} {obligations.JOIN} LEFT JOIN {_INBOXES}"
-        # The plus keeps SQLite to the index of the room, where it finds the row ids too.
-        f" WHERE n.room = :room AND +n.rowid < :before AND n.seq > {_ABOVE if query.unread_only else 0}"
+        # No index knows the places: SQLite keeps to that of the room, where it finds the row ids too.
+        f" WHERE n.room = :room AND (place, n.id) < (:before, :last) AND n.seq > {_ABOVE if query.unread_only else 0}"
         f" AND n.shown_until > :now{there}{conditions}"
         " ORDER BY n.seq DESC LIMIT :limit",
         {
             "user": query.user,
             "room": room,
-            "before": before,
+            "before": before[0],
+            "last": before[1],
             "now": now,
             "limit": query.limit + 1,
             **values,

@@ -111,6 +111,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
 
     async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
         # One hop and one snapshot for all who came at once: a thread hop costs more than the queries.
+        """Answer a batch from one snapshot; where somebody is new in a room, once more after the rooms have begun."""
         answers, unbegun = await self._threads.read(lambda connection: openings(connection, requests))
         if unbegun:
             # Once for each user and room: whoever has been here before is answered above.
@@ -124,10 +125,14 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         unbegun: Sequence[beginnings.Request],
         requests: Sequence[OpeningRequest],
     ) -> list[Opening]:
+        """In one transaction: nothing can be appended between a beginning and the count that goes by it."""
         beginnings.begin(connection, unbegun, now=micros(max(request.now for request in requests)))
         return opened(connection, requests)
 
     async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
+        """A read for nearly everybody, and a transaction for those who are new; what others begin in between stays as
+        it is.
+        """
         asked = [(user, rooms, membership)]
         if unbegun := await self._threads.read(lambda connection: beginnings.unbegun(connection, asked)):
             await self._begin(unbegun, now=now)
@@ -152,6 +157,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         now: datetime,
         muted: Muted | None = None,
     ) -> Count:
+        """One row for all rooms, and a second question only for who has muted something."""
         at = micros(now)
         standing = standings(connection, of_user(user, rooms), now=at)
         unread = shown(connection, user, standing, muted, now=at)
@@ -177,6 +183,9 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
     def read_all(
         self, connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: datetime
     ) -> Marked:
+        """Rooms of which nothing is unread are not written to. Receipts up to the heads are given up in the same
+        transaction.
+        """
         at = micros(now)
         standing = standings(connection, of_user(user, rooms), now=at)
         unread = [place for place in standing if place.unread]
@@ -209,6 +218,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
 
     @writing
     def act(self, connection: sqlite3.Connection, chosen: Chosen, action: str) -> Acted:
+        """The mark, and then what stands there: whoever was first has the same answer as whoever comes again."""
         marked = acts.do(connection, acts.ACT, chosen, given={"action": action})
         acted, acted_at = acts.acted(connection, chosen)
         return Acted(
@@ -218,6 +228,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
 
     @reading
     def receipt(self, connection: sqlite3.Connection, user: str, notification_id: str) -> Receipt:
+        """One row, by the notification's id and the primary keys of inbox and receipt."""
         if not is_writable(notification_id):
             return Receipt()
         row = connection.execute(
@@ -234,6 +245,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
     def receipts_of(
         self, connection: sqlite3.Connection, user: str, ids: Sequence[str]
     ) -> dict[str, Receipt]:
+        """One question by the primary key of notifications, whatever the number of ids."""
         rows = connection.execute(
             f"SELECT n.id, {RECEIPT}, {COVERED_AT}"  # noqa: S608 - constants only
             " FROM notifications n"
@@ -258,6 +270,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
 
 
 def _receipts(connection: sqlite3.Connection, notification_id: str) -> dict[str, Receipt]:
+    """By the index of receipts by room, and by that of inboxes by room and mark; 1,000 rows of each at most."""
     place = connection.execute(
         "SELECT room, seq FROM notifications WHERE id = ? AND seq IS NOT NULL", (notification_id,)
     ).fetchone()

@@ -42,6 +42,7 @@ class SQLiteLanes(SQLiteShelf, Lanes):
 
     @writing
     def add(self, connection: sqlite3.Connection, counts: Mapping[LaneCount, int]) -> None:
+        """An upsert for each outcome, in one transaction."""
         connection.executemany(
             "INSERT INTO lane_counts (lane, minute, outcome, count) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (lane, minute, outcome) DO UPDATE SET count = count + excluded.count",
@@ -71,6 +72,7 @@ class SQLiteLanes(SQLiteShelf, Lanes):
     def pause(
         self, connection: sqlite3.Connection, lane: LaneName, pause: Pause, *, judged: datetime | None
     ) -> bool:
+        """The row is made first, where there is none: then one update judges and writes."""
         connection.execute("INSERT OR IGNORE INTO lane_states (lane) VALUES (?)", (lane,))
         changed = connection.execute(
             "UPDATE lane_states SET paused_at = ?, paused_by = ?, reason = ?"
@@ -81,6 +83,7 @@ class SQLiteLanes(SQLiteShelf, Lanes):
 
     @writing
     def resume(self, connection: sqlite3.Connection, lane: LaneName, *, at: datetime) -> bool:
+        """One statement that judges: of two that resume at once one is told so."""
         changed = connection.execute(
             "UPDATE lane_states SET paused_at = NULL, paused_by = NULL, reason = NULL, since = ?"
             " WHERE lane = ? AND paused_at IS NOT NULL",
@@ -97,6 +100,7 @@ class SQLiteLanes(SQLiteShelf, Lanes):
         ).rowcount
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        """Of a pause only whose it was is forgotten; the lane stays paused."""
         connection.execute(
             "UPDATE lane_states SET paused_by = ? WHERE paused_by = ?", (ERASED, f"user:{erasure.user}")
         )

@@ -11,7 +11,10 @@ from storage.sqlite import obligations
 
 
 def end(connection: sqlite3.Connection, lease: Lease, ending: Settled, now: datetime) -> bool:
-    """Whether the lease still held, so that this is what it has ended in."""
+    """Whether the lease still held, so that this is what it has ended in.
+
+    One statement, which judges the token as it writes. A step is kept in it where there is one.
+    """
     at = micros(now)
     match ending:
         case Sent(relay_id=relay_id, relay_key=relay_key):

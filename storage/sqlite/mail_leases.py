@@ -19,7 +19,11 @@ _ORPHAN_AGE, _ORPHAN_LOOK = (round(each.total_seconds() * 1_000_000) for each in
 def lease(
     connection: sqlite3.Connection, *, lane: LaneName, limit: int, lease_seconds: float, now: datetime
 ) -> list[Lease]:
-    """Take up to `limit` due mails of the lane, oldest due first."""
+    """Take up to `limit` due mails of the lane, oldest due first.
+
+    What cannot be sent is settled as it is met, and looked past, until `limit` are found or nothing is due: so one call
+    may skip more than it leases. All of it is one transaction.
+    """
     at = micros(now)
     until = micros(now + timedelta(seconds=lease_seconds))
     leases: list[Lease] = []
@@ -50,7 +54,11 @@ def lease(
 
 
 def _pass_over(connection: sqlite3.Connection, obligation_id: str, *, owed_at: int, now: int) -> None:
-    """Its notification is not stored, or not yet."""
+    """Its notification is not stored, or not yet.
+
+    It is looked at again after `ORPHAN_LOOK`, and given up after `ORPHAN_AGE`: whoever stores it stores it within
+    moments, or has died.
+    """
     if owed_at + _ORPHAN_AGE <= now:
         _skip_gone(connection, obligation_id, reason=ORPHANED, now=now)
     else:
@@ -62,6 +70,7 @@ def _pass_over(connection: sqlite3.Connection, obligation_id: str, *, owed_at: i
 def _skip_gone(
     connection: sqlite3.Connection, obligation_id: str, *, reason: str, now: int, rule: str | None = None
 ) -> None:
+    """Skip a mail whose notification is not to be told any more. A rule that is there stays, where none is given."""
     connection.execute(
         "UPDATE obligations SET state = 'skipped', reason = ?, decided_by = COALESCE(?, decided_by), updated_at = ?,"
         " wake_at = NULL, token = NULL WHERE id = ?",
@@ -70,6 +79,7 @@ def _skip_gone(
 
 
 def _take(connection: sqlite3.Connection, obligation_id: str, *, until: int, now: int) -> Lease:
+    """Have the mail be this caller's: a token of its own, one attempt more, and what it tells."""
     token = uuid.uuid4().hex
     connection.execute(
         "UPDATE obligations SET state = 'leased', attempts = attempts + 1, updated_at = ?, token = ?, wake_at = ?"

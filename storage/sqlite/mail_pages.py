@@ -18,7 +18,10 @@ FROM = "FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id,
 
 
 def page(connection: sqlite3.Connection, search: MailSearch, *, before: str | None, limit: int) -> MailPage:
-    """The newest first."""
+    """The newest first.
+
+    By the time and then by the id. What tells nothing any more takes a place on the page and is left out.
+    """
     place = (FOREVER, "") if before is None else position_of(before)
     found = _found(search)
     rows = connection.execute(
@@ -33,7 +36,10 @@ def page(connection: sqlite3.Connection, search: MailSearch, *, before: str | No
 
 
 def held(connection: sqlite3.Connection, *, after: str | None, limit: int) -> MailPage:
-    """What a rule holds, the next first."""
+    """What a rule holds, the next first.
+
+    By an index of what a rule holds, which what is `HASTENED` stands in as well.
+    """
     due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after)
     rows = connection.execute(
         f"SELECT {OWED}, m.due_at {FROM} WHERE m.state = 'pending' AND m.decided_by IS NOT NULL"
@@ -48,7 +54,10 @@ def held(connection: sqlite3.Connection, *, after: str | None, limit: int) -> Ma
 
 
 def of_room(connection: sqlite3.Connection, room: str, *, limit: int) -> tuple[Notification, ...]:
-    """What stands by itself and was owed to the room, or for something in it; the newest first."""
+    """What stands by itself and was owed to the room, or for something in it; the newest first.
+
+    `limit` rows at most; of the notifications of the room their ids are gone through.
+    """
     rows = connection.execute(
         f"SELECT {OWED} {FROM} WHERE m.of_id IS NOT NULL"  # noqa: S608 - constants only
         " AND (m.room = ?1 OR m.of_id IN (SELECT id FROM notifications WHERE room = ?1))"
@@ -84,7 +93,11 @@ class _Found:
 
 
 def _found(search: MailSearch) -> _Found:
-    """By the narrowest index that the search allows: of a reader or an address there are few, of a state there may be millions."""
+    """By the narrowest index that the search allows: of a reader or an address there are few, of a state there may be
+    millions.
+
+    By what it is of, there is a choice of two indexes, which SQLite makes.
+    """
     asked: list[tuple[str, obligations.Row]] = []
     by = ""
     if search.of is not None:

@@ -32,10 +32,13 @@ _SAME = "user = ? AND address = ? AND at = ? AND told IS ?"
 
 
 class SQLiteMailboxes(SQLiteShelf, Mailboxes):
+    """A row for each user whose mailbox refuses us."""
+
     MIGRATIONS = MIGRATIONS
 
     @writing
     def refuse(self, connection: sqlite3.Connection, user: str, address: str, *, at: datetime) -> bool:
+        """An upsert that writes over another address alone."""
         changed = connection.execute(
             "INSERT INTO refused_mailboxes (user, address, at) VALUES (?, ?, ?)"
             " ON CONFLICT (user) DO UPDATE SET address = excluded.address, at = excluded.at, told = NULL"

@@ -44,7 +44,11 @@ CLICK = Mark(missing=f"(c.clicked_at IS NULL OR {_UNREAD})", sets=frozenset({"re
 
 
 def mark(connection: sqlite3.Connection, what: Mark, chosen: Chosen) -> Marked:
-    """Set it on what is chosen, where it is missing."""
+    """Set it on what is chosen, where it is missing.
+
+    One statement finds the places, judges and writes. What `read_upto` covers gets a receipt without a time of reading.
+    Then the room is read up to its head, if nothing of it is unread any more.
+    """
     now = micros(chosen.now)
     changed = connection.execute(
         _UPSERT.format(missing=what.missing),

@@ -12,7 +12,10 @@ from storage.sqlite.standings import Standing, total
 def shown(
     connection: sqlite3.Connection, user: str, standings: Sequence[Standing], muted: Muted | None, *, now: int
 ) -> int:
-    """How much is unread of what the user is shown; only who has muted something has anything looked up."""
+    """How much is unread of what the user is shown; only who has muted something has anything looked up.
+
+    It counts what is muted above each `read_upto`, by the streams: it costs by how much is unread there.
+    """
     unread = total(standings)
     if muted is None or not unread:
         return unread

@@ -143,10 +143,12 @@ Row = tuple[Any, ...]
 
 
 def step_text(step: Step) -> str:
+    """A step as `STEPPED` takes it: JSON."""
     return json.dumps(fields_of(step))
 
 
 def courses(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Course]:
+    """The courses of those that are there, by id. A notification's own mail is of its own id."""
     rows = connection.execute(
         "SELECT id, of_kind, of_id, steps FROM obligations WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(ids),),
@@ -161,6 +163,7 @@ def courses(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Cou
 
 
 def mail_of(row: Row) -> Mail:
+    """The mail of a row that has the columns of `COLUMNS`, in their order."""
     (
         recipient, subject, unless, ordered_at, state, attempts, due_at, reason, code, updated_at, sent_at, lane,
         decided_by, relay_id, digest,
@@ -187,11 +190,15 @@ def mail_of(row: Row) -> Mail:
 
 
 def row_of(notification: Notification, mail: Mail) -> Row:
+    """The row of a notification's own mail, for `insert`; under its hold if it has one."""
     row = _row(notification.id, micros(notification.created_at), mail, notification.room)
     return (*row, None if mail.hold is None else mail.hold.token)
 
 
 def _row(id_: str, created_at: int, mail: Mail, reader: str | None) -> Row:
+    """The columns that both kinds of obligations have. What is pending wakes when it is due, what is held when its hold
+    ends.
+    """
     order = mail.order
     wake_at = micros(mail.due_at) if mail.state is MailState.PENDING else None
     if mail.hold is not None:
@@ -204,7 +211,10 @@ def _row(id_: str, created_at: int, mail: Mail, reader: str | None) -> Row:
 
 
 def owe(connection: sqlite3.Connection, obligations: Sequence[Obligation]) -> int:
-    """Store what stands by itself; answers how many were new."""
+    """Store what stands by itself; answers how many were new.
+
+    All of them or none. An id that is known is passed over.
+    """
     rows = [
         (
             *_row(o.id, micros(o.mail.updated_at), o.mail, None if o.news is None else o.news.room),
@@ -217,11 +227,15 @@ def owe(connection: sqlite3.Connection, obligations: Sequence[Obligation]) -> in
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Insert rows as `row_of` makes them. Raises `sqlite3.IntegrityError` when an id is taken."""
     connection.executemany(_INSERT, rows)
 
 
 def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> None:
-    """Their notifications are wiped: the subjects go, and what waits is skipped."""
+    """Their notifications are wiped: the subjects go, and what waits is skipped.
+
+    Of an obligation that is of one of these the same. What a worker holds is left to it, but for the subject.
+    """
     connection.execute(
         "UPDATE obligations SET subject = NULL,"
         " reason = CASE WHEN state IN ('pending', 'gathered') THEN ?1 ELSE reason END,"
@@ -234,7 +248,10 @@ def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str,
 
 
 def supersede(connection: sqlite3.Connection, notification_id: str, *, now: int) -> None:
-    """A newer one stands for this notification: what waits is skipped."""
+    """A newer one stands for this notification: what waits is skipped.
+
+    `decided_by` names the rule, so that it is told apart from what was recalled.
+    """
     connection.execute(
         "UPDATE obligations SET state = 'skipped', reason = ?1, decided_by = ?2, updated_at = ?3, wake_at = NULL"
         " WHERE (id = ?4 OR of_id = ?4) AND state IN ('pending', 'gathered')",
@@ -246,6 +263,8 @@ def forget_recipients(connection: sqlite3.Connection, room: str, *, now: int) ->
     """The user of this room is erased: of what was owed to them no address is kept, and nothing more is sent.
 
     A worker that holds a lease has its own copy of the address, and may still settle.
+
+    It goes through the user's room, and through what stands by itself for that room.
     """
     told = [row[0] for row in connection.execute("SELECT id FROM notifications WHERE room = ?", (room,))]
     connection.executemany(
@@ -262,7 +281,10 @@ def forget_recipients(connection: sqlite3.Connection, room: str, *, now: int) ->
 
 
 def recipients(connection: sqlite3.Connection, room: str) -> list[str]:
-    """Whither mail was owed to the user of this room."""
+    """Whither mail was owed to the user of this room.
+
+    As they were written, each once; what was erased before is none.
+    """
     found = connection.execute(
         "SELECT recipient FROM obligations WHERE room = ?1 UNION"
         " SELECT m.recipient FROM notifications n JOIN obligations m ON m.id = n.id OR m.of_id = n.id"
@@ -273,7 +295,10 @@ def recipients(connection: sqlite3.Connection, room: str) -> list[str]:
 
 
 def settled(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
-    """Those of these notifications that owe no mail."""
+    """Those of these notifications that owe no mail.
+
+    Of ids that are unknown it says so too.
+    """
     return [
         row[0]
         for row in connection.execute(
@@ -285,6 +310,7 @@ def settled(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
 
 
 def delete(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
+    """Delete the mails of these notifications: their own, and what stands by itself and is of them."""
     connection.execute(
         "DELETE FROM obligations WHERE id IN (SELECT value FROM json_each(?1))"
         " OR of_id IN (SELECT value FROM json_each(?1))",

@@ -17,7 +17,10 @@ from storage.streams import Notification
 def openings(
     connection: sqlite3.Connection, requests: Sequence[OpeningRequest]
 ) -> tuple[list[Opening], list[beginnings.Request]]:
-    """What each session is owed, in order, all as of the last one's time; and who has rooms that have not begun."""
+    """What each session is owed, in order, all as of the last one's time; and who has rooms that have not begun.
+
+    Where somebody has to begin first, nothing is answered: it takes a transaction that writes, which a reader's is not.
+    """
     unbegun = beginnings.unbegun(
         connection, [(r.user, r.rooms, r.membership) for r in requests if r.membership is not None]
     )
@@ -44,6 +47,10 @@ def _opening(
     now: int,
     epoch: str,
 ) -> Opening:
+    """What one session is owed: heads and the count, and for each room behind its head the span, or a resync.
+
+    A span reads one more than the limit to see that there is more. A `since` beyond the head is a resync as well.
+    """
     heads = dict.fromkeys(request.rooms, 0)
     since = request.since_in(epoch)
     missed: list[Notification] = []

@@ -42,6 +42,7 @@ class SQLiteOpens(SQLiteShelf, Opens):
 
     @writing
     def note(self, connection: sqlite3.Connection, opened: Open, *, most: int) -> bool:
+        """The count and the insert are under one lock, so no mail has more than `most`."""
         (known,) = connection.execute("SELECT COUNT(*) FROM opens WHERE mail = ?", (opened.mail,)).fetchone()
         if known >= most:
             return False

@@ -32,6 +32,8 @@ from storage.streams import Notification
 
 
 class SQLiteOutbox(SQLiteShelf, Outbox):
+    """What is owed, a row each. The write lock keeps workers apart, so a lease is a select and an update."""
+
     MIGRATIONS = obligations.MIGRATIONS
 
     @writing
@@ -54,6 +56,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     def prolong(
         self, connection: sqlite3.Connection, lease: Lease, *, lease_seconds: float, now: datetime
     ) -> bool:
+        """One statement that asks for the token; whether the lease has ended is not asked."""
         until = micros(now + timedelta(seconds=lease_seconds))
         return changed(
             connection,
@@ -71,6 +74,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     def end_together(
         self, connection: sqlite3.Connection, endings: Sequence[tuple[Lease, Settled]], *, now: datetime
     ) -> list[bool]:
+        """One transaction for all of them: an error undoes all, and they may be told again."""
         return [mail_endings.end(connection, lease, ending, now) for lease, ending in endings]
 
     @writing
@@ -84,6 +88,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         since: datetime,
         now: datetime,
     ) -> bool:
+        """Counted and written under one write lock: nobody can claim in between."""
         return _counted(connection, key, since, besides=lease.id) < limit and changed(
             connection,
             "UPDATE obligations SET counted_as = ?, counted_at = ? WHERE id = ? AND token = ?",
@@ -138,6 +143,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         reason: str | None,
         now: datetime,
     ) -> bool:
+        """One statement that judges the state, and keeps the step."""
         if state is MailState.SENT:
             return False  # it outweighs nothing
         outweighed = json.dumps(AFTER_SENT[: AFTER_SENT.index(state)])
@@ -151,6 +157,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
 
     @writing
     def revive(self, connection: sqlite3.Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """One statement for all of them; the answer is in the order of `ids`."""
         at, step = micros(now), obligations.step_text(Step(at=now, kind=StepKind.REVIVED))
         revived = {
             row[0]
@@ -186,6 +193,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
 
     @reading
     def next_due(self, connection: sqlite3.Connection, *, lane: LaneName) -> datetime | None:
+        """The first of an index of what is owed by lane."""
         (wake_at,) = connection.execute(
             "SELECT MIN(wake_at) FROM obligations WHERE lane = ? AND wake_at IS NOT NULL", (lane,)
         ).fetchone()
@@ -199,6 +207,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
 
     @reading
     def mail_counts(self, connection: sqlite3.Connection) -> dict[MailState, int]:
+        """It goes through the index of states, which holds every mail."""
         counts = dict.fromkeys(MailState, 0)
         for state, count in connection.execute("SELECT state, COUNT(*) FROM obligations GROUP BY state"):
             counts[MailState(state)] = count

@@ -140,7 +140,10 @@ def _contact_of(row: tuple[Any, ...]) -> Contact:
 
 
 class SQLitePeople(SQLiteShelf, People):
-    """A row for each user who is known."""
+    """A row for each user who is known.
+
+    The words that a user is found by are a table of their own, which triggers write: no statement here can forget them.
+    """
 
     MIGRATIONS = MIGRATIONS
 
@@ -165,6 +168,7 @@ class SQLitePeople(SQLiteShelf, People):
 
     @writing
     def tell(self, connection: sqlite3.Connection, told: Sequence[Told]) -> None:
+        """One statement for each. The words that a contact is found by are a trigger's to write."""
         for each in told:
             at = micros(each.at)
             values: dict[str, Any] = {
@@ -200,6 +204,7 @@ class SQLitePeople(SQLiteShelf, People):
 
     @reading
     def search(self, connection: sqlite3.Connection, text: str, *, limit: int) -> Found:
+        """By the table of words, `CANDIDATES` of each form and over both; then each is judged as a whole."""
         words = sought(text) if is_writable(text) else []
         if not words:
             return Found(contacts=(), more=False)
@@ -230,6 +235,7 @@ class SQLitePeople(SQLiteShelf, People):
 
     @reading
     def user_data(self, connection: sqlite3.Connection, user: str, room: str, *, limit: int) -> UserData:
+        """One snapshot over the tables of notifications, receipts and inboxes."""
         notifications = connection.execute(
             f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants only
             " WHERE n.room = ? AND (n.shown_until <> ? OR n.superseded_by IS NOT NULL) ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
@@ -265,6 +271,7 @@ class SQLitePeople(SQLiteShelf, People):
         now: datetime,
         addresses: Sequence[str] = (),
     ) -> int:
+        """One transaction over all shelves: the user is forgotten whole, or not at all."""
         erasure = Erasure(user=user, room=room, at=micros(now), addresses=tuple(writable(addresses)))
         return sum(shelf.erase(connection, erasure) for shelf in self._shelves)
 

@@ -39,7 +39,10 @@ CREATE TABLE preference_changes (
 
 
 class SQLitePreferences(SQLiteShelf, Preferences):
-    """A row for each user who has chosen anything, and one for each change."""
+    """A row for each user who has chosen anything, and one for each change.
+
+    The document and its change are written together; of changes those go that are `CHANGES_KEPT` versions behind.
+    """
 
     MIGRATIONS = MIGRATIONS
 
@@ -55,6 +58,7 @@ class SQLitePreferences(SQLiteShelf, Preferences):
     def put(
         self, connection: sqlite3.Connection, user: str, document: Mapping[str, Any], change: Change
     ) -> bool:
+        """The version is looked at under the write lock, so nobody is faster in between."""
         found = connection.execute("SELECT version FROM preferences WHERE user = ?", (user,)).fetchone()
         if (0 if found is None else found[0]) != change.version - 1:
             return False
@@ -96,6 +100,7 @@ class SQLitePreferences(SQLiteShelf, Preferences):
 
     @reading
     def changed_since(self, connection: sqlite3.Connection, at: datetime, *, limit: int) -> dict[str, int]:
+        """By the index of changes, from its end."""
         rows = connection.execute(
             "SELECT user, version FROM preferences WHERE changed_at >= ? ORDER BY changed_at DESC LIMIT ?",
             (micros(at), limit),

@@ -57,11 +57,13 @@ TOLD = (
 
 
 def recipient_of(row: tuple[Any, ...]) -> Recipient:
+    """The recipient of a row: id, user, address, and what was given."""
     id_, user, address, given = row
     return Recipient(id=id_, user=user, address=address, given=given)
 
 
 def told_of(row: tuple[Any, ...]) -> RecipientRow:
+    """What is told of a recipient, of a row that has the columns of `TOLD`. Of who was erased no address."""
     (
         id_,
         user,

@@ -31,6 +31,8 @@ _ENDS = [state for state in MailState if state not in (MailState.PENDING, MailSt
 
 
 class SQLiteRecipients(SQLiteShelf, Recipients):
+    """A row for each recipient. A recipient is decided and the mail owed in one transaction, so no mail is ever missing."""
+
     MIGRATIONS = recipient_rows.MIGRATIONS
 
     @writing
@@ -43,6 +45,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
         now: datetime,
         gathering: bool = False,
     ) -> int | None:
+        """Under one lock with the look at the campaign: nobody comes too late."""
         found = campaign_rows.find(connection, campaign_id)
         taking = CampaignState.RUNNING if gathering else CampaignState.DRAFT
         if found is None or found.gathered or found.state is not taking:
@@ -86,6 +89,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
     def decide(
         self, connection: sqlite3.Connection, lead: Lead, decided: Sequence[Decided], *, now: datetime
     ) -> int:
+        """Rows and mails in one transaction. Whose turn it is is not asked, only whether the campaign runs."""
         found = campaign_rows.find(connection, lead.campaign.id)
         if found is None or found.state is not CampaignState.RUNNING:
             return 0
@@ -100,6 +104,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
     @writing
     def collect(self, connection: sqlite3.Connection, campaign_id: str, *, limit: int, now: datetime) -> int:
+        """A join with the mails that have ended: those that wait are passed over by the statement."""
         ended = connection.execute(
             "SELECT r.id, m.state, m.decided_by, m.reason FROM recipients r JOIN obligations m ON m.id = r.mail"
             " WHERE r.campaign = ? AND r.state = 'owed' AND m.state IN (SELECT value FROM json_each(?)) LIMIT ?",
@@ -118,6 +123,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
     @reading
     def counts(self, connection: sqlite3.Connection, campaign_id: str) -> Counts:
+        """One snapshot: rows and mails are of the same moment."""
         rows = connection.execute(
             "SELECT state, COUNT(*) FROM recipients WHERE campaign = ? GROUP BY state", (campaign_id,)
         ).fetchall()
@@ -159,6 +165,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
     def of_user(
         self, connection: sqlite3.Connection, user: str, *, limit: int
     ) -> list[tuple[Campaign, RecipientRow]]:
+        """By the index of users; campaigns are looked up one by one, as many as there are rows."""
         if not is_writable(user):
             return []
         rows = connection.execute(
@@ -174,6 +181,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
         # Whoever is known by the address alone has it for a user id.
+        """Rows of the user and of the addresses, with the mails that were owed by address."""
         before = erasure.room.removesuffix(erasure.user)
         for address in erasure.addresses:
             obligations.forget_recipients(connection, f"{before}{address}", now=erasure.at)
@@ -203,6 +211,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
     @reading
     def variant_counts(self, connection: sqlite3.Connection, campaign_id: str) -> dict[str, VariantCount]:
+        """By the indexes of variants and of who has converted, which hold all that is asked but the latter's variants."""
         converted = dict(
             connection.execute(
                 "SELECT variant, COUNT(*) FROM recipients INDEXED BY recipients_converted"
@@ -235,6 +244,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
 
 def _decide(connection: sqlite3.Connection, each: Decided, now: int) -> None:
+    """Write down what was decided of one who is pending still."""
     connection.execute(
         "UPDATE recipients SET state = ?, wake_at = ?, rule = ?, reason = ?, variant = ?, updated_at = ?"
         " WHERE id = ? AND state = 'pending'",

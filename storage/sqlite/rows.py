@@ -48,10 +48,12 @@ Row = tuple[Any, ...]
 
 
 def receipt_from(row: Row) -> Receipt:
+    """The receipt of a row that has the columns of `RECEIPT`, and behind them when it was covered."""
     return receipt_of(**dict(zip((*_RECEIPT, "covered_at"), row, strict=True)))
 
 
 def notification_of(row: Row) -> Notification:
+    """The notification of a row that has the columns of `NOTIFICATION`; others may follow."""
     return Notification(
         id=row[0],
         room=row[1],
@@ -81,7 +83,10 @@ def row_of(
     waits_since: int | None = None,
     origin: Origin | None = None,
 ) -> Row:
-    """`waits_since` is since when mail of the chain waits that it is the newest of."""
+    """`waits_since` is since when mail of the chain waits that it is the newest of.
+
+    In the order of `INSERT`. `key`, `ordinal` and `fingerprint` are of its emission, None for one without a key.
+    """
     collapse_key, collapsed = (None, None) if n.collapse is None else (n.collapse.key, n.collapse.count)
     return (
         n.id, n.room, n.seq, n.type, n.title, n.body, n.link, data_text(n.data), micros(n.created_at),
@@ -92,10 +97,12 @@ def row_of(
 
 
 def insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
+    """Insert rows as `row_of` makes them. Raises `sqlite3.IntegrityError` when an id, a place or a key is taken."""
     connection.executemany(INSERT, rows)
 
 
 def find(connection: sqlite3.Connection, notification_id: str) -> Notification | None:
+    """One notification by its id, with its mail; None when it is not there."""
     row = connection.execute(
         f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN} WHERE n.id = ?",  # noqa: S608 - constants only
         (notification_id,),

@@ -70,7 +70,10 @@ _WAITING = "((wake_at IS NOT NULL AND token IS NULL) OR missed IS NOT NULL)"
 
 
 class SQLiteSchedule(SQLiteShelf, Schedule):
-    """A row for each room that something is to be emitted to."""
+    """A row for each room that something is to be emitted to.
+
+    What has ended stays until it is pruned, without its request, so that the same one is known when it is asked again.
+    """
 
     MIGRATIONS = MIGRATIONS
 
@@ -84,6 +87,7 @@ class SQLiteSchedule(SQLiteShelf, Schedule):
     def lease(
         self, connection: sqlite3.Connection, *, limit: int, lease_seconds: float, now: datetime
     ) -> tuple[str, list[Scheduled]]:
+        """One statement takes them, an update of those due; they are put in order afterwards."""
         token = secrets.token_hex(8)
         rows = connection.execute(
             f"UPDATE scheduled SET token = ?, wake_at = ? WHERE id IN"  # noqa: S608 - constants only
@@ -120,6 +124,7 @@ class SQLiteSchedule(SQLiteShelf, Schedule):
     def cancel(
         self, connection: sqlite3.Connection, scope: str, cancel_key: str, *, room: str | None, now: datetime
     ) -> Cancelled:
+        """The cancellation and what it meets, in one transaction: the counts are exact."""
         at = micros(now)
         connection.execute(
             "INSERT OR REPLACE INTO cancellations (scope, cancel_key, room, at) VALUES (?, ?, ?, ?)",
@@ -155,6 +160,7 @@ class SQLiteSchedule(SQLiteShelf, Schedule):
     def page(
         self, connection: sqlite3.Connection, *, after: str | None, limit: int, missed: bool = False
     ) -> SchedulePage:
+        """By the index of what is to come, or of what was missed."""
         due_at, id_ = (-1, "") if after is None else position_of(after)
         meant = "missed" if missed else "wake_at"
         rows = connection.execute(
@@ -179,6 +185,7 @@ class SQLiteSchedule(SQLiteShelf, Schedule):
 
     @writing
     def prune(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:
+        """All old cancellations, and up to `limit` of what has ended, the longest ago first."""
         at = micros(before)
         connection.execute("DELETE FROM cancellations WHERE at < ?", (at,))
         return connection.execute(
@@ -197,6 +204,7 @@ _CANCEL = "UPDATE scheduled SET wake_at = NULL, ended_at = :at, missed = NULL, c
 
 
 def _added(connection: sqlite3.Connection, item: Scheduled, now: int) -> Added:
+    """Keep one, unless its id is known; as cancelled, if its key was a moment ago."""
     found = connection.execute(
         "SELECT fingerprint, cancelled FROM scheduled WHERE id = ?", (item.id,)
     ).fetchone()

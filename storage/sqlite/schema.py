@@ -44,17 +44,24 @@ def statements(text: str) -> Callable[[sqlite3.Connection], None]:
 
 
 def migrate(connection: sqlite3.Connection, migrations: Iterable[Migration]) -> None:
-    """Bring the file to this release's schema, in one transaction; another process may be doing the same."""
+    """Bring the file to this release's schema, in one transaction; another process may be doing the same.
+
+    Who comes second waits for the lock, and finds nothing left to be done. Raises `StoreConfigurationError` for a file
+    that a newer release has changed, or that has lost the record of its changes.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         _migrate(connection, list(migrations))
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # A full disk may have rolled back by itself; a second time would hide why.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 
 def _migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """Run what is due, in order, and write down that it ran; part of the transaction of `migrate`."""
     connection.execute(
         "CREATE TABLE IF NOT EXISTS facts (name TEXT NOT NULL PRIMARY KEY, value NOT NULL) WITHOUT ROWID"
     )
@@ -75,6 +82,7 @@ def _migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) ->
 
 
 def _ran(connection: sqlite3.Connection, version: int, migrations: Sequence[Migration]) -> list[str]:
+    """The names of the migrations that ran, for files of numbers by the number."""
     if version > BY_NAME:
         raise newer([f"schema {version}"])
     if version < BY_NAME:

@@ -26,10 +26,12 @@ FOUND = f"{NOTIFICATION}, {_ORIGIN}"
 
 
 def found_of(row: Row) -> Found:
+    """What a row of the columns of `FOUND` says."""
     return Found(notification=notification_of(row), origin=_origin(*row[NOTIFICATION_WIDTH:]))
 
 
 def provenance(connection: sqlite3.Connection, notification_id: str) -> Provenance | None:
+    """By the primary key; None for an unknown id."""
     found = connection.execute(
         f"SELECT n.key, {_ORIGIN} FROM notifications n WHERE n.id = ?",  # noqa: S608 - constants only
         (notification_id,),
@@ -46,6 +48,11 @@ def _origin(by: str | None, request_id: str | None) -> Origin | None:
 
 
 def search(connection: sqlite3.Connection, asked: Search, *, before: str | None, limit: int) -> FoundPage:
+    """A page, as `Streams.search` says.
+
+    By the ids where neither a room nor a key is asked for: the edge of what is looked at is found first, by the index
+    alone. Of a room its stream is gone through, and what has no sequence with it.
+    """
     last, first = LAST if before is None else position_of(before)[1], ""
     if asked.until is not None:
         last = min(last, _first_of(asked.until + MARGIN))

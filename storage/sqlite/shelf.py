@@ -30,7 +30,10 @@ class SQLiteShelf:
         return 0
 
     async def close(self) -> None:
-        """Finish what is under way; the threads are still there."""
+        """Finish what is under way; the threads are still there.
+
+        Called once, before the threads end. Most shelves have nothing under way by themselves.
+        """
 
 
 Shelf = TypeVar("Shelf", bound=SQLiteShelf)
@@ -39,7 +42,11 @@ Shelf = TypeVar("Shelf", bound=SQLiteShelf)
 def reading(
     work: Callable[Concatenate[Shelf, sqlite3.Connection, P], T],
 ) -> Callable[Concatenate[Shelf, P], Coroutine[Any, Any, T]]:
-    """A method that runs `work` on one snapshot of the file, on the thread of a reader."""
+    """A method that runs `work` on one snapshot of the file, on the thread of a reader.
+
+    `work` runs on another thread: it must touch nothing of the shelf that changes. One that is cancelled before its
+    turn is not run.
+    """
 
     @wraps(work)
     async def method(self: Shelf, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -51,7 +58,10 @@ def reading(
 def writing(
     work: Callable[Concatenate[Shelf, sqlite3.Connection, P], T],
 ) -> Callable[Concatenate[Shelf, P], Coroutine[Any, Any, T]]:
-    """A method that runs `work` in a transaction that holds the write lock, and is durable when the method returns."""
+    """A method that runs `work` in a transaction that holds the write lock, and is durable when the method returns.
+
+    `work` runs once: no transaction is begun again, since none can fail for another's sake once it has the lock.
+    """
 
     @wraps(work)
     async def method(self: Shelf, /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -12,12 +12,16 @@ from storage.sqlite.shelf import SQLiteShelf, reading, writing
 
 
 class SQLiteSnoozes(SQLiteShelf, Snoozes):
-    """A receipt whose `wake_at` has come is due; its lease is a later `wake_at`, with the holder's token."""
+    """A receipt whose `wake_at` has come is due; its lease is a later `wake_at`, with the holder's token.
+
+    By an index that holds only what waits: it costs nothing where nobody has put anything off.
+    """
 
     @writing
     def bring_back(
         self, connection: sqlite3.Connection, *, limit: int, lease_seconds: float, now: datetime
     ) -> tuple[str, list[Returned]]:
+        """One transaction: the receipts, the turns and the leases. Rows are taken one by one, `limit` of them."""
         token, at = secrets.token_hex(8), micros(now)
         due = connection.execute(
             "SELECT user, room, seq FROM receipts WHERE wake_at <= ? ORDER BY wake_at LIMIT ?", (at, limit)

@@ -59,7 +59,10 @@ class Standing:
 def standings(
     connection: sqlite3.Connection, asked: Sequence[tuple[str, str]], *, now: int
 ) -> list[Standing]:
-    """How each (user, room) stands, in the order in which they are asked for."""
+    """How each (user, room) stands, in the order in which they are asked for.
+
+    One row whatever their number. A user and a room that are asked for twice are told twice.
+    """
     (found,) = connection.execute(_STANDING, {"asked": json.dumps(asked), "now": now}).fetchone()
     return [
         Standing(room, head, floor, read_upto, turn, max(0, head - settled))
@@ -68,16 +71,20 @@ def standings(
 
 
 def of_user(user: str, rooms: Iterable[str]) -> list[tuple[str, str]]:
+    """What to ask `standings` for: each room once, without those that no store could hold."""
     return [(user, room) for room in dict.fromkeys(writable(rooms))]
 
 
 def total(standings: Sequence[Standing]) -> int:
+    """How much is unread in these rooms together."""
     return sum(standing.unread for standing in standings)
 
 
 def turn(standings: Sequence[Standing]) -> int:
+    """How often something of these rooms became unread again; it only ever grows."""
     return sum(standing.turn for standing in standings)
 
 
 def heads(standings: Sequence[Standing]) -> dict[str, int]:
+    """The heads of these rooms, by room."""
     return {standing.room: standing.head for standing in standings}

@@ -110,10 +110,17 @@ DROP TABLE stats_series_before;
 
 
 class SQLiteStats(SQLiteShelf, Stats):
+    """Events and roll-ups share their series by number. One writes after the other, so the positions of events are the
+    order of their commits: what has been read up to one misses nothing.
+    """
+
     MIGRATIONS = MIGRATIONS
 
     @writing
     def note(self, connection: sqlite3.Connection, events: Sequence[Event]) -> None:
+        """An insert that passes over what is known, and then the marks, also of what was known: counting it again
+        changes nothing.
+        """
         ids = _series_ids(connection, {event.series for event in events})
         connection.executemany(
             "INSERT OR IGNORE INTO stats_events (key, at, series, outcome, count) VALUES (?, ?, ?, ?, ?)",
@@ -143,6 +150,7 @@ class SQLiteStats(SQLiteShelf, Stats):
     def lead(
         self, connection: sqlite3.Connection, holder: str, *, lease_seconds: float, now: datetime
     ) -> int | None:
+        """Judged and written under the write lock; the one row of its table."""
         until = micros(now + timedelta(seconds=lease_seconds))
         row = connection.execute("SELECT holder, turn, until FROM stats_lead").fetchone()
         led_by, turn, ends = ("", 0, 0) if row is None else row
@@ -163,6 +171,7 @@ class SQLiteStats(SQLiteShelf, Stats):
 
     @reading
     def recount(self, connection: sqlite3.Connection, bucket: Bucket, *, of: Step | None) -> Counts:
+        """Added up by SQLite, through the index of times or of steps; names of series are looked up once each."""
         span = (micros(bucket.start), micros(bucket.end))
         found: dict[int, dict[Outcome, int]] = {}
         if of is None:
@@ -190,6 +199,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         of: Sequence[Stale],
         turn: int,
     ) -> bool:
+        """Delete and insert under one lock, with the look at the turn."""
         if connection.execute("SELECT 1 FROM stats_lead WHERE turn = ?", (turn,)).fetchone() is None:
             return False
         place = (_STEPS[bucket.step], micros(bucket.start))
@@ -244,6 +254,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         limit: int,
         now: datetime,
     ) -> list[Told]:
+        """By the positions, which AUTOINCREMENT never gives twice, also after the last events were cleared."""
         del now  # one writes after the other: what has come is settled
         earliest = None if since is None else micros(since)
         rows = connection.execute(

@@ -43,9 +43,16 @@ Shelf = TypeVar("Shelf", bound=SQLiteShelf)
 
 
 class SQLiteStore:
-    """A store in the file `path`, made if missing with its folder. Every method is one hop to a thread."""
+    """A store in the file `path`, made if missing with its folder. Every method is one hop to a thread.
+
+    A method of a shelf is one transaction, whole or not at all, so there is no crash that leaves half of one. It is the
+    store of one machine: several processes may share it, and one writes at a time.
+    """
 
     def __init__(self, path: str | Path) -> None:
+        """Nothing is opened or made before `open`. Shelves that are put up later may have migrations that want the
+        earlier ones' tables.
+        """
         self._threads = Threads(Path(path))
         self._shelves: list[SQLiteShelf] = []
         self.streams = self._put_up(SQLiteStreams(self._threads))
@@ -80,10 +87,15 @@ class SQLiteStore:
         return shelf
 
     async def open(self) -> None:
+        """As `Store.open` says; all shelves' migrations run in one transaction."""
         migrations = list(chain.from_iterable(shelf.MIGRATIONS for shelf in self._shelves))
         await self._threads.open(lambda connection: migrate(connection, migrations))
 
     async def ping(self, *, size: int = 1) -> None:
+        """One small commit, as durable as an append: it waits in the writer's queue like any other, and for its lock.
+
+        A ping that is given up after `PING_SECONDS` may still be written; that harms nothing.
+        """
         try:
             async with asyncio.timeout(PING_SECONDS):
                 await self._threads.write(lambda connection: _overwrite(connection, size))
@@ -94,9 +106,11 @@ class SQLiteStore:
         return await self._threads.write(_shared_secret)
 
     async def time(self) -> datetime | None:
+        """None: the file has no clock, and leases go by those of the processes, which are this machine's."""
         return None
 
     async def close(self) -> None:
+        """The shelves first, as they may still have batches for the threads."""
         for shelf in self._shelves:
             await shelf.close()
         await self._threads.close()
@@ -110,6 +124,7 @@ def _shared_secret(connection: sqlite3.Connection) -> bytes:
 
 def _overwrite(connection: sqlite3.Connection, size: int) -> None:
     # At random: what is as it was is not written.
+    """Write the fact `probe`, with some bytes in it. What is not random SQLite may find to be there already."""
     connection.execute(
         "INSERT INTO facts (name, value) VALUES ('probe', randomblob(?))"
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value",

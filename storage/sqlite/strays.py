@@ -30,10 +30,13 @@ _COLUMNS = "id, received_at, kind, subject, mail, raw"
 
 
 class SQLiteStrays(SQLiteShelf, Strays):
+    """A row for each, with its bytes."""
+
     MIGRATIONS = MIGRATIONS
 
     @writing
     def keep(self, connection: sqlite3.Connection, stray: Stray, *, most: int) -> None:
+        """Insert, and delete what is beyond `most`, in one transaction."""
         connection.execute(
             f"INSERT INTO strays ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants only
             (

@@ -112,6 +112,10 @@ CREATE UNIQUE INDEX notifications_stream ON notifications (room, seq, type);
 def span(
     connection: sqlite3.Connection, room: str, *, after: int, upto: int, limit: int, shown_at: int
 ) -> list[Notification]:
+    """The notifications of `room` with `after < seq <= upto` that are shown at `shown_at`, ascending, at most `limit`.
+
+    By the index of streams. With `WIPED` for a time, what has expired and is not wiped yet is in it.
+    """
     rows = connection.execute(
         f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants only
         " WHERE n.room = ? AND n.seq > ? AND n.seq <= ? AND n.shown_until > ? ORDER BY n.seq LIMIT ?",
@@ -126,6 +130,9 @@ class SQLiteStreams(SQLiteShelf, Streams):
     MIGRATIONS = MIGRATIONS
 
     async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
+        """One transaction. A second one, only when an id was stored already: whoever brings it did not hear the first
+        answer.
+        """
         write = self._threads.write
         try:
             try:
@@ -158,11 +165,13 @@ class SQLiteStreams(SQLiteShelf, Streams):
         limit: int,
         now: datetime | None = None,
     ) -> list[Notification]:
+        """By the index of streams; with `now`, what has expired and is not wiped yet is passed over too."""
         shown_at = WIPED if now is None else micros(now)
         return span(connection, room, after=after, upto=FOREVER, limit=limit, shown_at=shown_at)
 
     @reading
     def latest(self, connection: sqlite3.Connection, *, limit: int, now: datetime) -> list[Found]:
+        """By the primary key from its end: it reads `limit` rows, whatever they are."""
         found = connection.execute(
             f"SELECT {searching.FOUND} FROM (SELECT * FROM notifications ORDER BY id DESC LIMIT ?) n"  # noqa: S608
             f" {obligations.JOIN} WHERE n.shown_until > ? ORDER BY n.id DESC",
@@ -206,6 +215,7 @@ class SQLiteStreams(SQLiteShelf, Streams):
     def recall(
         self, connection: sqlite3.Connection, notification_id: str, *, now: datetime
     ) -> Notification | None:
+        """In one transaction: the mark, the contents, the mail and the room's `cleared`."""
         if not is_writable(notification_id):
             return None
         at = micros(now)
@@ -218,6 +228,7 @@ class SQLiteStreams(SQLiteShelf, Streams):
 
     @writing
     def expire(self, connection: sqlite3.Connection, *, now: datetime, limit: int) -> int:
+        """By an index that holds only what expires and is not wiped: where nothing does, it costs one look."""
         at = micros(now)
         ids = [
             row[0]
@@ -234,6 +245,7 @@ class SQLiteStreams(SQLiteShelf, Streams):
         return clearing.prune(connection, before=micros(before), limit=limit)
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        """Wipe all of the user's own room, however much that is, in the transaction of the erasure."""
         ids = [
             row[0]
             for row in connection.execute("SELECT id FROM notifications WHERE room = ?", (erasure.room,))

@@ -59,6 +59,8 @@ _ADD = (
 
 
 class SQLiteSuppressions(SQLiteShelf, Suppressions):
+    """A row for each address and scope, which gives way to one that lasts longer as that is inserted."""
+
     MIGRATIONS = MIGRATIONS
 
     @writing
@@ -69,6 +71,7 @@ class SQLiteSuppressions(SQLiteShelf, Suppressions):
     def matching(
         self, connection: sqlite3.Connection, addresses: Sequence[str], *, now: datetime
     ) -> dict[str, tuple[Suppression, ...]]:
+        """One question by the primary key."""
         found: dict[str, tuple[Suppression, ...]] = {}
         for row in connection.execute(
             f"SELECT {_COLUMNS} FROM suppressions"  # noqa: S608 - constants only
@@ -113,6 +116,7 @@ class SQLiteSuppressions(SQLiteShelf, Suppressions):
 
     @writing
     def lift(self, connection: sqlite3.Connection, address: str, *, scope: str | None, now: datetime) -> int:
+        """Suppressions and days in one transaction; what had expired is deleted, and not counted."""
         lifted = connection.execute(
             "DELETE FROM suppressions WHERE address = ?1 AND (?2 IS NULL OR scope = ?2) RETURNING held_until",
             (address, scope),
@@ -123,6 +127,7 @@ class SQLiteSuppressions(SQLiteShelf, Suppressions):
 
     @writing
     def bounced_softly(self, connection: sqlite3.Connection, address: str, *, at: datetime, days: int) -> int:
+        """Insert, forget and count in one transaction."""
         today = whole_days(at)
         connection.execute(
             "INSERT OR IGNORE INTO soft_bounces (address, day) VALUES (?, ?)", (address, today)
@@ -148,6 +153,7 @@ class SQLiteSuppressions(SQLiteShelf, Suppressions):
         return expired + forgotten
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        """By the user's addresses, in both tables."""
         for table in ("suppressions", "soft_bounces"):
             connection.executemany(
                 f"DELETE FROM {table} WHERE address = ?",  # noqa: S608 - constants only

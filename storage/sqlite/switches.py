@@ -56,6 +56,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _settings(connection: sqlite3.Connection, type_: str) -> Settings:
+    """What is set for the type; raises `TooManySwitched` for one too many that never was."""
     found = connection.execute("SELECT settings FROM switches WHERE type = ?", (type_,)).fetchone()
     if found is not None:
         return data_of(found[0])
@@ -66,7 +67,10 @@ def _settings(connection: sqlite3.Connection, type_: str) -> Settings:
 
 
 class SQLiteSwitches(SQLiteShelf, Switches):
-    """The last change of all is the version: it is never one that is cleared away."""
+    """The last change of all is the version: it is never one that is cleared away.
+
+    A type's row has the number of its last change, so one look at the highest tells whether anything is new.
+    """
 
     MIGRATIONS = MIGRATIONS
 
@@ -89,6 +93,7 @@ class SQLiteSwitches(SQLiteShelf, Switches):
     def change(
         self, connection: sqlite3.Connection, type_: str, asked: Settings, *, by: str, now: datetime
     ) -> Switched:
+        """The version, the change and what is set, in one transaction. Old changes of the type go with it."""
         settings = merged(_settings(connection, type_), asked)
         version = _version(connection) + 1
         connection.execute(

@@ -31,6 +31,7 @@ class SQLiteTallies(SQLiteShelf, Tallies):
 
     @writing
     def add(self, connection: sqlite3.Connection, hour: int, counts: Mapping[Tally, int]) -> None:
+        """An upsert for each, in one transaction."""
         connection.executemany(
             "INSERT INTO tallies (hour, type, channel, outcome, count) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (hour, type, channel, outcome) DO UPDATE SET count = count + excluded.count",
@@ -50,6 +51,7 @@ class SQLiteTallies(SQLiteShelf, Tallies):
 
     @writing
     def clear(self, connection: sqlite3.Connection, *, before: int, limit: int) -> int:
+        """In the order of the primary key: the earliest hours first."""
         return connection.execute(
             "DELETE FROM tallies WHERE (hour, type, channel, outcome) IN"
             " (SELECT hour, type, channel, outcome FROM tallies WHERE hour < ? LIMIT ?)",

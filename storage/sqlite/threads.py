@@ -37,6 +37,9 @@ class _File:
     An open connection goes on in a file that was moved, deleted or replaced, and what it commits there is lost with the
     process; a new connection would begin an empty database beside it. So each job looks, which costs some two
     microseconds. The log counts as well: until it is folded in, it alone holds what was committed.
+
+    A file that is put back in its place is found again. What lies on another file system, or is copied over, counts as
+    replaced.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,6 +60,7 @@ class _File:
             )
 
     def _found(self) -> tuple[_Identity, _Identity]:
+        """The identities of the file and of its log. Two calls of `stat`, on the thread of the job."""
         return _identity(self.path), _identity(self._log)
 
 
@@ -72,6 +76,9 @@ class _Crew:
     """Threads with a connection each, which do jobs in the order they come.
 
     Lighter than an executor, whose future has a lock and a condition of its own: a job costs half as much on its way.
+
+    A job that raises has its error set on its future, whatever it is; the thread goes on. With several threads the
+    order in which jobs end is not that in which they came.
     """
 
     def __init__(self, file: _File, name: str, size: int = 1, *, makes: bool = False) -> None:
@@ -113,6 +120,11 @@ class _Crew:
                 thread.join()
 
     def _work(self) -> None:
+        """One thread's life: it opens its connection with the first job, and closes it at the end of the queue.
+
+        The file is looked at before and after each job: what was committed to one that had gone must not be answered as
+        kept.
+        """
         connection: sqlite3.Connection | None = None
         while (given := self._jobs.get()) is not None:
             future, job = given
@@ -137,6 +149,7 @@ class _Crew:
 
 
 def _settle(future: asyncio.Future[Any], answer: object, error: BaseException | None) -> None:
+    """On the loop that waits: a future that was cancelled meanwhile hears nothing."""
     if future.done():
         return
     if error is None:
@@ -147,6 +160,10 @@ def _settle(future: asyncio.Future[Any], answer: object, error: BaseException | 
 
 def _connect(file: _File, mode: str) -> sqlite3.Connection:
     # autocommit: transactions are begun and ended here, by name.
+    """A connection to the file as it was opened. `mode` is SQLite's: `rwc` may make it, `rw` may not.
+
+    It waits `BUSY_SECONDS` for a lock. Each commit syncs the log, so that it survives a loss of power.
+    """
     connection = sqlite3.connect(
         f"{file.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
     )
@@ -176,6 +193,11 @@ def _keep_a_log(connection: sqlite3.Connection) -> None:
 
 
 def _transaction(connection: sqlite3.Connection, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Run `work` between `begin` and a commit; whatever it raises, and a commit that fails, undoes it.
+
+    `BEGIN IMMEDIATE` takes the write lock at once, so that nothing that was read within can be old as it is written.
+    `BEGIN` takes a snapshot with the first read.
+    """
     connection.execute(begin)
     try:
         answer = work(connection)
@@ -201,9 +223,17 @@ class Threads:
     Left to itself, SQLite makes every so many commits a checkpoint, which writes and syncs a thousand pages while all
     who emit wait. Here a third connection makes them, beside the commits. What was committed meanwhile, a few pages, the
     writer adds: only a log that is folded to its end begins anew, and so stays small.
+
+    So one process writes one transaction at a time; several processes take turns by SQLite's lock, which waits for
+    `BUSY_SECONDS` and then raises `StoreUnavailable`. Readers see what was committed before their snapshot, and never
+    wait.
+
+    A file beside other processes must lie on a disk of this machine: the lock and the log's shared memory are none over
+    a network.
     """
 
     def __init__(self, path: Path) -> None:
+        """Nothing is opened or started before `open`."""
         self._path = path
         self._file = file = _File(path)
         self._writer = _Crew(file, "sqlite-writer", makes=True)
@@ -268,9 +298,13 @@ class Threads:
         self._file.opened()
 
     def _start_checkpoint(self) -> None:
+        """A timer's doing, as a commit has asked for it; the task is kept, for `close` to await."""
         self._checkpointing = asyncio.create_task(self._checkpoint(), name="sqlite-checkpoint")
 
     async def _checkpoint(self) -> None:
+        """Fold the log into the file, first beside the writer and then by it. An error is told once for as long as it
+        is the same.
+        """
         try:
             await self._checkpointer.do(_checkpoint)
             await self._writer.do(_checkpoint)
@@ -286,6 +320,11 @@ class Threads:
 
 
 async def _answer(future: asyncio.Future[T]) -> T:
+    """What the job answers; SQLite's errors are `StoreUnavailable`, but for a constraint that was broken.
+
+    An `IntegrityError` is for the shelf, which knows what it means by it. What is no error of SQLite's (text that is
+    not Unicode, a number that is too large) passes as it is.
+    """
     try:
         return await future
     except sqlite3.IntegrityError:

@@ -32,7 +32,10 @@ REVISION = "memberships"
 
 
 class SQLiteTopics(SQLiteShelf, Topics):
-    """A row for each member of a topic."""
+    """A row for each member of a topic.
+
+    The revision is a fact of the file, raised in the transaction of each change.
+    """
 
     MIGRATIONS = MIGRATIONS
 
@@ -47,6 +50,7 @@ class SQLiteTopics(SQLiteShelf, Topics):
         remove: Sequence[str],
         now: datetime,
     ) -> Changed | Full:
+        """One transaction, in which nobody can come to have one topic too many."""
         fresh = _strangers(connection, topic, add)
         if full := _full(connection, fresh):
             return Full(full)
@@ -75,6 +79,7 @@ class SQLiteTopics(SQLiteShelf, Topics):
     def named(
         self, connection: sqlite3.Connection, *, prefix: str = "", after: str | None, limit: int
     ) -> TopicsPage:
+        """By a recursion from one topic to the next, which reads `limit` topics and not their members."""
         # From one to the next, by the index: not through all members of each.
         found = [
             topic
@@ -92,6 +97,7 @@ class SQLiteTopics(SQLiteShelf, Topics):
 
     @reading
     def counts(self, connection: sqlite3.Connection, topics: Sequence[str]) -> dict[str, int]:
+        """Each by its part of the primary key, up to `COUNTED` rows."""
         rows = connection.execute(
             "SELECT value, (SELECT COUNT(*) FROM (SELECT 1 FROM memberships WHERE topic = value LIMIT ?))"
             " FROM json_each(?)",

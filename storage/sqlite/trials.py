@@ -46,10 +46,13 @@ _ONLY: dict[type[Note], str] = {Reported: " AND reached_at IS NOT NULL"}
 
 
 class SQLiteTrials(SQLiteShelf, Trials):
+    """A row for each person in an experiment; NULL for the user of one who was erased, as often as need be."""
+
     MIGRATIONS = MIGRATIONS
 
     @writing
     def enrol(self, connection: sqlite3.Connection, participants: Sequence[Participant]) -> None:
+        """An upsert for each, which writes nothing but a first reaching over what is there."""
         connection.executemany(
             "INSERT INTO trial_parts (trial, user, variant, enrolled_at, reached_at) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (trial, user) DO UPDATE SET reached_at = COALESCE(reached_at, excluded.reached_at)",
@@ -68,6 +71,7 @@ class SQLiteTrials(SQLiteShelf, Trials):
 
     @writing
     def note(self, connection: sqlite3.Connection, notes: Sequence[Note]) -> None:
+        """A statement for each, in order, that asks for what is not noted yet."""
         for each in notes:
             if not is_writable(each.user):
                 continue

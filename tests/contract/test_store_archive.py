@@ -235,3 +235,25 @@ async def test_whatever_the_age_only_what_is_older_goes(store, days):
     piece = await store.archive.begin(before=NOW, limit=9, turn=turn)
 
     assert (piece is None) == (days == 0)
+
+
+async def test_what_came_back_is_in_the_history_behind_all_else_page_by_page(store):
+    """It is as old as ever, also in a store that goes by the order of appending."""
+    rooms = [ANN, "all"]
+    for room in rooms:
+        await fill(store, room, 3)
+    kept = await put_away(store, await leads(store))
+    for room in rooms:
+        await fill(store, room, 2, created_at=later(100))
+    assert await store.archive.restore(kept, user_of, now=later(101)) == 6
+
+    found, before = [], None
+    while before is not None or not found:
+        query = HistoryQuery(user="ann", rooms=rooms, before=before, limit=3)
+        page = await store.inboxes.history(query, now=later(102))
+        found += [(item.notification.room, item.notification.seq) for item in page.items]
+        before = page.next
+
+    assert sorted(found) == [(room, seq) for room in sorted(rooms) for seq in range(1, 6)]
+    assert {seq for _, seq in found[:4]} == {4, 5}
+    assert [seq for room, seq in found if room == ANN] == [5, 4, 3, 2, 1]

@@ -11,7 +11,7 @@ from storage.endings import Buried, Postponed, Sent, Skipped
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
 from storage.mail import LaneName, MailState
-from storage.mongo import MongoStore, campaign_recipients, obligations
+from storage.mongo import MongoStore, campaign_recipients, campaign_rows, obligations
 from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
 from storage.recipients import DUPLICATE, UNOWED, Counted, Decided, Recipient, RecipientState, VariantCount
@@ -452,6 +452,19 @@ async def test_a_mail_that_is_put_off_stays_owed(store):
     assert await states(store, lead.campaign.id) == {"ann": OWED}
 
 
+async def test_what_has_ended_is_collected_also_behind_more_mails_that_wait(store):
+    lead, recipients = await started(store, "ann", "bob", "cara")
+    await store.recipients.decide(lead, [owed(lead, each) for each in recipients], now=NOW)
+    held = {lease.notification.room: lease for lease in await leases(store)}
+    for user in ("ann", "bob"):
+        await store.outbox.end(held[f"user:{user}"], Postponed(until=later(60), reason="busy"), now=NOW)
+    await store.outbox.end(held["user:cara"], Sent(), now=NOW)
+
+    assert await store.recipients.collect(lead.campaign.id, limit=1, now=later(1)) == 2
+    assert await states(store, lead.campaign.id) == {"ann": OWED, "bob": OWED, "cara": SENT}
+    assert await store.recipients.collect(lead.campaign.id, limit=1, now=later(1)) == 2
+
+
 async def test_who_is_owed_a_mail_that_was_never_stored_is_decided_again(mongo_url):
     """A node has died between the two writes that MongoDB takes."""
     store = MongoStore(mongo_url)
@@ -465,6 +478,31 @@ async def test_who_is_owed_a_mail_that_was_never_stored_is_decided_again(mongo_u
     assert await store.recipients.collect(lead.campaign.id, limit=9, now=after) == 0
     assert await store.recipients.due(lead.campaign.id, limit=9, now=after) == [ann]
     assert await store.recipients.decide(lead, [one], now=after) == 1
+    await store.close()
+
+
+async def test_who_dies_as_a_campaign_is_resumed_holds_none_of_its_mail(mongo_url, monkeypatch):
+    """The state is written, and then the mail is let go: MongoDB takes two writes for it."""
+    store = MongoStore(mongo_url)
+    await store.open()
+    lead, [ann] = await started(store, "ann")
+    await store.recipients.decide(lead, [owed(lead, ann)], now=NOW)
+    await store.campaigns.move(lead.campaign.id, [RUNNING], PAUSED, now=NOW)
+    assert await leases(store, at=later(1)) == []
+    move = campaign_rows.move
+
+    async def and_die(*args, **fields):
+        await move(*args, **fields)
+        raise SystemError("killed")
+
+    monkeypatch.setattr(campaign_rows, "move", and_die)
+    with pytest.raises(SystemError):
+        await store.campaigns.move(lead.campaign.id, [PAUSED], RUNNING, now=later(2), wake_at=later(2))
+
+    found = await store.campaigns.find(lead.campaign.id)
+    assert found is not None
+    assert found.state is RUNNING
+    assert len(await leases(store, at=later(3))) == 1
     await store.close()
 
 

@@ -108,6 +108,13 @@ async def test_statistics_come_from_the_secondary_and_are_counted_on_the_primary
     assert seen.counts == {Outcome.SEEN: 1}
 
 
+async def test_a_type_is_switched_whatever_the_read_preference(store):
+    """A transaction is the primary's, and says so itself: the server refuses one that would read elsewhere."""
+    await store.switches.change("NEWS", {"mail": False}, by="user:ann", now=NOW)
+
+    assert (await store.switches.all()).types["NEWS"].settings == {"mail": False}
+
+
 async def test_whatever_decides_is_asked_of_the_primary(url, store, members):
     """Sequences, unread counts, replay, idempotency, outbox, preferences, contacts, switches, leases."""
     (old,) = await fill(store, CLEO, 1)

@@ -9,6 +9,7 @@ import pytest
 
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
+from storage.mongo import MongoStore, schedule
 from storage.schedule import TOMBSTONE, Added, Cancelled, Missed, Scheduled
 from tests.contract.store_cases import NOW, later
 
@@ -237,3 +238,30 @@ async def test_what_was_missed_is_pruned_in_its_time(store):
     assert await store.schedule.prune(before=later(16), limit=10) == 0
     assert await store.schedule.prune(before=later(17), limit=10) == 1
     assert await store.schedule.hasten([leased.id], now=later(18)) == []
+
+
+async def test_who_dies_between_adding_and_heeding_a_cancellation_is_made_whole_by_adding_again(
+    mongo_url, monkeypatch
+):
+    """MongoDB takes two writes for it. What another has scheduled under the id of one of them is left as it is."""
+    store = MongoStore(mongo_url)
+    await store.open()
+    await store.schedule.cancel("shop", "k", room=None, now=NOW)
+    one, others = item(cancel_key="k", fingerprint=b"one"), item(cancel_key="another", fingerprint=b"others")
+    await store.schedule.add([others], now=later(1))
+    heed = schedule._heed
+
+    async def and_die(*_):
+        raise SystemError("killed")
+
+    monkeypatch.setattr(schedule, "_heed", and_die)
+    with pytest.raises(SystemError):
+        await store.schedule.add([one], now=later(1))
+    monkeypatch.setattr(schedule, "_heed", heed)
+
+    asked = [one, dataclasses.replace(one, id=others.id)]
+    assert await store.schedule.add(asked, now=later(2)) == [
+        Added(False, True, True),
+        Added(False, False, False),
+    ]
+    await store.close()

@@ -200,6 +200,9 @@ async def test_events_are_told_in_the_order_in_which_they_came(store):
     page = await store.stats.told(after=None, since=later(-1), limit=10, now=beyond)
     assert {each.event for each in page} == {*first, *second, *many}
     assert await store.stats.told(after=after, since=None, limit=10, now=beyond) == []
+    for year, told in ((1960, 6), (2200, 0)):
+        found = await store.stats.told(after=None, since=NOW.replace(year=year), limit=10, now=beyond)
+        assert len(found) == told, f"since {year}"
     with pytest.raises(InvalidCursor):
         await store.stats.told(after="no cursor", since=None, limit=1, now=beyond)
 

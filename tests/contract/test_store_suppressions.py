@@ -9,6 +9,7 @@ import pytest
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
 from storage.mail import LaneName
+from storage.mongo import MongoStore
 from storage.people import Contact
 from storage.suppressions import (
     EVERYTHING,
@@ -243,3 +244,40 @@ async def test_what_is_suppressed_outlives_the_store(store, other):
 
     assert await listed(other) == [given]
     assert replace(given, scope=OFFERS) not in await listed(other)
+
+
+async def test_of_two_that_come_at_once_the_one_that_lasts_longer_stays(store, other):
+    addresses = [f"{n}@example.org" for n in range(300)]
+    full = [suppression(address, expires_at=later(600)) for address in addresses]
+    gone = [suppression(address) for address in addresses]
+
+    await asyncio.gather(
+        *(
+            shelf.add([each])
+            for pair in zip(full, gone, strict=True)
+            for shelf, each in zip((store.suppressions, other.suppressions), pair, strict=True)
+        )
+    )
+
+    assert set(await listed(store, limit=1000)) == set(gone)
+
+
+async def test_what_comes_to_be_known_as_an_address_is_lifted_stays(mongo_url, monkeypatch):
+    """MongoDB takes two writes to lift: what is in force, and what has expired."""
+    store = MongoStore(mongo_url)
+    await store.open()
+    await store.suppressions.add([suppression()])
+    new, collection = suppression(), store._operations.collections["suppressions"]
+    delete_many = collection.delete_many
+
+    async def and_hear(chosen):
+        monkeypatch.setattr(collection, "delete_many", delete_many)
+        deleted = await delete_many(chosen)
+        await store.suppressions.add([new])
+        return deleted
+
+    monkeypatch.setattr(collection, "delete_many", and_hear)
+
+    assert await store.suppressions.lift(ANN, scope=EVERYTHING, now=NOW) == 1
+    assert await listed(store) == [new]
+    await store.close()

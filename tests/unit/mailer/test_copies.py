@@ -1,5 +1,7 @@
 """What is written once for many is what would have been written for each."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -67,3 +69,22 @@ def test_no_more_is_kept_than_there_is_room_for_and_nothing_long() -> None:
     assert written.count("a") == 2
     assert len(written) == KEPT + 2
     assert key_of(notification(body="x" * LONGEST_CHARACTERS), "subject") is None
+
+
+def test_threads_that_keep_some_at_once_get_theirs_and_keep_no_more_than_there_is_room_for() -> None:
+    """A thread that looks for the oldest, while another takes it away, must not fail its mail."""
+    copies = Copies()
+    before = sys.getswitchinterval()
+
+    def many(thread: int) -> set[tuple[str, str]]:
+        return {copies.of((f"{thread}-{n}",), None, lambda _: ("text", "html")) for n in range(20_000)}
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            written = set().union(*pool.map(many, range(4)))
+    finally:
+        sys.setswitchinterval(before)
+
+    assert written == {("text", "html")}
+    assert len(copies._kept) == KEPT

@@ -108,6 +108,12 @@ def test_the_subject_is_told_in_words() -> None:
     assert reports.read(b"Subject: =?no-such?q?x?=\r\n\r\n").subject == "=?no-such?q?x?="
 
 
+@pytest.mark.parametrize("subject", ["=?utf-8?b?a?=", "=?utf-8?b?!!!!a?=", "=?x-none?q?a?="])
+def test_a_subject_that_nobody_can_decode_is_told_as_it_stands(subject: str) -> None:
+    """Anybody can send one: it must hold up no report behind it."""
+    assert reports.read(f"Subject: {subject}\r\n\r\nhello".encode()).subject == subject
+
+
 def test_what_it_came_to_is_taken_first() -> None:
     report = reports.read(by_name("postfix-user-unknown").raw(), came_to=[PATH])
 

@@ -191,12 +191,17 @@ async def test_a_policy_of_the_domain_above_holds_too() -> None:
     assert "_dmarc.shop.example says quarantine" in [each.sentence for each in found if each.good]
 
 
-async def test_a_relay_that_is_an_address_is_looked_up_by_its_name() -> None:
-    sending = Sending(senders=("shop.example",), relays=("192.0.2.20",))
+@pytest.mark.parametrize(
+    ("relay", "address"), [("192.0.2.20", "192.0.2.20"), ("2001:db8:0:0::20", "2001:db8::20")]
+)
+async def test_a_relay_that_is_an_address_is_looked_up_by_its_name(relay: str, address: str) -> None:
+    """However it is written: an address of IPv6 has more than one way."""
+    sending = Sending(senders=("shop.example",), relays=(relay,))
+    records = [f"host-record=relay.example,{address}", *GOOD["dmarc"], txt("shop.example", "v=spf1 -all")]
 
-    found = await findings([*GOOD["relay"], *GOOD["dmarc"], txt("shop.example", "v=spf1 -all")], sending)
+    found = await findings(records, sending)
 
-    assert found[-1] == Finding(good=True, sentence="the relay's address 192.0.2.20 is called relay.example")
+    assert found[-1] == Finding(good=True, sentence=f"the relay's address {address} is called relay.example")
 
 
 async def test_a_server_that_does_not_answer_is_told_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:

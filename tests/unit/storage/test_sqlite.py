@@ -5,6 +5,7 @@ import logging
 import shutil
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -191,6 +192,20 @@ async def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path):
 
     assert list(file.iterdump()) == before
     file.close()
+
+
+def test_why_a_change_of_the_schema_failed_is_told_when_sqlite_has_undone_it_by_itself():
+    """As it does where the disk is full: then there is no transaction left to be rolled back."""
+
+    def fill_up(connection):
+        connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with (
+        closing(sqlite3.connect(":memory:", isolation_level=None)) as file,
+        pytest.raises(sqlite3.OperationalError, match="full"),
+    ):
+        migrate(file, [Migration(name="one", run=fill_up)])
 
 
 @pytest.mark.parametrize("schema", [1, 2, 3])
