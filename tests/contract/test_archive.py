@@ -184,7 +184,7 @@ async def test_of_an_erased_user_the_archive_cannot_be_read_any_more(store, file
 
     await store.people.erase_user("ann", ANN, now=later(1))
     # Whoever comes back under the name has another key.
-    await fill(store, ANN, 1)
+    await fill(store, ANN, 1, created_at=later(2))
     await put_all_away(store, files, clock)
 
     after = await everything(store, files, ["ann", "ben"], ["all"])
