@@ -53,7 +53,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 ANEW = """element => {
-    element.setAttribute("reach", "title desktop sound");
+    element.setAttribute("reach", "title icon desktop sound");
     const { parentElement, nextSibling } = element;
     element.remove();
     parentElement.insertBefore(element, nextSibling);
@@ -134,6 +134,9 @@ async def test_the_browser_itself_shows_what_arrives_behind_hidden_tabs(shop: Ga
 
         await shop.emit("user:ann", "While away", body="Something happened")
         await one.until("localStorage.shown === 'While away\\n'")
+        for tab in (one, two):
+            await tab.until("document.title.startsWith('(1) ')")
+            await tab.until("document.querySelector('link[rel~=icon]').href.startsWith('data:image/png')")
         await two.look()
         await tell(shop, "While looking", one, two)
         await elsewhere.look()
