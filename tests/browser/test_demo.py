@@ -244,7 +244,8 @@ async def test_a_complaint_lights_up_the_dashboard_that_the_page_links_to(shop: 
 
 async def test_what_is_read_or_dismissed_stays_so_over_a_reload(shop: Gateway, browser: Browser):
     for number in range(1, 5):
-        await shop.emit("user:ann", f"Letter {number}", link="/demo/#letter")
+        told = await shop.emit("user:ann", f"Letter {number}", link="/demo/#letter")
+    last = f"/internal/notifications/{told['notification']['id']}"
     async with shopping(browser, shop) as ann:
         await expect(ann.badge).to_have_text("4")
         await ann.bell.click()
@@ -260,6 +261,9 @@ async def test_what_is_read_or_dismissed_stays_so_over_a_reload(shop: Gateway, b
         await ann.row("Letter 2").click()
         await expect(ann.panel).to_be_hidden()
         await expect(ann.badge).to_have_text("1")
+        async with asyncio.timeout(20):
+            while not (await shop.ask("GET", last)).body["receipts"]["ann"].get("dismissed_at"):
+                await asyncio.sleep(0.02)
 
         await ann.page.reload()
         await ann.ready()
