@@ -56,6 +56,8 @@ class Preferences(Protocol):
         """Users who have chosen anything, by id, those behind `after`."""
         ...
 
-    async def changed_since(self, at: datetime, *, limit: int) -> list[str]:
-        """Users whose preferences were last changed at `at` or later, in the order of that, the latest `limit`."""
+    async def changed_since(self, at: datetime, *, limit: int) -> dict[str, int]:
+        """Users whose preferences were last changed at `at` or later, the latest first and `limit` at most, with the
+        version that each has now.
+        """
         ...

@@ -22,6 +22,7 @@ from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.rooms import user_of, user_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.preferences import NOTHING, Preferences
+from gateway.notify.showing import Suspicion
 from gateway.notify.sieve import Sieve
 from storage import preferences as shelf
 from storage.errors import StorageError
@@ -39,7 +40,7 @@ OVERLAP = timedelta(minutes=1)
 """How much older a change may look than it is, by nodes' clocks that differ and by writes that are under way."""
 RENEWAL = timedelta(minutes=10)
 """How long what is kept may miss that a user was erased, should the bus not tell."""
-CHANGES_READ = 5_000
+CHANGES_READ = KEPT_USERS
 """So many changes since the house was last kept are read; where there are more, all that is kept is read anew."""
 
 logger = logging.getLogger(__name__)
@@ -94,29 +95,22 @@ class PreferenceBook(Part):
         """False where it is known here that the user has chosen nothing: nothing has to be asked."""
         return not self._is_loaded or user in self._sieve
 
-    def refusal(self, type_: "NotificationType", channel: Channel) -> Callable[[str], bool] | None:
-        """Tells of a room whether its user may have refused the channel of the type, as far as is known here.
+    def refusal(self, type_: "NotificationType", channel: Channel) -> Suspicion | None:
+        """The rooms whose users may have refused the channel of the type, as far as is known here.
 
         None: nobody has refused anything by the channel. It holds for as long as its caller does not wait. It
         may say yes of somebody who has refused nothing; of whoever has, as far as this node has heard, it
         says yes. `showing` judges those rooms alone.
         """
-        refused = self._refused[channel]
-        if self._otherwise is NOTHING:
-            if not refused:
-                return None
-
-            # Every emit asks, and few have refused anything.
-            def has_refused(room: str) -> bool:
-                return room in refused and self._may_have_refused(room, type_, channel)
-
-            return has_refused
 
         def may_have_refused(room: str) -> bool:
             return self._may_have_refused(room, type_, channel)
 
+        if self._otherwise is NOTHING:
+            refused = self._refused[channel]
+            return Suspicion(refused, may_have_refused) if refused else None
         # Not all are known, so each room is looked at: first by what is kept, then by the sieve.
-        return may_have_refused if self.in_use else None
+        return Suspicion(of=may_have_refused) if self.in_use else None
 
     def _may_have_refused(self, room: str, type_: "NotificationType", channel: Channel) -> bool:
         """Whether the room's user may have; where nothing is kept of a user who has chosen something, that is a yes."""
@@ -150,15 +144,16 @@ class PreferenceBook(Part):
     async def keep_house(self) -> None:
         """Forget what was changed since the last time, whether or not the bus has told of it.
 
-        By `OVERLAP` further back than the last time: a change is seen twice rather than never. Everything is
-        renewed every ten minutes, since an erasure leaves no change behind that could be found.
+        By `OVERLAP` further back than the last time: a change is seen twice rather than never, and what is
+        kept of its version stays. Everything is renewed every ten minutes, since an erasure leaves no change
+        behind that could be found.
         """
         now = self._clock()
         changed = await self._preferences.changed_since(self._looked_at - OVERLAP, limit=CHANGES_READ)
         if len(changed) == CHANGES_READ or now - self._renewed_at > RENEWAL:
             self._forget(list(self._kept))
             self._renewed_at = now
-        self._note(changed)
+        self._note(changed, [user for user, version in changed.items() if not self._has(user, version)])
         self._looked_at = now
 
     async def of(self, user: str) -> Preferences:
@@ -208,18 +203,24 @@ class PreferenceBook(Part):
         return found
 
     def _changed(self, command: PreferencesChanged) -> None:
-        self._note([command.user])
+        self._note([command.user], [command.user])
 
-    def _note(self, users: Iterable[str]) -> None:
-        """These users have changed something: they are in the sieve now, nothing that is kept of them holds,
-        and the listeners are told.
+    def _note(self, users: Iterable[str], unknown: Sequence[str]) -> None:
+        """These users have changed something: they are in the sieve now, and the listeners are told.
+
+        Nothing that is kept of the `unknown` ones of them holds.
         """
         users = list(users)
         for user in users:
             self._sieve.add(user)
-        self._forget(users)
+        self._forget(unknown)
         for listen in self.listeners:
             listen(users)
+
+    def _has(self, user: str, version: int) -> bool:
+        """Whether what is kept of the user is of this version."""
+        kept = self._kept.get(user)
+        return kept is not None and kept.version == version
 
     def _forget(self, users: Sequence[str]) -> None:
         """Have these asked for anew, and what is being read of them not be kept."""

@@ -4,7 +4,8 @@ Planning asks it, beside `owing`, which asks the same of mail. Who reads, and wh
 many hides from one reader by `muting`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,11 +20,37 @@ from storage.errors import StorageError
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
 
-Suspicion = Callable[[str], bool]
-"""Tells of a room whether a rule may hide something in it: a yes may be wrong, and is judged then; a no may not."""
 Hidden = Mapping[str, Skip]
 """Why a notification is not shown, by its room."""
 NONE: Hidden = {}
+
+
+class Everybody:
+    """Has every room."""
+
+    def __contains__(self, room: object) -> bool:
+        return True
+
+
+EVERYBODY = Everybody()
+
+
+def _always(room: str) -> bool:
+    del room
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """In which rooms a rule may hide something: a yes may be wrong, and is judged then; a no may not.
+
+    Every emit asks of every room. So it is asked in two steps, the first of which is a set's for nearly all.
+    """
+
+    rooms: Container[str] = EVERYBODY
+    """A room that is not in it is of nobody for whom anything is hidden."""
+    of: Callable[[str], bool] = _always
+    """Whether a rule may hide something of this type in this one of `rooms`."""
 
 
 class Choosers(Protocol):
@@ -35,7 +62,7 @@ class Choosers(Protocol):
         ...
 
     def refusal(self, type_: "NotificationType", channel: Channel) -> Suspicion | None:
-        """Tells the rooms whose users may have refused it; None: nobody has. It holds until its caller waits."""
+        """The rooms whose users may have refused it; None: nobody has. It holds until its caller waits."""
         ...
 
 
@@ -62,8 +89,9 @@ async def hidden_of_each(
         suspicion = suspicions[type_]
         if suspicion is None or not request.in_app:
             continue
+        suspects = suspicion.rooms
         for room in request.rooms:
-            if suspicion(room):
+            if room in suspects and suspicion.of(room):
                 cases.append(_case(type_, types.get(type_), room, now))
                 asked_by.append(index)
     # The usual end: nothing was asked of the store.
@@ -93,19 +121,14 @@ def _case(type_: str, known: "NotificationType | None", room: str, now: datetime
 
 
 def _suspicion(catalog: LiveCatalog, choosers: Choosers, type_: str, now: datetime) -> Suspicion | None:
-    """Tells the rooms in which a rule may hide what is of this type; None where there is none.
+    """The rooms in which a rule may hide what is of this type; None where there is none.
 
     Of a type that is not open to everybody all rooms are judged: the gates `switch`, `rollout` and `holdout`
     tell which.
     """
     if not catalog.is_open(type_, IN_APP, now):
-        return _of_everybody
+        return Suspicion()
     known = None if catalog.current is None else catalog.current.types.get(type_)
     if known is None or known.critical:
         return None
     return choosers.refusal(known, IN_APP)
-
-
-def _of_everybody(room: str) -> bool:
-    del room
-    return True

@@ -75,14 +75,14 @@ class MongoPreferences(MongoShelf, Preferences):
         return [row["_id"] for row in await cursor.to_list()]
 
     @operation
-    async def changed_since(self, c: Collections, at: datetime, *, limit: int) -> list[str]:
+    async def changed_since(self, c: Collections, at: datetime, *, limit: int) -> dict[str, int]:
         cursor = (
             c[PREFERENCES]
-            .find({"changed_at": {"$gte": micros(at)}}, {"_id": 1})
+            .find({"changed_at": {"$gte": micros(at)}}, {"version": 1})
             .sort("changed_at", -1)
             .limit(limit)
         )
-        return [row["_id"] for row in await cursor.to_list()]
+        return {row["_id"]: row["version"] for row in await cursor.to_list()}
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
         await c[PREFERENCES].delete_one({"_id": erasure.user})

@@ -95,12 +95,12 @@ class SQLitePreferences(SQLiteShelf, Preferences):
         return [user for (user,) in rows]
 
     @reading
-    def changed_since(self, connection: sqlite3.Connection, at: datetime, *, limit: int) -> list[str]:
+    def changed_since(self, connection: sqlite3.Connection, at: datetime, *, limit: int) -> dict[str, int]:
         rows = connection.execute(
-            "SELECT user FROM preferences WHERE changed_at >= ? ORDER BY changed_at DESC LIMIT ?",
+            "SELECT user, version FROM preferences WHERE changed_at >= ? ORDER BY changed_at DESC LIMIT ?",
             (micros(at), limit),
         )
-        return [user for (user,) in rows]
+        return dict(rows.fetchall())
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
         connection.execute("DELETE FROM preferences WHERE user = ?", (erasure.user,))

@@ -73,9 +73,13 @@ async def test_who_has_chosen_anything_is_told_by_pages_and_who_did_lately(store
 
     assert await store.preferences.users(after="", limit=3) == ["u0", "u1", "u2"]
     assert await store.preferences.users(after="u2", limit=3) == ["u3", "u4"]
-    assert await store.preferences.changed_since(later(3), limit=10) == ["u0", "u4", "u3"]
-    assert await store.preferences.changed_since(NOW, limit=2) == ["u0", "u4"]
-    assert await store.preferences.changed_since(later(10), limit=2) == []
+    assert list((await store.preferences.changed_since(later(3), limit=10)).items()) == [
+        ("u0", 2),
+        ("u4", 1),
+        ("u3", 1),
+    ]
+    assert await store.preferences.changed_since(NOW, limit=2) == {"u0": 2, "u4": 1}
+    assert await store.preferences.changed_since(later(10), limit=2) == {}
 
 
 async def test_an_erased_user_has_chosen_nothing_and_may_begin_anew(store):

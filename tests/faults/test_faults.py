@@ -29,7 +29,7 @@ from tests.support.smtp import Wait
 FAULT_SECONDS = 20
 LONGEST_DELAY_SECONDS = 35
 SETTLE_SECONDS = 45
-MAIL_SETTLE_SECONDS = 120
+MAIL_SETTLE_SECONDS = 240
 PRESENCE_TTL_SECONDS = 10
 GHOST_SECONDS = PRESENCE_TTL_SECONDS + 5
 SETTINGS = {
@@ -302,8 +302,10 @@ async def test_every_mail_ended_with_a_reason(here: Cluster, results: Results):
     for fault, verdict in results.mails.items():
         judged = (verdict.unexplained, verdict.sent_and_never_received, verdict.unexcused)
         assert judged == (0, 0, []), (fault, here.hindrances)
-    # What was taken and never noted goes out again, and nowhere else has it been so certain.
-    assert results.mails[mail_worker_killed.__name__].excused["killed"] > 0
+    # What was taken and never noted goes out again. Where a worker was killed over it that was certain, though what it held
+    # may have been mail of the fault before.
+    killed_over = (mail_server_away, mail_worker_killed)
+    assert sum(results.mails[fault.__name__].excused["killed"] for fault in killed_over) > 0
 
 
 async def _rosters_right(here: Cluster, crowd: Crowd) -> Rosters:

@@ -45,11 +45,12 @@ async def test_what_is_due_at_once_comes_once_each_and_never_early_though_a_node
             await here.nodes[0].kill()
             await here.nodes[0].start()
             await until(notifications, others + COUNT)
+            # What the dead node had emitted and not yet struck off is tried again when its lease is over, and is known then.
+            await struck_off(here)
             told = [
                 each
                 async for each in notifications.find(DUE, {"room": 1, "seq": 1, "title": 1, "created_at": 1})
             ]
-            waiting = await here.told("GET", "/internal/scheduled?limit=1", on=1)
 
     assert Counter(each["title"] for each in told) == Counter(f"due-{number}" for number in range(COUNT))
     assert all(each["room"] == room_of(int(each["title"].partition("-")[2])) for each in told)
@@ -61,7 +62,6 @@ async def test_what_is_due_at_once_comes_once_each_and_never_early_though_a_node
     )
     first, last = (pick(each["created_at"] for each in told) for pick in (min, max))
     assert first >= micros(due), f"{due - moment(first)} early"
-    assert waiting["scheduled"] == []
     with capsys.disabled():
         print(
             f"\n{COUNT} due at once: the first {moment(first) - due} after that, the last {moment(last) - due}"
@@ -99,3 +99,11 @@ async def until(notifications: AsyncCollection, count: int) -> None:
     while (found := await notifications.estimated_document_count()) < count:
         assert time.monotonic() < deadline, f"{found} of {count}"
         await asyncio.sleep(0.05)
+
+
+async def struck_off(here: Office) -> None:
+    """Return when nothing waits any more."""
+    deadline = time.monotonic() + 300
+    while waiting := (await here.told("GET", "/internal/scheduled?limit=1", on=1))["scheduled"]:
+        assert time.monotonic() < deadline, waiting
+        await asyncio.sleep(0.2)

@@ -13,6 +13,7 @@ from gateway.cluster.commands import PreferencesChanged
 from gateway.notify import preference_book
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.preferences import NOTHING
+from gateway.notify.showing import Suspicion
 from storage.errors import StoreUnavailable
 from storage.preferences import Change
 from storage.sqlite import SQLiteStore
@@ -74,10 +75,14 @@ async def _loaded(book: PreferenceBook) -> None:
     await _until(lambda: book.in_use is False or book._is_loaded)
 
 
+def _suspects(refusal: Suspicion, room: str) -> bool:
+    return room in refusal.rooms and refusal.of(room)
+
+
 def _who_may_refuse(book: PreferenceBook, users: Iterable[str]) -> list[str]:
     """Of these, as far as is known, who may have refused to be shown anything of their orders."""
     refusal = book.refusal(ORDER, "in_app")
-    return [] if refusal is None else [user for user in users if refusal(f"user:{user}")]
+    return [] if refusal is None else [user for user in users if _suspects(refusal, f"user:{user}")]
 
 
 async def test_where_nobody_has_chosen_anything_nobody_is_asked_for(book: PreferenceBook):
@@ -177,8 +182,8 @@ async def test_a_shared_room_refuses_nothing(book: PreferenceBook, store: SQLite
     refusal = book.refusal(ORDER, "in_app")
 
     assert refusal is not None
-    assert not refusal("topic:sale")
-    assert refusal("user:ann")
+    assert not _suspects(refusal, "topic:sale")
+    assert _suspects(refusal, "user:ann")
 
 
 async def test_a_change_that_the_bus_has_lost_is_known_when_the_house_is_kept(
@@ -196,6 +201,24 @@ async def test_a_change_that_the_bus_has_lost_is_known_when_the_house_is_kept(
 
     assert (await book.of("ann")).locale == "de"
     assert (await book.of("new")).document == NO_MAIL
+
+
+async def test_a_change_that_is_known_already_has_nobody_asked_for_again(
+    book: PreferenceBook, store: SQLiteStore, wall: Wall
+):
+    for user in ("ann", "bob"):
+        await _choose(store, wall, user)
+    await _loaded(book)
+    before = book.asked
+    wall.forward(seconds=20)
+    await _choose(store, wall, "bob", 2)
+
+    await book.keep_house()
+
+    assert (await book.of("ann")).version == 1
+    assert book.asked == before
+    assert (await book.of("bob")).version == 2
+    assert book.asked == before + 1
 
 
 async def test_more_changes_than_can_be_read_at_once_have_all_read_anew(

@@ -1,6 +1,6 @@
 """What the catalog makes of a request: data, words, languages, channels, lane and life."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from gateway.notify.languages import Languages
 from gateway.notify.planning import Planner
 from gateway.notify.preferences import Preferences
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
+from gateway.notify.showing import Suspicion
 from gateway.notify.verdicts import NobodyChose, Sources
 from gateway.notify.wording import Filled, Scribe, UnknownType
 from storage.errors import StoreUnavailable
@@ -288,9 +289,9 @@ class Away:
 
     in_use = True
 
-    def refusal(self, type_: object, channel: str) -> Callable[[str], bool]:
+    def refusal(self, type_: object, channel: str) -> Suspicion:
         del type_, channel
-        return lambda _: True
+        return Suspicion()
 
     async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
         raise StoreUnavailable("away")
