@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from mailer import address
 from mailer.address import Mailbox
+from mailer.unsubscribe import written
 from storage.streams import Notification
 
 PLACEHOLDERS = ("id", "room", "type")
@@ -26,6 +27,8 @@ class Letterhead:
     """A folder of the operator's, looked into before the built-in templates."""
     unsubscribe: tuple[str, ...] = ()
     """URLs with placeholders, as `parse_unsubscribe` gives them."""
+    bounce_domain: str | None = None
+    """Where mail comes back to us: there, what a link says can be said by a letter as well."""
 
     def fields(self) -> Iterator[str]:
         """The header fields that are the same on each mail."""
@@ -36,14 +39,20 @@ class Letterhead:
     def unsubscribe_urls(self, notification: Notification, own: str | None = None) -> tuple[str, ...]:
         """Where the reader of this mail unsubscribes; what is filled in cannot change what the URL leads to.
 
-        `own` is a URL of the web that this mail alone has: of the letterhead's only the one of mailto stands beside it.
+        `own` is a URL of the web that this mail alone has. Beside it stands the letterhead's one of mailto, or else
+        the address that says the same as `own`.
         """
 
         def value(placeholder: re.Match[str]) -> str:
             return quote(str(getattr(notification, placeholder[1])), safe="", errors="replace")
 
         urls = tuple(_PLACEHOLDER.sub(value, url) for url in self.unsubscribe)
-        return urls if own is None else (own, *(url for url in urls if url.startswith("mailto:")))
+        if own is None:
+            return urls
+        by_letter = [url for url in urls if url.startswith("mailto:")]
+        if not by_letter and self.bounce_domain and (leave := written(own, self.bounce_domain)):
+            by_letter = [f"mailto:{leave}?subject=unsubscribe"]
+        return (own, *by_letter)
 
 
 def parse_unsubscribe(text: str) -> tuple[str, ...]:

@@ -2,9 +2,14 @@
 
 A link names its user by a key that only the store can resolve, and what it is about by a hash; a MAC shows that it is ours. It
 holds no address, never expires, and is good under every secret that is still heeded.
+
+For mail programs that can only write (RFC 2369), the same token is an address: `u-<token>@<bounce domain>`, in base32, since local
+parts are lower-cased on their way. A letter to it says no more and no less than a click.
 """
 
+import base64
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,6 +26,8 @@ CHARACTERS: Final = characters_of(_BYTES)
 """Of a token."""
 _OF_USER: Final = b"bellhop unsubscribe user\0"
 _OF_LINK: Final = b"bellhop unsubscribe link\0"
+_URL: Final = re.compile(rf"https?://[^?#]+/u/([A-Za-z0-9_-]{{{CHARACTERS}}})(?:\?[^#]*)?")
+_LOCAL: Final = re.compile(rf"u-([a-z2-7]{{{-(-_BYTES * 8 // 5)}}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,25 @@ class Ticket:
 def scope(category: str) -> bytes:
     """What a link is about: mail of this category."""
     return sha256(category.encode()).digest()[:SCOPE_BYTES]
+
+
+def written(url: str, domain: str) -> str | None:
+    """The address in this domain that says what the link says; None for a URL that is no link of ours."""
+    found = _URL.fullmatch(url)
+    whole = None if found is None else bytes_of(found[1], _BYTES)
+    return None if whole is None else f"u-{base64.b32encode(whole).decode().rstrip('=').lower()}@{domain}"
+
+
+def token_in(address: str, domain: str) -> str | None:
+    """The token of the link that an address in this domain stands for; None for any other address.
+
+    Whether it is one of ours is not looked at: `UnsubscribeLinks.read` does.
+    """
+    local, _, of = address.strip().lower().rpartition("@")
+    found = _LOCAL.fullmatch(local)
+    if found is None or of != domain:
+        return None
+    return text_of(base64.b32decode(found[1].upper() + "=" * (-len(found[1]) % 8)))
 
 
 class UnsubscribeLinks:
@@ -55,7 +81,10 @@ class UnsubscribeLinks:
 
     def url(self, user: str, category: str) -> str:
         """Where one click says no to mail of the category."""
-        return f"{self._base_url}/u/{self.token(user, category)}"
+        return self.url_of(self.token(user, category))
+
+    def url_of(self, token: str) -> str:
+        return f"{self._base_url}/u/{token}"
 
     def read(self, token: str) -> Ticket | None:
         """What the token says; None for one that is not ours."""

@@ -34,10 +34,12 @@ MOST_STOCK = 100
 """Mails of it at most."""
 
 
-def presses_of(mail: MailSettings, bulk: BulkSettings, *, base_url: str | None) -> Mapping[LaneName, Press]:
+def presses_of(
+    mail: MailSettings, bulk: BulkSettings, *, base_url: str | None, bounce_domain: str | None = None
+) -> Mapping[LaneName, Press]:
     """What renders the mail of each lane: one for both, unless bulk mail comes from somebody else.
 
-    `base_url` is the public site's, for the links in mail.
+    `base_url` is the public site's, for the links in mail; `bounce_domain` is where mail comes back to us.
 
     Nothing is started yet. Two lanes with the same letterhead share a press, and so a process.
     """
@@ -47,6 +49,7 @@ def presses_of(mail: MailSettings, bulk: BulkSettings, *, base_url: str | None) 
         base_url=base_url,
         templates=mail.templates,
         unsubscribe=mail.unsubscribe,
+        bounce_domain=bounce_domain,
     )
     of_bulk = replace(letterhead, sender=bulk.sender or mail.sender, reply_to=bulk.reply_to or mail.reply_to)
     press = Press(letterhead)

@@ -19,6 +19,7 @@ class Fate(StrEnum):
     BOUNCED = "bounced"
     DELIVERED = "delivered"
     COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"  # its reader has written to where the mail's link leads
     NOTED = "noted"  # of a mail of ours, and nothing that changes it: it is late, or this was known
     IGNORED = "ignored"  # a machine's answer
     UNATTRIBUTED = "unattributed"  # of no mail of ours, or of a kind that no rule reads

@@ -133,6 +133,10 @@ class Leaving:
         """
         return await self._lower(token, _scope_of, mail=mail)
 
+    async def lead(self, token: str) -> bool:
+        """As `leave`, for who has written a letter to the link's address; False for a link that leads to nobody."""
+        return await self.leave(token) is not None
+
     async def lower(
         self, token: str, places: Iterable[Place], *, untrack: bool = False, mail: str | None = None
     ) -> Visit | None:

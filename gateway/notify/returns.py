@@ -2,6 +2,9 @@
 
 What belongs to no mail changes nothing, and is kept for people to look at.
 
+A letter to the address that a mail gives as its way out is a click on the link that it stands for, and the rest of what people
+write is kept in the same way.
+
 Three doors lead here: `take` for messages (LMTP, a mailbox), `hear` for services that say it by HTTP,
 `hear_provider` for webhooks. They differ in whom they believe; what comes of it is the same. Suppressions are
 written by `suppressions`, states by the outbox.
@@ -9,7 +12,7 @@ written by `suppressions`, states by the outbox.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 
 from gateway.ground.clock import Timekeeper
@@ -21,6 +24,7 @@ from mailer import reports
 from mailer.bounces import Bounce, severity
 from mailer.envelope import ReturnPath
 from mailer.reports import Action, Kind, Outcome, Report
+from mailer.unsubscribe import UnsubscribeLinks, token_in
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
 from storage.mail import LaneName, MailState
@@ -41,6 +45,9 @@ that mail may be about to write it down.
 COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})
 """The types of feedback that a reader gives; `auth-failure` and `virus` are machines', and `not-spam` is praise."""
 
+Leave = Callable[[str], Awaitable[bool]]
+"""Does what a link says, by its token; False where it leads to nobody. Raises `StorageError`."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -59,13 +66,21 @@ class Returns(Part):
         strays: Strays,
         suppressions: SuppressionList,
         path: ReturnPath | None,
+        links: UnsubscribeLinks | None = None,
         domains: Collection[str],
         clock: Timekeeper,
         count: Callable[[Ours | None, Fate], None],
     ) -> None:
-        """`domains` are those that our Message-IDs end with; `count` is told of each report's mail, if known, and fate."""
+        """`domains` are those that our Message-IDs end with; `count` is told of each report's mail, if known, and fate.
+
+        With `links`, letters to their addresses are heeded, once there is somebody to `leave` by.
+        """
         self._outbox = outbox
         self._attribution = Attribution(outbox, path, domains)
+        self._domain = None if path is None else path.domain
+        self._links = links
+        self.leave: Leave | None = None
+        """What does as a link says, set by the process: a node does it, others ask the public site."""
         self._strays = strays
         self._suppressions = suppressions
         self._clock = clock
@@ -81,6 +96,8 @@ class Returns(Part):
         """
         # Beside the loop: who sends it says what it costs, within bounds.
         report = await asyncio.to_thread(reports.read, raw, came_to=came_to)
+        if report.kind is Kind.OTHER and await self._left(report):
+            return self._told(report, None, Return(fate=Fate.UNSUBSCRIBED))
         ours = await self._attribution.of(report, Trust.ANYBODY)
         keeps = keep_letters or report.kind is not Kind.OTHER
         return await self._deal_with(report, ours, raw if keeps else None, source=SOURCE)
@@ -119,9 +136,12 @@ class Returns(Part):
     async def _deal_with(
         self, report: Report, ours: Ours | None, raw: bytes | None, *, source: str
     ) -> Return:
-        """Do what comes of a report, count it once, and log it; `raw` is what is kept if it is a stray, None for nothing."""
+        """Do what comes of a report; `raw` is what is kept if it is a stray, None for nothing."""
+        return self._told(report, ours, await self._dealt(report, ours, raw, source))
+
+    def _told(self, report: Report, ours: Ours | None, dealt: Return) -> Return:
+        """The same, counted and logged."""
         mail = None if ours is None else ours.mail
-        dealt = await self._dealt(report, ours, raw, source)
         self._count(ours, dealt.fate)
         extra = {"kind": report.kind.value, "fate": dealt.fate.value, "mail": dealt.mail}
         # A complaint about mail that somebody waits for says that something is wrong with it.
@@ -140,14 +160,28 @@ class Returns(Part):
             await self._strays.prune(before=self._clock() - STRAY_AGE)
 
     def takes(self, address: str) -> bool:
-        """Whether a report that came to this address is of a mail of ours."""
-        return self._attribution.takes(address)
+        """Whether what came to this address is a report of a mail of ours, or a letter that takes a way out."""
+        return self._attribution.takes(address) or self._token(address) is not None
+
+    async def _left(self, report: Report) -> bool:
+        """Whether it is a letter by which a reader says no to more of a mail's kind; then that is done."""
+        for address in report.paths:
+            if (token := self._token(address)) is not None:
+                return self.leave is not None and await self.leave(token)
+        return False
+
+    def _token(self, address: str) -> str | None:
+        """The token of the link of ours that the address stands for; None for any other address."""
+        if self._links is None or self._domain is None:
+            return None
+        token = token_in(address, self._domain)
+        return token if token is not None and self._links.read(token) is not None else None
 
     # What comes of it
 
     async def _dealt(self, report: Report, ours: Ours | None, raw: bytes | None, source: str) -> Return:
-        # First: an answer of a holiday comes back to the return path too, and says nothing of the mail.
         """What comes of a report by its kind. What is no mail of ours is kept to be looked at, and changes nothing."""
+        # First: an answer of a holiday comes back to the return path too, and says nothing of the mail.
         if report.kind is Kind.REPLY:
             return Return(fate=Fate.IGNORED)
         if ours is None or report.kind is Kind.OTHER:

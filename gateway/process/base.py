@@ -22,7 +22,7 @@ from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.mail.part import Desk, MailPart, presses_of
 from gateway.mail.seals import return_path_of, seals_of, sender_domains
-from gateway.mail.settings import BulkSettings, MailSettings
+from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings
 from gateway.notify.attribution import Ours
 from gateway.notify.clicks.tracking import Tracker
 from gateway.notify.contacts import ContactBook
@@ -99,7 +99,10 @@ class Process(ABC):
         self.presence = self.links.presence()
         """Who is online; also a mail worker asks it."""
         self.presses = presses_of(
-            settings[MailSettings], settings[BulkSettings], base_url=settings[SiteSettings].base_url
+            settings[MailSettings],
+            settings[BulkSettings],
+            base_url=settings[SiteSettings].base_url,
+            bounce_domain=settings[BounceSettings].domain,
         )
         """What makes mail, by lane."""
         self.catalog = LiveCatalog()
@@ -117,6 +120,8 @@ class Process(ABC):
         """Addresses that must not be written to."""
         self.lanes = Lanes(self.store.lanes, bounds_of(settings[BrakeSettings]), self.clock)
         """How lanes fare, and whether they are paused."""
+        self.unsubscribe_links = _unsubscribe_links(settings)
+        """None where mails have no links to turn things off."""
         self.sources = Sources(
             catalog=self.catalog,
             contacts=self.contacts,
@@ -135,6 +140,7 @@ class Process(ABC):
             strays=self.store.strays,
             suppressions=self.suppressions,
             path=return_path_of(settings),
+            links=self.unsubscribe_links,
             domains=sender_domains(settings),
             clock=self.clock,
             count=self._mail_returned,
@@ -147,8 +153,6 @@ class Process(ABC):
         self.noter = self._noter()
         """What tells the statistics; None where there are to be none."""
         self._trials: TrialBook | None = None
-        self.unsubscribe_links = _unsubscribe_links(settings)
-        """None where mails have no links to turn things off."""
         self.click_links = _click_links(settings)
         """None where links are not led by way of us."""
         self._added: list[Part] = []

@@ -16,6 +16,7 @@ from gateway.mail.settings import BounceSettings
 from gateway.notify.fates import Fate
 from gateway.notify.returns import Returns
 from gateway.notify.store import ClockPart, StorePart
+from gateway.process.clicking import Clicker
 from gateway.process.office import Office
 from gateway.process.outlet import OutletPart
 from mailer.collecting import Collector
@@ -116,6 +117,10 @@ class BounceOffice(Office):
             )
         )
         """None where there is no mailbox."""
+        self._clicker = None if self.unsubscribe_links is None else Clicker(self.unsubscribe_links)
+        """None where mails have no links."""
+        if self._clicker is not None:
+            self.returns.leave = self._clicker.click
 
     def own_parts(self) -> Sequence[Part]:
         """What a report may need when it is dealt with; it has neither a catalog nor a press."""
@@ -127,6 +132,7 @@ class BounceOffice(Office):
             self.suppressions,
             self.lanes,
             *([] if self.noter is None else [self.noter]),
+            *([] if self._clicker is None else [self._clicker]),
             self.returns,
         ]
 

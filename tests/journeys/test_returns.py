@@ -3,8 +3,10 @@
 import asyncio
 import re
 import shutil
+import smtplib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,9 @@ from gateway.process.bounce_office import BounceOffice
 from gateway.process.settings import load
 from tests.journeys.test_lanes import owe_bulk
 from tests.journeys.test_mailing import mail_in, until
+from tests.journeys.test_preferences import CATALOG as PEOPLE
 from tests.support.corpus import SAMPLES
-from tests.support.gateway import API_KEY, Gateway, environment, gateway, gateway_process
+from tests.support.gateway import API_KEY, Gateway, environment, gateway, gateway_process, with_catalog
 from tests.support.postfix import postfix
 from tests.support.servers import free_port
 from tests.support.smtp import SMTPRelay
@@ -196,6 +199,59 @@ async def test_the_command_takes_reports_beside_a_node(tmp_path: Path):
 
         await mail_in(here, id_, "bounced")
         assert await office.terminate() == 0
+
+
+async def test_a_reader_who_can_only_write_leaves_by_a_letter(tmp_path: Path):
+    """By the node's own door, and by the command, which asks the public site to do it."""
+    site, port = free_port(), free_port()
+    links = {**LINKS, "BASE_URL": f"http://127.0.0.1:{site}"}
+    async with (
+        SMTPRelay() as relay,
+        gateway(
+            tmp_path, extend=with_catalog(tmp_path / "catalog", PEOPLE), PORT=str(site),
+            MAIL_URL=relay.url(query="starttls=never"), **links,
+        ) as here,
+        gateway_process(
+            tmp_path, command="bounces", BOUNCE_LISTEN=f"lmtp://127.0.0.1:{port}", **links
+        ) as office,
+    ):  # fmt: skip
+        for user in ("ann", "bob"):
+            told = await here.ask("PUT", f"/internal/users/{user}", body={"email": f"{user}@example.org"})
+            assert told.status == 200, told
+            await here.emit(f"user:{user}", "Sale", type="SALE_OFFER")
+        await relay.until_received(2)
+        ways = {mail.recipients[0].partition("@")[0]: _way_out(mail.content) for mail in relay.received}
+
+        answer = await report(
+            here, b"From: ann@example.org\r\nSubject: unsubscribe\r\nTo: %s\r\n\r\n." % ways["ann"].encode()
+        )
+        assert answer == {"fate": "unsubscribed", "mail": None, "suppressed": False}
+        for _ in range(2):
+            await _hand_in(port, ways["bob"], b"From: bob@example.org\r\nSubject: unsubscribe\r\n\r\n.")
+
+        for user in ("ann", "bob"):
+            kept = (await here.ask("GET", f"/internal/users/{user}/preferences")).body
+            assert kept["categories"] == {"offers": {"email": False}}
+            assert [each["by"] for each in kept["changes"]] == ["link"]
+        assert await office.terminate() == 0
+
+
+def _way_out(raw: bytes) -> str:
+    """The address by which the reader of a mail leaves."""
+    said = message_from_bytes(raw, policy=policy.default)["List-Unsubscribe"]
+    found = re.search(r"<mailto:(u-[a-z2-7]{37}@bounces\.shop\.example)\?subject=unsubscribe>", said)
+    assert found is not None, said
+    return found[1]
+
+
+async def _hand_in(port: int, to: str, raw: bytes) -> None:
+    """By LMTP, as a mail server does."""
+
+    def hand_in() -> None:
+        with smtplib.LMTP("127.0.0.1", port) as door:
+            door.sendmail("bob@example.org", [to], raw)
+
+    await asyncio.to_thread(hand_in)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,8 @@ class UserFloor:
         """What backends tell."""
         self.leaving = _leaving(member, telling, self.choices)
         """None where mails have no links."""
+        if self.leaving is not None:
+            member.returns.leave = self.leaving.lead
 
 
 def _leaving(member: Member, telling: TellingFloor, choices: Choices) -> Leaving | None:

@@ -1,9 +1,12 @@
 """What stands on every mail."""
 
+import re
+
 import pytest
 
 from mailer.address import parse_ours
 from mailer.letterhead import Letterhead, parse_unsubscribe
+from mailer.unsubscribe import UnsubscribeLinks, token_in
 from tests.unit.mailer.letters import notification
 
 
@@ -52,3 +55,19 @@ def test_a_url_that_a_mail_has_of_its_own_stands_in_the_place_of_the_one_for_all
     urls = letterhead.unsubscribe_urls(notification(), "https://shop.example/u/token")
 
     assert urls == ("https://shop.example/u/token", "mailto:u@shop.example")
+
+
+def test_whoever_can_only_write_leaves_by_an_address_that_comes_to_us() -> None:
+    links = UnsubscribeLinks(["a-secret-that-is-long-enough-for-us"], base_url="https://shop.example")
+    letterhead = Letterhead(sender=parse_ours("a@shop.example"), bounce_domain="bounces.shop.example")
+    link = f"{links.url('ann', 'offers')}?m=0190f2ab"
+
+    web, letter = letterhead.unsubscribe_urls(notification(), link)
+
+    assert web == link
+    found = re.fullmatch(r"mailto:(u-[a-z2-7]{37}@bounces\.shop\.example)\?subject=unsubscribe", letter)
+    assert found is not None
+    assert token_in(found[1], "bounces.shop.example") == links.token("ann", "offers")
+    assert letterhead.unsubscribe_urls(notification(), "https://elsewhere.example/u") == (
+        "https://elsewhere.example/u",
+    )

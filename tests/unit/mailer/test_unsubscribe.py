@@ -5,7 +5,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.unsubscribe import CHARACTERS, Ticket, UnsubscribeLinks, scope
+from mailer.unsubscribe import CHARACTERS, Ticket, UnsubscribeLinks, scope, token_in, written
 
 OLD, NEW = "an-old-secret-that-is-long-enough-for-us", "a-new-secret-that-is-long-enough-for-us"
 LINKS = UnsubscribeLinks([NEW, OLD], base_url="https://shop.example/notify")
@@ -48,3 +48,26 @@ def test_links_of_two_users_or_categories_have_nothing_in_common():
     assert LINKS.key("ann") != LINKS.key("bob")
     assert scope("offers") != scope("orders")
     assert "ann" not in LINKS.token("ann", "offers")
+
+
+@given(users, st.text(string.ascii_lowercase, min_size=1, max_size=64), st.sampled_from(["", "?m=0190f2ab"]))
+def test_an_address_says_what_the_link_says_also_when_it_comes_back_in_capitals(
+    user: str, category: str, query: str
+):
+    address = written(LINKS.url(user, category) + query, "bounces.shop.example")
+
+    assert address is not None
+    assert len(address.partition("@")[0]) <= 64
+    for form in (address, address.upper(), f" {address} "):
+        token = token_in(form, "bounces.shop.example")
+        assert token is not None
+        assert LINKS.read(token) == Ticket(key=LINKS.key(user), scope=scope(category))
+    assert token_in(address, "shop.example") is None
+
+
+@given(st.text(max_size=80))
+def test_what_is_no_link_has_no_address_and_no_other_address_is_a_link(text: str):
+    assert written(text, "b.example") is None
+    assert written(f"https://shop.example/u/{text}", "b.example") is None or len(text) >= CHARACTERS
+    assert token_in(f"{text}@b.example", "b.example") is None
+    assert token_in(f"u-{text}@b.example", "b.example") is None or len(text) == 37
