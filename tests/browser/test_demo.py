@@ -150,9 +150,12 @@ async def test_where_there_is_room_for_one_pane_one_is_shown(shop: Gateway, brow
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 async def test_custom_properties_are_worn_as_they_are_chosen(shop: Gateway, browser: Browser, viewport: Any):
-    async with open_page(browser, shop.public, viewport=viewport) as page:
+    # The inbox that is tried on is a light one; so is what it stands on, where the system is dark.
+    async with open_page(browser, shop.public, viewport=viewport, dark=viewport is PHONE) as page:
         await page.goto(f"{shop.public}/demo/theming.html")
         inbox = page.locator("bellhop-inbox")
+        stage = page.get_by_role("region", name="The inbox")
+        await expect(stage).to_have_css("background-color", "rgb(255, 255, 255)")
         await inbox.get_by_role("button", name="Notifications, 2 unread").click()
         panel = inbox.get_by_role("dialog", name="Notifications")
         await expect(panel.get_by_role("article")).to_have_count(4)
