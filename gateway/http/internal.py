@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from auth.principal import ADMIN
+from auth.principal import ADMIN, Role, Service
 from auth.services import Services
 from gateway.http import edge, imports, openapi, routing, static
 from gateway.http.edge import json_response
@@ -77,8 +77,8 @@ class InternalSite:
         A service may ask by a scope, or by a role that covers the operation's. The body was not read yet.
         """
         service = await self._services.authenticate(request.headers.get("Authorization"))
-        has_role = service.role is not None and service.role.covers(operation.role)
-        if not has_role and not service.may(operation.scope):
+        # The scope first: it is what most ask by, and every emit.
+        if not service.may(operation.scope) and not _has_role(service, operation.role):
             needed = operation.role if operation.scope == ADMIN else operation.scope
             raise Problem("forbidden", f"This needs the scope {needed}.")
         return Caller(scope=service.name)
@@ -116,6 +116,11 @@ class InternalSite:
             IMPORT, self._use, caller, asked, lambda: imports.take_in(request, self._use.campaigns)
         )
         return json_response(campaign_answers.imported(imported))
+
+
+def _has_role(service: Service, needed: Role) -> bool:
+    """Whether one of its scopes is a role that covers this one."""
+    return service.role is not None and service.role.covers(needed)
 
 
 def _idempotency_key(request: web.Request) -> str | None:
