@@ -10,7 +10,7 @@ from html import escape
 from typing import Final
 
 from gateway.catalog.channels import CHANNELS
-from gateway.http.unsubscribe_words import PageWords
+from gateway.http.unsubscribe_words import RIGHT_TO_LEFT, PageWords
 from gateway.notify.leaving import Line, Visit
 
 STYLE: Final = """
@@ -92,8 +92,9 @@ def document(heading: str, parts: list[str], *, language: str, title: str) -> st
     Also for the links of clicks. `parts` are HTML, `heading` and `title` are texts.
     """
     body = "\n".join([f"<h1>{escape(heading)}</h1>", *parts])
+    direction = ' dir="rtl"' if language in RIGHT_TO_LEFT else ""
     return (
-        f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{language}"{direction}>\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )

@@ -103,8 +103,81 @@ GERMAN: Final = PageWords(
     notice="Mit dem Link in einer E-Mail abgestellt: {what}",
     notice_body="Wenn Sie das nicht waren, stellen Sie es wieder an.",
 )
-WORDS: Final[Mapping[str, PageWords]] = MappingProxyType({"en": ENGLISH, "de": GERMAN})
+FRENCH: Final = PageWords(
+    title="Ce que vous recevez",
+    ask="Ne plus recevoir d’e-mails à propos de « {name} » ?",
+    click="Se désabonner",
+    done="C’est fait : vous ne recevrez plus d’e-mails à propos de « {name} ».",
+    gone="Ce genre d’e-mail n’est plus envoyé. Il n’y a rien à faire.",
+    saved="Enregistré.",
+    heading="Ce que vous recevez",
+    explain="Vous pouvez ici désactiver des choses. Pour les réactiver, connectez-vous.",
+    category="Sujet",
+    channels=MappingProxyType({"email": "E-mail", "in_app": "Dans l’appli"}),
+    always="toujours",
+    often=MappingProxyType({"daily": "une fois par jour", "weekly": "une fois par semaine"}),
+    off="désactivé",
+    all_email="Des e-mails en général ; ce qui est important arrive dans tous les cas",
+    tracking="Nous pouvons voir quels liens vous suivez dans les e-mails",
+    tracking_opens="Nous pouvons voir quels liens vous suivez dans les e-mails, et quels e-mails vous ouvrez",
+    save="Enregistrer",
+    more="Tout ce que vous recevez",
+    unknown="Ce lien n’est pas connu, ou ne l’est plus.",
+    notice="Désactivé par un lien dans un e-mail : {what}",
+    notice_body="Si ce n’était pas vous, réactivez-le.",
+)
+SPANISH: Final = PageWords(
+    title="Lo que recibe",
+    ask="¿No recibir más correos sobre «{name}»?",
+    click="Darse de baja",
+    done="Hecho: ya no recibirá correos sobre «{name}».",
+    gone="Este tipo de correo ya no se envía. No hay nada que hacer.",
+    saved="Guardado.",
+    heading="Lo que recibe",
+    explain="Aquí puede desactivar cosas. Para volver a activarlas, inicie sesión.",
+    category="Tema",
+    channels=MappingProxyType({"email": "Correo", "in_app": "En la aplicación"}),
+    always="siempre",
+    often=MappingProxyType({"daily": "una vez al día", "weekly": "una vez a la semana"}),
+    off="desactivado",
+    all_email="Correo en general; lo importante llega en cualquier caso",
+    tracking="Podemos ver qué enlaces del correo sigue",
+    tracking_opens="Podemos ver qué enlaces del correo sigue y qué correos abre",
+    save="Guardar",
+    more="Todo lo que recibe",
+    unknown="Este enlace no se conoce, o ya no.",
+    notice="Desactivado por un enlace de un correo: {what}",
+    notice_body="Si no ha sido usted, vuelva a activarlo.",
+)
+ARABIC: Final = PageWords(
+    title="ما يصلك",
+    ask="إيقاف البريد عن «{name}»؟",
+    click="إلغاء الاشتراك",
+    done="تم: لن يصلك بعد الآن بريد عن «{name}».",
+    gone="لم يعد هذا النوع من البريد يُرسل. لا حاجة إلى فعل شيء.",
+    saved="حُفظ.",
+    heading="ما يصلك",
+    explain="يمكنك هنا إيقاف ما لا تريده. لإعادة تشغيله سجّل الدخول.",
+    category="الموضوع",
+    channels=MappingProxyType({"email": "البريد", "in_app": "في التطبيق"}),
+    always="دائمًا",
+    often=MappingProxyType({"daily": "مرة يوميًا", "weekly": "مرة أسبوعيًا"}),
+    off="متوقف",
+    all_email="البريد عمومًا؛ المهم يصلك في كل الأحوال",
+    tracking="يمكننا أن نرى الروابط التي تفتحها في البريد",
+    tracking_opens="يمكننا أن نرى الروابط التي تفتحها في البريد، والرسائل التي تفتحها",
+    save="حفظ",
+    more="كل ما يصلك",
+    unknown="هذا الرابط غير معروف، أو لم يعد معروفًا.",
+    notice="أُوقف برابط في رسالة بريد: {what}",
+    notice_body="إن لم تكن أنت من فعل ذلك، فأعد تشغيله.",
+)
+WORDS: Final[Mapping[str, PageWords]] = MappingProxyType(
+    {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH, "ar": ARABIC}
+)
 """By language."""
+RIGHT_TO_LEFT: Final = frozenset({"ar"})
+"""Of `WORDS`."""
 
 
 def language(locale: str | None, accepted: str = "") -> str:

@@ -49,6 +49,20 @@ MAILBOX_WORDS: Final[Mapping[str, MailboxWords]] = {
         body="E-Mails an {address} kommen zu uns zurück, darum schicken wir keine mehr dorthin. Mit einer anderen Adresse "
         "bekommen Sie wieder welche.",
     ),
+    "fr": MailboxWords(
+        title="Votre boîte refuse nos e-mails",
+        body="Les e-mails à {address} nous reviennent, nous n’y envoyons donc plus rien. Donnez-nous une autre adresse pour en "
+        "recevoir à nouveau.",
+    ),
+    "es": MailboxWords(
+        title="Su buzón rechaza nuestro correo",
+        body="El correo a {address} nos llega devuelto, así que ya no enviamos nada allí. Indíquenos otra dirección para "
+        "volver a recibirlo.",
+    ),
+    "ar": MailboxWords(
+        title="صندوق بريدك يرفض رسائلنا",
+        body="يعود إلينا البريد المرسل إلى {address}، لذلك لم نعد نرسل إليه شيئًا. أعطنا عنوانًا آخر ليصلك البريد من جديد.",
+    ),
 }
 """By language."""
 

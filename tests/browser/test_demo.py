@@ -150,9 +150,12 @@ async def test_where_there_is_room_for_one_pane_one_is_shown(shop: Gateway, brow
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 async def test_custom_properties_are_worn_as_they_are_chosen(shop: Gateway, browser: Browser, viewport: Any):
-    async with open_page(browser, shop.public, viewport=viewport) as page:
+    # The inbox that is tried on is a light one; so is what it stands on, where the system is dark.
+    async with open_page(browser, shop.public, viewport=viewport, dark=viewport is PHONE) as page:
         await page.goto(f"{shop.public}/demo/theming.html")
         inbox = page.locator("bellhop-inbox")
+        stage = page.get_by_role("region", name="The inbox")
+        await expect(stage).to_have_css("background-color", "rgb(255, 255, 255)")
         await inbox.get_by_role("button", name="Notifications, 2 unread").click()
         panel = inbox.get_by_role("dialog", name="Notifications")
         await expect(panel.get_by_role("article")).to_have_count(4)
@@ -244,7 +247,8 @@ async def test_a_complaint_lights_up_the_dashboard_that_the_page_links_to(shop: 
 
 async def test_what_is_read_or_dismissed_stays_so_over_a_reload(shop: Gateway, browser: Browser):
     for number in range(1, 5):
-        await shop.emit("user:ann", f"Letter {number}", link="/demo/#letter")
+        told = await shop.emit("user:ann", f"Letter {number}", link="/demo/#letter")
+    last = f"/internal/notifications/{told['notification']['id']}"
     async with shopping(browser, shop) as ann:
         await expect(ann.badge).to_have_text("4")
         await ann.bell.click()
@@ -260,6 +264,9 @@ async def test_what_is_read_or_dismissed_stays_so_over_a_reload(shop: Gateway, b
         await ann.row("Letter 2").click()
         await expect(ann.panel).to_be_hidden()
         await expect(ann.badge).to_have_text("1")
+        async with asyncio.timeout(20):
+            while not (await shop.ask("GET", last)).body["receipts"]["ann"].get("dismissed_at"):
+                await asyncio.sleep(0.02)
 
         await ann.page.reload()
         await ann.ready()

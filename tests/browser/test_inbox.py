@@ -438,6 +438,13 @@ async def test_a_page_follows_the_colours_of_the_system(shop: Gateway, browser: 
 LONG = "The brass lamp is turned by hand, and so each of them is a little different from all others. " * 8
 
 
+LINES = """text => {
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    return [...range.getClientRects()].map(line => line.toJSON());
+}"""
+
+
 async def test_a_long_text_is_read_in_place(shop: Gateway, browser: Browser):
     """The rows below make room for it, and nothing is followed or marked by that."""
     await send(shop, 15)
@@ -463,6 +470,14 @@ async def test_a_long_text_is_read_in_place(shop: Gateway, browser: Browser):
         assert 100 < moved == height - await below.evaluate("row => row.offsetHeight")
         await expect(ann.badge).to_have_text("17")
         assert await violations(ann.page) == []
+        # What can be done with it lies over no line of what is to be read.
+        await long.hover()
+        acts = await long.locator(".acts").evaluate("acts => acts.getBoundingClientRect().toJSON()")
+        for part in (".name", ".body"):
+            read = await long.locator(part).evaluate(LINES)
+            assert not [
+                line for line in read if line["bottom"] > acts["top"] and line["right"] > acts["left"]
+            ]
         await picture(ann.page, "inbox-long-open")
 
         await ann.rows.first.focus()

@@ -1,14 +1,16 @@
 """What a person does in `<bellhop-inbox>` beyond reading: answering, putting away and off, taking back, searching."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.browser.shop import CATALOG, another_tab, open_shop, picture, shopping
-from tests.support.browser import PHONE, require_pages, violations
+from tests.support.browser import PHONE, ROOT, require_pages, violations
 from tests.support.gateway import Gateway
 from tests.support.gateway import gateway as start_gateway
 
@@ -90,6 +92,55 @@ async def test_what_is_answered_archived_and_snoozed_is_so_in_both_tabs_and_can_
         await expect(ann.rows).to_contain_text("Return order")
         await ann.page.keyboard.press("Escape")
         await expect(ann.rows).to_have_count(3)
+
+
+async def test_pictures_days_and_what_is_new_come_without_a_jump(shop: Gateway, browser: Browser):
+    """A picture from elsewhere takes the place that was kept for it; a time grows older by itself and tells its date where one points."""
+    for title in ("Older", "Old"):
+        await shop.emit("user:ann", title)
+    may = asyncio.Event()
+
+    async def lend(route: Route) -> None:
+        await may.wait()
+        await route.fulfill(path=ROOT / "docs" / "pictures" / "shop.png")
+
+    # The demo itself may show no picture of another host; a shop's own page may.
+    options = {"bypass_csp": True, "forgive": ["another host: https://shop.example/"]}
+    async with shopping(browser, shop, **options) as ann:
+        await ann.page.route("https://shop.example/**", lend)
+        await ann.page.clock.install()
+        await ann.bell.click()
+        await ann.until("s.items.length === 2 && s.items.every(item => item.seen)")
+        await ann.page.keyboard.press("Escape")
+        await shop.emit("user:ann", "New", image="https://shop.example/lamp.png")
+        unsafe = {
+            "to": "user:ann",
+            "type": "TEST",
+            "title": "No picture",
+            "image": "http://shop.example/lamp.png",
+        }
+        assert (await shop.ask("POST", "/internal/emit", body=unsafe)).status == 422
+        await ann.bell.click()
+        await expect(ann.rows.first).to_contain_text("New")
+        await expect(ann.rows.first.locator(".day")).to_have_text("today")
+        await expect(ann.rows.nth(1).locator(".day")).to_have_text("↑ New since you looked")
+        places = "rows => rows.map(row => JSON.stringify(row.getBoundingClientRect()))"
+        before = await ann.rows.evaluate_all(places)
+
+        may.set()
+        image = ann.rows.first.locator("img")
+        await expect(image).to_have_js_property("naturalWidth", 1700)
+
+        assert await ann.rows.evaluate_all(places) == before
+        size = await image.bounding_box()
+        assert size is not None
+        assert (size["width"], size["height"]) == (36, 36)
+        when = ann.rows.first.locator("time")
+        await expect(when).to_have_text("now")
+        await expect(when).to_have_attribute("title", re.compile(r"\d"))
+        await ann.page.clock.fast_forward("05:01")
+        await expect(when).to_have_text("5m ago")
+        await picture(ann.page, "inbox-picture")
 
 
 async def test_on_a_phone_in_arabic_all_of_it_is_within_reach(shop: Gateway, browser: Browser):

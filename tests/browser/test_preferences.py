@@ -10,11 +10,14 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
-from tests.browser.shop import CATALOG, Window, another_tab, open_shop, picture, shopping
+from tests.browser.shop import CATALOG, Window, address, another_tab, open_shop, picture, shopping
 from tests.support.browser import PHONE, open_page, require_pages, violations
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
 
+ARABIC = re.compile(r"/ar-[^/]*\.js$")
+OF_THE_CATALOG = {"Orders", "Order confirmation", "Offers", "Customer service", "For the staff", "Newsletter"}
+"""What the catalog has no Arabic words for."""
 SECRET = "a-secret-of-links-that-is-long-enough-for-all"
 
 
@@ -157,8 +160,8 @@ async def test_quiet_hours_and_the_language_are_chosen(shop: Gateway, browser: B
         ("phone", {"viewport": PHONE, "has_touch": True, "is_mobile": True}),
         # As a browser shows it at 200 %.
         ("zoomed", {"viewport": {"width": 680, "height": 430}, "device_scale_factor": 2}),
-        ("rtl", {"locale": "ar"}),
-        ("rtl-phone", {"locale": "ar", "viewport": PHONE, "dark": True}),
+        ("rtl", {"locale": "he"}),
+        ("rtl-phone", {"locale": "he", "viewport": PHONE, "dark": True}),
     ],
 )
 async def test_axe_finds_nothing_and_nothing_is_cut_off(
@@ -191,8 +194,50 @@ async def test_axe_finds_nothing_and_nothing_is_cut_off(
         await picture(ann.page, f"preferences-{name}-end")
 
 
+async def test_in_arabic_all_of_it_is_said_from_right_to_left(shop: Gateway, browser: Browser):
+    """The words come by a file of their own, which no other page fetches; what the page says itself stays."""
+    async with open_page(browser, shop.public, viewport=PHONE) as page:
+        files: list[str] = []
+        page.on("request", lambda request: files.append(request.url))
+        await page.goto(address(shop, "ann"))
+        await Window(page, "ann").ready()
+        assert not any(ARABIC.search(file) for file in files)
+        await page.evaluate(
+            "[document.documentElement.lang, document.documentElement.dir] = ['ar-EG', 'rtl']"
+        )
+        await page.evaluate(
+            """token => {
+                const made = document.createElement("bellhop-preferences");
+                Object.assign(made, {options: {token}, strings: {undo: "ارجع"}});
+                made.setAttribute("tracking", "");
+                document.querySelector("main").replaceChildren(made);
+            }""",
+            token("ann"),
+        )
+        await expect(page.get_by_role("heading", name="ما يصلك")).to_be_visible()
+        assert len([file for file in files if ARABIC.search(file)]) == 1
+
+        await page.get_by_role("checkbox", name="البريد: Orders").click()
+        await page.get_by_role("checkbox", name="تأجيل البريد").click()
+        await expect(page.get_by_text("حُفظ: ساعات الهدوء")).to_be_visible()
+        await expect(page.get_by_role("checkbox", name="الأحد")).to_be_checked()
+        english = await page.locator("bellhop-preferences").evaluate(
+            """element => [...element.shadowRoot.querySelectorAll("*")]
+                .filter(({localName}) => !["style", "option"].includes(localName))
+                .flatMap(({childNodes, ariaLabel, title}) => [ariaLabel, title,
+                    ...[...childNodes].filter(node => node.nodeType === 3).map(node => node.data)])
+                .filter(text => /[a-z]/i.test(text ?? ""))"""
+        )
+        assert {re.sub(r"[^A-Za-z ]", "", text).strip() for text in english} == OF_THE_CATALOG
+        assert await violations(page) == []
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        await picture(page, "preferences-arabic")
+        await page.get_by_role("button", name="ارجع").click()
+        await expect(page.get_by_role("checkbox", name="تأجيل البريد")).not_to_be_checked()
+
+
 async def test_the_page_that_links_in_mails_open_is_clean_too(browser: Browser, tmp_path: Path):
-    """Both of its pages, asked, answered and unknown, light and dark."""
+    """Both of its pages, asked, answered and unknown, light and dark, and from right to left."""
     async with start_gateway(
         tmp_path, CATALOG=CATALOG, BASE_URL="https://shop.example", LINK_SECRET=SECRET
     ) as here:
@@ -222,3 +267,15 @@ async def test_the_page_that_links_in_mails_open_is_clean_too(browser: Browser, 
                 await picture(page, f"unsubscribe-all-{'dark' if dark else 'light'}")
                 await page.goto(f"{here.public}/u/{'A' * 31}")
                 assert await violations(page) == []
+                await here.ask(
+                    "PUT", "/internal/users/ann", body={"email": "ann@example.org", "locale": "ar"}
+                )
+                await page.goto(here.public + found[1])
+                await page.get_by_role("button", name="إلغاء الاشتراك").click()
+                await expect(page.get_by_role("status")).to_contain_text("تم")
+                await expect(page.locator("html")).to_have_attribute("dir", "rtl")
+                assert await violations(page) == []
+                await picture(page, f"unsubscribe-arabic-{'dark' if dark else 'light'}")
+                await here.ask(
+                    "PUT", "/internal/users/ann", body={"email": "ann@example.org", "locale": "de"}
+                )

@@ -2,14 +2,23 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from tests.browser.shop import CATALOG, picture
 from tests.browser.test_dashboard import bury_mail, signed_in
-from tests.support.browser import open_page, require_pages
+from tests.support.browser import open_page, require_pages, violations
 from tests.support.gateway import Gateway, token
+from tests.support.gateway import gateway as start_gateway
+
+ISSUE = {
+    "issue": 12,
+    "headline": "Light",
+    "articles": [{"title": "Three lamps", "teaser": "Warm.", "slug": "lamps"}],
+}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -87,21 +96,47 @@ async def test_the_feeds_filter_is_in_the_address_and_what_is_shown_is_kept_as_a
         await expect(page.get_by_text("1 notification", exact=True)).to_be_visible()
 
 
-async def test_the_audit_is_looked_through_and_kept_as_a_file(gateway: Gateway, browser: Browser):
-    await gateway.ask("POST", "/internal/users/bob/disconnect", body={})
-    await gateway.ask("DELETE", "/internal/notifications/unknown")
-    async with signed_in(browser, gateway, "#/audit") as page:
-        deeds = page.get_by_label("Deeds").get_by_role("row")
-        await expect(deeds).to_have_count(3)
-        await expect(deeds.nth(1)).to_contain_text("Not found")
-        await page.get_by_label("Target").fill("user:bob")
-        await page.get_by_role("button", name="Find").click()
-        await expect(deeds).to_have_count(2)
-        await expect(deeds.last).to_contain_text("Disconnect")
+async def do_something_of_each_kind(here: Gateway) -> None:
+    """By a service: eight deeds, of which one came to nothing."""
+    id_ = (await here.emit("user:ann", "Wrong"))["notification"]["id"]
+    await bury_mail(here, "ann")
+    dead = (await here.ask("GET", "/internal/mail?state=dead")).body["mail"][0]["id"]
+    campaign = {"name": "Spring", "type": "NEWSLETTER", "data": ISSUE, "audience": "import"}
+    for method, path, body, status in (
+        ("POST", f"/internal/mail/{dead}/revive", None, 200),
+        ("DELETE", f"/internal/notifications/{id_}", None, 200),
+        ("POST", "/internal/users/bob/disconnect", {}, 200),
+        ("PATCH", "/internal/types/SALE_OFFER", {"enabled": False}, 200),
+        ("POST", "/internal/suppressions", {"address": "eve@shop.example"}, 200),
+        ("POST", "/internal/campaigns", campaign, 201),
+        ("DELETE", "/internal/users/eve/data", None, 200),
+        ("DELETE", "/internal/notifications/unknown", None, 404),
+    ):
+        answered = await here.ask(method, path, body=body)
+        assert answered.status == status, (path, answered)
 
-        head, row = await rows_of(page)
-        told = dict(zip(head, row, strict=True))
-        assert (told["by"], told["operation"], told["outcome"]) == ("service:shop", "disconnect", "done")
+
+async def test_the_audit_is_looked_through_and_kept_as_a_file(browser: Browser, tmp_path: Path):
+    async with start_gateway(tmp_path, CATALOG=CATALOG) as here:
+        await do_something_of_each_kind(here)
+        async with signed_in(browser, here, "#/audit") as page:
+            deeds = page.get_by_label("Deeds").get_by_role("row")
+            await expect(deeds).to_have_count(9)
+            await expect(deeds.nth(1)).to_contain_text("Not found")
+            for said in ("Revive", "Recall", "Disconnect", "Switch", "Suppress", "campaign", "Erase"):
+                await expect(deeds.filter(has_text=re.compile(said, re.IGNORECASE)).first).to_contain_text(
+                    "service:shop"
+                )
+            assert await violations(page) == []
+            await picture(page, "audit")
+            await page.get_by_label("Target").fill("user:bob")
+            await page.get_by_role("button", name="Find").click()
+            await expect(deeds).to_have_count(2)
+            await expect(deeds.last).to_contain_text("Disconnect")
+
+            head, row = await rows_of(page)
+            told = dict(zip(head, row, strict=True))
+            assert (told["by"], told["operation"], told["outcome"]) == ("service:shop", "disconnect", "done")
 
 
 @pytest.mark.parametrize("role", ["viewer", "support"])

@@ -248,7 +248,23 @@ async def test_a_link_that_is_not_ours_or_not_any_more_says_so(shop: Gateway, tm
 
     for path in (link, link[:-3] + "AAA", "/u/nonsense", "/preferences/" + "A" * 31):
         for method in ("GET", "POST"):
-            answered = await _page(shop, method, path, Accept_Language="fr, de;q=0.5, *;q=nonsense")
+            answered = await _page(shop, method, path, Accept_Language="nl, de;q=0.5, *;q=nonsense")
             assert (answered.status, "nicht bekannt" in answered.body) == (404, True)
     assert (await _page(shop, "POST", link, raw=b"x" * 70_000)).status == 413
     assert (await _page(shop, "POST", link.replace("/u/", "/preferences/"), raw=b"\xff")).status in (400, 404)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "said"),
+    [
+        ("ar", '<html lang="ar" dir="rtl">'),
+        ("de-AT", "Dieser Link ist nicht bekannt"),
+        ("es-MX", "Este enlace no se conoce"),
+        ("fr-CA, en", "Ce lien n’est pas connu"),
+        ("nl", "This link is not known"),
+    ],
+)
+async def test_the_page_speaks_the_languages_of_the_inbox(shop: Gateway, accepted: str, said: str):
+    answered = await _page(shop, "GET", "/u/nonsense", Accept_Language=accepted)
+
+    assert said in answered.body

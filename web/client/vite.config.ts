@@ -27,6 +27,10 @@ const core = {
   resolveId: (id: string) => (id === "../index.ts" ? { id: "./index.js", external: true } : null),
 };
 
+/** The words of either element are files by the name of their language. */
+const named = ({ facadeModuleId }: { facadeModuleId?: string | null }): string =>
+  facadeModuleId?.includes("/preferences/") ? "preferences-[name].js" : "[name].js";
+
 const FILES = {
   index: "src/index.ts",
   acts: "src/acts.ts",
@@ -49,7 +53,7 @@ export default defineConfig(({ mode }) => ({
       // What the others share is the first entry itself, not a file behind all three.
       preserveEntrySignatures: "allow-extension",
       // In library mode Vite keeps the white space of ES modules.
-      output: { minify: true, comments: { annotation: false }, chunkFileNames: "[name].js" },
+      output: { minify: true, comments: { annotation: false }, chunkFileNames: named },
     },
   },
   test: {

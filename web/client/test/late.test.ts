@@ -3,7 +3,7 @@
 /** What is fetched late, over a network that comes and goes. */
 
 import { it, vi } from "vitest";
-import { fetched } from "../src/inbox/late.ts";
+import { fetched } from "../src/inbox/fetched.ts";
 import { expect } from "./support.ts";
 
 it("what cannot be fetched is tried again, less and less often, and at once when the network returns", async () => {

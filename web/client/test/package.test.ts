@@ -66,7 +66,12 @@ describe("the package", () => {
   it("leaves to those who want it each of what else there is", () => {
     const early = closure("panel.js", false, closure("inbox.js"));
     const late = without(without(closure("inbox.js", true), early), closure("index.js", true));
+    const words = without(
+      without(closure("preferences.js", true), closure("preferences.js")),
+      closure("index.js", true),
+    );
 
+    expect(words.sort()).toEqual(["ar", "de", "es", "fr"].map((language) => `preferences-${language}.js`));
     expect(late.map((file) => file.replace(".js", "")).sort()).toEqual([
       "ar",
       "catalog",
@@ -78,7 +83,7 @@ describe("the package", () => {
       "reach",
       "toasts",
     ]);
-    for (const file of late)
+    for (const file of [...late, ...words])
       expect(zipped([file]), file).toBeLessThan(file === "deeds.js" ? DEEDS_BYTES : LATE_BYTES);
   });
 

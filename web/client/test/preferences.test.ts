@@ -112,7 +112,7 @@ describe("preferences", () => {
 
 async function shown(
   server: Gateway,
-  strings?: BellhopPreferences["strings"],
+  strings?: Partial<BellhopPreferences["strings"]>,
 ): Promise<{ element: BellhopPreferences; root: ShadowRoot }> {
   const element = document.createElement("bellhop-preferences");
   element.setAttribute("url", server.url);
@@ -275,12 +275,28 @@ describe("the element", () => {
     await eventually(() => expect(server.chosen.locale).toBe("de"));
   });
 
-  it("speaks the language of the page, and what the page would rather have said", async () => {
+  it.each([
+    ["ar", "ما يصلك", "البريد: Offers"],
+    ["de-CH", "Was Sie bekommen", "E-Mail: Offers"],
+    ["es", "Lo que recibe", "Correo: Offers"],
+    ["fr-CA", "Ce que vous recevez", "E-mail : Offers"],
+    ["nl", "What you are told", "Email: Offers"],
+  ])("speaks the language of the page: %s", async (lang, title, offers) => {
+    document.documentElement.lang = lang;
+    atEnd(() => document.documentElement.removeAttribute("lang"));
+
+    const { root } = await shown(await gateway());
+
+    await eventually(() => expect(find(root, "h2").textContent).toBe(title));
+    expect(switchOf(root, offers).checked).toBe(true);
+  });
+
+  it("says what the page would rather have said, beside the words of the language", async () => {
     document.documentElement.lang = "de-AT";
     atEnd(() => document.documentElement.removeAttribute("lang"));
     const { element, root } = await shown(await gateway(), { title: "Meine Benachrichtigungen" });
+    await eventually(() => expect(switchOf(root, "E-Mail: Offers").checked).toBe(true));
     expect(find(root, "h2").textContent).toBe("Meine Benachrichtigungen");
-    expect(switchOf(root, "E-Mail: Offers").checked).toBe(true);
 
     element.strings = { byDefault: "wie gehabt" };
 

@@ -1,20 +1,6 @@
 /** What the element begins without: fetched when it is needed, or before, while the browser has nothing else to do. */
 
-const AGAIN_MS = 1_000;
-const MOST_MS = 60_000;
-
-/** Answers the file that `load` imports, however often it takes: the network may be away, and what was pressed still counts. */
-export async function fetched<T>(load: () => Promise<T>): Promise<T> {
-  for (let wait = AGAIN_MS; ; wait = Math.min(2 * wait, MOST_MS))
-    try {
-      return await load();
-    } catch {
-      await new Promise<unknown>((done) => {
-        setTimeout(done, wait);
-        addEventListener("online", done, { once: true });
-      });
-    }
-}
+import { fetched } from "./fetched.ts";
 
 export type PanelFile = typeof import("./panel.ts");
 let coming: Promise<PanelFile> | undefined;

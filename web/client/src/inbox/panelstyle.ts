@@ -59,7 +59,7 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 .asks:not(.open) .more { position: absolute; inset-block: .0625rem auto; padding-inline-start: .5rem }
 .answers { display: flex; gap: .375rem; min-block-size: calc(1.303125rem + 2px); margin-block-start: .25rem; overflow: hidden }
 
-.day { display: none; position: absolute; inset-block-start: 0; inset-inline: 0; block-size: 1.75rem; padding: .375rem 1.125rem 0; background: var(--_bg); font-size: .75rem; font-weight: 600; color: var(--_muted) }
+.day { display: none; position: absolute; z-index: -1; inset-block-start: 0; inset-inline: 0; block-size: 1.75rem; padding: .375rem 1.125rem 0; background: var(--_bg); font-size: .75rem; font-weight: 600; color: var(--_muted) }
 .day::first-letter { text-transform: uppercase }
 .dated { block-size: calc(var(--_row) + 1.75rem); padding-block-start: 2.25rem }
 .dated .day { display: block }

@@ -12,7 +12,7 @@ import { isQuiet } from "./quiet.ts";
 import { short } from "./strings.ts";
 
 /** How long the person's choices are taken for what they were. */
-const KNOWN_MS = 60_000;
+const KNOWN_MS = 10_000;
 /** Longer than other tabs take to hear of the same. */
 const ALONE_MS = 1_000;
 const LOOKING = "bellhop looking";

@@ -5,6 +5,7 @@ const STYLE = `
 .acts { position: absolute; inset-block-start: .3125rem; inset-inline-end: .75rem; display: flex; gap: .125rem; padding: .125rem; border-radius: 9px; background: var(--_bg); box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / .08); opacity: 0; pointer-events: none }
 .row:is(:hover, :focus-visible, :has(:focus-visible), .acting) .acts { opacity: 1; pointer-events: auto }
 .dated .acts { inset-block-start: 2.0625rem }
+.row.open .acts { inset-block: auto .375rem }
 @media (hover: hover) {
   .row:is(:hover, :focus-visible, :has(:focus-visible)) :is(time, .dot) { visibility: hidden }
   .acts::before { content: attr(data-at); align-self: center; padding-inline: .375rem .125rem; font-size: .75rem; color: var(--_muted) }

@@ -5,6 +5,7 @@
  */
 
 import { h } from "../inbox/elements.ts";
+import { fetched } from "../inbox/fetched.ts";
 import { type Notice, notice } from "../inbox/notice.ts";
 import {
   type Preferences,
@@ -16,8 +17,9 @@ import {
 import type { ConnectOptions } from "../protocol.ts";
 import { options as choices, type Field, field } from "./fields.ts";
 import { lines } from "./grid.ts";
+import { wordsOf } from "./languages.ts";
 import { QUIET, type Quiet, quiet, said, ZONE } from "./quiet.ts";
-import { type Strings, spoken } from "./strings.ts";
+import { ENGLISH, type Strings } from "./strings.ts";
 import { sheet } from "./style.ts";
 import { placed, type Table, table } from "./table.ts";
 import { TRACKING, type Tracking, tracking } from "./tracking.ts";
@@ -32,7 +34,7 @@ export {
   type Undoable,
   type Wish,
 } from "../preferences.ts";
-export { ENGLISH, GERMAN, type Strings } from "./strings.ts";
+export { ENGLISH, type Strings } from "./strings.ts";
 
 const PROPERTIES = ["preferences", "strings", "getToken", "options", "categories"] as const;
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
@@ -60,7 +62,10 @@ export class BellhopPreferences extends Base {
   static readonly observedAttributes = ["url", "path", "token"];
 
   #options: Partial<ConnectOptions> = {};
-  #strings: Partial<Strings> = {};
+  #strings = ENGLISH;
+  /** Those of the page's language, once they have come, and those that the page gave. */
+  #words: Strings | undefined;
+  #given: Partial<Strings> = {};
   #categories: readonly string[] | undefined;
   #preferences: Preferences | undefined;
   /** Whether it opened them itself. */
@@ -109,12 +114,18 @@ export class BellhopPreferences extends Base {
     this.#show();
   }
 
-  /** Those left out are of the page's language. */
-  get strings(): Partial<Strings> {
+  get strings(): Strings {
     return this.#strings;
   }
+  /** Those left out stay as they are in the language of the page, or English. */
   set strings(strings: Partial<Strings>) {
-    this.#strings = strings;
+    this.#given = strings;
+    this.#speak();
+  }
+
+  /** Says all anew, in the words that there are now. */
+  #speak(): void {
+    this.#strings = { ...(this.#words ?? ENGLISH), ...this.#given };
     if (!this.#parts) return;
     this.#build();
     this.#show();
@@ -123,6 +134,11 @@ export class BellhopPreferences extends Base {
   connectedCallback(): void {
     for (const name of PROPERTIES) this.#upgrade(name);
     if (!this.#parts) this.#build();
+    fetched(async () => wordsOf(this.#language())).then((words) => {
+      if (!words) return;
+      this.#words = words;
+      this.#speak();
+    });
     // A framework may set properties right after it puts the element into the page.
     queueMicrotask(() => this.isConnected && this.#join());
   }
@@ -178,10 +194,14 @@ export class BellhopPreferences extends Base {
     this.#parts?.notice.clear();
   }
 
+  #language(): string {
+    return this.closest<HTMLElement>("[lang]")?.lang || navigator.language;
+  }
+
   #build(): void {
     this.#parts?.notice.clear();
-    const language = this.closest<HTMLElement>("[lang]")?.lang || navigator.language;
-    const t: Strings = { ...spoken(language), ...this.#strings };
+    const language = this.#language();
+    const t = this.#strings;
     const choose = (patch: PreferencesPatch, place: string): void => this.#preferences?.choose(patch, place);
     const tongue = field(t.language, "locale", (value) => choose({ locale: value || null }, "locale"), {
       labelled: true,

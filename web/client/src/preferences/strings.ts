@@ -67,7 +67,7 @@ export interface Strings {
 }
 
 /** ORDER_UPDATE → Order update. */
-const humane = (type: string): string => {
+export const humane = (type: string): string => {
   const text = type.toLowerCase().replace(/_/g, " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
@@ -129,64 +129,3 @@ export const ENGLISH: Strings = {
   saved: (what) => `Saved: ${what}`,
   undo: "Undo",
 };
-
-export const GERMAN: Strings = {
-  title: "Was Sie bekommen",
-  about: "Worüber",
-  channels: { in_app: "In der App", email: "E-Mail" },
-  all: "Alles",
-  allHint: "Wichtiges kommt auf jeden Fall.",
-  cell: (channel, about) => `${channel}: ${about}`,
-  kinds: (category) => `Arten: ${category}`,
-  type: humane,
-  chosen: "Ihre Wahl",
-  byDefault: "Standard",
-  channelOff: (channel) => `${channel} ist aus`,
-  mixed: "Teilweise",
-  often: "wie oft",
-  atOnce: "Sofort",
-  daily: "Täglich",
-  weekly: "Wöchentlich",
-  byType: "Wie unten gewählt",
-  always: "Immer",
-  never: "Nie",
-  locked: "Wichtig: nicht abstellbar",
-  lockedOff: "Kommt nicht auf diesem Weg",
-  reset: (type, channel) => `${channel}: ${type}: keine eigene Wahl`,
-  quiet: "Ruhezeiten",
-  quietHint: "E-Mails warten bis zu ihrem Ende. Wichtiges wartet nicht, und in der App steht alles sofort.",
-  quietOn: "E-Mails zurückhalten",
-  from: "Von",
-  to: "bis",
-  days: "Beginn am",
-  zone: "Zeitzone",
-  automatic: "Automatisch",
-  tracking: "Links in E-Mails",
-  trackingHint: "Zeigt, worüber sich zu schreiben lohnt. Der Absender kann sehen, welchen Sie gefolgt sind.",
-  trackingOn: "Den Absender sehen lassen, welchen ich folge",
-  trackingOpens: "Den Absender sehen lassen, welchen ich folge und welche E-Mails ich öffne",
-  language: "Sprache",
-  languageHint: "Der Benachrichtigungen und E-Mails.",
-  loading: "Ihre Einstellungen werden geladen",
-  connecting: "Verbindung wird wiederhergestellt …",
-  stopped: {
-    token_expired: "Ihre Sitzung ist abgelaufen. Melden Sie sich wieder an.",
-    expired_token: "Ihre Sitzung ist abgelaufen. Melden Sie sich wieder an.",
-    other: "Nicht verbunden.",
-  },
-  retry: "Noch einmal versuchen",
-  failed: {
-    offline: "Nicht gespeichert: keine Verbindung.",
-    timeout: "Nicht gespeichert: keine Antwort.",
-    unavailable: "Nicht gespeichert: bitte gleich noch einmal.",
-    locked_preference: "Wichtig: nicht abstellbar.",
-    validation_failed: "Nicht gespeichert: nicht mehr möglich.",
-    other: "Nicht gespeichert. Bitte noch einmal.",
-  },
-  unreadable: "Ihre Einstellungen konnten nicht geladen werden.",
-  saved: (what) => `Gespeichert: ${what}`,
-  undo: "Rückgängig",
-};
-
-/** The texts in the language of the page, or else in English. */
-export const spoken = (language: string): Strings => (/^de\b/i.test(language) ? GERMAN : ENGLISH);

@@ -139,7 +139,7 @@ export function PausedLanes(): ReactNode {
   const { data } = useAsk<Lanes>("lanes", {}, 2 * EVERY_MS);
   return (data?.lanes ?? []).map(({ lane, paused }) =>
     paused ? (
-      <a key={lane} className="banner bad" href={href(mailOf(""))}>
+      <a key={lane} className="banner on-page" href={href(mailOf(""))}>
         <Icon name="alert" />
         {`${humane(lane)} mail is paused: ${paused.reason}`}
       </a>

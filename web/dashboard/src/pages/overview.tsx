@@ -74,7 +74,8 @@ export function OverviewPage(): ReactNode {
         <Tile
           label="Emits"
           to={href(feedOf(""))}
-          value={data ? total(data.emits, window, data.at) : undefined}
+          // Of a node that has not counted yet nothing is known.
+          value={data?.at.length ? total(data.emits, window, data.at) : undefined}
         >
           {span}
         </Tile>
