@@ -9,7 +9,6 @@ import zlib
 from collections.abc import AsyncGenerator, Iterator
 
 from aiohttp import web
-from aiohttp.streams import StreamReader
 
 from gateway.engine.http import CONTINUE, HttpConnection
 
@@ -32,6 +31,8 @@ class BodyError(Exception):
 
 def coding_of(request: web.BaseRequest) -> str | None:
     """How the body is coded; None when it is not. Raises `BodyError` 415 for what cannot be undone."""
+    if "Content-Encoding" not in request.headers:
+        return None
     lines = request.headers.getall("Content-Encoding", ())
     named = [word.strip().lower().removeprefix("x-") for line in lines for word in line.split(",")]
     codings = [word for word in named if word not in ("", "identity")]
@@ -77,10 +78,6 @@ async def read(request: web.BaseRequest, *, limit: int, seconds: float) -> bytes
     coding = coding_of(request)
     if (request.content_length or 0) > limit:
         raise BodyError(413)
-    if coding is None and CONTINUE not in request and (whole := _whole(request.content)) is not None:
-        if len(whole) > limit:
-            raise BodyError(413)
-        return whole
     body = bytearray()
     raw_bytes = 0
     inflater = None if coding is None else _Inflater(coding)
@@ -108,9 +105,20 @@ async def read(request: web.BaseRequest, *, limit: int, seconds: float) -> bytes
     return bytes(body)
 
 
-def _whole(content: StreamReader) -> bytes | None:
-    """The body that has come with its head, as most short ones do; None when there is something to wait for, or amiss."""
-    return content.read_nowait() if content.is_eof() and content.exception() is None else None
+def at_hand(request: web.BaseRequest, *, limit: int) -> bytes | None:
+    """The body that has come with its head, as most short ones do; None where `read` is to be asked. Raises `BodyError` 413.
+
+    It waits for nothing, so it needs no coroutine.
+    """
+    content = request.content
+    if not content.is_eof() or content.exception() is not None or "Content-Encoding" in request.headers:
+        return None
+    if (request.content_length or 0) > limit:
+        raise BodyError(413)
+    whole = content.read_nowait()
+    if len(whole) > limit:
+        raise BodyError(413)
+    return whole
 
 
 def _ask_for(request: web.BaseRequest) -> None:

@@ -35,9 +35,9 @@ PARTING = 256
 """Connections that stay so. More are closed at once."""
 
 CONTINUE = web.RequestKey("continue", bool)
-"""Set while the client waits to hear that its body is wanted (RFC 9110, section 10.1.1)."""
+"""Whether the client waits to hear that its body is wanted (RFC 9110, section 10.1.1)."""
 EXPECTS = web.RequestKey("expects", str)
-"""What the client expects beside that: nothing that can be met."""
+"""What the client expects beside that: nothing that can be met. Empty for nearly all."""
 
 Refuse = Callable[[int], web.Response]
 """Makes the answer of a status to what is no request."""
@@ -71,7 +71,10 @@ def _unexpecting(make: Factory) -> Factory:
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
         if "Expect" not in message.headers:
-            return make(message, payload, protocol, writer, task)
+            request = make(message, payload, protocol, writer, task)
+            # To look for what is not there costs an exception, and every request is asked.
+            request[CONTINUE], request[EXPECTS] = False, ""
+            return request
         headers = CIMultiDict(message.headers)
         expected = {word.strip().lower() for line in headers.popall("Expect") for word in line.split(",")}
         request = make(message._replace(headers=CIMultiDictProxy(headers)), payload, protocol, writer, task)

@@ -117,8 +117,11 @@ def application(site: str, metrics: Metrics) -> web.Application:
 
 def _log(site: str, method: str, route: str, status: int, seconds: float) -> None:
     """One line for each request, by its route: a path may hold what is nobody's business."""
+    level = logging.DEBUG if route in QUIET else logging.INFO
+    if not logger.isEnabledFor(level):
+        return
     logger.log(
-        logging.DEBUG if route in QUIET else logging.INFO,
+        level,
         "request",
         extra={
             "site": site,
@@ -198,7 +201,8 @@ async def read_json(request: web.Request, *, limit: int = BODY_BYTES_MAX, requir
     # A body that is there must be JSON, also where none is required.
     if not request.body_exists and not required:
         return {}
-    return json_of(await read_json_text(request, limit=limit))
+    _demand_json(request)
+    return json_of(await read_body(request, limit=limit))
 
 
 async def read_json_text(request: web.Request, *, limit: int) -> bytes:
@@ -206,6 +210,12 @@ async def read_json_text(request: web.Request, *, limit: int) -> bytes:
 
     It is separate from parsing for a batch, whose items are parsed in slices that let others have their turn.
     """
+    _demand_json(request)
+    return await read_body(request, limit=limit)
+
+
+def _demand_json(request: web.Request) -> None:
+    """Raise Problem unless the request says that its body is JSON."""
     # Before `content_type` is read: aiohttp takes the header apart by a regular expression.
     if len(request.headers.get("Content-Type", "")) > MEDIA_TYPE_CHARACTERS:
         raise Problem("unsupported_media_type", "It must be application/json.")
@@ -216,7 +226,6 @@ async def read_json_text(request: web.Request, *, limit: int) -> bytes:
         raise Problem("unsupported_media_type", "It must be application/json.")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem("unsupported_media_type", "JSON is UTF-8 (RFC 8259).")
-    return await read_body(request, limit=limit)
 
 
 async def read_bytes(request: web.Request, *, media_type: str, limit: int) -> bytes:
@@ -245,7 +254,8 @@ async def read_body(request: web.Request, *, limit: int) -> bytes:
     rest is not read. Compressed bodies are bound by what they grow to.
     """
     try:
-        return await bodies.read(request, limit=limit, seconds=BODY_SECONDS)
+        whole = bodies.at_hand(request, limit=limit)
+        return await bodies.read(request, limit=limit, seconds=BODY_SECONDS) if whole is None else whole
     except BodyError as error:
         raise _unreadable(error, limit) from None
 

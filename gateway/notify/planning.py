@@ -20,8 +20,9 @@ from gateway.ground import logs
 from gateway.ground.clock import Clock
 from gateway.notify import owing, showing
 from gateway.notify.decide import Judge
+from gateway.notify.owing import NO_MAIL
 from gateway.notify.requests import EmitRequest
-from gateway.notify.showing import Choosers, Hidden
+from gateway.notify.showing import NOTHING_HIDDEN, Choosers, Hidden
 from gateway.notify.verdicts import NOBODY_CHOSE, Moment, Send, Skip, Verdict
 from gateway.notify.wording import Filled, Scribe
 from storage.errors import StorageError
@@ -72,6 +73,14 @@ class Planner:
         """
         now, origin = self._clock(), _origin(scope)
         filled = await self._scribe.fill(requests)
+        if not showing.may_hide(self._catalog, self._choosers) and not owing.asks_for_mail(filled):
+            # The usual end: nobody has to be judged.
+            return [
+                each
+                if isinstance(each, Exception)
+                else _emission(each, scope, origin, now, NO_MAIL, NOTHING_HIDDEN)
+                for each in filled
+            ]
         sound = [each for each in filled if isinstance(each, Filled)]
         # Only of those that could be filled in: the iterators are read in step with them below.
         hidden = iter(await showing.hidden_of_each(self._judge, self._catalog, self._choosers, sound, now))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Hidden = Mapping[str, Skip]
 """Why a notification is not shown, by its room."""
-NONE: Hidden = {}
+NOTHING_HIDDEN: Hidden = {}
 
 
 class Everybody:
@@ -66,6 +66,11 @@ class Choosers(Protocol):
         ...
 
 
+def may_hide(catalog: LiveCatalog, choosers: Choosers) -> bool:
+    """Whether anything may be hidden from anybody, as far as is known here."""
+    return catalog.may_hide or (catalog.current is not None and choosers.in_use)
+
+
 async def hidden_of_each(
     judge: Judge, catalog: LiveCatalog, choosers: Choosers, requests: Sequence[Filled], now: datetime
 ) -> list[Hidden | StorageError]:
@@ -74,8 +79,8 @@ async def hidden_of_each(
     In the order of the requests; each by room. A request with one room of which it is not known is answered
     with that error: it is not stored in part.
     """
-    hidden: list[Hidden | StorageError] = [NONE] * len(requests)
-    if not catalog.may_hide and (catalog.current is None or not choosers.in_use):
+    hidden: list[Hidden | StorageError] = [NOTHING_HIDDEN] * len(requests)
+    if not may_hide(catalog, choosers):
         return hidden
     types = {} if catalog.current is None else catalog.current.types
     suspicions: dict[str, Suspicion | None] = {}

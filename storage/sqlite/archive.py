@@ -50,7 +50,6 @@ CREATE TABLE archive_lead (
     ),
 )
 _UNFINISHED = "SELECT month, number, state, ids FROM archive_pieces WHERE state <> 'closed' LIMIT 1"
-_IGNORED = rows.INSERT.replace("INSERT", "INSERT OR IGNORE", 1)
 
 
 class SQLiteArchive(SQLiteShelf, Archive):
@@ -248,7 +247,7 @@ def _put_back(connection: sqlite3.Connection, kept: Kept, reader: str | None) ->
     row = list(rows.row_of(n, None, None, None))
     if not n.title or n.superseded_by is not None:
         row[SHOWN_UNTIL] = WIPED
-    if not connection.execute(_IGNORED, row).rowcount:
+    if not rows.insert_new(connection, row):
         return False
     # It stands by itself.
     connection.execute(
