@@ -7,9 +7,9 @@ that a caller may choose.
 """
 
 import asyncio
-import functools
 import math
 import platform
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +29,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from gateway.cluster.presence.errors import PresenceError
+from gateway.observe.timings import Timings
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Bounds of buckets for times."""
@@ -80,16 +81,16 @@ class Metrics(Collector):
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
         registry.register(self)
-        self._requests = Histogram(
+        self._requests = Timings(
             "bellhop_http_request_seconds",
             "Requests answered, by route and status; polls and websockets excepted",
             ("site", "method", "route", "status"),
-            buckets=_SECONDS,
-            registry=registry,
+            _SECONDS,
         )
-        self._emits = Counter(
+        self._emits: defaultdict[str, int] = defaultdict(int)
+        self.watch_counts(
             "bellhop_emits", "Requests to emit, by outcome: accepted, duplicate, or the code of the problem",
-            ("outcome",), registry=registry,
+            "outcome", self._emits,
         )  # fmt: skip
         self._append_sizes = Histogram(
             "bellhop_append_batch_notifications",
@@ -103,9 +104,6 @@ class Metrics(Collector):
             buckets=_SECONDS,
             registry=registry,
         )
-        # Finding the child of some labels costs as much as the rest of an observation; there are few, and they stay.
-        self._requests_of = functools.cache(self._requests.labels)
-        self._emits_of = functools.cache(self._emits.labels)
         self._mail = Counter(
             "bellhop_mail", "Mails by lane and by what became of them", ("lane", "outcome"), registry=registry
         )
@@ -136,11 +134,11 @@ class Metrics(Collector):
         """Count a request that was answered."""
         # A method is the caller's own word: any other would be a new series each time.
         known = method if method in _METHODS else "other"
-        self._requests_of(site, known, route, str(status)).observe(seconds)
+        self._requests.observe((site, known, route, str(status)), seconds)
 
     def emitted(self, outcome: str, count: int = 1) -> None:
         """Count requests to emit: `outcome` is `accepted`, `duplicate`, or a code."""
-        self._emits_of(outcome).inc(count)
+        self._emits[outcome] += count
 
     def append_batch(self, notifications: int, seconds: float) -> None:
         """Note how large a batch was, and how long the store took."""
@@ -190,6 +188,7 @@ class Metrics(Collector):
                     families[watched.name] = family
                 family.add_metric(list(watched.labels.values()), value)
         yield from families.values()
+        yield from self._requests.collect()
         for name, text, label, counts in self._watched_counts:
             family = CounterMetricFamily(name, text, labels=[label])
             for key, count in counts.items():
