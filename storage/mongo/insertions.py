@@ -23,10 +23,11 @@ class Work:
         """What became of the emission: its notifications in their order, or a mismatch."""
         if self.mismatch:
             return IdempotencyMismatch("the idempotency key was used before with another content")
-        return Appended(
-            notifications=tuple(self.stored[ordinal] for ordinal in sorted(self.stored)),
-            duplicate=self.duplicate,
-        )
+        stored = self.stored
+        if len(stored) > 1:
+            # They may have come in another order: some now, and some from an attempt before.
+            stored = dict(sorted(stored.items()))
+        return Appended(notifications=tuple(stored.values()), duplicate=self.duplicate)
 
 
 @dataclass(slots=True)
