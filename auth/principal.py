@@ -45,6 +45,9 @@ def is_topic(text: str) -> bool:
     return _TOPIC.fullmatch(text) is not None
 
 
+NO_ROLES = frozenset[str]()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """A user, as a verified token describes them.
@@ -54,7 +57,7 @@ class Principal:
 
     user: str
     expires_at: datetime
-    roles: frozenset[str] = frozenset()
+    roles: frozenset[str] = NO_ROLES
     topics: tuple[str, ...] = ()
     name: str | None = None
     email: str | None = None
