@@ -73,7 +73,8 @@ class Planner:
         """
         now, origin = self._clock(), _origin(scope)
         filled = await self._scribe.fill(requests)
-        if not showing.may_hide(self._catalog, self._choosers) and not owing.asks_for_mail(filled):
+        questions = showing.in_question(self._catalog, self._choosers, filled, now)
+        if not questions and not owing.asks_for_mail(filled):
             # The usual end: nobody has to be judged.
             return [
                 each
@@ -81,16 +82,16 @@ class Planner:
                 else _emission(each, scope, origin, now, NO_MAIL, NOTHING_HIDDEN)
                 for each in filled
             ]
+        hidden = await showing.hidden_of_each(self._judge, questions, len(filled))
+        # Only of those that could be filled in: the iterator is read in step with them.
         sound = [each for each in filled if isinstance(each, Filled)]
-        # Only of those that could be filled in: the iterators are read in step with them below.
-        hidden = iter(await showing.hidden_of_each(self._judge, self._catalog, self._choosers, sound, now))
         mails = iter(await owing.mails_of_each(self._judge, sound, now))
         planned: list[Emission | Exception] = []
-        for each in filled:
+        for each, unseen in zip(filled, hidden, strict=True):
             if isinstance(each, Exception):
                 planned.append(each)
                 continue
-            unseen, owed = next(hidden), next(mails)
+            owed = next(mails)
             if isinstance(unseen, Exception):
                 planned.append(unseen)
             else:
@@ -128,7 +129,8 @@ class Planner:
         [filled] = await self._scribe.fill([structs.replace(request, rooms=rooms)])
         if isinstance(filled, Exception):
             raise filled
-        [hidden] = await showing.hidden_of_each(self._judge, self._catalog, self._choosers, [filled], now)
+        questions = showing.in_question(self._catalog, self._choosers, [filled], now)
+        [hidden] = await showing.hidden_of_each(self._judge, questions, 1)
         if isinstance(hidden, StorageError):
             raise hidden
         email = filled.request.email

@@ -66,27 +66,25 @@ class Choosers(Protocol):
         ...
 
 
-def may_hide(catalog: LiveCatalog, choosers: Choosers) -> bool:
-    """Whether anything may be hidden from anybody, as far as is known here."""
-    return catalog.may_hide or (catalog.current is not None and choosers.in_use)
+Question = tuple[int, Case]
+"""Whether something is shown, with the place of its request among those that were given."""
 
 
-async def hidden_of_each(
-    judge: Judge, catalog: LiveCatalog, choosers: Choosers, requests: Sequence[Filled], now: datetime
-) -> list[Hidden | StorageError]:
-    """What is hidden of each request. Types that are on for everybody cost nothing, nor do users who have refused nothing.
+def in_question(
+    catalog: LiveCatalog, choosers: Choosers, requests: Sequence[Filled | Exception], now: datetime
+) -> list[Question]:
+    """What of the requests may have to be hidden; nothing, as nearly always, is the answer of a look.
 
-    In the order of the requests; each by room. A request with one room of which it is not known is answered
-    with that error: it is not stored in part.
+    Types that are on for everybody cost nothing, nor do users who have refused nothing.
     """
-    hidden: list[Hidden | StorageError] = [NOTHING_HIDDEN] * len(requests)
-    if not may_hide(catalog, choosers):
-        return hidden
+    questions: list[Question] = []
+    if not catalog.may_hide and (catalog.current is None or not choosers.in_use):
+        return questions
     types = {} if catalog.current is None else catalog.current.types
     suspicions: dict[str, Suspicion | None] = {}
-    cases: list[Case] = []
-    asked_by: list[int] = []
     for index, filled in enumerate(requests):
+        if isinstance(filled, Exception):
+            continue
         request = filled.request
         type_ = request.type
         if type_ not in suspicions:
@@ -95,17 +93,29 @@ async def hidden_of_each(
         if suspicion is None or not request.in_app:
             continue
         suspects = suspicion.rooms
-        for room in request.rooms:
-            if room in suspects and suspicion.of(room):
-                cases.append(_case(type_, types.get(type_), room, now))
-                asked_by.append(index)
-    # The usual end: nothing was asked of the store.
-    if not cases:
+        questions += [
+            (index, _case(type_, types.get(type_), room, now))
+            for room in request.rooms
+            if room in suspects and suspicion.of(room)
+        ]
+    return questions
+
+
+async def hidden_of_each(
+    judge: Judge, questions: Sequence[Question], count: int
+) -> list[Hidden | StorageError]:
+    """What is hidden of each of `count` requests, of which these are in question.
+
+    In the order of the requests; each by room. A request with one room of which it is not known is answered
+    with that error: it is not stored in part.
+    """
+    hidden: list[Hidden | StorageError] = [NOTHING_HIDDEN] * count
+    if not questions:
         return hidden
     skips: dict[int, dict[str, Skip]] = {}
     failures: dict[int, StorageError] = {}
-    verdicts = await judge.judge(cases, Moment.EMIT)
-    for index, case, verdict in zip(asked_by, cases, verdicts, strict=True):
+    verdicts = await judge.judge([case for _, case in questions], Moment.EMIT)
+    for (index, case), verdict in zip(questions, verdicts, strict=True):
         if isinstance(verdict, StorageError):
             failures[index] = verdict
         elif isinstance(verdict.verdict, Skip):

@@ -350,7 +350,8 @@ async def test_nobody_is_asked_whether_to_hide_what_is_not_shown_in_app(
 ):
     letter = await filled(scribe, asked("user:bob", type="LETTER", email=EmailRequest(), data={}))
 
-    hidden = await showing.hidden_of_each(judge_without_choices(live, known), live, Away(), [letter], NOW)
+    questions = showing.in_question(live, Away(), [letter], NOW)
+    hidden = await showing.hidden_of_each(judge_without_choices(live, known), questions, 1)
 
     assert hidden == [{}]
 
