@@ -22,7 +22,7 @@ from gateway.notify.wording import Filled, Scribe, UnknownType
 from storage.errors import StoreUnavailable
 from storage.mail import LaneName, Unless
 from storage.people import Contact
-from storage.streams import Action
+from storage.streams import Action, Emission
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 CATALOG = """
@@ -343,6 +343,22 @@ async def test_what_may_be_refused_in_app_is_not_planned_while_nobody_can_be_ask
     assert isinstance(planned, StoreUnavailable)
     with pytest.raises(StoreUnavailable):
         await planner.drafts(asked("user:ann", no_email=True), limit=1)
+
+
+async def test_of_what_is_planned_together_each_has_its_own_answer(live: LiveCatalog, known: Known):
+    unfit, unknown, planned = await planner_without_choices(live, known).plan(
+        [
+            asked("user:ann", data={}, no_email=True),
+            asked("user:ann", no_email=True),
+            asked("topic:sale", no_email=True),
+        ],
+        "test",
+    )
+
+    assert isinstance(unfit, Unfit)
+    assert isinstance(unknown, StoreUnavailable)
+    assert isinstance(planned, Emission)
+    assert [each.in_app for each in planned.notifications] == [True]
 
 
 async def test_nobody_is_asked_whether_to_hide_what_is_not_shown_in_app(
