@@ -9,6 +9,7 @@ import zlib
 from collections.abc import AsyncGenerator, Iterator
 
 from aiohttp import web
+from aiohttp.streams import StreamReader
 
 from gateway.engine.http import CONTINUE, HttpConnection
 
@@ -78,6 +79,10 @@ async def read(request: web.BaseRequest, *, limit: int, seconds: float) -> bytes
     coding = coding_of(request)
     if (request.content_length or 0) > limit:
         raise BodyError(413)
+    if coding is None and (whole := _whole(request.content)) is not None:
+        if len(whole) > limit:
+            raise BodyError(413)
+        return whole
     body = bytearray()
     raw_bytes = 0
     inflater = None if coding is None else _Inflater(coding)
@@ -105,20 +110,9 @@ async def read(request: web.BaseRequest, *, limit: int, seconds: float) -> bytes
     return bytes(body)
 
 
-def at_hand(request: web.BaseRequest, *, limit: int) -> bytes | None:
-    """The body that has come with its head, as most short ones do; None where `read` is to be asked. Raises `BodyError` 413.
-
-    It waits for nothing, so it needs no coroutine.
-    """
-    content = request.content
-    if not content.is_eof() or content.exception() is not None or "Content-Encoding" in request.headers:
-        return None
-    if (request.content_length or 0) > limit:
-        raise BodyError(413)
-    whole = content.read_nowait()
-    if len(whole) > limit:
-        raise BodyError(413)
-    return whole
+def _whole(content: StreamReader) -> bytes | None:
+    """The body that has come with its head, as most short ones do; None when there is something to wait for, or amiss."""
+    return content.read_nowait() if content.is_eof() and content.exception() is None else None
 
 
 def _ask_for(request: web.BaseRequest) -> None:

@@ -254,8 +254,7 @@ async def read_body(request: web.Request, *, limit: int) -> bytes:
     rest is not read. Compressed bodies are bound by what they grow to.
     """
     try:
-        whole = bodies.at_hand(request, limit=limit)
-        return await bodies.read(request, limit=limit, seconds=BODY_SECONDS) if whole is None else whole
+        return await bodies.read(request, limit=limit, seconds=BODY_SECONDS)
     except BodyError as error:
         raise _unreadable(error, limit) from None
 
