@@ -286,6 +286,11 @@ class Sources:
     zone: tzinfo = UTC
     """The time zone of people whose own nobody has told."""
 
+    def are_open(self, cases: Sequence[Case]) -> bool:
+        """Whether each channel that is asked for is on for everybody; for most types that is remembered."""
+        is_open = self.catalog.is_open
+        return all(is_open(case.type, case.channel, case.now) for case in cases)
+
 
 F = TypeVar("F")
 """The type of a gate's facts, by which they are told apart."""

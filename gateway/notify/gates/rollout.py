@@ -24,9 +24,8 @@ def judge(case: Case, share: Share) -> Skip | None:
 
 
 def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
-    """Whether a channel that is asked for is not on for everybody; for most types that is remembered."""
-    is_open = sources.catalog.is_open
-    return not all(is_open(case.type, case.channel, case.now) for case in cases)
+    """Whether a channel that is asked for is not on for everybody."""
+    return not sources.are_open(cases)
 
 
 def wants(case: Case, moment: Moment) -> bool:
