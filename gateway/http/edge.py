@@ -201,8 +201,7 @@ async def read_json(request: web.Request, *, limit: int = BODY_BYTES_MAX, requir
     # A body that is there must be JSON, also where none is required.
     if not request.body_exists and not required:
         return {}
-    _demand_json(request)
-    return json_of(await read_body(request, limit=limit))
+    return json_of(await read_json_text(request, limit=limit))
 
 
 async def read_json_text(request: web.Request, *, limit: int) -> bytes:
@@ -210,12 +209,6 @@ async def read_json_text(request: web.Request, *, limit: int) -> bytes:
 
     It is separate from parsing for a batch, whose items are parsed in slices that let others have their turn.
     """
-    _demand_json(request)
-    return await read_body(request, limit=limit)
-
-
-def _demand_json(request: web.Request) -> None:
-    """Raise Problem unless the request says that its body is JSON."""
     # Before `content_type` is read: aiohttp takes the header apart by a regular expression.
     if len(request.headers.get("Content-Type", "")) > MEDIA_TYPE_CHARACTERS:
         raise Problem("unsupported_media_type", "It must be application/json.")
@@ -226,6 +219,7 @@ def _demand_json(request: web.Request) -> None:
         raise Problem("unsupported_media_type", "It must be application/json.")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem("unsupported_media_type", "JSON is UTF-8 (RFC 8259).")
+    return await read_body(request, limit=limit)
 
 
 async def read_bytes(request: web.Request, *, media_type: str, limit: int) -> bytes:
