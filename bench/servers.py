@@ -38,19 +38,22 @@ class Cost:
 
 
 def cost(pid: int) -> Cost:
-    """Read from /proc for the process and its living descendants."""
+    """Of the process and its living descendants."""
     process = Path("/proc", str(pid))
-    # The second field is a name in parentheses that may hold anything; utime and stime are fields 14 and 15.
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
     rss_pages = int((process / "statm").read_text().split()[1])
     used = Cost(
-        cpu_seconds=ticks / os.sysconf("SC_CLK_TCK"), rss_kb=rss_pages * os.sysconf("SC_PAGE_SIZE") // 1024
+        cpu_seconds=time.clock_gettime(_cpu_clock(pid)),
+        rss_kb=rss_pages * os.sysconf("SC_PAGE_SIZE") // 1024,
     )
     for child in (process / "task" / str(pid) / "children").read_text().split():
         more = cost(int(child))
         used = Cost(cpu_seconds=used.cpu_seconds + more.cpu_seconds, rss_kb=used.rss_kb + more.rss_kb)
     return used
+
+
+def _cpu_clock(pid: int) -> int:
+    """What clock_getcpuclockid(3) says: to the nanosecond, where /proc counts in hundredths of a second. Linux only."""
+    return ~pid << 3 | 2
 
 
 def token(user: int, topics: Sequence[str] = ()) -> str:
