@@ -17,6 +17,7 @@ from storage.encoding import ERASED, micros, moment, moment_or_none, news_text
 from storage.mail import OWED, WAITING, LaneName, Mail, MailOrder, MailState, Unless
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.errors import only_duplicates
+from storage.mongo.pages import ids_of
 from storage.mongo.schema import Migration
 from storage.outbox import Kind, Obligation, Subject
 
@@ -291,10 +292,12 @@ async def forget_recipients(c: Collections, room: str, *, now: int) -> None:
     await c[NOTIFICATIONS].update_many(
         {"room": room, "mail.to": {"$exists": True}}, {"$set": {"mail.to": ""}, "$unset": {"mail.steps": ""}}
     )
-    ids = [found["_id"] for found in await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()]
     await _withdraw(c, OBLIGATIONS, {"room": room}, reason=ERASED, now=now)
     gone = {"$set": {"mail.to": ""}, "$unset": {"news": "", "room": "", "mail.steps": ""}}
-    await c[OBLIGATIONS].update_many({"$or": [{"room": room}, {"of.id": {"$in": ids}}]}, gone)
+    async for ids in ids_of(c, room):
+        await c[OBLIGATIONS].update_many({"of.id": {"$in": ids}}, gone)
+    # Last, as it takes the name of the room away by which they are found.
+    await c[OBLIGATIONS].update_many({"room": room}, gone)
 
 
 async def forget(c: Collections, ids: Sequence[str], *, now: int) -> None:
@@ -314,15 +317,11 @@ async def recipients(c: Collections, room: str) -> list[str]:
 
     As they were written, each once and in their order as texts.
     """
-    own = await c[NOTIFICATIONS].find({"room": room}, {"mail.to": 1}).to_list()
-    ids = [document["_id"] for document in own]
-    apart = (
-        await c[OBLIGATIONS]
-        .find({"$or": [{"room": room}, {"of.id": {"$in": ids}}]}, {"mail.to": 1})
-        .to_list()
-    )
-    found = [document["mail"]["to"] for document in (*own, *apart) if "mail" in document]
-    return sorted({recipient for recipient in found if recipient})
+    found = set(await c[NOTIFICATIONS].distinct("mail.to", {"room": room}))
+    found.update(await c[OBLIGATIONS].distinct("mail.to", {"room": room}))
+    async for ids in ids_of(c, room):
+        found.update(await c[OBLIGATIONS].distinct("mail.to", {"of.id": {"$in": ids}}))
+    return sorted(found - {""})
 
 
 async def delete(c: Collections, ids: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from storage.mongo.append import Appender
 from storage.mongo.collections import NOTIFICATIONS, Collections
 from storage.mongo.documents import notification_of
 from storage.mongo.heads import ROOMS, positions
+from storage.mongo.pages import ids_of
 from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.people import Erasure
@@ -162,11 +163,10 @@ class MongoStreams(MongoShelf, Streams):
         return await clearing.prune(c, before=micros(before), limit=limit)
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
+        """Note when, and then wipe all of the user's own room, page by page; may be done again after any of them."""
         # Whoever returns under the same name begins anew: what was addressed to the room before tells nothing of them.
-        """Note when, and then wipe all of the user's own room, in one write with all its ids."""
         await c[ROOMS].update_one({"_id": erasure.room}, {"$set": {"erased_at": erasure.at}}, upsert=True)
-        ids = [
-            found["_id"]
-            for found in await c[NOTIFICATIONS].find({"room": erasure.room}, {"_id": 1}).to_list()
-        ]
-        return await clearing.wipe(c, ids, reason=ERASED, now=erasure.at)
+        wiped = 0
+        async for ids in ids_of(c, erasure.room):
+            wiped += await clearing.wipe(c, ids, reason=ERASED, now=erasure.at)
+        return wiped

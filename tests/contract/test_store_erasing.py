@@ -218,3 +218,18 @@ async def test_of_an_erased_user_no_shelf_keeps_anything(store, store_url):
     left = await _records(store_url)
     assert _holding(left, TEXTS) == {}
     assert set(_holding(left, (ID,))) <= NUMBERED
+
+
+async def test_a_room_of_more_than_a_page_is_erased_whole(store, store_url, monkeypatch):
+    # Three of one moment among them: a page may end between two of these.
+    monkeypatch.setattr("storage.mongo.pages.IDS_PER_PAGE", 2)
+    made = (NOW, later(1), later(1), later(1), later(2))
+    told = [await put(store, notification(ROOM, title=SECRET, created_at=at)) for at in made]
+    for (each,) in told:
+        of = Subject(kind=Kind.NOTIFICATION, id=each.id)
+        await store.outbox.owe([Obligation(id=uuid7(), of=of, mail=mail(to=ADDRESS))])
+    assert await store.people.addresses(ID, ROOM) == [ADDRESS]
+
+    assert await store.people.erase_user(ID, ROOM, now=later(3)) == len(made)
+
+    assert _holding(await _records(store_url), TEXTS) == {}
