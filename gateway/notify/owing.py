@@ -42,35 +42,32 @@ class NoAddress(Exception):
         self.users = tuple(users)
 
 
-def asks_for_mail(requests: Sequence[Filled | Exception]) -> bool:
-    """Whether any of them wants mail; most do not."""
-    for filled in requests:  # noqa: SIM110 - every emit asks, and a generator costs twice as much
-        if isinstance(filled, Filled) and filled.request.email is not None:
-            return True
-    return False
-
-
 async def mails_of_each(
-    judge: Judge, requests: Sequence[Filled], now: datetime
+    judge: Judge, requests: Sequence[Filled | Exception], now: datetime
 ) -> list[Mapping[str, Mail] | Exception]:
     """The mails that each request owes, by room, judged together; what goes wrong with one is its answer.
 
-    Rooms that are no user's owe none, and are absent. Where no request asks for mail nothing is judged, which
-    is most.
+    Rooms that are no user's owe none, and are absent; a request that could not be filled in owes none either. Where no
+    request asks for mail nothing is judged, which is most.
     """
-    if not asks_for_mail(requests):
+    if not _any_asks(requests):
         return [NO_MAIL] * len(requests)
     cases: list[Mapping[str, Case]] = [
-        NO_CASES if filled.request.email is None else cases_of(filled.request, filled.request.rooms, now)
+        NO_CASES
+        if isinstance(filled, Exception) or filled.request.email is None
+        else cases_of(filled.request, filled.request.rooms, now)
         for filled in requests
     ]
     judged = iter(await judge.judge([case for some in cases for case in some.values()], Moment.EMIT))
     mails: list[Mapping[str, Mail] | Exception] = []
     for filled, some in zip(requests, cases, strict=True):
+        if isinstance(filled, Exception) or not some:
+            mails.append(NO_MAIL)
+            continue
         # Taken before anything can raise: the iterator must stand where the next request begins.
         verdicts = [next(judged) for _ in some]
         try:
-            mails.append(_mails(filled, some, verdicts) if some else NO_MAIL)
+            mails.append(_mails(filled, some, verdicts))
         except (NoAddress, StorageError) as error:
             mails.append(error)
     return mails
@@ -186,6 +183,14 @@ def lanes_owed(notifications: Sequence[Notification]) -> Collection[LaneName]:
         for each in notifications
         if each.mail is not None and each.mail.state is MailState.PENDING
     }
+
+
+def _any_asks(requests: Sequence[Filled | Exception]) -> bool:
+    """Whether any of them wants mail; most do not."""
+    for filled in requests:  # noqa: SIM110 - every emit asks, and a generator costs twice as much
+        if isinstance(filled, Filled) and filled.request.email is not None:
+            return True
+    return False
 
 
 def _mails(

@@ -20,9 +20,8 @@ from gateway.ground import logs
 from gateway.ground.clock import Clock
 from gateway.notify import owing, showing
 from gateway.notify.decide import Judge
-from gateway.notify.owing import NO_MAIL
 from gateway.notify.requests import EmitRequest
-from gateway.notify.showing import NOTHING_HIDDEN, Choosers, Hidden
+from gateway.notify.showing import Choosers, Hidden
 from gateway.notify.verdicts import NOBODY_CHOSE, Moment, Send, Skip, Verdict
 from gateway.notify.wording import Filled, Scribe
 from storage.errors import StorageError
@@ -74,30 +73,18 @@ class Planner:
         now, origin = self._clock(), _origin(scope)
         filled = await self._scribe.fill(requests)
         questions = showing.in_question(self._catalog, self._choosers, filled, now)
-        if not questions and not owing.asks_for_mail(filled):
-            # The usual end: nobody has to be judged.
-            return [
-                each
-                if isinstance(each, Exception)
-                else _emission(each, scope, origin, now, NO_MAIL, NOTHING_HIDDEN)
-                for each in filled
-            ]
         hidden = await showing.hidden_of_each(self._judge, questions, len(filled))
-        # Only of those that could be filled in: the iterator is read in step with them.
-        sound = [each for each in filled if isinstance(each, Filled)]
-        mails = iter(await owing.mails_of_each(self._judge, sound, now))
+        mails = await owing.mails_of_each(self._judge, filled, now)
         planned: list[Emission | Exception] = []
-        for each, unseen in zip(filled, hidden, strict=True):
+        for each, unseen, owed in zip(filled, hidden, mails, strict=True):
             if isinstance(each, Exception):
                 planned.append(each)
-                continue
-            owed = next(mails)
-            if isinstance(unseen, Exception):
+            elif isinstance(unseen, Exception):
                 planned.append(unseen)
+            elif isinstance(owed, Exception):
+                planned.append(owed)
             else:
-                planned.append(
-                    owed if isinstance(owed, Exception) else _emission(each, scope, origin, now, owed, unseen)
-                )
+                planned.append(_emission(each, scope, origin, now, owed, unseen))
         return planned
 
     async def vet(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:

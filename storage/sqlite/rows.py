@@ -35,8 +35,10 @@ _PLAIN = (
     "id", "room", "seq", "type", "title", "body", "link", "data", "created_at", "shown_until", "emitted_by", "request_id",
 )  # fmt: skip
 """The columns of every row; most rows have nothing in the others."""
-_MORE = (
-    "expires_at", "recalled_at", "key", "ordinal", "fingerprint", "entry", "collapse_key", "collapsed", "waits_since",
+_WORDED = (*_PLAIN, "entry")
+"""Those of what the catalog has words for, which owes nothing else to it."""
+_ALL = (
+    *_WORDED, "expires_at", "recalled_at", "key", "ordinal", "fingerprint", "collapse_key", "collapsed", "waits_since",
 )  # fmt: skip
 
 
@@ -44,7 +46,7 @@ def _insert(columns: tuple[str, ...]) -> str:
     return f"INSERT INTO notifications ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - constants only
 
 
-_INSERTS = {len(columns): _insert(columns) for columns in (_PLAIN, (*_PLAIN, *_MORE))}
+_INSERTS = {len(columns): _insert(columns) for columns in (_PLAIN, _WORDED, _ALL)}
 """By how long a row is: to bind what is not there costs as much as to bind what is, a fifth of an append."""
 
 SHOWN_UNTIL = _PLAIN.index("shown_until")
@@ -97,7 +99,7 @@ def row_of(
 ) -> Row:
     """`waits_since` is since when mail of the chain waits that it is the newest of.
 
-    A row of `_PLAIN`, or of those and `_MORE`. `key`, `ordinal` and `fingerprint` are of its emission, None for
+    A row of `_PLAIN`, of `_WORDED`, or of `_ALL`. `key`, `ordinal` and `fingerprint` are of its emission, None for
     one without a key.
     """
     by, request_id = (None, None) if origin is None else (origin.by, origin.request_id)
@@ -105,18 +107,13 @@ def row_of(
         n.id, n.room, n.seq, n.type, n.title, n.body, n.link, data_text(n.data), micros(n.created_at), shown_until(n),
         by, request_id,
     )  # fmt: skip
-    if (
-        key is None
-        and n.entry is None
-        and n.collapse is None
-        and n.expires_at is None
-        and n.recalled_at is None
-    ):
-        return plain
+    entry = None if n.entry is None else entry_text(n.entry)
+    if key is None and n.collapse is None and n.expires_at is None and n.recalled_at is None:
+        return plain if entry is None else (*plain, entry)
     collapse_key, collapsed = (None, None) if n.collapse is None else (n.collapse.key, n.collapse.count)
     return (
-        *plain, micros_or_none(n.expires_at), micros_or_none(n.recalled_at), key, ordinal, fingerprint,
-        None if n.entry is None else entry_text(n.entry), collapse_key, collapsed, waits_since,
+        *plain, entry, micros_or_none(n.expires_at), micros_or_none(n.recalled_at), key, ordinal, fingerprint,
+        collapse_key, collapsed, waits_since,
     )  # fmt: skip
 
 
