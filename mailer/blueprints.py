@@ -11,6 +11,7 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from mailer.composed import NAMES
 from mailer.designs import environment
+from mailer.filters import TIMED
 from mailer.uses import Use, uses
 
 LONGEST_SOURCE = 2**18
@@ -37,6 +38,8 @@ class Blueprint:
     """The paths of `data` that it uses."""
     needs: tuple[str, ...] = ()
     """The other files that it names."""
+    is_timed: bool = False
+    """Whether it tells the time, or asks for its reader's zone."""
     flaws: tuple[Flaw, ...] = ()
 
 
@@ -52,7 +55,9 @@ def read(source: str, names: Iterable[str]) -> Blueprint:
         tree = _SANDBOX.parse(source)
         needs = dict(_references(tree))
         flaws = [*_unknown(tree), *_absent(needs, BUILT_IN.union(names))]
-        return Blueprint(uses=tuple(uses(tree)), needs=tuple(needs), flaws=tuple(flaws))
+        return Blueprint(
+            uses=tuple(uses(tree)), needs=tuple(needs), flaws=tuple(flaws), is_timed=_is_timed(tree)
+        )
     except TemplateSyntaxError as error:
         return Blueprint(flaws=(Flaw(error.lineno, error.message or "this is no template"),))
     except RecursionError:
@@ -102,6 +107,13 @@ def _absent(needs: Mapping[str, int], names: frozenset[str]) -> Iterator[Flaw]:
     for name, line in needs.items():
         if name not in names:
             yield Flaw(line, f"there is no template {name}")
+
+
+def _is_timed(tree: nodes.Template) -> bool:
+    """Whether it has a filter that goes by its reader's clock, or the name of the zone."""
+    return any(node.name in TIMED for node in tree.find_all(nodes.Filter)) or any(
+        node.name == "timezone" for node in tree.find_all(nodes.Name)
+    )
 
 
 def _unknown(tree: nodes.Template) -> Iterator[Flaw]:

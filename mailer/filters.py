@@ -38,6 +38,8 @@ LONGEST_JOINED = 200
 PLURALS = frozenset({"zero", "one", "two", "few", "many", "other"})
 WIDE = frozenset({"date", "time", "datetime"})
 """The filters whose argument is one of `languages.WIDTHS`."""
+TIMED = frozenset({"time", "datetime"})
+"""Those that tell the time by the reader's own clock."""
 
 
 def _plural(value: object, reader: Reader, **forms: object) -> str:

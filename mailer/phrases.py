@@ -14,7 +14,7 @@ from jinja2 import Environment, nodes
 from jinja2.exceptions import TemplateSyntaxError
 
 from mailer import languages
-from mailer.filters import FILTERS, WIDE
+from mailer.filters import FILTERS, TIMED, WIDE
 from mailer.languages import text
 from mailer.phrasing import NAMES, TESTS, Spoken, spoken
 from mailer.uses import Use, uses
@@ -51,6 +51,8 @@ class Phrase:
     uses: tuple[Use, ...]
     """The paths of `data` that it prints or asks for."""
     say: Spoken
+    is_timed: bool = False
+    """Whether it tells the time, and so may differ by its reader's zone."""
 
 
 def phrase(source: str, *, locale: str, is_link: bool = False) -> Phrase:
@@ -69,7 +71,12 @@ def phrase(source: str, *, locale: str, is_link: bool = False) -> Phrase:
     except RecursionError as error:
         raise PhraseError("is nested too deeply") from error
     _check(tree, locale)
-    return Phrase(source, tuple(uses(tree)), spoken(tree.body, _in_link if is_link else text))
+    return Phrase(
+        source,
+        tuple(uses(tree)),
+        spoken(tree.body, _in_link if is_link else text),
+        is_timed=any(node.name in TIMED for node in tree.find_all(nodes.Filter)),
+    )
 
 
 def _in_link(value: object) -> str:

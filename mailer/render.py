@@ -163,6 +163,7 @@ class Renderer:
                 type_=notification.type,
                 category=(entry and entry.category) or "",
                 brand=self._brand,
+                timezone=(entry and entry.timezone) or "UTC",
                 base_url=self._letterhead.base_url,
                 unsubscribe_url=unsubscribe_url,
             ),

@@ -52,6 +52,8 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """None for a type that the catalog did not have; so are the next two."""
     locale: str | None = None
     """The language that its texts are in."""
+    timezone: str | None = None
+    """The zone that they, and its mail, tell the time in; None where they tell none."""
     catalog_version: str | None = None
     translations: dict[str, Words] = {}
     """The texts in other languages, for a room whose readers have several."""

@@ -89,6 +89,13 @@ class Wording:
     buttons: tuple[Button, ...] = ()
     image: Phrase | None = None
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether any of it tells the time."""
+        own = (self.title, self.body, self.link, self.subject, self.image)
+        pressed = (phrase for button in self.buttons for phrase in (button.label, button.link))
+        return any(phrase is not None and phrase.is_timed for phrase in (*own, *pressed))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationType:
@@ -127,6 +134,20 @@ class NotificationType:
     """By channel; what is missing is for everybody."""
     trial: "Trial | None" = None
     """In which variants of its texts are tried; None: it has one way to say what it says."""
+    has_timed_mail: bool = False
+    """Whether the templates of its mail tell the time."""
+    is_timed: bool = field(init=False)
+    """Whether it tells the time in words, variants or mail: only then its readers' zones make a difference."""
+
+    def __post_init__(self) -> None:
+        """Reckon once what every emit asks; `replace` reckons it anew."""
+        trial = self.trial
+        is_timed = (
+            self.has_timed_mail
+            or any(wording.is_timed for wording in self.wordings.values())
+            or (trial is not None and any(each.kind.is_timed for each in trial.variants))
+        )
+        object.__setattr__(self, "is_timed", is_timed)
 
     def is_enabled(self, channel: Channel) -> bool:
         """Whether the file has this channel on."""

@@ -39,6 +39,8 @@ class LiveCatalog:
         self.has_throttles = False
         self.has_opt_ins = False
         """Whether any type's mail waits for its reader's yes."""
+        self.has_languages = False
+        """Whether any type has words in several languages."""
         self.has_trials = False
         """Whether variants of any type are tried."""
         self.has_holdouts = False
@@ -95,6 +97,7 @@ class LiveCatalog:
         self.has_digests = any(type_.digest is not None for type_ in types)
         self.has_throttles = any(type_.throttle is not None for type_ in types)
         self.has_opt_ins = any(type_.opt_in for type_ in types)
+        self.has_languages = any(len(type_.wordings) > 1 for type_ in types)
         trials = [type_.trial for type_ in types if type_.trial is not None]
         self.has_trials = bool(trials)
         self.has_holdouts = any(trial.split.holdout for trial in trials)

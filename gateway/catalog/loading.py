@@ -7,6 +7,7 @@ catalog: what it needs is large.
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -51,8 +52,9 @@ def load(folder: Path) -> Catalog:
         top.wrong("there are no types")
     if len(types) > TYPES_MAX:
         top.wrong(f"there are {len(types)} types, and {TYPES_MAX} at most can be")
-    check_templates(read.templates(), types, default_locale, mistakes)
+    timed = check_templates(read.templates(), types, default_locale, mistakes)
     mistakes.raise_if_any()
+    types |= {name: replace(types[name], has_timed_mail=True) for name in timed & types.keys()}
     return Catalog(
         default_locale=default_locale,
         strict=strict,

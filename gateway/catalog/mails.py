@@ -24,8 +24,8 @@ def check_templates(
     types: Mapping[str, NotificationType],
     default_locale: str,
     mistakes: Mistakes,
-) -> None:
-    """Note what is wrong with them; nothing is run.
+) -> frozenset[str]:
+    """Note what is wrong with them; nothing is run. Answers the types whose mail tells the time.
 
     Each template is judged for every type that it would be chosen for, and a use of data that a type's schema
     does not declare is a mistake.
@@ -39,9 +39,14 @@ def check_templates(
     if any(name.startswith(f"{DIGEST}.") for name in templates):
         # The gateway's own type has a schema too.
         kinds.append(NotificationType(name=DIGEST, category="", payload=Payload(DIGEST_SCHEMA)))
+    timed = set()
     for kind in kinds:
         if kind.email is not None or any(name.startswith(f"{kind.name}.") for name in templates):
-            _check_uses(kind, read, default_locale, mistakes)
+            files = _files(kind, read, default_locale)
+            _check_uses(kind, {name: read[name] for name in sorted(files)}, mistakes)
+            if any(read[name].is_timed for name in files):
+                timed.add(kind.name)
+    return frozenset(timed)
 
 
 def _check_name(
@@ -64,15 +69,21 @@ def _check_name(
         )
 
 
+def _files(kind: NotificationType, read: Mapping[str, blueprints.Blueprint], default_locale: str) -> set[str]:
+    """The templates that the mail of a type is made of in any language, layouts included."""
+    return {
+        file
+        for locale in kind.wordings or (default_locale,)
+        for name in chosen(read, kind.name, locale).values()
+        for file in blueprints.closure(name, read)
+    }
+
+
 def _check_uses(
-    kind: NotificationType, read: Mapping[str, blueprints.Blueprint], default_locale: str, mistakes: Mistakes
+    kind: NotificationType, files: Mapping[str, blueprints.Blueprint], mistakes: Mistakes
 ) -> None:
-    """Note what the templates of one type use and its schema does not declare, layouts included."""
-    files: set[str] = set()
-    for locale in kind.wordings or (default_locale,):
-        for name in chosen(read, kind.name, locale).values():
-            files |= blueprints.closure(name, read)
-    for name in sorted(files):
-        for use in read[name].uses:
+    """Note what the templates of one type use and its schema does not declare."""
+    for name, blueprint in files.items():
+        for use in blueprint.uses:
             if problem := undeclared(use, kind.payload):
                 mistakes.add(name, use.line, f"for {kind.name} it {problem}")

@@ -50,8 +50,8 @@ class Said:
         self._catalog = catalog
         self._type = type_
         self._data = data
-        self._texts: dict[str, Text] = {}
-        """By the languages that the type has: these bound how many there are."""
+        self._texts: dict[tuple[str, str | None], Text] = {}
+        """By language and zone: the languages that the type has, and the zones that there are, bound how many."""
         payload = type_.payload
         self.problems: Problems = () if payload is None else payload.problems(data)
         """What is wrong with the data; where there is anything, there are no words."""
@@ -60,18 +60,18 @@ class Said:
         """Whether this type says it of these data, to the letter: 1, 1.0 and true are equal, and said otherwise."""
         return self._type is type_ and self._data == data and orjson.dumps(self._data) == orjson.dumps(data)
 
-    def text(self, locale: str | None) -> Text:
-        """The words in the best language for `locale`.
+    def text(self, locale: str | None, zone: str | None = None) -> Text:
+        """The words in the best language for `locale`; a zone is of types that tell the time, and of no others.
 
         Ask only without `problems`. What a type without words says is not kept: there is nothing to make.
         """
         catalog, type_ = self._catalog, self._type
         spoken = catalog.spoken(type_, locale)
-        text = self._texts.get(spoken)
+        text = self._texts.get((spoken, zone))
         if text is None:
-            text = _text(catalog, type_, self._data, spoken)
+            text = _text(catalog, type_, self._data, spoken, zone)
             if type_.wordings:
-                self._texts[spoken] = text
+                self._texts[spoken, zone] = text
         return text
 
 
@@ -101,12 +101,14 @@ class Memory:
         return said
 
 
-def _text(catalog: "Catalog", type_: "NotificationType", data: Mapping[str, Any], locale: str) -> Text:
+def _text(
+    catalog: "Catalog", type_: "NotificationType", data: Mapping[str, Any], locale: str, zone: str | None
+) -> Text:
     """Make the words in this language, which is one of the type's; the data have no problems."""
-    said = catalog.say(type_, data, locale)
+    said = catalog.say(type_, data, locale, timezone=zone or "UTC")
     actions = tuple([Action(each.id, each.label, each.link, each.style) for each in said.actions])
     words = Words(said.title or "", said.body, said.link, actions, said.image)
-    entry = pictured(_entry(type_.category, locale, catalog.version), words)
+    entry = pictured(_entry(type_.category, locale, zone, catalog.version), words)
     return Text(words, said.subject, entry, said.collapse)
 
 
@@ -121,6 +123,6 @@ def pictured(entry: Entry, words: Words) -> Entry:
 
 
 @lru_cache(maxsize=256)
-def _entry(category: str, locale: str, catalog_version: str) -> Entry:
+def _entry(category: str, locale: str, zone: str | None, catalog_version: str) -> Entry:
     """The same object for the same: a store writes it once."""
-    return Entry(category=category, locale=locale, catalog_version=catalog_version)
+    return Entry(category=category, locale=locale, timezone=zone, catalog_version=catalog_version)

@@ -63,7 +63,7 @@ class PeopleSettings(Group):
     """What holds for people who, and of whom backends, have said nothing else."""
 
     timezone: str = setting(
-        "TIMEZONE", "UTC", _zone, "the time zone of people whose own nobody has told, for quiet hours and digests, as `Europe/Berlin`"
+        "TIMEZONE", "UTC", _zone, "the time zone of people whose own nobody has told, for quiet hours, digests and times in texts, as `Europe/Berlin`"
     )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 NO_ROOMS: frozenset[str] = frozenset()
 NO_LANGUAGES: Mapping[str, str | None] = {}
+NO_ZONES: Mapping[str | None, str] = {}
 MISSING = ["Missing data for required field."]
 """The words of the requests' own parser, so that it does not matter who has found that a field is missing."""
 NO_MAIL = "Digest and throttle are about mail, and there is to be none: give it."
@@ -84,8 +85,9 @@ class Scribe:
         catalog = self._catalog.current
         if catalog is None:
             return [_as_it_is(request) for request in requests]
-        readers = _readers(catalog, requests)
+        readers, timed = _readers(catalog, requests)
         languages = await self._languages.of(readers) if readers else NO_LANGUAGES
+        zones = NO_ZONES if timed is None else await self._languages.zones(timed)
         # A memory is worth its price among many.
         sayings = Said if len(requests) == 1 else self._memory.said
         filled: list[Filled | Exception] = []
@@ -98,7 +100,7 @@ class Scribe:
                 if type_.email is not None and self._may_wish(type_.email, request):
                     wishes = await self._wishes(type_, request)
                 said = sayings(catalog, type_, request.data)
-                filled.append(_filled(type_, request, said, languages, wishes))
+                filled.append(_filled(type_, request, said, languages, zones, wishes))
             elif catalog.strict and request.type not in OWN_TYPES:
                 filled.append(UnknownType(request.type))
             else:
@@ -127,17 +129,27 @@ class Scribe:
         )
 
 
-def _readers(catalog: "Catalog", requests: Sequence[EmitRequest]) -> list[str]:
-    """The users whose languages make a difference, each once.
+def _readers(
+    catalog: "Catalog", requests: Sequence[EmitRequest]
+) -> tuple[Sequence[str], Sequence[str] | None]:
+    """The users whose languages make a difference, and those whose zones do, each once; None where no type tells the time.
 
     Of requests whose language is given, and of types with one language, nobody's makes a difference.
     """
     users: dict[str, None] = {}
+    timed: dict[str, None] | None = None
     for request in requests:
         type_ = request.kind or catalog.types.get(request.type)
-        if type_ is not None and len(type_.wordings) > 1 and request.locale is None:
-            users |= {user: None for room in request.rooms if (user := user_of(room)) is not None}
-    return list(users)
+        if type_ is None:
+            continue
+        is_by_language = len(type_.wordings) > 1 and request.locale is None
+        if is_by_language or type_.is_timed:
+            named = {user: None for room in request.rooms if (user := user_of(room)) is not None}
+            if is_by_language:
+                users |= named
+            if type_.is_timed:
+                timed = named if timed is None else timed | named
+    return list(users), None if timed is None else list(timed)
 
 
 def _as_it_is(request: EmitRequest) -> Filled | Exception:
@@ -157,6 +169,7 @@ def _filled(
     request: EmitRequest,
     said: Said,
     languages: Mapping[str, str | None],
+    zones: Mapping[str | None, str],
     wishes: frozenset[str] | StorageError,
 ) -> Filled | Exception:
     """The request with the words of its type for each room; an exception where it does not suit the type.
@@ -176,19 +189,22 @@ def _filled(
     filled = _with_channels(type_, request, wishes)
     if not filled.in_app and filled.email is None:
         return Unfit({"in_app": NOTHING_LEFT if type_.in_app else [_mail_only(request)]})
+    is_of_one_language = request.locale is not None or len(type_.wordings) <= 1
     # The path of most requests, however many rooms they have: one text, made once.
-    if request.locale is not None or len(type_.wordings) <= 1:
+    if is_of_one_language and not type_.is_timed:
         # All readers get the same, as of most types and in most requests.
         text = given(request, said.text(request.locale))
         return Filled(filled, dict.fromkeys(request.rooms, text))
     texts = {}
     for room in request.rooms:
         user = user_of(room)
-        if user is None:
+        zone = zones[user] if type_.is_timed else None
+        if user is None and not is_of_one_language:
             # A room of many readers has the words of all languages: which is whose is seen when it is delivered.
-            texts[room] = for_all(type_, request, said)
+            texts[room] = for_all(type_, request, said, zone)
         else:
-            texts[room] = given(request, said.text(languages.get(user)))
+            locale = request.locale if is_of_one_language else languages.get(user or "")
+            texts[room] = given(request, said.text(locale, zone))
     return Filled(filled, texts)
 
 
@@ -230,14 +246,14 @@ def _by_rule(email: EmailRequest, rule: "EmailRule | None", lane: str) -> EmailR
     return replace(email, after_seconds=after, unless=unless, lane=LaneName(lane))
 
 
-def for_all(type_: "NotificationType", request: EmitRequest, said: Said) -> Text:
-    """The text for a room of many readers, in all languages.
+def for_all(type_: "NotificationType", request: EmitRequest, said: Said, zone: str | None) -> Text:
+    """The text for a room of many readers, in all languages, and in one zone.
 
     Its own language is that of readers of whom none is known; what the request gives is the same in all.
     """
-    own = given(request, said.text(None))
+    own = given(request, said.text(None, zone))
     translations = {
-        locale: given(request, said.text(locale)).words
+        locale: given(request, said.text(locale, zone)).words
         for locale in type_.wordings
         if locale != own.entry.locale
     }

@@ -78,6 +78,24 @@ async def test_readers_get_the_words_of_their_languages_live_and_ever_after(shop
     assert (record.body["locale"], record.body["data"], record.body["skipped"]) == ("de", ORDER, None)
 
 
+async def test_a_time_is_told_by_the_clock_of_its_reader_and_stays_so(shop: Gateway, node: NodeProcess):
+    ann = await reader(shop, node, "ann", "de")
+    await ann.call("preferences", {"set": {"timezone": "Asia/Tokyo"}})
+    told = {"complaint": "C", "customer": "Eve", "text": "x", "received": "2026-11-22T08:27:41Z"}
+
+    own = await emit(shop, "user:ann", "NEW_COMPLAINT", told)
+    await emit(shop, "admins", "NEW_COMPLAINT", told)
+
+    assert (await ann.event("notification"))["body"] == "„x“ (22.11.26, 17:27)"
+    assert (await record(shop, own))["body"] == "„x“ (22.11.26, 17:27)"
+    admin = await node.open(
+        shop.public, auth={"token": token("root", roles=("admin",), locale="de")}, namespace="/admin"
+    )
+    await admin.event("ready")
+    [seen] = (await admin.call("history", {"room": "admins"}))["notifications"]
+    assert seen["body"] == "„x“ (22.11.26, 08:27)"
+
+
 async def test_a_history_of_one_category(shop: Gateway, node: NodeProcess):
     ann = await reader(shop, node, "ann", "en")
     await emit(shop, "user:ann", "ORDER_UPDATE", ORDER)

@@ -67,8 +67,8 @@ class TrialScribe(Scribe):
             self._memories = tuple(Memory() for _ in range(VARIANTS_MOST))
         kind = drawn.variant.kind
         said = self._memories[trial.variants.index(drawn.variant)].said(catalog, kind, request.data)
-        spoken = own.entry.locale
-        text = for_all(kind, request, said) if user is None else given(request, said.text(spoken))
+        spoken, zone = own.entry.locale, own.entry.timezone
+        text = for_all(kind, request, said, zone) if user is None else given(request, said.text(spoken, zone))
         return structs.replace(text, entry=_stamped(text.entry, trial, drawn))
 
 
@@ -84,7 +84,7 @@ def _stamped(entry: Entry, trial: "Trial", drawn: Lot) -> Entry:
     """
     assert drawn.variant is not None
     name, id_ = drawn.variant.name, trial.id if drawn.is_tried else None
-    if entry.translations or entry.actions or entry.image is not None:
+    if entry.translations or entry.actions or entry.image is not None or entry.timezone is not None:
         return structs.replace(entry, variant=name, trial=id_)
     return _plain(entry.category, entry.locale, entry.catalog_version, name, id_)
 

@@ -20,8 +20,10 @@ class TellingFloor:
     """
 
     def __init__(self, member: Member) -> None:
-        self.languages = Languages(member.contacts, member.preferences)
-        """Which language each user reads."""
+        self.languages = Languages(
+            member.contacts, member.preferences, member.catalog, str(member.sources.zone)
+        )
+        """Which language each user reads, and by which clock."""
         member.contacts.listeners.append(self.languages.note)
         self.scribe = Scribe(member.catalog, self.languages, member.preferences)
         """What makes the words of types."""

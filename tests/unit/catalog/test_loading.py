@@ -119,6 +119,31 @@ def test_mail_of_an_opt_in_category_waits_for_its_readers_yes_unless_it_is_criti
     assert {name: kind.opt_in for name, kind in types.items()} == {"T": False, "U": True, "V": False}
 
 
+@pytest.mark.parametrize(
+    ("text", "files", "timed"),
+    [
+        ("texts.en.title = '{{ data.at|date }}'\n", {}, False),
+        ("texts.en.title = '{{ data.at|time }}'\n", {}, True),
+        ("texts.en = { title = 'x', actions = [{ id = 'a', label = '{{ data.at|datetime }}' }] }\n", {}, True),
+        ("channels.email = true\n", {"default.html": "{% include 'part.html' %}", "part.html": "{{ data.at|datetime }}"}, True),
+        ("channels.email = true\n", {"T.txt": "{{ timezone }}"}, True),
+        ("channels.email = true\n", {"U.html": "{{ data.at|time }}"}, False),
+        (
+            "texts.en.title = 'x'\nvariants = [{ name = 'a' }, { name = 'b', texts.en.title = '{{ data.at|time }}' }]\nexperiment = { baseline = 0.1, effect = 0.05 }\n",
+            {},
+            True,
+        ),
+    ],
+)  # fmt: skip
+def test_it_is_known_of_which_types_the_readers_clock_makes_a_difference(tmp_path, text, files, timed):
+    schema = "schema = { type = 'object', properties = { at = {} } }\n"
+    other = "[types.U]\ncategory = 'orders'\n" + schema
+
+    types = load(write(tmp_path, {"catalog.toml": HEAD + TYPE + schema + text + other, **files})).types
+
+    assert types["T"].is_timed is timed
+
+
 def test_a_schema_may_stand_in_a_file_of_its_own(tmp_path):
     text = HEAD + TYPE + 'schema = "schemas/t.json"\ntexts.en.title = "{{ data.a }}"\n'
     schema = '{"type": "object", "properties": {"a": {}}}'

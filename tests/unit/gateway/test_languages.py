@@ -1,9 +1,12 @@
 """Which language each user reads: asked once, remembered for a while, and within bounds."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from gateway.catalog.live import LiveCatalog
+from gateway.catalog.loading import load
 from gateway.notify import languages
 from gateway.notify.languages import Languages
 from gateway.notify.preferences import Preferences
@@ -43,6 +46,73 @@ async def test_what_a_token_says_holds_at_once():
     known.note(Contact(user="ann", name="Ann"))
 
     assert await known.of(["ann"]) == {"ann": "de"}
+
+
+async def test_a_zone_is_the_chosen_one_then_the_told_one_then_the_gateways():
+    class Told(Contacts):
+        async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+            self.asked.append(list(users))
+            zones = {"ann": "Asia/Tokyo", "bob": "Europe/Paris", "eve": "no/zone"}
+            return {user: Contact(user=user, timezone=zones[user]) for user in users if user in zones}
+
+    class Choices:
+        in_use = True
+
+        async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+            return {"ann": Preferences(document={"timezone": "Asia/Seoul"}, version=1)}
+
+    contacts = Told()
+    known = Languages(contacts, Choices(), zone="Europe/Berlin")
+
+    assert await known.zones(["ann", "bob", "eve", "dan"]) == {
+        None: "Europe/Berlin",
+        "ann": "Asia/Seoul",
+        "bob": "Europe/Paris",
+        "eve": "Europe/Berlin",
+        "dan": "Europe/Berlin",
+    }
+    assert await known.of(["bob"]) == {"bob": None}
+    assert len(contacts.asked) == 1
+    known.note(Contact(user="dan", timezone="Asia/Tokyo"))
+    assert (await known.zones(["dan"]))["dan"] == "Asia/Tokyo"
+
+
+def spoken(folder: Path, *locales: str) -> LiveCatalog:
+    texts = "".join(f'texts.{locale}.title = "x"\n' for locale in locales)
+    (folder / "catalog.toml").write_text(
+        f'default_locale = "en"\n[categories.a]\nname = {{ en = "A" }}\n[types.T]\ncategory = "a"\n{texts}'
+    )
+    live = LiveCatalog()
+    live.replace(load(folder))
+    return live
+
+
+async def test_a_reader_who_has_come_reads_what_was_chosen_then_what_the_token_says_then_what_was_told(
+    tmp_path: Path,
+):
+    class Choices:
+        in_use = True
+
+        async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+            return {
+                "ann": Preferences(document={"locale": "fr"}, version=1),
+                "bob": Preferences(document={"timezone": "Asia/Tokyo"}, version=1),
+            }
+
+    known = Languages(Contacts(ann="es", bob="es", eve="es"), Choices(), spoken(tmp_path, "en", "de"))
+
+    assert await known.of_reader("ann", "de") == "fr"
+    assert await known.of_reader("bob", "de") == "de"
+    assert await known.of_reader("eve", None) == "es"
+    assert await known.of_reader("dan", None) is None
+
+
+async def test_where_there_is_one_language_nobody_is_asked_for_a_readers(tmp_path: Path):
+    contacts = Contacts(ann="es")
+
+    assert await Languages(contacts, catalog=spoken(tmp_path, "en")).of_reader("ann", None) is None
+    assert await Languages(contacts).of_reader("ann", "de") == "de"
+    assert contacts.asked == []
 
 
 async def test_it_is_asked_for_again_after_a_while(monkeypatch: pytest.MonkeyPatch):

@@ -17,6 +17,7 @@ from gateway.notify.planning import Planner
 from gateway.notify.preferences import Preferences
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
 from gateway.notify.showing import Suspicion
+from gateway.notify.trials.wording import TrialScribe
 from gateway.notify.verdicts import NobodyChose, Sources
 from gateway.notify.wording import Filled, Scribe, UnknownType
 from storage.errors import StoreUnavailable
@@ -52,7 +53,24 @@ title = "News"
 
 [types.BARE]
 category = "orders"
+
+[types.CALL]
+category = "orders"
+schema = { type = "object", properties = { at = { type = "string" }, order = {} } }
+[types.CALL.texts.en]
+title = "We call you at {{ data.at|time }}"
+[types.CALL.texts.de]
+title = "Wir rufen um {{ data.at|time }} an"
+
+[types.VISIT]
+category = "orders"
+schema = { type = "object", properties = { at = {} } }
+texts.en.title = "We come"
+texts.de.title = "Wir kommen"
+variants = [{ name = "plain", texts.en.title = "At {{ data.at|time }}" }, { name = "other", texts.en.title = "From {{ data.at|time }} on" }]
+experiment = { metric = "read", baseline = 0.2, effect = 0.1 }
 """
+CALL = {"at": "2026-11-26T10:30:00Z"}
 
 
 class Known:
@@ -60,11 +78,16 @@ class Known:
 
     def __init__(self, **locales: str) -> None:
         self.locales = locales
+        self.zones: dict[str, str] = {}
         self.questions = 0
 
     async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
         self.questions += 1
-        return {user: Contact(user=user, locale=self.locales[user]) for user in users if user in self.locales}
+        return {
+            user: Contact(user=user, locale=self.locales.get(user), timezone=self.zones.get(user))
+            for user in users
+            if user in self.locales or user in self.zones
+        }
 
 
 @pytest.fixture
@@ -133,6 +156,67 @@ async def test_a_room_of_many_has_the_words_of_all_languages(scribe: Scribe, kno
     assert {locale: words.title for locale, words in entry.translations.items()} == {
         "de": "Bestellung 7 ist unterwegs"
     }
+    assert known.questions == 0
+
+
+async def test_a_time_is_told_by_each_readers_clock_and_to_a_room_of_many_by_the_gateways(
+    live: LiveCatalog, known: Known
+):
+    known.zones = {"ann": "Asia/Tokyo", "bob": "no/zone"}
+    scribe = Scribe(live, Languages(known, zone="Europe/Berlin"))
+
+    found = await filled(scribe, asked("user:ann", "user:bob", "user:eve", "topic:x", type="CALL", data=CALL))
+
+    said = {room: text.words.title.replace("\u202f", " ") for room, text in found.texts.items()}
+    assert said == {
+        "user:ann": "Wir rufen um 19:30 an",
+        "user:bob": "We call you at 11:30 AM",
+        "user:eve": "We call you at 11:30 AM",
+        "topic:x": "We call you at 11:30 AM",
+    }
+    assert [text.entry.timezone for text in found.texts.values()] == [
+        "Asia/Tokyo", "Europe/Berlin", "Europe/Berlin", "Europe/Berlin",
+    ]  # fmt: skip
+    assert found.texts["topic:x"].entry.translations["de"].title == "Wir rufen um 11:30 an"
+    assert known.questions == 1
+
+
+async def test_the_language_of_an_emit_is_told_by_each_readers_clock(live: LiveCatalog, known: Known):
+    known.zones = {"ann": "Asia/Tokyo"}
+    scribe = Scribe(live, Languages(known))
+
+    one, two = await scribe.fill(
+        [
+            asked("user:ann", "topic:x", type="CALL", data=CALL, locale="de"),
+            asked("user:bob", "user:ann", type="CALL", data=CALL, locale="de"),
+        ]
+    )
+
+    assert isinstance(one, Filled)
+    assert isinstance(two, Filled)
+    assert [text.words.title for text in (*one.texts.values(), *two.texts.values())] == [
+        "Wir rufen um 19:30 an", "Wir rufen um 10:30 an", "Wir rufen um 10:30 an", "Wir rufen um 19:30 an",
+    ]  # fmt: skip
+    assert one.texts["topic:x"].entry.translations == {}
+
+
+async def test_a_variant_tells_the_time_by_its_readers_clock(live: LiveCatalog, known: Known):
+    known.zones = {"eve": "Asia/Tokyo"}
+
+    found = await filled(
+        TrialScribe(live, Languages(known)), asked("user:eve", "topic:x", type="VISIT", data=CALL)
+    )
+
+    eve, shared = found.texts["user:eve"], found.texts["topic:x"]
+    assert "7:30" in eve.words.title
+    assert eve.entry.variant is not None
+    assert (eve.entry.timezone, shared.words.title) == ("Asia/Tokyo", "We come")
+
+
+async def test_what_tells_no_time_has_no_zone_and_asks_for_none(scribe: Scribe, known: Known):
+    found = await filled(scribe, asked("user:ann", locale="de"))
+
+    assert found.texts["user:ann"].entry.timezone is None
     assert known.questions == 0
 
 

@@ -327,6 +327,22 @@ async def test_what_a_catalog_has_a_design_for_is_made_by_it() -> None:
     assert without.raw == RENDERER.render(notification(), order()).raw
 
 
+@pytest.mark.parametrize(("zone", "told"), [(None, "08:27, UTC"), ("Asia/Tokyo", "17:27, Asia/Tokyo")])
+async def test_a_design_tells_the_time_by_the_clock_that_the_words_went_by(
+    zone: str | None, told: str
+) -> None:
+    made = Press(LETTERHEAD, {"T.txt": "{{ data.at|time }}, {{ timezone }}"})
+    entry = structs.replace(ENTRY, locale="de", timezone=zone)
+    try:
+        mail = await made.render(
+            designed(type="T", data={"at": "2026-11-22T08:27:41Z"}, entry=entry), order()
+        )
+    finally:
+        await made.close()
+
+    assert mail.text == told
+
+
 async def test_a_new_catalog_is_taken_over_by_the_next_mail() -> None:
     made = Press(LETTERHEAD, DESIGNS)
     try:
