@@ -68,7 +68,7 @@ class Node(Member):
         self.inboxes = InboxFloor(self)
         self.users = UserFloor(self, self.telling, self.inboxes)
         self.keeping = KeepingFloor(self, self.telling, self.inboxes)
-        self.sessions = SessionFloor(self, self.inboxes, self.users)
+        self.sessions = SessionFloor(self, self.telling, self.inboxes, self.users)
         self.views = ViewFloor(self, self.telling, self.sessions)
         self.use_cases = use_cases(
             self,

@@ -135,7 +135,9 @@ class OwnCategoryAnswer(Schema):
     """A category as its reader sees it."""
 
     key = required.text()
-    name = required.text(metadata={"description": "In the language of the token."})
+    name = required.text(
+        metadata={"description": "In the language that the reader has chosen, else of the token."}
+    )
     icon = required.text(
         allow_none=True,
         metadata={"description": "The name of one of the inbox's pictures, or a character or two to show."},

@@ -15,6 +15,7 @@ from gateway.notify.choosing import Choices
 from gateway.notify.digests import Digester
 from gateway.notify.emitting import Emitter
 from gateway.notify.lanes import Lanes
+from gateway.notify.languages import Languages
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.people import People
 from gateway.notify.preview import Previewer
@@ -67,6 +68,8 @@ class UseCases:
     """What backends tell of users."""
     choices: Choices
     """Preferences."""
+    languages: Languages
+    """Which language a user reads."""
     topics: TopicBook
     """Who is a member of which topic."""
     scheduler: Scheduler
@@ -115,7 +118,7 @@ class Caller:
     sid: str = ""
     """Of the connection; empty where there is none."""
     locale: str | None = None
-    """The language that the caller reads; None: each room's own."""
+    """The language that the token names; None: each room's own."""
 
     @property
     def name(self) -> str:

@@ -59,5 +59,5 @@ def _caller(session: Session) -> Caller:
     user = session.user
     return Caller(
         scope=f"admin:{user}", user=user, rooms=session.rooms, role=session.principal.role, sid=session.sid,
-        locale=session.principal.locale,
+        locale=session.locale,
     )  # fmt: skip

@@ -30,6 +30,7 @@ from gateway.ground.rooms import ADMINS, membership, rooms_of
 from gateway.notify import events
 from gateway.notify.contacts import ContactBook, contact_of
 from gateway.notify.delivery import Delivery
+from gateway.notify.languages import Languages
 from gateway.notify.muting import Mutes
 from gateway.notify.topics import TopicBook
 from gateway.notify.translations import spoken
@@ -87,6 +88,7 @@ class Reception:
     contacts: ContactBook
     topics: TopicBook
     mutes: Mutes
+    languages: Languages
     lineage: Lineage
     clock: Clock
     connections_per_user: int
@@ -133,7 +135,9 @@ class Arrival:
             )
         rooms = rooms_in(namespace, principal)
         ends_at = at.expiries.end_of(principal)
-        session = Session(sid=sid, namespace=namespace, principal=principal, rooms=rooms, ends_at=ends_at)
+        session = Session(
+            sid=sid, namespace=namespace, principal=principal, locale=principal.locale, rooms=rooms, ends_at=ends_at,
+        )  # fmt: skip
         return cls(at, session, since=auth.get("since"))
 
     async def admit(self) -> None:
@@ -157,6 +161,7 @@ class Arrival:
                 session.rooms = rooms_in(session.namespace, session.principal, session.topics)
             since, epoch = asking.since(self._since, session.rooms), asking.epoch(self._since)
             session.muted = await at.mutes.of(session.user)
+            session.locale = await at.languages.of_reader(session.user, session.principal.locale)
             # Join before reading the store: a repetition can be dropped, a hole cannot be seen.
             await at.delivery.join(session.sid, session.rooms)
             self._opening = await at.inboxes.opening(
@@ -231,7 +236,7 @@ class Arrival:
         """
         if not opening.missed:
             return True
-        namespace, locale = self.session.namespace, self.session.principal.locale
+        namespace, locale = self.session.namespace, self.session.locale
         packets = [
             Packet.event(namespace, events.notification_event(spoken(notification, locale)))
             for notification in opening.missed

@@ -66,7 +66,7 @@ class InboxEvents:
         of another place.
         """
         page = await self._reading.history(
-            session.user, session.rooms, asking.history(payload), locale=session.principal.locale
+            session.user, session.rooms, asking.history(payload), locale=session.locale
         )
         return shapes.history(page)
 
@@ -136,8 +136,7 @@ class InboxEvents:
                 break
         return {
             "notifications": [
-                events.notification(spoken(notification, session.principal.locale))
-                for notification in opening.missed
+                events.notification(spoken(notification, session.locale)) for notification in opening.missed
             ],
             "resync": opening.resync,
             "epoch": opening.epoch,

@@ -1,4 +1,5 @@
 """Live mutes: when what a user has muted changes, the user's sessions on this node are told, with what is unread then.
+A language that was chosen holds for them as well.
 
 The book of preferences says whose choices to look at anew, whether it heard of them by the bus or found them in the store;
 a new catalog may mute other types for everybody who has chosen. What a session was told last is kept with it.
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
+from gateway.notify.languages import Languages
 from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.sockets.sessions import Session, Sessions, Stage
@@ -28,8 +30,9 @@ class LiveMutes(Part):
     looks at all who may have muted anything.
     """
 
-    def __init__(self, mutes: Mutes, sessions: Sessions, reading: Reading) -> None:
+    def __init__(self, mutes: Mutes, languages: Languages, sessions: Sessions, reading: Reading) -> None:
         self._mutes = mutes
+        self._languages = languages
         self._sessions = sessions
         self._reading = reading
         self._due: dict[str, None] = {}
@@ -92,10 +95,11 @@ class LiveMutes(Part):
 
     async def _settle(self, user: str) -> None:
         """Tell those sessions of the user that go by other mutes than these. Idempotent: who knows already is
-        told nothing.
+        told nothing. What comes from now on in shared rooms is in the language that the user has chosen.
         """
         muted = await self._mutes.of(user)
         for session in self._sessions.of_user(user):
+            session.locale = await self._languages.of_reader(user, session.principal.locale)
             if session.stage >= Stage.READY and session.muted != muted:
                 await self._tell(session, muted)
 

@@ -19,6 +19,7 @@ from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.notify.acting import Acting
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
+from gateway.notify.languages import Languages
 from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.notify.topics import TopicBook
@@ -60,6 +61,7 @@ class Namespaces(Part):
         contacts: ContactBook,
         topics: TopicBook,
         mutes: Mutes,
+        languages: Languages,
         lineage: Lineage,
         clock: Clock,
         token_clock: Clock,
@@ -93,6 +95,7 @@ class Namespaces(Part):
             contacts=contacts,
             topics=topics,
             mutes=mutes,
+            languages=languages,
             lineage=lineage,
             clock=clock,
             connections_per_user=connections_per_user,
@@ -100,7 +103,7 @@ class Namespaces(Part):
         )
         mover = Mover(reception, reading)
         self.memberships = LiveMemberships(topics, self.sessions, mover)
-        self.mutes = LiveMutes(mutes, self.sessions, reading)
+        self.mutes = LiveMutes(mutes, languages, self.sessions, reading)
         self.returns = LiveReturns(self.sessions, reading, inboxes, streams)
         Door(reception, self._settle)
         InboxEvents(self.registry, reading, acting, inboxes, clock=clock, replay_limit=replay_limit)

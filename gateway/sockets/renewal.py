@@ -45,6 +45,7 @@ class Renewal:
         # The rooms come first: where they cannot be had, the old end stays in force, and the client may send
         # the token again.
         await self._mover.move(session, principal=principal)
+        session.locale = await at.languages.of_reader(session.user, principal.locale)
         session.ends_at = at.expiries.end_of(principal)
         at.expiries.watch(session)
         at.remember(session, contact_of(principal))

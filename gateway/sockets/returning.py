@@ -106,7 +106,7 @@ class LiveReturns(Part):
             # Each by the rooms and the mutes that it has: its token may have other topics.
             count = await self._reading.unread(user, session.rooms)
             items = [
-                InboxItem(notification=spoken(each, session.principal.locale), receipt=receipts[each.id])
+                InboxItem(notification=spoken(each, session.locale), receipt=receipts[each.id])
                 for each in found
                 if each.room in session.rooms and not (session.muted and session.muted.hides(each))
             ]

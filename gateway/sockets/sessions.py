@@ -37,6 +37,8 @@ class Session:
     namespace: str
     principal: Principal
     """Who the token says it is; a renewal puts another of the same user in its place."""
+    locale: str | None
+    """The language that the user reads: at first the token's, once its inbox is read what the user has chosen."""
     rooms: tuple[str, ...]
     """In the order of `rooms_of`; never changed in place, so that a tuple may be a key or be kept over a wait."""
     ends_at: datetime
@@ -87,9 +89,9 @@ class Sessions:
         return self._by_sid.get(sid)
 
     def locale_of(self, sid: str) -> str | None:
-        """The language that the session's user reads. None for one that has gone, or whose token names none."""
+        """The language that the session's user reads. None for one that has gone, or of whom nobody has told any."""
         session = self._by_sid.get(sid)
-        return None if session is None else session.principal.locale
+        return None if session is None else session.locale
 
     def has(self, sid: str) -> bool:
         return sid in self._by_sid

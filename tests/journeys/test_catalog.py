@@ -1,5 +1,6 @@
 """A catalog in a running gateway: emits of nothing but data, readers of two languages, and mail by its designs."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -76,6 +77,46 @@ async def test_readers_get_the_words_of_their_languages_live_and_ever_after(shop
     assert [each["title"] for each in replayed["notifications"]] == [ENGLISH]
     record = await shop.ask("GET", f"/internal/notifications/{own['id']}")
     assert (record.body["locale"], record.body["data"], record.body["skipped"]) == ("de", ORDER, None)
+
+
+async def test_the_language_that_a_reader_has_chosen_goes_before_the_tokens_in_rooms_of_many_too(
+    shop: Gateway, node: NodeProcess
+):
+    ann = await reader(shop, node, "ann", "en", topics=("orders",))
+    bob = await reader(shop, node, "bob", "en", topics=("orders",))
+    await emit(shop, "topic:orders", "ORDER_UPDATE", ORDER)
+    assert [(await each.event("notification"))["title"] for each in (ann, bob)] == [ENGLISH, ENGLISH]
+
+    await ann.call("preferences", {"set": {"locale": "de"}})
+    async with asyncio.timeout(20):
+        while (await ann.call("history"))["notifications"][0]["title"] != GERMAN:
+            await asyncio.sleep(0.02)
+    await emit(shop, "topic:orders", "ORDER_UPDATE", ORDER)
+
+    assert [(await each.event("notification"))["title"] for each in (ann, bob)] == [GERMAN, ENGLISH]
+    auth = {
+        "token": token("ann", locale="en", topics=("orders",)),
+        "since": {"user:ann": 0, "topic:orders": 0},
+    }
+    again = await node.open(shop.public, auth=auth)
+    assert (await again.event("notification"))["title"] == GERMAN
+    await again.call("token", {"token": token("ann", locale="fr", topics=("orders",))})
+    replayed = await again.call("replay", {"since": {"topic:orders": 0}})
+    assert {each["title"] for each in replayed["notifications"]} == {GERMAN}
+    headers = {"Authorization": f"Bearer {auth['token']}"}
+    history = await shop.request("GET", f"{shop.public}/api/notifications", headers=headers)
+    assert {each["title"] for each in history.body["notifications"]} == {GERMAN}
+    categories = await shop.request("GET", f"{shop.public}/api/categories", headers=headers)
+    assert categories.body["categories"][0]["name"] == "Bestellungen"
+
+
+async def test_whose_token_names_no_language_reads_what_a_backend_has_told(shop: Gateway, node: NodeProcess):
+    await shop.ask("PUT", "/internal/users/eve", body={"locale": "de"})
+
+    eve = await reader(shop, node, "eve", None, topics=("orders",))
+    await emit(shop, "topic:orders", "ORDER_UPDATE", ORDER)
+
+    assert (await eve.event("notification"))["title"] == GERMAN
 
 
 async def test_a_time_is_told_by_the_clock_of_its_reader_and_stays_so(shop: Gateway, node: NodeProcess):
@@ -293,7 +334,7 @@ async def test_a_preview_explains_flag_and_bucket(shop: Gateway):
 
 async def test_readers_are_told_the_categories_in_their_language(shop: Gateway, tmp_path: Path):
     async def told(locale: str | None) -> Any:
-        headers = {"Authorization": f"Bearer {token('ann', locale=locale)}"}
+        headers = {"Authorization": f"Bearer {token(f'reads {locale}', locale=locale)}"}
         answered = await shop.request("GET", f"{shop.public}/api/categories", headers=headers)
         assert answered.status == 200, answered
         return answered.body["categories"]

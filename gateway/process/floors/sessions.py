@@ -4,6 +4,7 @@ from gateway.access.settings import KeySettings
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground.clock import system_clock
 from gateway.process.floors.inboxes import InboxFloor
+from gateway.process.floors.telling import TellingFloor
 from gateway.process.floors.users import UserFloor
 from gateway.process.member import Member
 from gateway.sockets.namespaces import Namespaces
@@ -17,7 +18,7 @@ class SessionFloor:
     Here what changes for users (preferences, catalog, epoch) is led to those of them who are connected.
     """
 
-    def __init__(self, member: Member, inboxes: InboxFloor, users: UserFloor) -> None:
+    def __init__(self, member: Member, telling: TellingFloor, inboxes: InboxFloor, users: UserFloor) -> None:
         sockets = member.settings[SocketSettings]
         self.namespaces = Namespaces(
             server=member.server,
@@ -32,6 +33,7 @@ class SessionFloor:
             contacts=member.contacts,
             topics=users.topics,
             mutes=inboxes.mutes,
+            languages=telling.languages,
             lineage=member.lineage,
             clock=member.clock,
             # Tokens are made by others, by their wall clocks; the node's own may be held to the store's.

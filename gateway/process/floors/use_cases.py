@@ -43,6 +43,7 @@ def use_cases(
         people=users.people,
         profiles=users.profiles,
         choices=users.choices,
+        languages=telling.languages,
         topics=users.topics,
         scheduler=telling.scheduler,
         campaigns=campaigns.book,

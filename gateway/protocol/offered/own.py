@@ -15,7 +15,7 @@ from gateway.protocol import (
 from gateway.protocol.answers.notifications import CountAnswer, HistoryAnswer
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.uses.choices import choose, own_preferences
-from gateway.protocol.uses.histories import own_history, read, user_history
+from gateway.protocol.uses.histories import own_categories, own_history, read, user_history
 
 _CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choice back. Every connection of the user is told."
 """How a patch is read."""
@@ -40,7 +40,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="own_categories", scope=USER, summary="What notifications are about, in one's own language",
         asks=asking.NothingSchema, answers=catalog.OwnCategoriesAnswer,
-        use=lambda use, caller, _: use.types.categories(caller.locale), shape=catalog_shapes.own_categories,
+        use=own_categories, shape=catalog_shapes.own_categories,
         route=Route(method="GET", path="/api/categories"),
     ),
     Operation(

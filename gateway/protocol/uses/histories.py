@@ -1,4 +1,4 @@
-"""Whose history who may see, and what is read of one's own.
+"""Whose history who may see, what is read of one's own, and what it is about.
 
 Reading one's own history is also a beginning in the shared rooms: what was told before a user came is not
 unread for that user.
@@ -8,9 +8,20 @@ from collections.abc import Sequence
 
 from gateway.ground.rooms import inbox_rooms, user_of
 from gateway.notify.requests import AdminHistoryRequest, HistoryRequest
+from gateway.notify.types import NamedCategory
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
 from storage.inboxes import HistoryPage, Marked
+
+
+async def _language(use: UseCases, caller: Caller) -> str | None:
+    """The language that the caller reads; a service reads each room's own."""
+    return await use.languages.of_reader(caller.user, caller.locale) if caller.user else caller.locale
+
+
+async def own_categories(use: UseCases, caller: Caller, _: object) -> Sequence[NamedCategory]:
+    """What notifications are about, in the caller's language."""
+    return await use.types.categories(await _language(use, caller))
 
 
 async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:
@@ -22,13 +33,15 @@ async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest)
     elif asked.user is not None:
         user, rooms = asked.user, await use.people.rooms(asked.user)
     whole = asked.room is not None
-    return await use.reading.history(user, rooms, asked.page, locale=caller.locale, whole=whole)
+    return await use.reading.history(
+        user, rooms, asked.page, locale=await _language(use, caller), whole=whole
+    )
 
 
 async def own_history(use: UseCases, caller: Caller, page: HistoryRequest) -> HistoryPage:
     """A page of the caller's own. Idempotent, the beginnings included."""
     await use.reading.begin(caller.user, caller.rooms)
-    return await use.reading.history(caller.user, caller.rooms, page, locale=caller.locale)
+    return await use.reading.history(caller.user, caller.rooms, page, locale=await _language(use, caller))
 
 
 async def user_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:
@@ -40,7 +53,7 @@ async def user_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest
         raise Problem("forbidden", "Another's history needs the role admin, support or viewer.")
     # Which topics another's token names is known to nobody but that user.
     rooms = inbox_rooms(user, await use.topics.of(user))
-    return await use.reading.history(user, rooms, asked.page, locale=caller.locale)
+    return await use.reading.history(user, rooms, asked.page, locale=await _language(use, caller))
 
 
 async def read(use: UseCases, caller: Caller, ids: Sequence[str] | None) -> Marked:
