@@ -24,6 +24,79 @@ _PY = {"string": "str", "number": "float", "integer": "int", "boolean": "bool", 
 """The same for Python."""
 
 
+_TS_COMMON = """\
+export interface Email {
+  to?: string;
+  subject?: string;
+  after?: number;
+  unless?: "read" | "seen" | "online";
+  if_known?: boolean;
+}
+
+export interface Action {
+  id: string;
+  label: string;
+  link?: string;
+  style?: "default" | "primary" | "danger";
+}
+
+interface Common {
+  to: string | string[];
+  body?: string;
+  link?: string;
+  locale?: string;
+  email?: boolean | Email;
+  expires_in?: number | null;
+  in_app?: boolean;
+  send_at?: string | { local: string; date: string };
+  cancel_key?: string;
+  max_lateness?: number;
+  collapse_key?: string;
+  digest?: { every: number | string; sliding?: number | string; max?: number | string; leading?: boolean; key?: string };
+  throttle?: { limit: number; per: number | string; then?: "digest" | "drop"; key?: string };
+  actions?: Action[];
+  image?: string;
+  store?: boolean;
+  event?: string;
+  /** Of one in a batch; else it is a header. */
+  idempotency_key?: string;
+}
+"""
+"""What an emit may say beside type, data and title, whatever its type."""
+_PY_COMMON = (
+    ("Email", {
+        "to": "NotRequired[str]", "subject": "NotRequired[str]", "after": "NotRequired[float]",
+        "unless": 'NotRequired[Literal["read", "seen", "online"]]', "if_known": "NotRequired[bool]",
+    }),
+    ("Action", {
+        "id": "str", "label": "str", "link": "NotRequired[str]",
+        "style": 'NotRequired[Literal["default", "primary", "danger"]]',
+    }),
+    ("LocalTime", {"local": "str", "date": "str"}),
+    ("Digest", {
+        "every": "float | str", "sliding": "NotRequired[float | str]", "max": "NotRequired[float | str]",
+        "leading": "NotRequired[bool]", "key": "NotRequired[str]",
+    }),
+    ("Throttle", {
+        "limit": "int", "per": "float | str", "then": 'NotRequired[Literal["digest", "drop"]]',
+        "key": "NotRequired[str]",
+    }),
+    ("Common", {
+        "to": "str | list[str]", **dict.fromkeys(("body", "link", "locale"), "NotRequired[str]"),
+        "email": "NotRequired[bool | Email]", "expires_in": "NotRequired[float | None]",
+        "in_app": "NotRequired[bool]", "send_at": "NotRequired[str | LocalTime]",
+        "cancel_key": "NotRequired[str]", "max_lateness": "NotRequired[float]",
+        "collapse_key": "NotRequired[str]", "digest": "NotRequired[Digest]",
+        "throttle": "NotRequired[Throttle]", "actions": "NotRequired[list[Action]]",
+        "image": "NotRequired[str]", "store": "NotRequired[bool]", "event": "NotRequired[str]",
+        "idempotency_key": "NotRequired[str]",
+    }),
+)  # fmt: skip
+"""The same for Python, each class before those that use it."""
+_IMPORTED = ("Any", "Literal", "NotRequired", "TypedDict")
+"""What such a module takes of `typing`."""
+
+
 def typescript(catalog: Catalog) -> str:
     """A module with `Data`, the shape of each type's data, and `Emit`, the body of an emit.
 
@@ -37,8 +110,7 @@ def typescript(catalog: Catalog) -> str:
     lines += [
         "}", "",
         "export type NotificationType = keyof Data;", "",
-        "interface Common {", "  to: string | string[];", "  body?: string;", "  link?: string;", "  locale?: string;",
-        "  expires_in?: number;", "}", "",
+        _TS_COMMON,
         "export type Emit = {",
         "  [T in NotificationType]: Common & { type: T } & Titled<T> & ({} extends Data[T] ? { data?: Data[T] } : { data: Data[T] });",
         "}[NotificationType];", "",
@@ -54,22 +126,24 @@ def python(catalog: Catalog) -> str:
 
     Classes stand before those that use them.
     """
-    made = _Python()
+    made = _Python({name for name, _ in _PY_COMMON} | {"Emit", *_IMPORTED})
+    made.blocks += [_typed_dict(name, fields) for name, fields in _PY_COMMON]
     blocks: list[str] = []
+    names: list[str] = []
     for kind in catalog.types.values():
         name = "".join(part.capitalize() for part in kind.name.split("_"))
         data = made.type_of(_schema(kind), _schema(kind), f"{name}Data", 0)
         optional = not kind.payload or not kind.payload.schema.get("required")
-        fields = {"to": "str | list[str]", "type": f'Literal["{kind.name}"]'}
-        fields["data"] = f"NotRequired[{data}]" if optional else data
-        fields["title"] = "NotRequired[str]" if kind.wordings else "str"
-        fields |= dict.fromkeys(("body", "link", "locale"), "NotRequired[str]")
-        fields["expires_in"] = "NotRequired[float]"
-        blocks.append(_typed_dict(f"{name}Emit", fields))
-    names = [block.split("(", 1)[0].removeprefix("class ").split(" ")[0] for block in blocks]
+        fields = {
+            "type": f'Literal["{kind.name}"]',
+            "data": f"NotRequired[{data}]" if optional else data,
+            "title": "NotRequired[str]" if kind.wordings else "str",
+        }
+        names.append(made.free(f"{name}Emit"))
+        blocks.append(_typed_dict(names[-1], fields, base="Common"))
     head = (
         f'"""Made by `bellhop catalog types --lang py` of catalog {catalog.version}. Do not edit."""\n\n'
-        "from typing import Any, Literal, NotRequired, TypedDict"
+        f"from typing import {', '.join(_IMPORTED)}"
     )
     return "\n\n\n".join([head, *made.blocks, *blocks]) + f"\n\n\nEmit = {' | '.join(names)}\n"
 
@@ -86,6 +160,8 @@ def _schema(kind: NotificationType) -> Schema:
 
 def _alternatives(schema: Schema, root: Schema) -> list[Any] | None:
     """The schemas of which one holds, where a schema is no more than that. None for a schema that says something itself."""
+    if schema.keys() & {"type", "properties"}:
+        return None
     if "$ref" in schema:
         return [resolved(schema["$ref"], root)]
     return next((schema[word] for word in ("anyOf", "oneOf") if word in schema), None)
@@ -129,10 +205,17 @@ def _typescript_of(name: str, schema: Schema, root: Schema, depth: int) -> str:
 class _Python:
     """Collects the classes that a type needs before its own. One for a module: names of classes must differ in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: set[str]) -> None:
         self.blocks: list[str] = []
         """The classes so far, in the order in which they must stand."""
-        self._taken: set[str] = set()
+        self._taken = taken
+
+    def free(self, name: str) -> str:
+        """The name, or one like it that nothing else has; it is taken from then on."""
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
 
     def type_of(self, schema: Any, root: Schema, name: str, depth: int) -> str:
         """A schema as a type; `name` is that of the class, where it needs one."""
@@ -161,9 +244,7 @@ class _Python:
             told = "".join(part.capitalize() for part in re.findall(r"[A-Za-z0-9]+", key))
             made = self.type_of(inner, root, f"{name.removesuffix('Data')}{told}", depth + 1)
             fields[key] = made if key in required else f"NotRequired[{made}]"
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
+        name = self.free(name)
         self.blocks.append(_typed_dict(name, fields))
         return name
 
@@ -175,11 +256,9 @@ def _literal(values: list[Any]) -> str:
     return f"Literal[{', '.join(json.dumps(v) if isinstance(v, str) else repr(v) for v in values)}]"
 
 
-def _typed_dict(name: str, fields: Mapping[str, str]) -> str:
+def _typed_dict(name: str, fields: Mapping[str, str], base: str = "TypedDict") -> str:
     """A TypedDict as a class, or by a call where a key is no name in Python."""
     if all(key.isidentifier() and not keyword.iskeyword(key) for key in fields):
-        return "\n".join(
-            [f"class {name}(TypedDict):", *(f"    {key}: {made}" for key, made in fields.items())]
-        )
+        return "\n".join([f"class {name}({base}):", *(f"    {key}: {made}" for key, made in fields.items())])
     inner = ", ".join(f"{json.dumps(key)}: {made}" for key, made in fields.items())
     return f'{name} = TypedDict("{name}", {{{inner}}})'

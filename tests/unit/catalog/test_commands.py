@@ -202,7 +202,8 @@ def test_a_mail_that_cannot_be_made_in_the_words_of_a_variant_is_found(capsys, s
 GOOD_PY = """
 from made import Emit
 a: Emit = {"to": "user:ann", "type": "ORDER_UPDATE", "data": {"order": "1", "status": "shipped"}}
-b: Emit = {"to": ["user:ann"], "type": "REVIEW", "data": {"order": "1", "product": "x"}, "locale": "de", "title": "t"}
+b: Emit = {"to": ["user:ann"], "type": "REVIEW", "data": {"order": "1", "product": "x"}, "locale": "de", "title": "t", "email": False}
+c: Emit = {"to": "user:ann", "type": "REVIEW", "data": {"order": "1", "product": "x"}, "email": {"after": 60, "unless": "read"}, "cancel_key": "k", "send_at": {"local": "09:00", "date": "2026-12-01"}}
 """
 BAD_PY = [
     'a: Emit = {"to": "user:ann", "type": "ORDER_UPDATE", "data": {"order": "1", "status": "lost"}}',
@@ -210,6 +211,7 @@ BAD_PY = [
     'a: Emit = {"to": "user:ann", "type": "REVIEW", "data": {"order": 1, "product": "x"}}',
     'a: Emit = {"to": "user:ann", "type": "REVIEW"}',
     'a: Emit = {"to": "user:ann", "type": "NOBODY", "data": {}}',
+    'a: Emit = {"to": "user:ann", "type": "REVIEW", "data": {"order": "1", "product": "x"}, "email": {"unless": "opened"}}',
 ]
 
 
@@ -235,7 +237,7 @@ def test_types_of_typescript_hold_a_backend_to_the_catalog(capsys, shop, tmp_pat
     assert code == 0
     (tmp_path / "made.ts").write_text(out)
     for name, lines in {
-        "good": GOOD_PY.split("\n")[2:4],
+        "good": GOOD_PY.replace("False", "false").split("\n")[2:5],
         **{f"bad{n}": [line] for n, line in enumerate(BAD_PY)},
     }.items():
         body = "\n".join(f"export const {line}" for line in lines)
