@@ -120,6 +120,8 @@ def _check(given: argparse.Namespace) -> int:
         return WRONG
     for warning in sorted({f"{one.type}: {text}" for one in made if one.mail for text in one.mail.warnings}):
         print(f"warning: {warning}", file=sys.stderr)
+    for name in (kind.name for kind in catalog.types.values() if not kind.examples):
+        print(f"warning: {name} has no examples, so nothing of it was tried", file=sys.stderr)
     if given.against is not None:
         from gateway.catalog.compare import breaks
 

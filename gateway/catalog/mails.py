@@ -7,8 +7,8 @@ tried by `proofs`.
 import re
 from collections.abc import Mapping
 
-from gateway.catalog.kinds import NotificationType
-from gateway.catalog.own import DIGEST, DIGEST_SCHEMA
+from gateway.catalog.kinds import EmailRule, NotificationType
+from gateway.catalog.own import DIGEST, DIGEST_EXAMPLE, DIGEST_SCHEMA
 from gateway.catalog.payload import Payload
 from gateway.catalog.problems import Mistakes
 from gateway.catalog.texts import undeclared
@@ -35,18 +35,27 @@ def check_templates(
         _check_name(name, templates, types, mistakes)
         for flaw in blueprint.flaws:
             mistakes.add(name, flaw.line, flaw.problem)
-    kinds = list(types.values())
-    if any(name.startswith(f"{DIGEST}.") for name in templates):
-        # The gateway's own type has a schema too.
-        kinds.append(NotificationType(name=DIGEST, category="", payload=Payload(DIGEST_SCHEMA)))
     timed = set()
-    for kind in kinds:
+    # The gateway's own type has a schema too.
+    for kind in (*types.values(), *own_types(templates)):
         if kind.email is not None or any(name.startswith(f"{kind.name}.") for name in templates):
             files = _files(kind, read, default_locale)
             _check_uses(kind, {name: read[name] for name in sorted(files)}, mistakes)
             if any(read[name].is_timed for name in files):
                 timed.add(kind.name)
     return frozenset(timed)
+
+
+def own_types(templates: Mapping[str, str]) -> tuple[NotificationType, ...]:
+    """The types of the gateway's own that a catalog has templates for, to be judged and tried as its own ones."""
+    if not any(name.startswith(f"{DIGEST}.") for name in templates):
+        return ()
+    payload = Payload(DIGEST_SCHEMA)
+    return (
+        NotificationType(
+            name=DIGEST, category="", payload=payload, email=EmailRule(), examples=(DIGEST_EXAMPLE,)
+        ),
+    )
 
 
 def _check_name(

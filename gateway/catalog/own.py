@@ -39,3 +39,34 @@ DIGEST_SCHEMA: Final[dict[str, Any]] = {
     },
 }
 """What a template is told of one as `data`. Part of what operators build upon: it may get more, and keeps what it has."""
+DIGEST_EXAMPLE: Final[dict[str, Any]] = {
+    "notifications": [
+        {
+            "id": "01940000-0000-7000-8000-000000000001",
+            "type": "ORDER_UPDATE",
+            "title": "Order 1234 has shipped",
+            "body": "It should arrive tomorrow.",
+            "link": "https://shop.example/orders/1234",
+            "created_at": "2026-11-22T08:27:41.123Z",
+        },
+        {
+            "id": "01940000-0000-7000-8000-000000000002",
+            "type": "REVIEW",
+            "title": "How do you like it?",
+            "body": "",
+            "link": None,
+            "created_at": "2026-11-22T09:00:00.000Z",
+        },
+    ],
+    "total": 3,
+    "more": 1,
+    "more_words": "And one more.",
+    "since": "2026-11-22T08:27:41.123Z",
+    "words": {
+        "language": "en",
+        "open": "View",
+        "footer": "You get these together.",
+        "unsubscribe": "Unsubscribe",
+    },
+}
+"""A digest by which its templates are tried: with a body and a link, without, and with more than is listed."""

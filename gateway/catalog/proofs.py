@@ -15,6 +15,7 @@ from msgspec import structs
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.kinds import NotificationType
+from gateway.catalog.mails import own_types
 from gateway.catalog.words import Planned
 from mailer import address
 from mailer.composed import BULK_BYTES_MAX, Composed, Composition, context
@@ -85,12 +86,12 @@ async def _press(catalog: Catalog) -> AsyncIterator[Press]:
 async def proofs(catalog: Catalog) -> list[Proof]:
     """One for each type, variant, example and locale; mails are made in a process of bounded time and memory.
 
-    One after the other; types without examples have none.
+    One after the other; types without examples have none. Templates for digests are tried with one of ours.
     """
     async with _press(catalog) as press:
         return [
             await _proof(catalog, variant, kind, number, locale, press)
-            for type_ in catalog.types.values()
+            for type_ in (*catalog.types.values(), *own_types(catalog.templates))
             for variant, kind in _ways(type_)
             for number in range(1, len(kind.examples) + 1)
             for locale in catalog.locales()

@@ -37,7 +37,7 @@ def test_init_writes_a_catalog_that_is_sound(capsys, tmp_path):
     assert sorted(out.split()) == sorted(str(folder / path.name) for path in SHOP.iterdir())
     code, out, err = run(capsys, "check", folder)
     assert (code, err) == (0, "")
-    assert out.endswith(": 7 types in en, de, 22 proofs made\n")
+    assert out.endswith(": 7 types in en, de, 24 proofs made\n")
 
 
 def test_init_twice_changes_nothing_and_never_what_somebody_has_written(capsys, shop):
@@ -89,6 +89,41 @@ def test_check_finds_a_mail_that_cannot_be_made(capsys, shop):
     assert not (shop / "out").exists()
 
 
+def test_check_finds_a_digest_that_cannot_be_made(capsys, shop):
+    digest = shop / "DIGEST.mjml"
+    digest.write_text(digest.read_text().replace("</mj-text>", "", 1))
+
+    code, _, err = run(capsys, "check", shop)
+
+    assert code == 2
+    assert "DIGEST, example 1, de: DIGEST.mjml: after rendering this is no sound MJML" in err
+
+
+def test_a_digest_is_rendered_with_all_that_it_may_say(capsys, shop, tmp_path):
+    assert run(capsys, "render", shop, tmp_path / "golden")[0] == 0
+
+    text = (tmp_path / "golden" / "DIGEST" / "1.de.txt").read_text("utf-8")
+    for said in (
+        "Order 1234 has shipped",
+        "It should arrive tomorrow.",
+        "How do you like it?",
+        "And one more.",
+    ):
+        assert said in text
+    (shop / "DIGEST.mjml").unlink()
+    assert "DIGEST/1.de.txt differs" in run(capsys, "render", shop, tmp_path / "golden", "--compare")[2]
+
+
+def test_check_warns_of_types_that_nothing_is_tried_of(capsys, shop):
+    catalog = shop / "catalog.toml"
+    catalog.write_text(catalog.read_text() + '\n[types.BARE]\ncategory = "orders"\n')
+
+    assert run(capsys, "check", shop)[::2] == (
+        0,
+        "warning: BARE has no examples, so nothing of it was tried\n",
+    )
+
+
 def test_check_refuses_bulk_mail_that_gmail_cuts_off_and_warns_of_less(capsys, shop):
     (shop / "NEWSLETTER.html").write_text("{{ title }}" + "x" * 110_000)
     (shop / "NEWSLETTER.mjml").unlink()
@@ -126,14 +161,14 @@ def test_the_mails_of_the_example_fetch_nothing_from_elsewhere(capsys, shop, tmp
 
     mails = [file.read_text("utf-8") for file in (tmp_path / "golden").glob("*/*.html")]
 
-    assert len(mails) == 20
+    assert len(mails) == 22
     assert [html for html in mails if re.search(r"@import|<link|\bsrc=", html)] == []
 
 
 def test_render_makes_the_same_files_each_time_and_compare_tells_the_difference(capsys, shop, tmp_path):
     golden = tmp_path / "golden"
     code, out, _ = run(capsys, "render", shop, golden)
-    assert (code, out) == (0, f"62 files in {golden}\n")
+    assert (code, out) == (0, f"68 files in {golden}\n")
     before = {path: path.read_bytes() for path in golden.rglob("*.*")}
     assert run(capsys, "render", shop, golden)[0] == 0
     assert {path: path.read_bytes() for path in golden.rglob("*.*")} == before
