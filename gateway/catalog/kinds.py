@@ -24,6 +24,11 @@ LANES: tuple[Lane, ...] = ("transactional", "bulk")
 """The first is what is meant where none is named."""
 
 
+def _named(names: Mapping[str, str], locale: str, default: str) -> str:
+    """The one of the names, of which there is one at least, in the best language for the reader."""
+    return names[lookup(locale, names, default if default in names else next(iter(names)))]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
     """A row of a user's preferences."""
@@ -41,9 +46,7 @@ class Category:
 
     def name(self, locale: str, default: str) -> str:
         """What it is called in the best language for the reader."""
-        return self.names[
-            lookup(locale, self.names, default if default in self.names else next(iter(self.names)))
-        ]
+        return _named(self.names, locale, default)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,8 @@ class NotificationType:
 
     name: str
     category: str
+    names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What people are shown for it, by locale; none: something that is made of its name."""
     critical: bool = False
     """Nobody can choose not to get it."""
     opt_in: bool = False
@@ -148,6 +153,10 @@ class NotificationType:
             or (trial is not None and any(each.kind.is_timed for each in trial.variants))
         )
         object.__setattr__(self, "is_timed", is_timed)
+
+    def called(self, locale: str, default: str) -> str | None:
+        """What it is called in the best language for the reader; None where the catalog has no name for it."""
+        return _named(self.names, locale, default) if self.names else None
 
     def is_enabled(self, channel: Channel) -> bool:
         """Whether the file has this channel on."""

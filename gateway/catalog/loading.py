@@ -19,7 +19,7 @@ from gateway.catalog.mails import check_templates
 from gateway.catalog.places import Places
 from gateway.catalog.problems import Mistakes
 from gateway.catalog.tables import Table
-from gateway.catalog.types import KEY, TYPE, read_type
+from gateway.catalog.types import KEY, TYPE, read_names, read_type
 from mailer import languages
 
 TYPES_MAX = 300
@@ -113,12 +113,11 @@ def _categories(top: Table) -> dict[str, Category]:
     for position, (key, table) in enumerate(top.tables("categories")):
         _is_named(table, KEY, "a category is lower case letters, digits and _, 64 at most")
         table.only(("name", "order", "icon", "opt_in"))
-        names = table.table("name")
-        if names is None and "name" not in table.value:
+        if "name" not in table.value:
             table.wrong("name is missing: what a reader sees, by locale")
         found[key] = Category(
             key=key,
-            names=MappingProxyType(_names(names) if names is not None else {}),
+            names=MappingProxyType(read_names(table)),
             order=table.whole("order", position, least=-10_000, most=10_000),
             icon=table.text(
                 "icon",
@@ -129,20 +128,6 @@ def _categories(top: Table) -> dict[str, Category]:
             opt_in=table.flag("opt_in", default=False),
         )
     return found
-
-
-def _names(table: Table) -> dict[str, str]:
-    """The names of a category by locale."""
-    if not table.value:
-        table.wrong("holds no name")
-    for locale in table.value:
-        if not languages.is_language(locale):
-            table.wrong("is no language that CLDR knows", locale)
-    found = (
-        (locale, table.text(locale, None, pattern=r".{1,100}", meaning="a text of 100 characters at most"))
-        for locale in table.value
-    )
-    return {locale: name for locale, name in found if name is not None}
 
 
 def _is_named(table: Table, pattern: str, rule: str) -> bool:

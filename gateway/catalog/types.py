@@ -36,7 +36,7 @@ AFTER_SECONDS_MAX = 365 * 86400
 STEPS_MAX = 100
 """Of one rollout."""
 _KEYS = (
-    "category", "critical", "urgent", "lane", "schema", "channels", "texts", "examples", "expires_in", "collapse", "digest", "throttle", "enabled", "rollout",
+    "category", "name", "critical", "urgent", "lane", "schema", "channels", "texts", "examples", "expires_in", "collapse", "digest", "throttle", "enabled", "rollout",
     "variants", "experiment",
 )  # fmt: skip
 """Of a type."""
@@ -62,6 +62,7 @@ def read_type(
     type_ = NotificationType(
         name=name,
         category=category,
+        names=MappingProxyType(read_names(table)),
         critical=critical,
         opt_in=not critical and category in categories and categories[category].opt_in,
         urgent=table.flag("urgent", default=False),
@@ -81,6 +82,23 @@ def read_type(
     # Last: variants are the type with other words.
     trial = read_trial(table, type_)
     return type_ if trial is None else replace(type_, trial=trial)
+
+
+def read_names(table: Table) -> dict[str, str]:
+    """What a category or a type is called, by locale; each mistake is noted. Empty where nothing is said."""
+    names = table.table("name")
+    if names is None:
+        return {}
+    if not names.value:
+        names.wrong("holds no name")
+    for locale in names.value:
+        if not languages.is_language(locale):
+            names.wrong("is no language that CLDR knows", locale)
+    found = (
+        (locale, names.text(locale, None, pattern=r".{1,100}", meaning="a text of 100 characters at most"))
+        for locale in names.value
+    )
+    return {locale: name for locale, name in found if name is not None}
 
 
 def _category(table: Table, categories: Mapping[str, Category]) -> str:

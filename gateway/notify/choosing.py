@@ -41,6 +41,8 @@ class Chosen:
     """The language that the person reads, if anybody knows."""
     names: Mapping[str, str]
     """The names of the categories in that language, by the key of each."""
+    type_names: Mapping[str, str]
+    """The same of those types that the catalog has names for."""
     locales: tuple[str, ...]
     """The languages that the catalog has words in, its own first."""
 
@@ -169,20 +171,25 @@ class Choices:
         """
         catalog = self._catalog.current
         locale = preferences.locale or (await self._languages.of([user])).get(user)
-        names = (
-            {}
-            if catalog is None
-            else {
-                key: category.name(locale or catalog.default_locale, catalog.default_locale)
-                for key, category in catalog.categories.items()
+        names: dict[str, str] = {}
+        type_names: dict[str, str] = {}
+        if catalog is not None:
+            default = catalog.default_locale
+            names = {
+                key: category.name(locale or default, default) for key, category in catalog.categories.items()
             }
-        )
+            type_names = {
+                type_.name: name
+                for type_ in catalog.types.values()
+                if (name := type_.called(locale or default, default)) is not None
+            }
         return Chosen(
             user=user,
             preferences=preferences,
             grid=tuple(preferences.grid(catalog)),
             locale=locale,
             names=names,
+            type_names=type_names,
             locales=() if catalog is None else catalog.locales(),
         )
 
@@ -209,6 +216,7 @@ def shown(value: Chosen) -> Json:
                 "category": row.type.category,
                 "name": value.names[row.type.category],
                 "type": row.type.name,
+                "type_name": value.type_names.get(row.type.name),
                 "channels": {
                     channel: {"value": cell.value, "from": cell.origin, "locked": cell.is_locked}
                     for channel, cell in row.cells.items()

@@ -196,6 +196,10 @@ class RowAnswer(Schema):
     category = required.text()
     name = required.text(metadata={"description": "Of the category, in the person's language."})
     type = required.text()
+    type_name = required.text(
+        allow_none=True,
+        metadata={"description": "Of the type, in the same; null where the catalog has none."},
+    )
     channels = fields.Nested(CellsAnswer, required=True)
 
 

@@ -16,7 +16,14 @@ from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
 
 ARABIC = re.compile(r"/ar-[^/]*\.js$")
-OF_THE_CATALOG = {"Orders", "Order confirmation", "Offers", "Customer service", "For the staff", "Newsletter"}
+OF_THE_CATALOG = {
+    "Orders",
+    "Order confirmations",
+    "Offers",
+    "Customer service",
+    "For the staff",
+    "Newsletter",
+}
 """What the catalog has no Arabic words for."""
 SECRET = "a-secret-of-links-that-is-long-enough-for-all"
 
@@ -81,7 +88,7 @@ async def test_what_is_critical_is_told_as_such_and_what_a_backend_chooses_shows
 ):
     async with shopping(browser, shop) as ann:
         dialog = await settings(ann)
-        confirmation = row(dialog, "Order confirmation")
+        confirmation = row(dialog, "Order confirmations")
         await expect(confirmation).to_contain_text("Always")
         await expect(confirmation).to_contain_text("Important: it cannot be changed")
         await expect(confirmation.get_by_role("checkbox")).to_have_count(0)
@@ -90,7 +97,7 @@ async def test_what_is_critical_is_told_as_such_and_what_a_backend_chooses_shows
         answered = await shop.ask("PATCH", "/internal/users/ann/preferences", body=body)
         assert answered.status == 200, answered
 
-        await expect(switch(dialog, "Email: Order update")).not_to_be_checked()
+        await expect(switch(dialog, "Email: Order updates")).not_to_be_checked()
         await expect(switch(dialog, "In the app: Offers")).to_be_disabled()
         await expect(row(dialog, "Offers")).to_contain_text("In the app is off")
         await expect(confirmation).to_contain_text("Always")
@@ -115,7 +122,7 @@ async def test_all_of_it_works_without_a_pointer(shop: Gateway, browser: Browser
 
         await dialog.get_by_role("button", name="Orders").focus()
         await press("Enter")
-        await expect(row(dialog, "Order update")).to_be_visible()
+        await expect(row(dialog, "Order updates")).to_be_visible()
         await expect(dialog.get_by_role("button", name="Orders")).to_be_focused()
         await press("Escape")
         await expect(dialog).to_have_count(0)
@@ -182,7 +189,7 @@ async def test_axe_finds_nothing_and_nothing_is_cut_off(
         assert await violations(ann.page) == []
         await ann.page.keyboard.press("Escape")
         dialog = await settings(ann)
-        await expect(switch(dialog, "Email: Order update")).not_to_be_checked()
+        await expect(switch(dialog, "Email: Order updates")).not_to_be_checked()
         await picture(ann.page, f"preferences-{name}")
 
         await switch(dialog, "Email: Offers").click()

@@ -43,6 +43,7 @@ channels = { in_app = true, email = true }
 
 [types.SALE_OFFER]
 category = "offers"
+name = { en = "Sales", de = "Rabatte" }
 channels = { in_app = true, email = true }
 
 [types.TIP]
@@ -126,6 +127,9 @@ async def test_a_choice_shows_in_every_tab_on_every_node_and_to_nobody_else(
     assert [row["name"] for row in answer["grid"]] == [
         "Bestellungen", "Angebote", "Angebote", "Konto", "Neues",
     ]  # fmt: skip
+    assert {row["type"]: row["type_name"] for row in answer["grid"] if row["type_name"]} == {
+        "SALE_OFFER": "Rabatte"
+    }
     assert (await _own(three, "GET")).body == answer
     changed = await _own(two, "PATCH", {"types": {"SALE_OFFER": {"email": True}}})
     assert changed.status == 200

@@ -86,6 +86,8 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
             "catalog.toml:8: types.T.throttle.then: must be digest or drop",
         ],
     ),
+    "a type's names": ({"catalog.toml": HEAD + TYPE + "name = { english = 'x', de = '' }\n"},
+                       ["catalog.toml:8: types.T.name.english: is no language", "catalog.toml:8: types.T.name.de: must be a text of 100 characters"]),
     "no category": ({"catalog.toml": HEAD + "[types.T]\n"}, ["catalog.toml:6: types.T: category is missing"]),
     "another category": ({"catalog.toml": HEAD + '[types.T]\ncategory = "ordres"\n'},
                          ["catalog.toml:7: types.T.category: there is no category ordres; there is orders"]),

@@ -58,6 +58,8 @@ def test_the_shops_catalog_is_sound_and_has_its_seven_types_in_two_languages():
     assert catalog.types["ORDER_CONFIRMATION"].critical
     assert catalog.categories["orders"].name("de-AT", catalog.default_locale) == "Bestellungen"
     assert catalog.categories["orders"].name("fr", catalog.default_locale) == "Orders"
+    assert all(kind.names.keys() == {"en", "de"} for kind in catalog.types.values())
+    assert catalog.types["SALE_OFFER"].called("de-AT", "en") == "Rabatte"
     assert [category.order for category in catalog.categories.values()] == [0, 1, 2, 3, 4]
 
 
@@ -71,6 +73,7 @@ def test_a_type_of_little_has_defaults(tmp_path):
         None,
         None,
     )
+    assert kind.called("de", "en") is None
     assert (kind.wordings, kind.examples, kind.expires_in, kind.collapse) == ({}, (), None, None)
     assert kind.is_enabled("email")
     assert kind.rollout("email").percent_at(datetime.now(UTC)) == 100

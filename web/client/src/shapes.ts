@@ -185,6 +185,8 @@ export interface RowAnswer {
   /** Of the category, in the person's language. */
   readonly name: string;
   readonly type: string;
+  /** Of the type, in the same; null where the catalog has none. */
+  readonly type_name: string | null;
   readonly channels: CellsAnswer;
 }
 
@@ -234,7 +236,7 @@ export interface CountAnswer {
 /** A category as its reader sees it. */
 export interface OwnCategoryAnswer {
   readonly key: string;
-  /** In the language of the token. */
+  /** In the language that the reader has chosen, else of the token. */
   readonly name: string;
   /** The name of one of the inbox's pictures, or a character or two to show. */
   readonly icon: string | null;

@@ -300,6 +300,7 @@ export class Gateway {
         category,
         name,
         type,
+        type_name: type === "SALE_OFFER" ? "Sales" : null,
         channels: { in_app: cell(type, "in_app"), email: cell(type, "email") },
       })),
     };

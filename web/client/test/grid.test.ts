@@ -34,6 +34,16 @@ describe("the rows", () => {
     });
   });
 
+  it("are called as the catalog calls them", () => {
+    const found = lines(new Gateway().preferences() as never, new Set(["orders", "offers"]));
+
+    expect(Object.fromEntries(found.map(({ key, name }) => [key, name]))).toMatchObject({
+      offers: "Offers",
+      SALE_OFFER: "Sales",
+      ORDER_UPDATE: "",
+    });
+  });
+
   it("show a type that has a choice of its own, and all of a category that was opened", () => {
     expect(emails({ types: { ORDER_UPDATE: { email: false } } })).toMatchObject({
       "category orders": "false types",

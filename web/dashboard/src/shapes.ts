@@ -256,6 +256,8 @@ export interface RowAnswer {
   /** Of the category, in the person's language. */
   readonly name: string;
   readonly type: string;
+  /** Of the type, in the same; null where the catalog has none. */
+  readonly type_name: string | null;
   readonly channels: CellsAnswer;
 }
 

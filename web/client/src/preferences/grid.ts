@@ -17,7 +17,7 @@ export interface Cell {
 export interface Line {
   readonly kind: "all" | "category" | "type";
   readonly key: string;
-  /** Of a category, in the person's language. */
+  /** In the person's language; empty for a type that the catalog has no name for. */
   readonly name: string;
   readonly cells: Readonly<Record<Channel, Cell>>;
   /** Of a category: whether it has several types. */
@@ -88,7 +88,7 @@ function type(chosen: PreferencesAnswer, row: RowAnswer): Line {
   return {
     kind: "type",
     key: row.type,
-    name: "",
+    name: row.type_name ?? "",
     several: false,
     cells: byChannel((channel) => {
       const { locked, from } = row.channels[channel];

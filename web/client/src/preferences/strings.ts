@@ -14,7 +14,7 @@ export interface Strings {
   cell: (channel: string, about: string) => string;
   /** Opens the kinds of notifications that a category has, and closes them. */
   kinds: (category: string) => string;
-  /** What a type is called; the gateway has no names for them. */
+  /** What a type is called that the catalog has no name for. */
   type: (type: string) => string;
   /** Where a cell comes from. */
   chosen: string;

@@ -59,8 +59,7 @@ export function table(options: {
   let names = new Map<string, string>();
   let made = "";
 
-  const nameOf = (line: Line): string =>
-    line.kind === "all" ? t.all : line.kind === "type" ? t.type(line.key) : line.name;
+  const nameOf = (line: Line): string => (line.kind === "all" ? t.all : line.name || t.type(line.key));
 
   const heading = (line: Line, { open }: State): HTMLElement => {
     const name = nameOf(line);

@@ -76,7 +76,7 @@ function Line({ row }: { row: PreferenceRow }): ReactNode {
         <a className="strong clip" href={href({ page: "types", type: row.type, view: "" })}>
           {row.type}
         </a>
-        <span className="under clip">{row.name}</span>
+        <span className="under clip">{row.type_name ? `${row.name}: ${row.type_name}` : row.name}</span>
       </td>
       {CHANNELS.map((channel) => (
         <td key={channel}>
