@@ -1,7 +1,7 @@
 """A catalog in a running gateway: emits of nothing but data, readers of two languages, and mail by its designs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -168,6 +168,47 @@ async def test_data_that_do_not_fit_are_told_by_pointers_and_store_nothing(shop:
     assert (good["status"], other["status"]) == (202, 422)
     assert set(other["errors"]) == {"/data/order", "/data/status"}
     assert len((await ann.call("history"))["notifications"]) == 1
+
+
+async def test_whatever_does_not_fit_a_schema_is_422_and_stores_nothing(shop: Gateway):
+    """Each example of each type, with each of its members gone or something else than it was."""
+    shown = 0
+    for kind in CATALOG.types.values():
+        assert kind.payload is not None
+        spoilt = [each for example in kind.examples for each in _spoilt(example)]
+        wrong = [{pointer for pointer, _ in kind.payload.problems(data)} for data in spoilt]
+        assert sum(map(bool, wrong)) > 10
+        # Mail alone is what the confirmation has.
+        items = [
+            {"to": "user:ann", "type": kind.name, "data": data} | ({"email": False} if kind.in_app else {})
+            for data in spoilt
+        ]
+        answers = [
+            each
+            for start in range(0, len(items), 100)
+            for each in await shop.batch(items[start : start + 100])
+        ]
+        for data, problems, answer in zip(spoilt, wrong, answers, strict=True):
+            assert answer["status"] == (422 if problems else 202), (kind.name, data, answer)
+            assert set(answer.get("errors", ())) == problems
+        shown += kind.in_app * wrong.count(set())
+
+    last = await emit(shop, "user:ann", "REVIEW", {"product": "x", "order": "1"}, email=False)
+    assert shown > 0
+    assert last["seq"] == shown + 1
+
+
+def _spoilt(data: Any) -> Iterator[Any]:
+    """The data with one member, at any depth, gone or of another kind."""
+    keys = list(data) if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()
+    for key in keys:
+        without = data.copy()
+        del without[key]
+        yield without
+        for other in (None, 7, -1.5, "", "x" * 5000, [], {}, True, *_spoilt(data[key])):
+            changed = data.copy()
+            changed[key] = other
+            yield changed
 
 
 async def test_mail_is_made_by_the_catalogs_designs_in_the_readers_language(
