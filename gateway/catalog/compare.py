@@ -37,6 +37,8 @@ def breaks(old: Catalog, new: Catalog) -> Iterator[str]:
             continue
         if before.wordings and not after.wordings:
             yield f"{name}: its texts are gone, and an emit that leaves its title to the catalog is refused"
+        if not after.in_app and (before.in_app or (before.email is not None and after.email is None)):
+            yield f"{name}: it is not shown in the app any more, and an emit that nothing is mailed of is refused"
         # Any data will do from now on.
         if after.payload is None:
             continue

@@ -59,7 +59,9 @@ def read(folder: Path, mistakes: Mistakes) -> Folder:
     for path in sorted(files):
         name = path.relative_to(folder).as_posix()
         try:
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                # No more than tells that it is too large: it may be of any size.
+                content = file.read(LARGEST_BYTES + 1)
         except OSError as error:
             mistakes.add(name, 1, f"it cannot be read: {error.strerror}")
             continue

@@ -29,6 +29,10 @@ BASE = "schema = { type = 'object', required = ['a'], properties = { a = { type 
         (BASE, BASE.replace("required", "maxProperties = 2, required"), ["T: the new schema refuses data that the old one accepted"]),
         (BASE, BASE.replace("{ type = 'string' }", "false"), ["T: the new schema refuses data that the old one accepted"]),
         (BASE + "texts.en.title = 'x'\n", BASE, ["T: its texts are gone, and an emit that leaves its title to the catalog is refused"]),
+        ("", "channels = { in_app = false, email = true }\n", ["T: it is not shown in the app any more, and an emit that nothing is mailed of is refused"]),
+        ("channels = { in_app = false, email = true }\n", "channels = { in_app = false }\n", ["T: it is not shown in the app any more, and an emit that nothing is mailed of is refused"]),
+        ("channels = { in_app = false, email = true }\n", "channels = { in_app = true }\n", []),
+        ("channels = { in_app = true, email = true }\n", "", []),
     ],
 )  # fmt: skip
 def test_what_a_change_breaks(tmp_path, old, new, told):
