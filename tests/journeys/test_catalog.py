@@ -359,6 +359,26 @@ async def test_a_rollout_is_by_user_and_for_a_room_of_many_by_its_name(shop: Gat
     assert (await record(shop, hidden))["skipped"]["rule"] == "rollout"
 
 
+async def test_while_a_rollout_is_raised_who_was_in_stays_in(shop: Gateway):
+    users = [f"u{number}" for number in range(100)]
+    asked = {
+        "to": [f"user:{user}" for user in users],
+        "type": "REVIEW",
+        "data": {"product": "x", "order": "1"},
+    }
+    shown: list[set[str]] = []
+
+    for percent in (5, 25, 100):
+        switched = {"channels": {"in_app": {"percent": percent}}}
+        assert (await shop.ask("PATCH", "/internal/types/REVIEW", body=switched)).status == 200
+        answered = await shop.ask("POST", "/internal/emit", body={**asked, "email": False})
+        shown.append({each["room"] for each in answered.body["notifications"] if each["seq"] is not None})
+
+    buckets = {f"user:{user}": bucket("REVIEW", "in_app", "", user) for user in users}
+    assert shown == [{room for room, at in buckets.items() if at < limit} for limit in (500, 2_500, 10_000)]
+    assert set() < shown[0] < shown[1] < shown[2]
+
+
 async def test_a_preview_explains_flag_and_bucket(shop: Gateway):
     await shop.ask("PATCH", "/internal/types/REVIEW", body={"channels": {"email": {"percent": 0}}})
 
