@@ -123,7 +123,11 @@ class MongoCampaigns(MongoShelf, Campaigns):
     @operation
     async def revived(self, c: Collections, obligation_ids: Sequence[str], *, now: datetime) -> None:
         for campaign_id in await campaign_recipients.revived(c, obligation_ids, now=micros(now)):
-            await campaign_rows.move(c, campaign_id, RETRIED, CampaignState.RUNNING, now=now, wake_at=now)
+            of, to = RETRIED, CampaignState.RUNNING
+            if await campaign_rows.move(c, campaign_id, of, to, now=now, wake_at=now) is None:
+                # Whoever leads it skips the mail, and collects that.
+                cancelled = {"_id": campaign_id, "state": CampaignState.CANCELLED.value}
+                await c[CAMPAIGNS].update_one(cancelled, {"$set": {"wake_at": micros(now)}})
 
     @operation
     async def freeze(

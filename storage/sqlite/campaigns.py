@@ -122,7 +122,13 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         self, connection: sqlite3.Connection, obligation_ids: Sequence[str], *, now: datetime
     ) -> None:
         for campaign_id in campaign_recipients.revived(connection, obligation_ids, now=micros(now)):
-            campaign_rows.move(connection, campaign_id, RETRIED, CampaignState.RUNNING, now=now, wake_at=now)
+            of, to = RETRIED, CampaignState.RUNNING
+            if campaign_rows.move(connection, campaign_id, of, to, now=now, wake_at=now) is None:
+                # What its worker skips has to be collected.
+                connection.execute(
+                    "UPDATE campaigns SET wake_at = ? WHERE id = ? AND state = 'cancelled'",
+                    (micros(now), campaign_id),
+                )
 
     @writing
     def freeze(

@@ -442,6 +442,30 @@ async def test_a_dead_mail_that_is_revived_by_itself_is_its_recipients_again(sto
     assert await store.campaigns.next_wake() == later(1)
 
 
+async def test_a_dead_mail_that_is_revived_after_its_campaign_was_cancelled_is_seen_off(store):
+    lead, [ann, bob] = await started(store, "ann", "bob")
+    await store.recipients.decide(lead, [one := owed(lead, ann)], now=NOW)
+    [lease] = await leases(store)
+    await store.outbox.end(lease, Buried(reason="no"), now=NOW)
+    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
+    await store.campaigns.cancel(lead.campaign.id, [RUNNING], now=later(1))
+    over = await store.campaigns.lead(lease_seconds=60, now=later(1))
+    await store.campaigns.rest(over, wake_at=None, now=later(1))
+    assert await store.campaigns.next_wake() is None
+
+    await store.outbox.revive([one.obligation.id], now=later(2))
+    await store.campaigns.revived([one.obligation.id], now=later(2))
+
+    assert (await store.campaigns.find(lead.campaign.id)).state is CampaignState.CANCELLED
+    assert await store.campaigns.next_wake() == later(2)
+    assert await store.campaigns.lead(lease_seconds=60, now=later(2)) is not None
+    for lease in await leases(store, at=later(2)):
+        await store.outbox.end(lease, Skipped(rule=RULE, reason="the campaign is cancelled"), now=later(2))
+    assert await store.recipients.collect(lead.campaign.id, limit=9, now=later(3)) == 0
+    assert await rows(store, lead.campaign.id) == {CANCELLED: 2}
+    del bob
+
+
 async def test_a_mail_that_is_put_off_stays_owed(store):
     lead, [ann] = await started(store, "ann")
     await store.recipients.decide(lead, [owed(lead, ann)], now=NOW)

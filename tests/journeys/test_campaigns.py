@@ -316,6 +316,44 @@ async def test_a_dead_mail_whose_reviver_dies_halfway_is_sent_and_accounted_for(
         assert sums(await ended(here, id_)) == {"sent": 3}
 
 
+async def test_a_dead_mail_that_is_revived_after_its_campaign_was_cancelled_is_not_sent(
+    tmp_path: Path, store: dict[str, str]
+):
+    async with (
+        SMTPRelay() as relay,
+        gateway(
+            tmp_path, CATALOG=catalog(tmp_path), MAIL_URL=relay.url(query="starttls=never"), **store
+        ) as here,
+    ):
+        assert here.node is not None
+        relay.refuse["u1@example.org"] = Reply("550 5.3.4 too much of it")
+        id_ = await make(here)
+        await fill(here, id_, people(3))
+        await told(here, "POST", f"/{id_}/start")
+        assert sums(await ended(here, id_)) == {"sent": 2, "dead": 1}
+        [dead] = (await told(here, "GET", f"/{id_}/recipients?state=dead"))["recipients"]
+        # As it is for one that is cancelled before it has ended.
+        campaigns, of = here.node.store.campaigns, [CampaignState.FINISHED]
+        assert await campaigns.cancel(id_, of, now=datetime.now(UTC)) is not None
+        here.node.campaigns.runner.wake()
+
+        async def is_at_rest() -> bool:
+            return await campaigns.next_wake() is None
+
+        await until(is_at_rest)
+        relay.refuse.clear()
+
+        assert (await here.ask("POST", f"/internal/mail/{dead['mail']}/revive")).status == 200
+
+        async def is_seen_off() -> bool:
+            [row] = (await told(here, "GET", f"/{id_}/recipients?state=cancelled"))["recipients"] or [{}]
+            return row.get("mail_state") == "skipped"
+
+        await until(is_seen_off)
+        assert sums(await ended(here, id_)) == {"sent": 2, "cancelled": 1}
+        assert len(relay.received) == 2
+
+
 def _message_ids(relay: SMTPRelay) -> list[str]:
     return [message_from_bytes(each.content, policy=policy.default)["Message-ID"] for each in relay.received]  # type: ignore[arg-type]
 
