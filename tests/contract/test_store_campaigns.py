@@ -725,6 +725,11 @@ async def test_variants_are_counted_by_who_was_sent_them_and_who_has_clicked_fir
     assert await store.recipients.conversions(id_, Counted.CLICK, limit=9) == ["b", "a", "b"]
     assert await store.recipients.conversions(id_, Counted.CLICK, limit=1) == ["b"]
     assert await store.recipients.conversions(id_, Counted.CONVERSION, limit=9) == []
+    # Up to a time, which is within it.
+    assert await other.recipients.variant_counts(id_, until=later(7)) == {
+        "a": VariantCount(assigned=1, sent=1, clicked=1), "b": VariantCount(assigned=3, sent=2, clicked=1)
+    }  # fmt: skip
+    assert await store.recipients.conversions(id_, Counted.CLICK, limit=9, until=later(7)) == ["b", "a"]
     page = await store.recipients.page(id_, state=None, after=None, limit=9)
     assert [(row.variant, row.clicked_at) for row in page.items] == [
         ("a", later(7)), ("b", later(9)), ("b", later(5)), ("b", None), (None, later(3)),
@@ -768,6 +773,9 @@ async def test_who_is_said_to_have_converted_counts_once_of_those_alone_who_were
     assert await store.recipients.variant_counts(id_) == {
         "a": VariantCount(assigned=1, sent=1, converted=1), "b": VariantCount(assigned=4, sent=2, converted=2)
     }  # fmt: skip
+    early = later(5)
+    assert await other.recipients.conversions(id_, Counted.CONVERSION, limit=9, until=early) == ["b"]
+    assert (await store.recipients.variant_counts(id_, until=early))["b"].converted == 1
     page = await other.recipients.page(id_, state=None, after=None, limit=9)
     assert [row.converted_at for row in page.items] == [later(7), later(8), later(5), None, None, None]
 
