@@ -110,6 +110,8 @@ class Lead:
 
     campaign: Campaign
     token: str
+    due_at: datetime
+    """When it was to be looked at, or when the lease of a leader before ended that has not given it back."""
 
 
 class Campaigns(Protocol):

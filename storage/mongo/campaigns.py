@@ -202,14 +202,15 @@ class MongoCampaigns(MongoShelf, Campaigns):
             {"wake_at": {"$lte": micros(now)}},
             {"$set": {"token": token, "wake_at": micros(now + timedelta(seconds=lease_seconds))}},
             sort=[("wake_at", 1)],
-            return_document=ReturnDocument.AFTER,
+            # A campaign has nothing of who leads it.
+            return_document=ReturnDocument.BEFORE,
         )
         if row is None:
             return None
         if row["state"] == CampaignState.CANCELLED:
             # Who cancelled it may have died in between.
             await campaign_recipients.cancel(c, row["_id"], now=micros(now))
-        return Lead(campaign=campaign_rows.campaign_of(row), token=token)
+        return Lead(campaign=campaign_rows.campaign_of(row), token=token, due_at=moment(row["wake_at"]))
 
     @operation
     async def next_wake(self, c: Collections) -> datetime | None:

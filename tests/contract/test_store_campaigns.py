@@ -161,6 +161,7 @@ async def test_a_campaign_is_led_by_one_until_its_lease_ends_or_it_is_given_back
     assert await other.campaigns.lead(lease_seconds=10, now=later(10)) is None
     taken = await other.campaigns.lead(lease_seconds=10, now=later(11))
     assert taken.campaign == lead.campaign
+    assert (lead.due_at, taken.due_at) == (later(1), later(11))
     assert await other.recipients.add(made.id, [recipient("eve")], now=NOW, gathering=True) == 1
 
     # Who was too slow changes nothing.

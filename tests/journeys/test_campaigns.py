@@ -14,7 +14,7 @@ import jwt
 import pytest
 
 from gateway.ground import encoding
-from gateway.notify.campaigns.running import LATEST, MISSED
+from gateway.notify.campaigns.running import LATEST, LEFT_ALONE, MISSED
 from gateway.protocol.offered.campaigns import OPERATIONS
 from storage.campaigns import CampaignState
 from storage.mail import LaneName
@@ -480,6 +480,26 @@ async def test_a_campaign_begins_at_its_time_and_not_by_itself_when_that_is_long
     await until(is_paused)
     await told(here, "POST", f"/{late}/resume")
     assert sums(await ended(here, late)) == {"sent": 1}
+
+
+async def test_a_campaign_that_nobody_has_worked_on_for_long_does_not_go_on_by_itself(here: Gateway):
+    assert here.node is not None
+    id_ = await make(here)
+    await fill(here, id_, people(2))
+    campaigns, now = here.node.store.campaigns, here.node.clock()
+    # As it is left by a gateway that is away for so long.
+    await campaigns.move(
+        id_, [CampaignState.DRAFT], CampaignState.RUNNING, now=now, wake_at=now - LATEST - timedelta(hours=1)
+    )
+    here.node.campaigns.runner.wake()
+
+    async def is_paused() -> bool:
+        found = await told(here, "GET", f"/{id_}")
+        return (found["state"], found["reason"]) == ("paused", LEFT_ALONE)
+
+    await until(is_paused)
+    await told(here, "POST", f"/{id_}/resume")
+    assert sums(await ended(here, id_)) == {"sent": 2}
 
 
 async def test_each_waits_for_the_time_on_the_own_wall(here: Gateway):
