@@ -133,6 +133,8 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """Where its picture is; None: as the type says."""
     kind: Any = None
     """A `NotificationType` that its type stands for, as of a campaign; None: the catalog's. It is not written down."""
+    timezone: str | None = None
+    """By which clock its words tell the time, as an import of a campaign says; None: each reader's own. Nor is this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -198,7 +198,7 @@ def _filled(
     texts = {}
     for room in request.rooms:
         user = user_of(room)
-        zone = zones[user] if type_.is_timed else None
+        zone = request.timezone or zones[user] if type_.is_timed else None
         if user is None and not is_of_one_language:
             # A room of many readers has the words of all languages: which is whose is seen when it is delivered.
             texts[room] = for_all(type_, request, said, zone)

@@ -525,6 +525,20 @@ def service_token(scope: str) -> str:
     return jwt.encode({"sub": "press", "exp": time.time() + 600, "scope": scope}, SECRET)
 
 
+async def test_a_time_is_told_by_the_clock_that_the_import_names(here: Gateway, tmp_path: Path):
+    at = {"issue": 7, "first": "2026-12-01T08:00:00Z"}
+    id_ = await make(here, data=at, texts={"de": {"title": "Um {{ data.first|time }}"}})
+    ann, bob = ({**each, "locale": "de"} for each in people(2))
+    await fill(here, id_, [{**ann, "timezone": "Asia/Tokyo"}, bob])
+
+    await told(here, "POST", f"/{id_}/start")
+    await ended(here, id_)
+
+    assert {mail["To"]: mail["Subject"] for mail in spooled(tmp_path)} == {
+        ann["address"]: "Um 17:00", bob["address"]: "Um 08:00",
+    }  # fmt: skip
+
+
 async def test_who_may_send_newsletters_may_do_nothing_else(gateway: Gateway, tmp_path: Path):
     own, emitter = (
         {"Authorization": f"Bearer {service_token(scope)}"} for scope in ("campaigns other", "emit")

@@ -229,6 +229,7 @@ class Drafter:
             locale=candidate.given.locale,
             email=EmailRequest(if_known=True),
             kind=self.speech.kind(campaign, plan, candidate.variant),
+            timezone=candidate.given.timezone,
         )
 
     async def test(self, campaign: Campaign, asked: TestRequest, *, now: datetime) -> list[Obligation]:
