@@ -180,6 +180,34 @@ async def test_mail_is_aligned_by_its_signature_or_its_envelope(
     assert aligned.good is good
 
 
+@pytest.mark.parametrize(
+    ("records", "envelope", "good"),
+    [
+        ([txt("_dmarc.shop.example", "v=DMARC1; p=none")], "bounces.shop.example", True),
+        ([txt("_dmarc.shop.example", "v=DMARC1; p=none; aspf=s")], "bounces.shop.example", False),
+        ([txt("_dmarc.shop.example", "v=DMARC1; p=none")], "bounces.other.example", False),
+        (
+            [
+                txt(f"_dmarc.{name}shop.example", f"v=DMARC1; p=none; psd={psd}")
+                for name, psd in (("news.", "u"), ("", "y"))
+            ],
+            "bounces.shop.example",
+            False,
+        ),
+    ],
+)
+async def test_two_domains_below_one_policy_are_aligned(
+    records: list[str], envelope: str, good: bool
+) -> None:
+    """Newsletters from a domain of their own, unsigned by us, that come back to another of the same shop."""
+    sending = Sending(senders=("news.shop.example",), relays=(), bounce_domain=envelope)
+
+    found = await findings(records, sending)
+
+    [aligned] = [each for each in found if each.sentence.startswith("mail from news.shop.example")]
+    assert aligned.good is good
+
+
 async def test_a_policy_of_the_domain_above_holds_too() -> None:
     sending = Sending(senders=("news.shop.example",), relays=())
 
