@@ -116,6 +116,8 @@ class Checker:
             )
         if cost.passes_all:
             yield wrong(f"SPF of {domain} lets everybody send for it: +all")
+        elif not cost.passes_some and not cost.problems:
+            yield wrong(f"SPF of {domain} lets nobody send for it, the relay neither")
 
     async def _key(self, key: Key) -> AsyncIterator[Finding]:
         name = key_name(key)
