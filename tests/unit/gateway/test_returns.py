@@ -435,6 +435,7 @@ async def test_what_changes_nothing_is_kept_for_a_month_and_not_without_bound(
         (Event.BOUNCED, "5.7.1", Fate.BOUNCED, MailState.BOUNCED, []),
         (Event.BOUNCED, "", Fate.BOUNCED, MailState.BOUNCED, []),
         (Event.DELIVERED, "", Fate.DELIVERED, MailState.DELIVERED, []),
+        (Event.UNSUBSCRIBED, "", Fate.NOTED, MailState.SENT, [(RECIPIENT, "lane:bulk", "unsubscribe")]),
         (
             Event.COMPLAINED,
             "",
