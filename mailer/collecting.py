@@ -52,6 +52,8 @@ class Collector:
         self._clock = clock
         self._random = random
         self._seen = Seen()
+        self._put_off: set[int] = set()
+        """What could not be dealt with at the last visit. It comes last at the next: it holds nothing up that can be."""
         self.trouble: str | None = None
         """Why the last visit did not do; None when it did."""
 
@@ -75,7 +77,8 @@ class Collector:
         try:
             await _beside(visit, visit.open)
             uids = await _beside(visit, partial(visit.unread, self._clock() - AGE, most=MESSAGES))
-            for uid in uids:
+            self._put_off.intersection_update(uids)
+            for uid in sorted(uids, key=self._put_off.__contains__):
                 raw = await _beside(visit, partial(visit.read, uid))
                 if raw is None:
                     continue
@@ -83,7 +86,9 @@ class Collector:
                 if report is not None:
                     await _beside(visit, partial(visit.put_away, uid, report=report))
                     count += 1
-                elif (failed := failed + 1) >= FAILURES:
+                    continue
+                self._put_off.add(uid)
+                if (failed := failed + 1) >= FAILURES:
                     break
         finally:
             await _beside(visit, visit.close)

@@ -7,7 +7,7 @@ answers for a report once it is dealt with. What cannot be dealt with now is to 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, AnyStr
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -18,9 +18,12 @@ CONNECTIONS = 20
 RECIPIENTS = 20
 LARGEST_BYTES = 8 * 2**20
 """Held in memory while it comes, over each connection."""
+LINE_BYTES = 64 * 1024
+"""Of a line; a server that sends back what it has got may send longer ones than SMTP allows."""
 IDLE_SECONDS = 60.0
 COMMANDS = 200
 """Of a kind over one connection."""
+AGAIN = "451 4.3.0 Not now: send it again"
 
 Take = Callable[[bytes, Sequence[str]], Awaitable[None]]
 """Deals with a message that came to these addresses. Raises anything for one that is to be sent again."""
@@ -44,6 +47,8 @@ class Receiver:
 
     async def start(self) -> int:
         """Listen; answers the port. Raises OSError where that is taken."""
+        # What it logs is what strangers say, and return addresses, by which bounces could be forged.
+        logging.getLogger("mail.log").setLevel(logging.CRITICAL)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._protocol, self._place.host, self._place.port)
         port: int = self._server.sockets[0].getsockname()[1]
@@ -106,15 +111,24 @@ class Receiver:
             await self._take(content, envelope.rcpt_tos)
         except Exception as error:  # noqa: BLE001 - whatever it is, the report is not lost: it is sent again
             logger.warning("report not taken", extra={"error": type(error).__name__})
-            answer = "451 4.3.0 Not now: send it again"
+            answer = AGAIN
         else:
             answer = "250 2.0.0 Taken"
         # LMTP has an answer for each recipient.
         return "\r\n".join([answer] * (len(envelope.rcpt_tos) if self._place.lmtp else 1))
 
+    async def handle_exception(self, error: Exception) -> str:
+        """A command on which aiosmtpd fails, as on many an address that is none: who said it is not told how."""
+        logger.info("a command was not understood", extra={"error": type(error).__name__})
+        return AGAIN
 
-class _Counted:
-    """A connection that is known to its receiver while it is open."""
+
+class _Bounded:
+    """A connection that is known to its receiver while it is open, and holds no more than it may."""
+
+    line_length_limit = LINE_BYTES
+    _unanswered = 0
+    """Bytes that have come since the last answer."""
 
     def __init__(
         self, *args: Any, opened: Callable[[Any], bool], closed: Callable[[Any], None], **options: Any
@@ -128,19 +142,33 @@ class _Counted:
             super().connection_made(transport)  # type: ignore[misc]  # the other base has it
         else:
             assert isinstance(transport, asyncio.Transport)
+            # Whatever it says now is heard by nobody: this connection was never made.
+            transport.set_protocol(asyncio.Protocol())
             transport.write(b"421 4.7.0 Too many connections\r\n")
             transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        # A report that is too large is still heard to its end, for the answer; a line without an end has none.
+        self._unanswered += len(data)
+        if self._unanswered > 2 * LARGEST_BYTES:
+            self.transport.abort()  # type: ignore[attr-defined]  # as above
+        else:
+            super().data_received(data)  # type: ignore[misc]  # as above
+
+    async def push(self, status: AnyStr) -> None:
+        self._unanswered = 0
+        await super().push(status)  # type: ignore[misc]  # as above
 
     def connection_lost(self, error: Exception | None) -> None:
         self._on_closed(self)
         super().connection_lost(error)  # type: ignore[misc]  # as above
 
 
-class _Smtp(_Counted, SMTP):
+class _Smtp(_Bounded, SMTP):
     pass
 
 
-class _Lmtp(_Counted, LMTP):
+class _Lmtp(_Bounded, LMTP):
     pass
 
 

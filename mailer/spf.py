@@ -24,6 +24,8 @@ class Cost:
     problems: list[str] = field(default_factory=list)
     passes_all: bool = False
     """Whether it lets everybody pass."""
+    passes_some: bool = False
+    """Whether it lets anybody pass, as far as can be told without a mail."""
 
 
 def is_spf(text: str) -> bool:
@@ -64,10 +66,11 @@ async def _count(domain: str, record: str, ask: Ask, total: Cost, *, depth: int)
         if match is None:
             total.problems.append(f"the SPF record of {domain} has a term that is none: {term[:40]}")
             continue
-        qualifier, kind, rest = match[1], match[2].lower(), (match[3] or "").partition("/")[0]
+        passes, kind, rest = match[1] in ("", "+"), match[2].lower(), (match[3] or "").partition("/")[0]
+        total.passes_some = total.passes_some or passes
         if kind == "all":
             has_all = True
-            total.passes_all = total.passes_all or (qualifier in ("", "+") and depth == 0)
+            total.passes_all = total.passes_all or (passes and depth == 0)
             break
         if kind in ("ip4", "ip6"):
             continue

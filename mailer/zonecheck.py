@@ -3,7 +3,7 @@
 The one home of dnspython, which is the extra `mailcheck`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
 import dns.asyncresolver
@@ -116,6 +116,8 @@ class Checker:
             )
         if cost.passes_all:
             yield wrong(f"SPF of {domain} lets everybody send for it: +all")
+        elif not cost.passes_some and not cost.problems:
+            yield wrong(f"SPF of {domain} lets nobody send for it, the relay neither")
 
     async def _key(self, key: Key) -> AsyncIterator[Finding]:
         name = key_name(key)
@@ -140,11 +142,7 @@ class Checker:
 
     async def _dmarc(self, domain: str) -> AsyncIterator[Finding]:
         for name in parents(domain):
-            found = [
-                text
-                for text in await self.ask(f"_dmarc.{name}", "TXT")
-                if text.lower().startswith("v=dmarc1")
-            ]
+            found = await self._policies(name)
             if found:
                 break
         else:
@@ -159,22 +157,42 @@ class Checker:
             yield wrong(f"_dmarc.{name} has no policy that is one: p={policy or 'nothing'}")
             return
         yield right(f"_dmarc.{name} says {policy}")
-        for finding in self._aligned(domain, record):
-            yield finding
+        yield await self._aligned(domain, record)
 
-    def _aligned(self, domain: str, record: dict[str, str]) -> Sequence[Finding]:
+    async def _policies(self, name: str) -> Sequence[str]:
+        """The DMARC records of one name."""
+        return [
+            text for text in await self.ask(f"_dmarc.{name}", "TXT") if text.lower().startswith("v=dmarc1")
+        ]
+
+    async def _organization(self, domain: str) -> str:
+        """The highest domain, of this and those above it, that has a policy of its own, as verifiers look for it.
+
+        One of a public suffix, such as a country's, says so of itself.
+        """
+        highest = domain
+        for name in parents(domain):
+            if any(tags(text).get("psd", "n").lower() != "y" for text in await self._policies(name)):
+                highest = name
+        return highest
+
+    async def _aligned(self, domain: str, record: dict[str, str]) -> Finding:
         """Whether what signs, or what the envelope says, is of the sender's domain: DMARC wants one of both."""
-        strict_key, strict_path = (record.get(name, "r").lower() == "s" for name in ("adkim", "aspf"))
+        ours = await self._organization(domain)
 
-        def fits(other: str, *, strictly: bool) -> bool:
-            return other == domain or (not strictly and is_within(domain, other))
+        async def fits(others: Iterable[str], rule: str) -> bool:
+            if record.get(rule, "r").lower() == "s":
+                return domain in others
+            return any(
+                [is_within(domain, other) or await self._organization(other) == ours for other in others]
+            )
 
-        signs = any(fits(key.domain, strictly=strict_key) for key in self._sending.keys)
-        returns = any(fits(each, strictly=strict_path) for each in self._sending.envelopes)
+        signs = await fits({key.domain for key in self._sending.keys}, "adkim")
+        returns = await fits(self._sending.envelopes, "aspf")
         if not signs and not returns:
-            return [wrong(f"mail from {domain} is neither signed by that domain nor does it come back to it")]
+            return wrong(f"mail from {domain} is neither signed by that domain nor does it come back to it")
         how = " and ".join(name for name, yes in (("signature", signs), ("envelope", returns)) if yes)
-        return [right(f"mail from {domain} is aligned by its {how}")]
+        return right(f"mail from {domain} is aligned by its {how}")
 
     async def _mx(self, domain: str) -> AsyncIterator[Finding]:
         hosts = [text.split()[-1].rstrip(".") for text in await self.ask(domain, "MX")]

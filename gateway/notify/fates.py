@@ -54,6 +54,7 @@ class Event(StrEnum):
     BOUNCED = "bounced"
     DELIVERED = "delivered"
     COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,8 @@ class HearsayRequest:
         """The same as a report would say it. It names no recipient: the mail is known already."""
         if self.event is Event.COMPLAINED:
             return Report(kind=Kind.COMPLAINT, feedback="abuse")
+        if self.event is Event.UNSUBSCRIBED:
+            return Report(kind=Kind.UNSUBSCRIBE)
         action = Action.FAILED if self.event is Event.BOUNCED else Action.DELIVERED
         said = reports.without_addresses(self.diagnostic)
         outcome = Outcome(action=action, status=self.status, diagnostic=said, recipients=())

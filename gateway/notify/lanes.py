@@ -342,3 +342,9 @@ def _measure(meters: Meters, lane: LaneName, of: Lanes) -> None:
         lambda: of.health(lane).complaint_rate,
         lane=lane,
     )
+    meters.watch_gauge(
+        "bellhop_lane_complaints",
+        "Mails of the window that were called spam",
+        lambda: of.health(lane).complained,
+        lane=lane,
+    )

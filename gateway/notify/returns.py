@@ -218,16 +218,16 @@ class Returns(Part):
             ours.mail.order.to, bounce, mail=ours.id, room=ours.told.room, source=source
         )
         reason = " ".join(filter(None, ("came back:", outcome.status, outcome.diagnostic)))
-        await self._came_back(ours, MailState.BOUNCED, reason)
-        return Return(fate=Fate.BOUNCED, mail=ours.id, suppressed=suppressed)
+        fate = await self._fate(ours, MailState.BOUNCED, reason)
+        return Return(fate=fate, mail=ours.id, suppressed=suppressed)
 
     async def _complained(self, report: Report, ours: Ours, source: str) -> Return:
         """A reader called it spam: no more of its kind goes there. A machine's feedback is only noted."""
         if report.feedback not in COMPLAINTS or ours.has_been(MailState.COMPLAINED):
             return Return(fate=Fate.NOTED, mail=ours.id)
         suppressed = await self._suppress(ours, Reason.COMPLAINT, report.feedback, source)
-        await self._came_back(ours, MailState.COMPLAINED, f"its reader complained: {report.feedback}")
-        return Return(fate=Fate.COMPLAINED, mail=ours.id, suppressed=suppressed)
+        fate = await self._fate(ours, MailState.COMPLAINED, f"its reader complained: {report.feedback}")
+        return Return(fate=fate, mail=ours.id, suppressed=suppressed)
 
     async def _suppress(self, ours: Ours, reason: Reason, code: str | None, source: str) -> bool:
         """Its reader has had enough; answers whether that ends anything.
@@ -253,6 +253,14 @@ class Returns(Part):
     async def _came_back(self, ours: Ours, state: MailState, reason: str | None) -> bool:
         """Note what became of the mail; False where as much or more was known, as by a report that overtook this one."""
         return await self._outbox.came_back(ours.id, state, reason=reason, now=self._clock())
+
+    async def _fate(self, ours: Ours, state: MailState, reason: str) -> Fate:
+        """Note it, and answer what it counts as: the same report may come by two ways at once, and counts once.
+
+        A mail that is to be tried again keeps its state, and what is heard of it counts all the same.
+        """
+        is_news = await self._came_back(ours, state, reason) or not ours.has_been(MailState.SENT)
+        return Fate(state) if is_news else Fate.NOTED
 
     async def _keep(self, report: Report, raw: bytes, mail: str | None) -> None:
         """Keep a stray, cut off at `RAW_BYTES`; of all, about the newest `STRAYS` are kept."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from gateway.observe.alerts import Readings, Rule, Severity, slowest
+from storage.mail import LaneName
 
 MINUTE = timedelta(minutes=1)
 """In which times are said."""
@@ -122,6 +123,15 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holds=_each("bellhop_lane_complaint_rate", lambda value: value > COMPLAINTS),
         ),
         Rule(
+            name="BellhopReceiptComplaint",
+            severity=Severity.WARNING,
+            summary="Mail that somebody waits for was called spam",
+            runbook="Its reader gets no more of that category, but what is critical. The mails that are `complained` say of which types "
+            "they are: look at what was sent, and whether it was asked for.",
+            holding=MINUTE,
+            holds=_receipts_complained,
+        ),
+        Rule(
             name="BellhopLanePaused",
             severity=Severity.WARNING,
             summary="Bulk mail is paused",
@@ -181,6 +191,12 @@ def _more_is_dead(seen: Readings) -> bool:
     """Whether more mail is dead than an hour ago."""
     grown, seconds = seen.grown("bellhop_mail_dead", 60 * MINUTE)
     return seconds > 0 and sum(grown.values()) > 0
+
+
+def _receipts_complained(seen: Readings) -> Iterable[str]:
+    """The lane in which each complaint counts. Of bulk mail some are to be expected."""
+    lane = LaneName.TRANSACTIONAL
+    return [lane] if seen.now.of("bellhop_lane_complaints").get(lane) else []
 
 
 def _stuck(seen: Readings) -> Iterable[str]:

@@ -9,6 +9,7 @@ may be of any size: it is taken over in batches.
 
 import argparse
 import csv
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,10 +31,12 @@ SOURCE = "import"
 """Who has put it there, where the list does not say."""
 BATCH = 500
 """Entries of one transaction, and of one page."""
-_ALIASES = {"email": "address", "email address": "address", "recipient": "address"}
+_ALIASES = dict.fromkeys(("email", "email address", "emailaddress", "recipient"), "address")
 """What other senders call the column."""
 _LONGEST_LINE = 16 * 1024
 """Characters of a cell."""
+_FORMULA = re.compile(r"'*[=+@\t\r-]")
+"""What a spreadsheet would take for a formula, or was kept from it: then a quote more stands in front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ def _describe(parser: argparse.ArgumentParser) -> None:
     imports = commands.add_parser(
         "import", help="take over a list",
         description="Columns: address, and if you like scope (*), reason (manual), source, code, diagnostic, created_at and "
-        "expires_at. What is there and lasts as long, stays. Lines that are wrong are told and left out, with exit code 1.",
+        "expires_at. A reason of another sender's own is kept as the diagnostic. What is there and lasts as long, stays. Lines that "
+        "are wrong are told and left out, with exit code 1.",
     )  # fmt: skip
     imports.add_argument("file", metavar="FILE", help="a CSV file in UTF-8; - for what comes in")
     imports.set_defaults(run=_import)
@@ -133,12 +137,13 @@ def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppressi
     # Python's own limit is of the process, so it is set where it is needed.
     csv.field_size_limit(_LONGEST_LINE)
     reader = csv.DictReader(source)
-    names = [name.strip().casefold() for name in reader.fieldnames or ()]
+    # What comes in by a pipe may have a byte order mark, too.
+    names = [name.strip("\ufeff \t").casefold() for name in reader.fieldnames or ()]
     reader.fieldnames = [_ALIASES.get(name, name) for name in names]
     if "address" not in reader.fieldnames:
         raise ValueError("its first line names no column address")
     for row in reader:
-        filled = {name: value.strip() for name, value in row.items() if name in COLUMNS and value}
+        filled = {name: _meant(value.strip()) for name, value in row.items() if name in COLUMNS and value}
         try:
             yield _suppression(filled, now=now)
         except ValueError as error:
@@ -151,17 +156,19 @@ def _suppression(row: Mapping[str, str], *, now: datetime) -> "Suppression":
     The source is cut to 80 characters, and where it is missing it is `import`.
     """
     from gateway.protocol.parsing import Invalid, parser
-    from gateway.protocol.suppressions import SuppressSchema, created_at
+    from gateway.protocol.suppressions import DIAGNOSTIC_MAX, SuppressSchema, created_at
     from mailer.address import compared
     from storage.ids import uuid7
-    from storage.suppressions import Suppression
+    from storage.suppressions import Reason, Suppression
 
     evidence = {name: row[name] for name in ("mail", "code", "diagnostic") if name in row}
-    asked: dict[str, Any] = {
-        name: row[name].lower() if name == "reason" else row[name]
-        for name in ("address", "scope", "reason", "expires_at")
-        if name in row
-    }
+    asked: dict[str, Any] = {name: row[name] for name in ("address", "scope", "expires_at") if name in row}
+    reason = row.get("reason", "")
+    if reason.lower() in set(Reason):
+        asked["reason"] = reason.lower()
+    elif reason:
+        # Other senders have words of their own, or those of the server that has refused.
+        evidence.setdefault("diagnostic", reason[:DIAGNOSTIC_MAX])
     try:
         request = parser(SuppressSchema())(asked | ({"evidence": evidence} if evidence else {}))
         since = created_at(row["created_at"]) if "created_at" in row else now
@@ -180,13 +187,19 @@ def _suppression(row: Mapping[str, str], *, now: datetime) -> "Suppression":
 
 
 def _row(each: "Suppression") -> tuple[str, ...]:
-    """One entry, in the order of `COLUMNS`."""
+    """One entry, in the order of `COLUMNS`. What strangers have written is no formula to a spreadsheet."""
     evidence = each.evidence
-    return (
+    cells = (
         each.address, each.scope, each.reason, each.source, evidence.mail or "", evidence.code or "",
         evidence.diagnostic or "", each.created_at.isoformat(),
         "" if each.expires_at is None else each.expires_at.isoformat(),
     )  # fmt: skip
+    return tuple(f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells)
+
+
+def _meant(cell: str) -> str:
+    """What was written by `_row`; any other text is itself."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 SUPPRESSIONS = Command(

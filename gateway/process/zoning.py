@@ -128,24 +128,25 @@ def _tell(sentence: str, *, good: bool) -> int:
 async def _relays(in_force: "Settings") -> AsyncIterator[tuple[bool, str]]:
     """Whether each relay lets us in, as mail would have it.
 
-    Each relay once, though both lanes may have it. No mail is sent.
+    Each way there is once, though both lanes may have it. No mail is sent.
     """
+    from gateway.mail.settings import BulkSettings, MailSettings
     from mailer.errors import MailError
     from mailer.smtp import SMTPTransport
 
-    tried = set()
-    # Both lanes may go by the same relay.
-    for lane in _lanes(in_force):
+    urls = in_force[MailSettings].url, in_force[BulkSettings].url
+    # At the same host bulk mail may have an account of its own, which can be wrong by itself.
+    has_own = urls[1] not in (None, urls[0])
+    for lane, of, is_tried in zip(_lanes(in_force), ("", " of bulk mail"), (True, has_own), strict=True):
         transport = lane.transport
-        if isinstance(transport, SMTPTransport) and transport.host not in tried:
-            tried.add(transport.host)
+        if is_tried and isinstance(transport, SMTPTransport):
             try:
                 encrypted = await transport.check()
             except MailError as error:
-                yield False, f"the relay {transport.host} does not let us in: {error}"
+                yield False, f"the relay {transport.host}{of} does not let us in: {error}"
             else:
                 how = "over TLS" if encrypted else "without TLS"
-                yield True, f"the relay {transport.host} lets us in {how}"
+                yield True, f"the relay {transport.host}{of} lets us in {how}"
         await transport.close()
 
 

@@ -145,7 +145,7 @@ async def test_a_list_is_taken_in_and_written_out(gateway: Gateway, browser: Bro
         async with page.expect_download() as downloading:
             await page.get_by_role("button", name="Export CSV").click()
 
-        written = Path(await (await downloading.value).path()).read_text()
+        written = Path(await (await downloading.value).path()).read_text(encoding="utf-8-sig")
         head, *rows = csv.reader(io.StringIO(written))
         assert head == HEAD
         assert sorted(row[0] for row in rows) == sorted(set(lines) - {"nobody"})

@@ -87,6 +87,28 @@ async def test_what_is_wrong_is_a_line_each_and_ends_with_1(tmp_path: Path):
     )
 
 
+async def test_the_account_of_bulk_mail_is_tried_by_itself(tmp_path: Path):
+    """At the same host: its password may be wrong while the other is right."""
+    authority = Authority.make(tmp_path / "authority")
+    async with SMTPRelay(authority, login=("shop", "right")) as relay, dns_server(RECORDS) as server:
+        answers = [
+            await bellhop(
+                "dns", "--check", "--server", server, folder=tmp_path,
+                MAIL_URL=relay.url(user="shop:right"), BULK_URL=relay.url(user=user), **SETTINGS,
+            )
+            for user in ("shop:right", "bulk:wrong")
+        ]  # fmt: skip
+
+    assert [code for code, _, _ in answers] == [0, 1]
+    same, other = ([line for line in printed.splitlines() if "us in" in line] for _, printed, _ in answers)
+    assert same == ["ok     the relay 127.0.0.1 lets us in over TLS"]
+    assert other[0] == same[0]
+    assert other[1].startswith(
+        "wrong  the relay 127.0.0.1 of bulk mail does not let us in: login refused: 535"
+    )
+    assert "bulk:wrong" not in answers[1][1]
+
+
 async def test_a_mail_to_try_it_with_is_as_every_mail_is(tmp_path: Path):
     async with SMTPRelay() as relay:
         url = relay.url(query="starttls=never")

@@ -199,6 +199,9 @@ async def test_the_command_takes_reports_beside_a_node(tmp_path: Path):
 
         await mail_in(here, id_, "bounced")
         assert await office.terminate() == 0
+        log = office.log.read_text()
+        assert '"fate":"bounced"' in log
+        assert mail.sender.partition("@")[0] not in log
 
 
 async def test_a_reader_who_can_only_write_leaves_by_a_letter(tmp_path: Path):

@@ -227,9 +227,11 @@ async def test_a_list_is_taken_over_written_out_and_taken_over_again(tmp_path: P
         "Ann@Shop.example,HARD_BOUNCE,*,5.1.1,2026-01-02T03:04:05Z,x\n"
         "bob@shop.example,,lane:bulk,,,\n"
         "nobody,,,,,\n"
-        "eve@shop.example,spite,,,,\n"
+        "eve@shop.example,,bulk,,,\n"
         "kim@shop.example,,,,yesterday,\n"
-        '"=cmd|x@shop.example",,,,,\n'
+        "\"=cmd|'x'!A0@shop.example\",,,,,\n"
+        "'=x@shop.example,,,,,\n"
+        "'='y@shop.example,=1+1,,,,\n"
     )
     (tmp_path / "list.csv").write_text(f"\ufeff{given}", encoding="utf-8")
 
@@ -237,13 +239,17 @@ async def test_a_list_is_taken_over_written_out_and_taken_over_again(tmp_path: P
     again = await bellhop("suppressions", "import", "list.csv", folder=tmp_path, **store)
     code, written, _ = await bellhop("suppressions", "export", folder=tmp_path, **store)
 
-    assert (first[0], first[1]) == (1, "3 read, 3 new, 3 left out\n")
+    assert (first[0], first[1]) == (1, "5 read, 5 new, 3 left out\n")
     assert [line.partition(":")[0] for line in first[2].splitlines()] == ["line 4", "line 5", "line 6"]
     assert not any(name in first[2] for name in ("nobody", "eve@", "kim@"))
-    assert again[1] == "3 read, 0 new, 3 left out\n"
+    assert again[1] == "5 read, 0 new, 3 left out\n"
     rows = list(csv.DictReader(io.StringIO(written)))
     assert code == 0
-    assert {row["address"] for row in rows} == {"ann@shop.example", "bob@shop.example", "=cmd|x@shop.example"}
+    # No cell is a formula to a spreadsheet.
+    assert {row["address"] for row in rows} == {
+        "ann@shop.example", "bob@shop.example", "'=cmd|'x'!a0@shop.example", "'=x@shop.example", "'='y@shop.example",
+    }  # fmt: skip
+    assert [row["diagnostic"] for row in rows if row["diagnostic"]] == ["'=1+1"]
     ann = next(row for row in rows if row["address"] == "ann@shop.example")
     assert (ann["reason"], ann["code"], ann["source"]) == ("hard_bounce", "5.1.1", "import")
     assert ann["created_at"] == "2026-01-02T03:04:05+00:00"
@@ -252,8 +258,29 @@ async def test_a_list_is_taken_over_written_out_and_taken_over_again(tmp_path: P
     other = {"STORE_URL": f"sqlite:///{tmp_path}/two.db"}
     moved = await bellhop("suppressions", "import", "written.csv", folder=tmp_path, **other)
     rewritten = await bellhop("suppressions", "export", folder=tmp_path, **other)
-    assert moved[1] == "3 read, 3 new, 0 left out\n"
+    assert moved[1] == "5 read, 5 new, 0 left out\n"
     assert sorted(rewritten[1].splitlines()) == sorted(written.splitlines())
+
+
+async def test_a_list_of_another_sender_keeps_its_words_as_evidence(tmp_path: Path):
+    """As SendGrid and Amazon SES write theirs."""
+    store = {"STORE_URL": f"sqlite:///{tmp_path}/one.db"}
+    lists = {
+        "sendgrid.csv": 'email,reason,status,created\nann@shop.example,"550 5.1.1, no such user",5.1.1,1719906000\n',
+        "ses.csv": "EmailAddress,Reason\nbob@shop.example,COMPLAINT\neve@shop.example,BOUNCE\n",
+    }
+
+    for name, content in lists.items():
+        (tmp_path / name).write_text(content)
+        assert (await bellhop("suppressions", "import", name, folder=tmp_path, **store))[0] == 0
+    _, written, _ = await bellhop("suppressions", "export", folder=tmp_path, **store)
+
+    rows = csv.DictReader(io.StringIO(written))
+    assert sorted((row["address"], row["reason"], row["diagnostic"]) for row in rows) == [
+        ("ann@shop.example", "manual", "550 5.1.1, no such user"),
+        ("bob@shop.example", "complaint", ""),
+        ("eve@shop.example", "manual", "BOUNCE"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +331,7 @@ async def test_a_list_comes_in_by_a_pipe_beside_a_running_gateway(tmp_path: Path
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         async with asyncio.timeout(30):
-            printed, _ = await process.communicate(b"address,scope\nann@shop.example,\n")
+            printed, _ = await process.communicate(b"\xef\xbb\xbfaddress,scope\nann@shop.example,\n")
 
         assert printed == b"1 read, 1 new, 0 left out\n"
         assert [each["address"] for each in await listed(here)] == ["ann@shop.example"]

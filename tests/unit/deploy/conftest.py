@@ -36,6 +36,32 @@ def rendered(folder: Path) -> tuple[Manifest, ...]:
     return tuple(yaml.safe_load_all(run.stdout))
 
 
+def overlay_with(folder: Path, component: str) -> Path:
+    """An overlay as operators write theirs: the base with a component, an image and settings of its own."""
+    (folder / "overlay").mkdir()
+    (folder / "k8s").symlink_to(ROOT / "k8s")
+    overlay = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "bellhop",
+        "resources": ["../k8s/base"],
+        "components": [f"../k8s/components/{component}"],
+        "images": [{"name": "bellhop", "newName": "registry.shop.example/bellhop", "newTag": "1"}],
+        "configMapGenerator": [
+            {
+                "name": "bellhop",
+                "behavior": "merge",
+                "literals": ["BELLHOP_BOUNCE_DOMAIN=bounces.shop.example"],
+            }
+        ],
+        "secretGenerator": [
+            {"name": "bellhop", "behavior": "merge", "literals": ["BELLHOP_LINK_SECRET=change-me"]}
+        ],
+    }
+    (folder / "overlay" / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    return folder / "overlay"
+
+
 @dataclass(frozen=True)
 class Cluster:
     """What one kustomization makes, to be asked about."""
@@ -77,10 +103,16 @@ class Cluster:
         return found | {entry["name"]: entry["value"] for entry in container.get("env", [])}
 
 
-@pytest.fixture(params=[BASE, TRY], ids=["base", "try"])
-def cluster(request) -> Cluster:
+@pytest.fixture(scope="session")
+def with_bounces(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """The base and what takes mail that comes back."""
+    return Cluster(rendered(overlay_with(tmp_path_factory.mktemp("bounces"), "bounces")))
+
+
+@pytest.fixture(params=[BASE, TRY, "bounces"], ids=["base", "try", "bounces"])
+def cluster(request, with_bounces: Cluster) -> Cluster:
     """Each of the kustomizations."""
-    return Cluster(rendered(request.param))
+    return with_bounces if request.param == "bounces" else Cluster(rendered(request.param))
 
 
 @pytest.fixture

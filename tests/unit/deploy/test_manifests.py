@@ -1,6 +1,8 @@
 """What the manifests promise: they fit the API, keep the internal site inside, and drain in time."""
 
 import re
+from copy import deepcopy
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -9,13 +11,15 @@ import yaml
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground.settings import SettingsError
 from gateway.ground.values import duration
-from gateway.mail.settings import MailSettings
+from gateway.mail.settings import BounceSettings, MailSettings
 from gateway.notify.settings import StoreSettings
+from gateway.process.bounce_office import place_of
 from gateway.process.settings import SETTINGS, load
 from tests.unit.deploy.conftest import ROOT, Cluster
 
 GATEWAY = "Deployment/bellhop"
 MAIL = "Deployment/bellhop-mail"
+BOUNCES = "Deployment/bellhop-bounces"
 GATEWAY_LABELS = {"app.kubernetes.io/name": "bellhop", "app.kubernetes.io/component": "gateway"}
 OLDEST = "1.30"
 """`lifecycle.preStop.sleep` needs no feature gate from here on."""
@@ -261,6 +265,54 @@ class TestSettings:
         for owner in (GATEWAY, MAIL):
             environment = cluster.environment(owner)
             assert all("change-me" in environment[name] for name in secret & environment.keys())
+
+
+class TestTakingWhatComesBack:
+    def test_its_settings_work_and_have_it_listen_where_the_service_leads(self, with_bounces: Cluster):
+        environment = with_bounces.environment(BOUNCES)
+        settings = load({name: value.replace("change-me", GOOD) for name, value in environment.items()})
+        container = container_of(with_bounces, BOUNCES)
+        (port,) = with_bounces.one("Service", "bellhop-bounces")["spec"]["ports"]
+
+        place = place_of(settings[BounceSettings])
+        assert place is not None
+        assert container["args"] == ["bounces"]
+        assert (place.host, place.lmtp) == ("0.0.0.0", True)
+        assert {each["name"]: each["containerPort"] for each in container["ports"]} == {
+            port["targetPort"]: place.port,
+            "internal": 8081,
+        }
+
+    def test_the_relay_reaches_it_and_monitoring_its_site(self, with_bounces: Cluster):
+        rules = with_bounces.one("NetworkPolicy", "bellhop-bounces")["spec"]["ingress"]
+
+        assert {port["port"]: rule["from"] for rule in rules for port in rule["ports"]} == {
+            "reports": [
+                {"namespaceSelector": {}, "podSelector": {"matchLabels": {"bellhop.io/relay": "true"}}}
+            ],
+            "internal": [
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+            ],
+        }
+
+    def test_it_is_as_the_mail_worker_is_but_for_what_it_does(self, with_bounces: Cluster):
+        def plain(owner: str) -> dict[str, Any]:
+            pod = deepcopy(with_bounces.pod_templates()[owner])
+            del pod["metadata"]["labels"]["app.kubernetes.io/component"]
+            for name in ("args", "ports", "env"):
+                pod["spec"]["containers"][0].pop(name, None)
+            return pod
+
+        assert plain(BOUNCES) == plain(MAIL)
+
+
+def test_the_image_is_the_overlays(overlay: Cluster, with_bounces: Cluster):
+    def images(cluster: Cluster) -> set[str]:
+        owners = [owner for owner in cluster.pod_templates() if owner.startswith("Deployment/bellhop")]
+        return {container_of(cluster, owner)["image"] for owner in owners}
+
+    assert images(overlay) == {"localhost/bellhop:try"}
+    assert images(with_bounces) == {"registry.shop.example/bellhop:1"}
 
 
 class TestTheServersToTryItWith:

@@ -13,7 +13,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.gateway import gateway
-from tests.unit.deploy.conftest import ROOT, rendered
+from tests.unit.deploy.conftest import ROOT, overlay_with, rendered
 
 COMPONENT = ROOT / "k8s" / "components" / "monitoring"
 DASHBOARD = ROOT / "k8s" / "grafana" / "bellhop.json"
@@ -122,18 +122,7 @@ def test_an_expression_is_well_formed(expression: str):
 
 def test_the_component_adds_the_scrape_and_the_rules_to_an_overlay(tmp_path: Path):
     """It stands apart because a cluster without the Prometheus Operator would refuse the base."""
-    (tmp_path / "overlay").mkdir()
-    (tmp_path / "k8s").symlink_to(ROOT / "k8s")
-    overlay = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": "bellhop",
-        "resources": [str(Path("..", "k8s", "base"))],
-        "components": [str(Path("..", "k8s", "components", "monitoring"))],
-    }
-    (tmp_path / "overlay" / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
-
-    manifests = rendered(tmp_path / "overlay")
+    manifests = rendered(overlay_with(tmp_path, "monitoring"))
 
     of_kind = {each["kind"]: each for each in manifests}
     assert of_kind["PrometheusRule"]["metadata"]["namespace"] == "bellhop"

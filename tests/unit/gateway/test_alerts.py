@@ -95,6 +95,7 @@ async def test_a_condition_fires_when_it_has_held_for_its_time_and_ends_with_it(
         ("bellhop_append_queue", {}, 5001, "BellhopAppendsQueue"),
         ("bellhop_lane_bounce_rate", {"lane": "bulk"}, 0.051, "BellhopMailBounces"),
         ("bellhop_lane_complaint_rate", {"lane": "bulk"}, 0.0031, "BellhopMailComplaints"),
+        ("bellhop_lane_complaints", {"lane": "transactional"}, 1, "BellhopReceiptComplaint"),
         ("bellhop_lane_paused", {"lane": "bulk"}, 1, "BellhopLanePaused"),
         ("bellhop_catalog_refused", {}, 1, "BellhopCatalogRefused"),
         ("bellhop_catalog_versions", {}, 2, "BellhopCatalogsDiffer"),
@@ -109,6 +110,16 @@ async def test_what_a_gauge_says_is_judged(metric: str, labels: dict[str, str], 
     node.read(after=20 * 60)
 
     assert await node.firing() == [(name, labels.get("lane"))]
+
+
+async def test_a_complaint_about_bulk_mail_is_told_by_its_rate_alone():
+    node = Node()
+    node.gauge("bellhop_lane_complaints", lane="bulk").set(7)
+
+    node.read()
+    node.read(after=20 * 60)
+
+    assert await node.firing() == []
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,7 @@ async def test_mail_that_somebody_waits_for_is_never_paused(world: World) -> Non
     assert gauges["bellhop_lane_bounce_rate"] == [1.0, None]
     assert gauges["bellhop_lane_complaint_rate"] == [0.5, None]
     assert gauges["bellhop_lane_mails"] == [20, 9]
+    assert gauges["bellhop_lane_complaints"] == [10, 0]
     assert gauges["bellhop_lane_paused"] == [0, 0]
     assert await world.store.lanes.states() == {}
     assert lanes.concerns() == []

@@ -225,6 +225,20 @@ async def test_a_report_that_comes_again_changes_nothing_also_after_a_lift(desk:
     assert await desk.listed() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "fate_"), [("postfix-user-unknown", Fate.BOUNCED), ("arf-yahoo", Fate.COMPLAINED)]
+)
+async def test_a_report_that_comes_twice_at_once_counts_once(desk: Desk, name: str, fate_: Fate) -> None:
+    """As SNS may post it, to two nodes: a brake that counts it twice would pause bulk mail for nothing."""
+    id_ = await desk.sent(lane=LaneName.BULK)
+
+    dealt = await asyncio.gather(*(desk.take(by_name(name), id_) for _ in range(4)))
+
+    assert sorted(each.fate for each in dealt) == sorted([fate_] + [Fate.NOTED] * 3)
+    assert desk.counted[("bulk", fate_)] == 1
+    assert len(await desk.listed()) == 1
+
+
 async def test_five_days_of_full_mailboxes_suppress_for_a_month(desk: Desk) -> None:
     fates = []
     for _ in range(5):
@@ -435,6 +449,7 @@ async def test_what_changes_nothing_is_kept_for_a_month_and_not_without_bound(
         (Event.BOUNCED, "5.7.1", Fate.BOUNCED, MailState.BOUNCED, []),
         (Event.BOUNCED, "", Fate.BOUNCED, MailState.BOUNCED, []),
         (Event.DELIVERED, "", Fate.DELIVERED, MailState.DELIVERED, []),
+        (Event.UNSUBSCRIBED, "", Fate.NOTED, MailState.SENT, [(RECIPIENT, "lane:bulk", "unsubscribe")]),
         (
             Event.COMPLAINED,
             "",

@@ -148,6 +148,19 @@ async def test_a_visit_in_which_much_fails_ends():
     assert len(desk.taken) == collecting.FAILURES
 
 
+async def test_what_fails_at_every_visit_holds_no_other_up_for_long():
+    """Such as letters to leave by, while the public site cannot be reached; the oldest are looked at first else."""
+    old = {uid: b"%d" % uid for uid in range(1, 1 + 2 * collecting.FAILURES)}
+    async with imap(Scripted({**old, 90: b"report"})) as script:
+        desk = Desk(script, reports=(b"report",))
+        desk.failing = list(old.values())
+
+        assert [await desk.collector.visit() for _ in range(3)] == [0, 0, 1]
+
+        desk.failing = []
+        assert await desk.collector.visit() == len(old)
+
+
 async def test_a_message_that_is_gone_meanwhile_is_passed_over():
     script = Scripted({1: b"a"}, instead={"UID SEARCH": b"* SEARCH 1 2\r\n%s OK done\r\n"})
     async with imap(script):

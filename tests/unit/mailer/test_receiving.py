@@ -1,6 +1,7 @@
 """Where reports come to: what it takes and from whom, by SMTP and by LMTP."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -70,6 +71,16 @@ class Line:
     async def at_end(self) -> bool:
         async with asyncio.timeout(DEADLINE_SECONDS):
             return await self._reader.read() == b""
+
+    def send(self, raw: bytes) -> None:
+        self._writer.write(raw)
+
+    async def is_dropped(self) -> bool:
+        """Whether the other end has gone, though it was not done with what was said."""
+        try:
+            return await self.at_end()
+        except ConnectionError:
+            return True
 
     def close(self) -> None:
         self._writer.close()
@@ -163,6 +174,92 @@ async def test_recipients_and_bytes_and_connections_have_a_bound(
         third.close()
 
     assert taken.reports == []
+
+
+async def test_one_connection_too_many_is_turned_away_without_an_error(
+    taken: Taken, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(receiving, "CONNECTIONS", 0)
+    async with receiver(taken, lmtp=True) as port:
+        for said in (b"", b"LHLO mx.example\r\n"):
+            line = await Line.open(port)
+            assert (await line.heard()).startswith("421")
+            line.send(said)
+            assert await line.at_end()
+            line.close()
+        await asyncio.sleep(0)
+
+    assert caplog.records == []
+
+
+async def test_a_line_without_an_end_ends_the_connection(
+    taken: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes are kept nowhere: aiosmtpd would gather them all."""
+    monkeypatch.setattr(receiving, "LARGEST_BYTES", 100_000)
+    async with receiver(taken, lmtp=False) as port:
+        line = await Line.open(port)
+        await line.heard()
+        for said in ("EHLO mx.example", "MAIL FROM:<>", f"RCPT TO:<{OURS}>", "DATA"):
+            await line.say(said)
+        line.send(b"x" * 300_000)
+        assert await line.is_dropped()
+        line.close()
+
+    assert taken.reports == []
+
+
+async def test_a_report_with_long_lines_is_taken(taken: Taken) -> None:
+    """Longer than a line may be (RFC 5321, section 4.5.3.1.6): old servers send back whatever they have got."""
+    raw = b"Subject: Undelivered\r\n\r\n" + b"x" * 20_000 + b"\r\n"
+    async with receiver(taken, lmtp=False) as port:
+        line = await Line.open(port)
+        await line.heard()
+        for said in ("EHLO mx.example", "MAIL FROM:<>", f"RCPT TO:<{OURS}>", "DATA"):
+            await line.say(said)
+        assert await line.say(raw + b".") == "250 2.0.0 Taken"
+        line.close()
+
+    assert [report for report, _ in taken.reports] == [raw]
+
+
+@pytest.mark.parametrize("wrong", [b"MAIL FROM:<@", b'VRFY "', b"MAIL FROM:<\xff@"])
+async def test_a_command_that_nobody_can_read_is_told_in_one_line_and_not_explained(
+    taken: Taken, caplog: pytest.LogCaptureFixture, wrong: bytes
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with receiver(taken, lmtp=False) as port:
+        line = await Line.open(port)
+        await line.heard()
+        await line.say("EHLO mx.example")
+        assert await line.say(wrong) == receiving.AGAIN
+        assert (await line.say("MAIL FROM:<>")).startswith("250")
+        line.close()
+
+    assert [record.message for record in caplog.records] == ["a command was not understood"]
+    assert caplog.records[0].exc_info is None
+
+
+async def test_the_log_has_nothing_of_what_is_said(taken: Taken, caplog: pytest.LogCaptureFixture) -> None:
+    """A return address is a secret between us and who has got the mail: who knows it can have that mail count as bounced."""
+    caplog.set_level(logging.DEBUG)
+    async with receiver(taken, lmtp=True) as port:
+        line = await Line.open(port)
+        await line.heard()
+        for said in (
+            "LHLO mx.example",
+            "MAIL FROM:<ann@example.org>",
+            f"RCPT TO:<{OURS}>",
+            "BOGUS ann",
+            "DATA",
+        ):
+            await line.say(said)
+        await line.say(REPORT + b".")
+        line.close()
+
+    assert len(taken.reports) == 1
+    said = " ".join(record.getMessage() for record in caplog.records)
+    assert not [word for word in ("ann", OURS, "Undelivered", "127.0.0.1") if word in said]
 
 
 async def test_at_the_end_who_was_not_answered_is_let_go(taken: Taken) -> None:

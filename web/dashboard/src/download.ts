@@ -1,7 +1,7 @@
 import { text } from "./csv.ts";
 
-/** Rows of which a spreadsheet would take the cell for a formula. */
-const FORMULA = /^[=+\-@\t\r]/;
+/** What a spreadsheet would take for a formula, or was kept from it: then a quote more stands in front. */
+const FORMULA = /^'*[=+\-@\t\r]/;
 
 /** The text of rows for a spreadsheet: what begins like a formula is made a text. */
 export function sheet(rows: readonly (readonly (string | number | null)[])[]): string {
@@ -9,6 +9,10 @@ export function sheet(rows: readonly (readonly (string | number | null)[])[]): s
 }
 
 const safe = (cell: string): string => (FORMULA.test(cell) ? `'${cell}` : cell);
+
+/** What was meant by a cell of such a sheet; any other text is itself. */
+export const meant = (cell: string): string =>
+  cell.startsWith("'") && FORMULA.test(cell) ? cell.slice(1) : cell;
 
 /** Has the browser keep the rows as a file. */
 export function download(name: string, rows: readonly (readonly (string | number | null)[])[]): void {

@@ -1,8 +1,10 @@
 /** The list of suppressions as a file: written as `bellhop suppressions export` does, read as it imports. */
 
-import { rows, text } from "./csv.ts";
+import { rows } from "./csv.ts";
+import { meant } from "./download.ts";
 import { Refusal } from "./gateway.ts";
 import type { Suppression } from "./protocol.ts";
+import { REASON_VALUES } from "./shapes.ts";
 
 const COLUMNS = [
   "address",
@@ -18,9 +20,13 @@ const COLUMNS = [
 const ALIASES: Record<string, string> = {
   email: "address",
   "email address": "address",
+  emailaddress: "address",
   recipient: "address",
 };
 const EVIDENCE = ["mail", "code", "diagnostic"];
+const REASONS: readonly string[] = REASON_VALUES;
+/** Of what a server has said, the gateway takes as many. */
+const CHARACTERS_OF_WORDS = 1_000;
 /** In one question, of which a connection takes 64 KiB. */
 export const AT_ONCE = 100;
 const CHARACTERS_AT_ONCE = 24_000;
@@ -44,8 +50,9 @@ export interface Imported {
   readonly mistakes: readonly Mistake[];
 }
 
-export function written(suppressions: readonly Suppression[]): string {
-  return text([
+/** The list as the rows of a file. */
+export function sheetOf(suppressions: readonly Suppression[]): (readonly string[])[] {
+  return [
     COLUMNS,
     ...suppressions.map((each) => [
       each.address,
@@ -58,7 +65,7 @@ export function written(suppressions: readonly Suppression[]): string {
       each.created_at,
       each.expires_at ?? "",
     ]),
-  ]);
+  ];
 }
 
 /** The lines of a file; null for one whose first line names no column of addresses. */
@@ -76,11 +83,14 @@ function item(names: readonly string[], cells: readonly string[]): Item {
   const given: Item = {};
   const evidence: Record<string, string> = {};
   names.forEach((name, at) => {
-    const value = cells[at]?.trim() ?? "";
+    const value = meant(cells[at]?.trim() ?? "");
     if (value === "") return;
     if (EVIDENCE.includes(name)) evidence[name] = value;
-    else if (name === "reason") given[name] = value.toLowerCase();
-    else if (["address", "scope", "expires_at"].includes(name)) given[name] = value;
+    else if (name === "reason") {
+      // Other senders have words of their own, or those of the server that has refused.
+      if (REASONS.includes(value.toLowerCase())) given[name] = value.toLowerCase();
+      else evidence.diagnostic ??= value.slice(0, CHARACTERS_OF_WORDS);
+    } else if (["address", "scope", "expires_at"].includes(name)) given[name] = value;
   });
   return Object.keys(evidence).length ? { ...given, evidence } : given;
 }

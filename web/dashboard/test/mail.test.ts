@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { rows, text } from "../src/csv.ts";
+import { sheet } from "../src/download.ts";
 import { Refusal } from "../src/gateway.ts";
 import { asked } from "../src/mailsearch.ts";
 import type { Suppression } from "../src/protocol.ts";
-import { AT_ONCE, type Item, imported, parts, read, written } from "../src/suppressionlist.ts";
+import { AT_ONCE, type Item, imported, parts, read, sheetOf } from "../src/suppressionlist.ts";
 import { part } from "../src/words.ts";
 
 describe("what one types to find mail", () => {
@@ -62,7 +63,7 @@ const ANN: Suppression = {
 
 describe("a list of suppressions", () => {
   test("is read as it was written", () => {
-    expect(read(written([ANN]))).toEqual([
+    expect(read(sheet(sheetOf([ANN])))).toEqual([
       {
         line: 2,
         item: {
@@ -72,6 +73,30 @@ describe("a list of suppressions", () => {
           evidence: { mail: "m1", code: "5.1.1", diagnostic: "550, no such user" },
         },
       },
+    ]);
+  });
+
+  test("holds nothing that a spreadsheet would run, and is read as it was meant", () => {
+    const bad = {
+      ...ANN,
+      address: "=cmd|'x'!a0@shop.example",
+      evidence: { ...ANN.evidence, diagnostic: "'=1+1" },
+    };
+
+    const file = sheet(sheetOf([bad, { ...ANN, address: "o'hara@shop.example" }]));
+
+    expect(rows(file).map(({ cells }) => [cells[0], cells[6]])).toEqual([
+      ["address", "diagnostic"],
+      ["'=cmd|'x'!a0@shop.example", "''=1+1"],
+      ["o'hara@shop.example", "550, no such user"],
+    ]);
+    expect(read(file)?.map(({ item }) => item.address)).toEqual([bad.address, "o'hara@shop.example"]);
+    expect(read(file)?.[0]?.item.evidence).toEqual(bad.evidence);
+  });
+
+  test("of another sender keeps its words as evidence", () => {
+    expect(read("EmailAddress,Reason\nann@shop.example,550 no such user\n")).toEqual([
+      { line: 2, item: { address: "ann@shop.example", evidence: { diagnostic: "550 no such user" } } },
     ]);
   });
 

@@ -1,10 +1,11 @@
 import { type ReactNode, useRef, useState } from "react";
 import { refusal, useDesk } from "../context.tsx";
+import { download } from "../download.ts";
 import { For } from "../may.tsx";
 import { More, usePages } from "../paging.tsx";
 import type { SuppressionPage as Page, Suppression } from "../protocol.ts";
 import { href } from "../route.ts";
-import { AT_ONCE, type Imported, type Item, imported, read, written } from "../suppressionlist.ts";
+import { AT_ONCE, type Imported, type Item, imported, read, sheetOf } from "../suppressionlist.ts";
 import { Ago, Chip, Empty, Failed, Heading, Segments, type Tone, Waiting } from "../ui/bits.tsx";
 import { Confirm, Dialog } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
@@ -272,12 +273,7 @@ function Export({ asked }: { asked: object }): ReactNode {
       found.push(...page.suppressions);
       before = page.next;
     } while (before !== null);
-    const url = URL.createObjectURL(new Blob([written(found)], { type: "text/csv" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = "suppressions.csv";
-    link.click();
-    URL.revokeObjectURL(url);
+    download("suppressions.csv", sheetOf(found));
   };
   return (
     <button
