@@ -42,7 +42,7 @@ export type Said = (typeof SAID_VALUES)[number];
 export const KIND_VALUES = ["notification", "digest", "campaign"] as const;
 export type Kind = (typeof KIND_VALUES)[number];
 
-export const MISSED_VALUES = ["late", "restored"] as const;
+export const MISSED_VALUES = ["late", "restored", "refused"] as const;
 export type Missed = (typeof MISSED_VALUES)[number];
 
 export const REASON_VALUES = ["hard_bounce", "soft_bounce", "complaint", "unsubscribe", "manual"] as const;
