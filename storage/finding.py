@@ -1,7 +1,8 @@
 """Finding people: the words that somebody is found by, and what of a search they must begin with.
 
-Both stores keep the words of each contact: its id, its address, and those of its name, in lower case as far as ASCII goes, which
-is what both can make of a text by themselves. So a search asks for a word's first letter in both cases.
+Both stores keep the words of each contact: its id, its address, and those of its name, in lower case as far as ASCII goes, and
+parted where one of `BLANKS` is, which is what both can make of a text by themselves. So a search asks for a word's first letter
+in both cases.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,9 @@ CANDIDATES = 500
 LAST = "\U0010ffff"
 """What comes after all that begins alike."""
 
+BLANKS = ("\xa0", "\u3000")
+"""What parts words besides a space: the one that no line ends at, and the wide one between the names of East Asia."""
+
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
@@ -25,7 +29,7 @@ def lower(text: str) -> str:
 def words_of(contact: Contact) -> list[str]:
     """The words that a contact is found by, in lower case as the stores have them: of the id, the address and the name.
 
-    Parted where there are blanks of any kind. The stores keep a list of their own, which is parted at spaces: a word that
+    Parted where there are blanks of any kind. The stores keep a list of their own, which is parted at fewer: a word that
     only this finds is in no index, so that somebody is found by it only beside a longer one.
     """
     return lower(" ".join(filter(None, (contact.user, contact.email, contact.name)))).split()

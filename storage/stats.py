@@ -66,7 +66,7 @@ class Series(NamedTuple):
     """Which of several ways to say it this was: a type's, or a campaign's."""
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class Event(Struct, frozen=True, kw_only=True, gc=False):
     """That something became of a notification or a mail; or of so many, where only their number is told."""
 
     key: bytes

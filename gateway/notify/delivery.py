@@ -227,6 +227,9 @@ class Delivery(Part):
     def _admit(self, sid: str, stream: Stream) -> None:
         """Make a guest a member, here and in the engine in one step: the two must never be counted apart."""
         del stream.guests[sid]
+        if not stream.guests:
+            # A dict keeps its room for what was in it: a hundred bytes of each user's stream.
+            stream.guests.clear()
         stream.members.add(sid)
         self._sockets.admit(sid, stream.namespace, stream.room)
 

@@ -7,7 +7,7 @@ from typing import Any
 from pymongo import IndexModel, UpdateOne
 
 from storage.encoding import data_of, data_text, is_writable, micros, moment, moment_or_none, writable
-from storage.finding import CANDIDATES, LAST, forms, matching, sought
+from storage.finding import BLANKS, CANDIDATES, LAST, forms, matching, sought
 from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of, receipt_from
@@ -18,9 +18,11 @@ from storage.people import TOLD, Contact, Erasure, Found, People, Profile, Told,
 
 CONTACTS = "contacts"
 INDEXES = {CONTACTS: (IndexModel([("words", 1)], name="words"),)}
-_SAID = {
+_SAID: Document = {
     "$concat": ["$_id", " ", {"$ifNull": ["$email", ""]}, " ", {"$ifNull": ["$name", ""]}],
 }
+for _blank in BLANKS:
+    _SAID = {"$replaceAll": {"input": _SAID, "find": _blank, "replacement": " "}}
 _WORDS: Document = {"$set": {"words": {"$split": [{"$toLower": _SAID}, " "]}}}
 """The stage of a pipeline that writes the words that a contact is found by."""
 
@@ -30,7 +32,16 @@ async def _note_words(c: Collections) -> None:
     await c[CONTACTS].update_many({"words": {"$exists": False}}, [_WORDS])
 
 
-MIGRATIONS = (Migration(name="people-found", run=_note_words),)
+async def _part_words(c: Collections) -> None:
+    """Words were parted at spaces alone: of contacts with other blanks they are written anew; may be begun again."""
+    parted = {"$regex": f"[{''.join(BLANKS)}]"}
+    await c[CONTACTS].update_many({"words": parted}, [_WORDS])
+
+
+MIGRATIONS = (
+    Migration(name="people-found", run=_note_words),
+    Migration(name="people-blanks", run=_part_words),
+)
 
 
 def _update(contact: Contact) -> UpdateOne:

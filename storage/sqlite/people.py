@@ -17,7 +17,7 @@ from storage.encoding import (
     moment_or_none,
     writable,
 )
-from storage.finding import CANDIDATES, LAST, forms, matching, sought
+from storage.finding import BLANKS, CANDIDATES, LAST, forms, matching, sought
 from storage.people import TOLD, Contact, Erasure, Found, People, Profile, Told, UserData
 from storage.sqlite import obligations
 from storage.sqlite.rows import NOTIFICATION, RECEIPT, notification_of, receipt_from
@@ -29,6 +29,8 @@ from storage.sqlite.threads import Threads
 def _words(contact: str) -> str:
     """A JSON list of the words that a contact is found by: a text in quotes, parted where it has blanks."""
     said = f"{contact}.user || ' ' || COALESCE({contact}.email, '') || ' ' || COALESCE({contact}.name, '')"
+    for blank in BLANKS:
+        said = f"replace({said}, char({ord(blank)}), ' ')"
     return f"""'[' || replace(json_quote(lower({said})), ' ', '","') || ']'"""
 
 
@@ -36,6 +38,18 @@ _NEW_WORDS = (
     "INSERT INTO contact_words (word, user)"  # noqa: S608 - made of constants
     f" SELECT DISTINCT value, NEW.user FROM json_each({_words('NEW')}) WHERE value <> ''"
 )
+_ALL_WORDS = f"""
+INSERT INTO contact_words (word, user)
+    SELECT DISTINCT each.value, contact.user FROM contacts AS contact, json_each({_words("contact")}) AS each
+    WHERE each.value <> '';
+"""  # noqa: S608 - made of constants
+# By triggers: whoever comes back as the one who left costs one comparison.
+_TRIGGERS = f"""
+CREATE TRIGGER contacts_added AFTER INSERT ON contacts BEGIN {_NEW_WORDS}; END;
+CREATE TRIGGER contacts_changed AFTER UPDATE OF email, name ON contacts
+    WHEN OLD.email IS NOT NEW.email OR OLD.name IS NOT NEW.name
+    BEGIN DELETE FROM contact_words WHERE user = NEW.user; {_NEW_WORDS}; END;
+"""  # noqa: S608 - made of constants
 
 MIGRATIONS = (
     Migration(
@@ -77,7 +91,6 @@ ALTER TABLE contacts ADD COLUMN told TEXT NOT NULL DEFAULT '{}';
     ),
     Migration(
         name="people-found",
-        # By triggers: whoever comes back as the one who left costs one comparison.
         run=statements(f"""
 CREATE TABLE contact_words (
     word TEXT NOT NULL,
@@ -85,14 +98,18 @@ CREATE TABLE contact_words (
     PRIMARY KEY (word, user)
 ) WITHOUT ROWID;
 CREATE INDEX contact_words_user ON contact_words (user);
-INSERT INTO contact_words (word, user)
-    SELECT DISTINCT each.value, contact.user FROM contacts AS contact, json_each({_words("contact")}) AS each
-    WHERE each.value <> '';
-CREATE TRIGGER contacts_added AFTER INSERT ON contacts BEGIN {_NEW_WORDS}; END;
-CREATE TRIGGER contacts_changed AFTER UPDATE OF email, name ON contacts
-    WHEN OLD.email IS NOT NEW.email OR OLD.name IS NOT NEW.name
-    BEGIN DELETE FROM contact_words WHERE user = NEW.user; {_NEW_WORDS}; END;
+{_ALL_WORDS}{_TRIGGERS}
 CREATE TRIGGER contacts_gone AFTER DELETE ON contacts BEGIN DELETE FROM contact_words WHERE user = OLD.user; END;
+"""),  # noqa: S608 - made of constants
+    ),
+    Migration(
+        name="people-blanks",
+        # Words were parted at spaces alone.
+        run=statements(f"""
+DROP TRIGGER contacts_added;
+DROP TRIGGER contacts_changed;
+DELETE FROM contact_words;
+{_ALL_WORDS}{_TRIGGERS}
 """),  # noqa: S608 - made of constants
     ),
 )

@@ -1,8 +1,14 @@
 """The sentences of `storage/people.py`, held against every store."""
 
+import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
+from pymongo import AsyncMongoClient
+
 from storage.beginnings import Membership
+from storage.connect import connect, file_of
 from storage.finding import CANDIDATES
 from storage.inboxes import Chosen, Receipt
 from storage.mail import MailState
@@ -174,6 +180,8 @@ async def test_people_are_found_by_how_their_id_address_or_name_begins(store):
             Contact(user="43", name="Özil Smithers"),
             Contact(user="ann", name='He said "hi" \\ $x'),
             Contact(user="Bob 7"),
+            Contact(user="44", name="山田\u3000太郎"),
+            Contact(user="45", name="Zoë\xa0Quist"),
         ]
     )
 
@@ -181,10 +189,12 @@ async def test_people_are_found_by_how_their_id_address_or_name_begins(store):
     assert await _found(store, "SMITH an") == (["42"], False)
     assert await _found(store, "ann") == (["42", "ann"], False)
     assert await _found(store, "ann.s@") == (["42"], False)
-    assert await _found(store, "4") == (["42", "43"], False)
+    assert await _found(store, "4") == (["42", "43", "44", "45"], False)
     assert await _found(store, "özil") == await _found(store, "Öz") == (["43"], False)
     assert await _found(store, "bob") == await _found(store, "7") == (["Bob 7"], False)
     assert await _found(store, '"hi') == (["ann"], False)
+    assert await _found(store, "太") == await _found(store, "山田 太郎") == (["44"], False)
+    assert await _found(store, "quist") == (["45"], False)
     assert (
         await _found(store, "mith")
         == await _found(store, " ")
@@ -194,6 +204,35 @@ async def test_people_are_found_by_how_their_id_address_or_name_begins(store):
     assert (await store.people.search("42", limit=1)).contacts == (
         Contact(user="42", name="Ann Smith", email="Ann.S@Example.org", last_seen=NOW),
     )
+
+
+async def test_whose_words_were_parted_at_spaces_alone_is_found_since(store, store_url):
+    await store.people.remember([Contact(user="44", name="山田\u3000太郎")])
+    await _as_before_blanks(store_url, "44", "山田\u3000太郎")
+    assert await _found(store, "太") == ([], False)
+
+    again = connect(store_url)
+    await again.open()
+    assert await _found(again, "太") == (["44"], False)
+    await again.people.remember([Contact(user="44", name="山田\u3000次郎", last_seen=NOW)])
+    assert await _found(again, "次") == (["44"], False)
+    await again.close()
+
+
+async def _as_before_blanks(url: str, user: str, name: str) -> None:
+    """Have the store as the release before kept it: with the name as one word, and without the change."""
+    if (path := file_of(url)) is None:
+        async with AsyncMongoClient(url) as client:
+            database = client.get_default_database()
+            await database["contacts"].update_one({"_id": user}, {"$set": {"words": [user, "", name]}})
+            await database["facts"].update_one({"_id": "migrations"}, {"$pull": {"ran": "people-blanks"}})
+        return
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("DELETE FROM contact_words")
+        file.executemany("INSERT INTO contact_words (word, user) VALUES (?, ?)", [(user, user), (name, user)])
+        [(ran,)] = file.execute("SELECT value FROM facts WHERE name = 'migrations'").fetchall()
+        names = [each for each in json.loads(ran) if each != "people-blanks"]
+        file.execute("UPDATE facts SET value = ? WHERE name = 'migrations'", (json.dumps(names),))
 
 
 async def test_a_search_goes_by_what_is_known_now(store):

@@ -9,7 +9,7 @@ alone, and no longer than it waits.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -202,7 +202,7 @@ class Reckoner:
         for each in happenings:
             match each:
                 case Written():
-                    events += [_of_frame(each.at, room, frame) for room, frame in each.frames]
+                    events += _of_frames(each)
                 case Replayed():
                     events += [
                         self._of(each.at, Outcome.DELIVERED, id_, place, "") for id_, place in each.missed
@@ -224,7 +224,10 @@ class Reckoner:
 
     async def _told_apart(self, events: Sequence[Event]) -> list[Event]:
         """The same, those of a type with variants each under its own: a frame does not tell."""
-        unknown = [event for event in events if self.varies(event.series.type) and event.about is not None]
+        varying = {type_ for type_ in {event.series.type for event in events} if self.varies(type_)}
+        if not varying:
+            return list(events)
+        unknown = [event for event in events if event.series.type in varying and event.about is not None]
         ids = list({event.about or "" for event in unknown if event.series.channel != StatsChannel.EMAIL})
         placed = await self.streams.placed(ids) if ids else {}
         return (
@@ -303,17 +306,25 @@ def _event(
     return Event(key=key_of_one(id_, outcome, reader), at=at, outcome=outcome, series=series)
 
 
-def _of_frame(at: datetime, room: str, frame: bytes) -> Event:
+def _of_frames(written: Written) -> Iterator[Event]:
     """Of a frame of several languages the first tells as much as any.
 
     It reads the id and the type out of the bytes that were written: a lookup for each would cost more than
-    the frame.
+    the frame. It has a turn for every frame of every emit, so what they share is made once.
     """
-    if frame[0] == MARK:
-        frame = frame[1:].split(b"\n", 1)[0].partition(b" ")[2]
-    _, told = _frames.decode(frame)
-    channel = StatsChannel.SHARED if user_of(room) is None else StatsChannel.IN_APP
-    return _event(at, Outcome.DELIVERED, told.id, Placed(room, told.type), channel)
+    own: dict[str, Series] = {}
+    shared: dict[str, Series] = {}
+    for room, frame in written.frames:
+        said = frame[1:].split(b"\n", 1)[0].partition(b" ")[2] if frame[0] == MARK else frame
+        _, told = _frames.decode(said)
+        known, channel = (
+            (shared, StatsChannel.SHARED) if user_of(room) is None else (own, StatsChannel.IN_APP)
+        )
+        series = known.get(told.type)
+        if series is None:
+            series = known[told.type] = Series(told.type, channel.value)
+        key = key_of_one(told.id, Outcome.DELIVERED)
+        yield Event(key=key, at=written.at, outcome=Outcome.DELIVERED, series=series)
 
 
 def _of_mail(ended: MailEnded) -> Iterable[Event]:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import os
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import structs
@@ -298,7 +298,7 @@ class Noter(Part):
         # After the question: what came meanwhile stands behind these.
         for _ in step:
             self._weight -= weight(self._waiting.popleft())
-        self._unnoted += map(self._named, events)
+        self._unnoted += self._named(events)
 
     async def _note(self) -> None:
         """Store what was worked out, a thousand at a time; what is too old by now is lost. Raises `StorageError`."""
@@ -328,10 +328,10 @@ class Noter(Part):
         if counts:
             self._batches += 1
         batch = self._process + self._batches.to_bytes(6)
-        self._unnoted += [
-            self._named(Event(key=key_of_many(batch, n), at=now, series=series, outcome=outcome, count=count))
+        self._unnoted += self._named(
+            Event(key=key_of_many(batch, n), at=now, series=series, outcome=outcome, count=count)
             for n, ((series, outcome), count) in enumerate(counts.items())
-        ]
+        )
 
     def _count_emitted(self, notification: Notification) -> None:
         """Count one notification: shown or hidden in-app, and its mail accepted or skipped at once."""
@@ -357,10 +357,15 @@ class Noter(Part):
     def _count(self, series: Series, outcome: Outcome, number: int = 1) -> None:
         self._counts[series, outcome] = self._counts.get((series, outcome), 0) + number
 
-    def _named(self, event: Event) -> Event:
-        """The event under a name that the statistics have."""
-        series = self._names.bound(event.series, event.at)
-        return event if series is event.series else structs.replace(event, series=series)
+    def _named(self, events: Iterable[Event]) -> Iterator[Event]:
+        """The events under names that the statistics have."""
+        given: Series | None = None
+        bound: Series | None = None
+        for event in events:
+            # Those of one moment share theirs.
+            if bound is None or event.series is not given:
+                given, bound = event.series, self._names.bound(event.series, event.at)
+            yield event if bound is event.series else structs.replace(event, series=bound)
 
     def _put(self, happening: Happening) -> None:
         """Queue a happening, if there is room for it."""
