@@ -110,6 +110,8 @@ class Lead:
 
     campaign: Campaign
     token: str
+    due_at: datetime
+    """When it was to be looked at, or when the lease of a leader before ended that has not given it back."""
 
 
 class Campaigns(Protocol):
@@ -193,7 +195,8 @@ class Campaigns(Protocol):
 
         It may be told more than once, and late: what has ended meanwhile is collected again.
 
-        Ids of mail that is no campaign's, or of a campaign that was cancelled, change nothing.
+        Of a campaign that was cancelled none is sent: it is looked at again, and the recipient comes to be cancelled too.
+        Ids of mail that is no campaign's change nothing.
         """
         ...
 

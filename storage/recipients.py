@@ -268,16 +268,20 @@ class Recipients(Protocol):
         """
         ...
 
-    async def variant_counts(self, campaign_id: str) -> dict[str, VariantCount]:
-        """By variant, of those who have one by lot.
+    async def variant_counts(
+        self, campaign_id: str, *, until: datetime | None = None
+    ) -> dict[str, VariantCount]:
+        """By variant, of those who have one by lot. What they first did after `until` is not counted.
 
         A variant that has fallen to nobody is absent.
         """
         ...
 
-    async def conversions(self, campaign_id: str, by: Counted, *, limit: int) -> list[str]:
+    async def conversions(
+        self, campaign_id: str, by: Counted, *, limit: int, until: datetime | None = None
+    ) -> list[str]:
         """The variants of those who have one by lot, were sent the mail and have done this, in the order in which they
-        first did.
+        first did, and not after `until`.
 
         It is what a variant is chosen by before all have answered: a sequence, as its test looks at it step by step.
         """

@@ -164,7 +164,7 @@ class Variant:
     weight: int
     """Its part of the lots, beside the others'."""
     kind: NotificationType
-    """The type with the words of the variant."""
+    """The type with the words of the variant, and with the time that its mail waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from gateway.catalog.tables import Table
 from gateway.ground.spans import seconds_of
 from storage.rhythms import DAYS, Clock, Digest, Throttle
 
+AFTER_SECONDS_MAX = 365 * 86400
+"""A year."""
 WINDOW_SECONDS_MAX = 31 * 86400
 """31 days."""
 LIMIT_MAX = 1000

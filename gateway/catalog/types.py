@@ -21,7 +21,7 @@ from gateway.catalog.payload import Payload, SchemaError
 from gateway.catalog.places import Places
 from gateway.catalog.tables import Table, not_json
 from gateway.catalog.texts import agree_on_buttons, read_buttons, read_link, read_phrase
-from gateway.catalog.timing import read_digest, read_throttle
+from gateway.catalog.timing import AFTER_SECONDS_MAX, read_digest, read_throttle
 from gateway.catalog.variants import read_trial
 from mailer import languages
 
@@ -31,8 +31,6 @@ KEY = r"[a-z][a-z0-9_]{0,63}"
 """The key of a category."""
 EXPIRES_SECONDS_MAX = 10 * 365 * 86400
 """Ten years."""
-AFTER_SECONDS_MAX = 365 * 86400
-"""A year."""
 STEPS_MAX = 100
 """Of one rollout."""
 _KEYS = (

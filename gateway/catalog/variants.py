@@ -15,6 +15,7 @@ import orjson
 from gateway.catalog.kinds import NotificationType, Trial, Variant, Wording
 from gateway.catalog.tables import Table
 from gateway.catalog.texts import read_link, read_phrase
+from gateway.catalog.timing import AFTER_SECONDS_MAX
 from gateway.experiments.bounds import (
     CONVERSIONS_MOST,
     HOLDOUT_MOST,
@@ -73,7 +74,14 @@ def read_trial(table: Table, type_: NotificationType) -> Trial | None:
     if baseline + effect >= 1:
         rule.wrong("baseline and effect together must be less than 1", "effect")
         return None
-    design = Design(weights=split.weights, baseline=baseline, effect=effect)
+    waits = {each.kind.email.after for each in variants if each.kind.email is not None}
+    is_timed = len(waits) > 1
+    if is_timed and seconds < max(waits) + DAY_SECONDS:
+        # Who is mailed last has a day to answer, too.
+        rule.wrong(
+            "must be a day more than the longest after", *(("lasts",) if "lasts" in rule.value else ())
+        )
+    design = Design(weights=split.weights, baseline=baseline, effect=effect, is_timed=is_timed)
     if (design.conversions or 0) > CONVERSIONS_MOST:
         rule.wrong(
             f"it takes {design.conversions} conversions to find so little, and {CONVERSIONS_MOST} at most can be",
@@ -121,11 +129,11 @@ def _judge_variants(table: Table, variants: tuple[Variant, ...]) -> bool:
 
 
 def _variants(table: Table, type_: NotificationType) -> Iterator[Variant]:
-    """Each variant as the type with its words."""
+    """Each variant as the type with its words, and with the time that its mail waits."""
     if not type_.wordings:
         table.wrong("variants are of the type's own texts, and it has none")
     for row in table.rows("variants"):
-        row.only(("name", "weight", "texts"))
+        row.only(("name", "weight", "texts", "after"))
         if "name" not in row.value:
             row.wrong("name is missing")
         name = row.text(
@@ -136,7 +144,12 @@ def _variants(table: Table, type_: NotificationType) -> Iterator[Variant]:
         )
         weight = row.whole("weight", 1, least=1, most=WEIGHT_MOST)
         wordings = {**type_.wordings, **dict(_over(row, type_))}
-        kind = replace(type_, wordings=MappingProxyType(wordings))
+        email = type_.email
+        if "after" in row.value and email is None:
+            row.wrong("the type has no mail that could wait", "after")
+        elif email is not None:
+            email = replace(email, after=row.seconds("after", email.after, most=AFTER_SECONDS_MAX))
+        kind = replace(type_, wordings=MappingProxyType(wordings), email=email)
         yield Variant(name=name, weight=weight, kind=kind)
 
 

@@ -8,17 +8,18 @@ row that is wrong is counted and told by its line; it does not stop the others.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from aiohttp import web
 
 from gateway.http import edge
-from gateway.notify.campaigns.book import CampaignBook
+from gateway.notify.campaigns.book import CampaignBook, Imports
 from gateway.notify.campaigns.plans import RecipientRequest
 from gateway.protocol import campaigns
 from gateway.protocol.campaign_rows import CSV, NDJSON, CsvRows, JsonRows, Mistake, Records
 from gateway.protocol.campaigns import ImportResult
 from gateway.protocol.problems import Problem
-from storage.campaigns import Campaign
 
 BATCH = 500
 """Recipients that are kept in one transaction."""
@@ -26,11 +27,11 @@ STEP = 50
 """Lines that are parsed at once: a few milliseconds."""
 
 
-async def take_in(request: web.Request, book: CampaignBook) -> ImportResult:
+async def take_in(request: web.Request, book: CampaignBook, *, by: str, may_choose: bool) -> ImportResult:
     """Raises Problem, `Unfit`, and what the book raises.
 
     Done twice it adds nobody twice: the book knows who is there. After an error in the middle the client
-    sends all again.
+    sends all again. `may_choose` says whether `by`, who asks, may tell of consents.
 
     Raises `Problem` for a body of another type or one that is too long, `NoSuchCampaign`, `WrongState` for
     one that is no draft, and `Unfit` for one whose audience is not imported.
@@ -39,7 +40,7 @@ async def take_in(request: web.Request, book: CampaignBook) -> ImportResult:
     campaign = await book.importing(request.match_info["campaign"])
     rows = _rows(request)
     records = Records(quoted=isinstance(rows, CsvRows))
-    tally = _Tally(book, campaign)
+    tally = _Tally(partial(book.take, campaign, by=by, may_choose=may_choose))
     step = 0
     async for chunk in edge.read_chunks(request, limit=campaigns.IMPORT_BYTES_MAX):
         for line, record in records.take(chunk):
@@ -69,12 +70,11 @@ class _Tally:
     One for an import. Memory is bound by `BATCH` rows and `MISTAKES_TOLD` mistakes.
     """
 
-    def __init__(self, book: CampaignBook, campaign: Campaign) -> None:
-        self._book = book
-        self._campaign = campaign
+    def __init__(self, take: Callable[[Sequence[RecipientRequest]], Awaitable[Imports]]) -> None:
+        self._take = take
         self._batch: list[RecipientRequest] = []
         """Rows that are not kept yet."""
-        self._received = self._added = self._known = self._refused = 0
+        self._received = self._added = self._known = self._agreed = self._refused = 0
         self._mistakes: list[tuple[int, str]] = []
         """Lines and what is wrong with them: the first ones to be found."""
 
@@ -97,6 +97,7 @@ class _Tally:
             received=self._received,
             added=self._added,
             known=self._known,
+            agreed=self._agreed,
             refused=self._refused,
             # What the book refuses is found a batch later than what cannot be read.
             mistakes=sorted(self._mistakes),
@@ -107,9 +108,10 @@ class _Tally:
         batch, self._batch = self._batch, []
         if not batch:
             return
-        taken = await self._book.take(self._campaign, batch)
+        taken = await self._take(batch)
         self._added += taken.added
         self._known += taken.known
+        self._agreed += taken.agreed
         for line, problem in taken.refused.items():
             self._refuse(line, problem)
 

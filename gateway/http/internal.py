@@ -112,9 +112,13 @@ class InternalSite:
     async def _import(self, request: web.Request, caller: Caller) -> web.Response:
         """Answer an import of recipients: read as it comes, and written down as a deed once for all of it."""
         asked = request.match_info["campaign"]
+        service = await self._services.authenticate(request.headers.get("Authorization"))
         imported = await audited(
-            IMPORT, self._use, caller, asked, lambda: imports.take_in(request, self._use.campaigns)
-        )
+            IMPORT, self._use, caller, asked,
+            lambda: imports.take_in(
+                request, self._use.campaigns, by=caller.name, may_choose=service.may(ADMIN)
+            ),
+        )  # fmt: skip
         return json_response(campaign_answers.imported(imported))
 
 

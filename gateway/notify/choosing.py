@@ -6,21 +6,34 @@ through `leaving`, and admins by HTTP.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.base import Bus
 from gateway.cluster.commands import PreferencesChanged
 from gateway.ground.clock import Clock
-from gateway.ground.encoding import Json
+from gateway.ground.encoding import Json, time
 from gateway.ground.rooms import user_room
 from gateway.notify.fanout import Fanout
 from gateway.notify.languages import Languages
-from gateway.notify.preferences import NOTHING, Preferences, Row, check, merged
+from gateway.notify.preferences import (
+    NOTHING,
+    Consent,
+    Preferences,
+    Row,
+    agreeing,
+    check,
+    merged,
+    speaks_of_mail,
+)
 from storage import preferences as shelf
 from storage.errors import StoreUnavailable
-from storage.preferences import Change
+from storage.preferences import CHANGES_KEPT, Change
+
+if TYPE_CHECKING:
+    from gateway.catalog.kinds import NotificationType
 
 ATTEMPTS = 10
 """To change what others change at the same moment: each lost race reads anew. Beyond them `StoreUnavailable` is raised."""
@@ -60,6 +73,8 @@ class Choice:
     """The version that the patch was made for; None: whatever version there is."""
     anew: bool = False
     """Whether what was chosen before is dropped, so that only the patch holds."""
+    consent: Consent | None = None
+    """What proves that it was asked for, where it was asked for elsewhere."""
 
 
 class VersionMismatch(Exception):
@@ -139,7 +154,7 @@ class Choices:
                 at=self._clock(),
                 by=choice.by,
                 mail=choice.mail,
-                asked=choice.patch,
+                asked=_asked(choice),
             )
             if await self._preferences.put(choice.user, document, change):
                 chosen = await self._chosen(
@@ -149,6 +164,26 @@ class Choices:
                 await self._bus.order_all(PreferencesChanged(choice.user))
                 await self._fanout.transient(user_room(choice.user), "preferences", shown(chosen))
                 return chosen
+        raise StoreUnavailable("the preferences are changed by many at once")
+
+    async def agree(self, user: str, type_: "NotificationType", consent: Consent, *, by: str) -> bool:
+        """Have a yes to mail of the type that was given elsewhere count, where one is waited for; whether it does by this.
+
+        It goes over nothing that the person has said: no choice that holds, and none that was made, or taken back, since.
+        May be repeated.
+        """
+        for _ in range(ATTEMPTS):
+            chosen = await self._of(user)
+            patch = agreeing(chosen, type_)
+            if patch is None:
+                return False
+            changes = await self._preferences.changes(user, limit=CHANGES_KEPT) if chosen.version else ()
+            if any(each.at >= consent.at and speaks_of_mail(each.asked, type_) for each in changes):
+                return False
+            choice = Choice(user=user, patch=patch, by=by, version=chosen.version, consent=consent)
+            with suppress(VersionMismatch):
+                await self.choose(choice)
+                return True
         raise StoreUnavailable("the preferences are changed by many at once")
 
     async def changes(self, user: str, *, limit: int) -> tuple[Change, ...]:
@@ -185,6 +220,16 @@ class Choices:
             names=names,
             locales=() if catalog is None else catalog.locales(),
         )
+
+
+def _asked(choice: Choice) -> Mapping[str, Any]:
+    """What is kept of a choice as its proof."""
+    if choice.consent is None:
+        return choice.patch
+    return {
+        **choice.patch,
+        "consent": {"at": time(choice.consent.at), "source": choice.consent.source},
+    }
 
 
 def shown(value: Chosen) -> Json:

@@ -24,6 +24,7 @@ USERS_NAMED = 100
 
 NO_MAIL: Mapping[str, Mail] = {}
 NO_CASES: Mapping[str, Case] = {}
+NO_WAITS: Mapping[str, float] = {}
 
 
 class NoAddress(Exception):
@@ -78,6 +79,7 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
     email = request.email
     assert email is not None
     due_at = now + timedelta(seconds=email.after_seconds or 0)
+    after_of = email.after_of or NO_WAITS
     lifetime = request.expires_in_seconds
     expires_at = None if lifetime is None else now + timedelta(seconds=lifetime)
     return {
@@ -87,7 +89,7 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
             room=room,
             channel=EMAIL,
             now=now,
-            due_at=due_at,
+            due_at=now + timedelta(seconds=after_of[room]) if room in after_of else due_at,
             to=email.to,
             unless=email.unless,
             rhythm=request.rhythm,

@@ -9,9 +9,9 @@ again brings the old choices back.
 `quiet` and `digest` go by it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import datetime, time
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -177,6 +177,15 @@ class Preferences:
             yield Row(type_, {channel: self.cell(type_, type_.name, channel) for channel in CHANNELS})
 
 
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A yes to mail that a person has given elsewhere, and the proof of it."""
+
+    at: datetime
+    source: str
+    """Where and how, in the words of whoever has it; kept with the change."""
+
+
 NOTHING = Preferences()
 """The preferences of a person who has chosen nothing."""
 
@@ -204,6 +213,34 @@ class UnknownPreference(Exception):
         super().__init__(f"the catalog has no {', '.join(places)}")
         self.places = places
         """Where it was asked for, such as `types.ORDER_SHIPPED` or `categories.deals`."""
+
+
+def agreeing(chosen: Preferences, type_: "NotificationType") -> Json | None:
+    """The merge patch of a yes to mail of the type; None where none is waited for: it is mailed anyway, or something was said."""
+    cell = chosen.cell(type_, type_.name, "email")
+    if cell.value or cell.origin not in (Origin.OPT_IN, Origin.DEFAULT):
+        return None
+    if cell.origin is Origin.OPT_IN:
+        return {"categories": {type_.category: {"email": True}}}
+    return {"types": {type_.name: {"email": True}}}
+
+
+def speaks_of_mail(patch: Json, type_: "NotificationType") -> bool:
+    """Whether the patch says anything of mail of the type, also that a choice is taken back."""
+    places = (
+        ("channels", "email"),
+        ("categories", type_.category, "email"),
+        ("types", type_.name, "email"),
+    )
+    return any(_says(patch, place) for place in places)
+
+
+def _says(patch: Json | None, place: Sequence[str]) -> bool:
+    """Whether anything is said in this place, or all that is above it is taken back."""
+    if patch is None or not place:
+        return True
+    first, *rest = place
+    return first in patch and _says(patch[first], rest)
 
 
 def ordered(catalog: "Catalog") -> list[str]:

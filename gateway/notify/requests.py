@@ -64,6 +64,8 @@ class EmailRequest:
     """The lane that the mail leaves by. Where the catalog has the type, the lane of the type counts, and not this one."""
     only: frozenset[str] | None = None
     """The rooms whose users have asked for mail that the type does not send by itself; None: all."""
+    after_of: Mapping[str, float] | None = None
+    """By room, in the place of `after_seconds`, where it differs by what has fallen to its user in an experiment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,8 @@ class _Import:
     """Recipients that are new by this import."""
     known: int = 0
     """Recipients that were there before, by an earlier try too."""
+    agreed: int = 0
+    """Recipients whose consent counts by this import."""
     refused: int = 0
     """Lines that were left out."""
     line: int = 0
@@ -89,7 +91,8 @@ def run(given: argparse.Namespace) -> int:
         show_no_more()
         raise Failure(f"{error}; go on with --from-line {done.line + 1}", error.code) from error
     show_no_more()
-    print(f"{done.added:,} added, {done.known:,} known before, {done.refused:,} left out")
+    agreed = f", {done.agreed:,} have agreed by it" if done.agreed else ""
+    print(f"{done.added:,} added, {done.known:,} known before, {done.refused:,} left out{agreed}")
     return 1 if done.refused else 0
 
 
@@ -193,6 +196,7 @@ def _send_part(line: Line, campaign_id: str, part: _Part, done: _Import) -> None
     answer = json.loads(told)
     done.added += answer["added"]
     done.known += answer["known"]
+    done.agreed += answer["agreed"]
     done.refused += answer["refused"]
     done.line = part.lines[-1]
     if answer["errors"]:

@@ -64,9 +64,9 @@ class Node(Member):
         super().__init__(settings)
         # Each floor takes those above it in this list, and nothing takes one that comes later.
         self.telling = TellingFloor(self)
-        self.campaigns = CampaignFloor(self, self.telling)
         self.inboxes = InboxFloor(self)
         self.users = UserFloor(self, self.telling, self.inboxes)
+        self.campaigns = CampaignFloor(self, self.telling, self.users)
         self.keeping = KeepingFloor(self, self.telling, self.inboxes)
         self.sessions = SessionFloor(self, self.inboxes, self.users)
         self.views = ViewFloor(self, self.telling, self.sessions)

@@ -94,6 +94,7 @@ class ImportAnswer(Schema):
     received = required.number(metadata={"description": "Lines, without empty ones and that of the columns."})
     added = required.number()
     known = required.number(metadata={"description": "Of users who were there before."})
+    agreed = required.number(metadata={"description": "Of users whose consent counts by it."})
     refused = required.number()
     errors = fields.List(
         fields.Nested(MistakeAnswer), required=True, metadata={"description": f"The first {MISTAKES_TOLD}."}
@@ -226,6 +227,7 @@ def imported(value: ImportResult) -> Json:
         "received": value.received,
         "added": value.added,
         "known": value.known,
+        "agreed": value.agreed,
         "refused": value.refused,
         "errors": [{"line": line, "problem": problem} for line, problem in value.mistakes],
     }

@@ -8,17 +8,21 @@ or an answer would show an address.
 """
 
 import csv
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from marshmallow import ValidationError
 
 from auth.principal import USER_ID_MAX, is_user_id
 from gateway.ground.zones import ZONE_CHARACTERS, zone
 from gateway.notify.campaigns.plans import Given, RecipientRequest
-from gateway.protocol.fields import DATA_DEPTH_MAX, unsound
+from gateway.notify.preferences import Consent
+from gateway.protocol.fields import DATA_DEPTH_MAX, Moment, unsound
 from gateway.protocol.parsing import Invalid
+from gateway.protocol.patterns import VISIBLE
 from mailer import address
 from mailer.locales import is_tag
 
@@ -29,8 +33,14 @@ DATA_BYTES_MAX = 16 * 1024
 """Of one recipient's data, written without spaces."""
 COLUMNS_MAX = 64
 """Of a CSV."""
-_NAMES = ("user", "address", "locale", "timezone", "data")
-"""The fields of a row of JSON. In a CSV `data` is not one: its columns begin with `_OF_DATA`."""
+SOURCE_CHARACTERS = 200
+"""Of what a consent says of where it was given."""
+_TEXTS = ("user", "address", "locale", "timezone")
+_OF_CONSENT = ("consent.at", "consent.source")
+"""The columns of a CSV that are its two fields."""
+_COLUMNS = (*_TEXTS, *_OF_CONSENT)
+_NAMES = (*_TEXTS, "data", "consent")
+"""The fields of a row of JSON. In a CSV the last two are none: their fields are columns."""
 _ALIASES = {"email": "address", "email address": "address", "e-mail": "address"}
 """What spreadsheets and other services call the column of addresses; compared without regard to case."""
 _OF_DATA = "data."
@@ -46,6 +56,9 @@ class Mistake:
     problem: str
     """A sentence for the sender."""
 
+
+_MOMENT = Moment()
+_VISIBLE = re.compile(VISIBLE)
 
 Row = RecipientRequest | Mistake
 """What a line is."""
@@ -166,6 +179,8 @@ class CsvRows:
                 continue
             if name.startswith(_OF_DATA):
                 given.setdefault("data", {})[name.removeprefix(_OF_DATA)] = cell
+            elif name in _OF_CONSENT:
+                given.setdefault("consent", {})[name.partition(".")[2]] = cell.strip()
             else:
                 given[name] = cell.strip()
         return _row(line, given)
@@ -178,11 +193,11 @@ def _columns(cells: Sequence[str]) -> Sequence[str]:
     names = [cell.strip() for cell in cells]
     names = [_ALIASES.get(name.casefold(), name) for name in names]
     unknown = [
-        name for name in names if name not in _NAMES[:-1] and (not name.startswith(_OF_DATA) or name == _OF_DATA)
+        name for name in names if name not in _COLUMNS and (not name.startswith(_OF_DATA) or name == _OF_DATA)
     ]  # fmt: skip
     if unknown or len(set(names)) < len(names) or len(names) > COLUMNS_MAX:
         raise Invalid(
-            {"": ["The first line must name the columns, each once: user, address, locale, timezone, data.…"]}
+            {"": [f"The first line must name the columns, each once: {', '.join(_COLUMNS)}, data.…"]}
         )
     if not {"user", "address"} & set(names):
         raise Invalid({"": ["The first line must name a column user or address."]})
@@ -228,7 +243,24 @@ def _recipient(line: int, given: Mapping[str, Any]) -> RecipientRequest:
         timezone=_text(given, "timezone", _is_zone, "a time zone such as Europe/Berlin"),
         data=data,
     )
-    return RecipientRequest(line=line, user=user, address=to, given=told)
+    return RecipientRequest(line=line, user=user, address=to, given=told, consent=_consent(given))
+
+
+def _consent(given: Mapping[str, Any]) -> Consent | None:
+    """The consent of the row, if it has one. Raises `ValueError` for one that proves nothing."""
+    value = given.get("consent")
+    if value is None:
+        return None
+    if not isinstance(value, dict) or value.keys() != {"at", "source"}:
+        raise ValueError("consent must have at and source, and nothing else.")
+    try:
+        at: Any = _MOMENT.deserialize(value["at"])
+    except ValidationError:
+        raise ValueError("consent.at must be a time such as 2026-12-01T08:00:00Z.") from None
+    source = value["source"]
+    if not (isinstance(source, str) and len(source) <= SOURCE_CHARACTERS and _VISIBLE.fullmatch(source)):
+        raise ValueError(f"consent.source must be a line of 1 to {SOURCE_CHARACTERS} characters.")
+    return Consent(at, source)
 
 
 def _text(given: Mapping[str, Any], name: str, is_sound: Callable[[str], bool], meaning: str) -> str | None:

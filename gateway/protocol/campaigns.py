@@ -71,6 +71,8 @@ class ImportResult:
     added: int
     known: int
     """Users who were recipients before."""
+    agreed: int
+    """Users whose consent counts by it."""
     refused: int
     mistakes: Sequence[tuple[int, str]]
     """Line and problem, `MISTAKES_TOLD` at most."""

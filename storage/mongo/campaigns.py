@@ -123,7 +123,11 @@ class MongoCampaigns(MongoShelf, Campaigns):
     @operation
     async def revived(self, c: Collections, obligation_ids: Sequence[str], *, now: datetime) -> None:
         for campaign_id in await campaign_recipients.revived(c, obligation_ids, now=micros(now)):
-            await campaign_rows.move(c, campaign_id, RETRIED, CampaignState.RUNNING, now=now, wake_at=now)
+            of, to = RETRIED, CampaignState.RUNNING
+            if await campaign_rows.move(c, campaign_id, of, to, now=now, wake_at=now) is None:
+                # Whoever leads it skips the mail, and collects that.
+                cancelled = {"_id": campaign_id, "state": CampaignState.CANCELLED.value}
+                await c[CAMPAIGNS].update_one(cancelled, {"$set": {"wake_at": micros(now)}})
 
     @operation
     async def freeze(
@@ -198,14 +202,15 @@ class MongoCampaigns(MongoShelf, Campaigns):
             {"wake_at": {"$lte": micros(now)}},
             {"$set": {"token": token, "wake_at": micros(now + timedelta(seconds=lease_seconds))}},
             sort=[("wake_at", 1)],
-            return_document=ReturnDocument.AFTER,
+            # A campaign has nothing of who leads it.
+            return_document=ReturnDocument.BEFORE,
         )
         if row is None:
             return None
         if row["state"] == CampaignState.CANCELLED:
             # Who cancelled it may have died in between.
             await campaign_recipients.cancel(c, row["_id"], now=micros(now))
-        return Lead(campaign=campaign_rows.campaign_of(row), token=token)
+        return Lead(campaign=campaign_rows.campaign_of(row), token=token, due_at=moment(row["wake_at"]))
 
     @operation
     async def next_wake(self, c: Collections) -> datetime | None:

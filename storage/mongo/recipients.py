@@ -13,7 +13,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.errors import BulkWriteError
 
 from storage.campaigns import Campaign, CampaignState, Lead
-from storage.encoding import ERASED, is_writable, micros, moment
+from storage.encoding import ERASED, FOREVER, is_writable, micros, moment
 from storage.mail import AFTER_SENT, MailState
 from storage.mongo import campaign_recipients, campaign_rows, deciding, obligations, recipient_rows
 from storage.mongo.campaign_rows import CAMPAIGNS
@@ -208,11 +208,15 @@ class MongoRecipients(MongoShelf, Recipients):
         )
 
     @operation
-    async def variant_counts(self, c: Collections, campaign_id: str) -> dict[str, VariantCount]:
+    async def variant_counts(
+        self, c: Collections, campaign_id: str, *, until: datetime | None = None
+    ) -> dict[str, VariantCount]:
         """By the index of variants, which holds all that is asked, and by that of who has converted; in one moment."""
-        sent = {"campaign": campaign_id, "converted_at": {"$exists": True}, "state": _SENT}
+        sent = {"campaign": campaign_id, "converted_at": _done(until), "state": _SENT}
         is_sent = {"$eq": ["$state", _SENT]}
-        has_clicked = {"$and": [is_sent, {"$gt": ["$clicked_at", None]}]}
+        has_clicked = {
+            "$and": [is_sent, {"$gt": ["$clicked_at", None]}, {"$lte": ["$clicked_at", _latest(until)]}]
+        }
         pipeline: list[Document] = [
             {"$match": {"campaign": campaign_id, "variant": {"$exists": True}}},
             {
@@ -243,12 +247,24 @@ class MongoRecipients(MongoShelf, Recipients):
         return await atomically(c, look)
 
     @operation
-    async def conversions(self, c: Collections, campaign_id: str, by: Counted, *, limit: int) -> list[str]:
-        there = {"$exists": True}
-        chosen = {"campaign": campaign_id, by.value: there, "variant": there, "state": _SENT}
+    async def conversions(
+        self, c: Collections, campaign_id: str, by: Counted, *, limit: int, until: datetime | None = None
+    ) -> list[str]:
+        chosen = {
+            "campaign": campaign_id, by.value: _done(until), "variant": {"$exists": True}, "state": _SENT,
+        }  # fmt: skip
         cursor = c[RECIPIENTS].find(chosen, {"variant": 1, "_id": 0}, hint=_INDEX[by])
         rows = await cursor.sort([(by.value, 1), ("_id", 1)]).limit(limit).to_list()
         return [row["variant"] for row in rows]
+
+
+def _latest(until: datetime | None) -> int:
+    return FOREVER if until is None else micros(until)
+
+
+def _done(until: datetime | None) -> Document:
+    """That it was done, and when at the latest; the former for the server to see that its index holds all of these."""
+    return {"$exists": True, "$lte": _latest(until)}
 
 
 async def _insert(c: Collections, campaign_id: str, recipients: Sequence[Recipient], now: int) -> int:

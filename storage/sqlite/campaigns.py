@@ -23,6 +23,7 @@ from storage.encoding import (
     is_writable,
     micros,
     micros_or_none,
+    moment,
     moment_or_none,
     position_of,
 )
@@ -122,7 +123,13 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         self, connection: sqlite3.Connection, obligation_ids: Sequence[str], *, now: datetime
     ) -> None:
         for campaign_id in campaign_recipients.revived(connection, obligation_ids, now=micros(now)):
-            campaign_rows.move(connection, campaign_id, RETRIED, CampaignState.RUNNING, now=now, wake_at=now)
+            of, to = RETRIED, CampaignState.RUNNING
+            if campaign_rows.move(connection, campaign_id, of, to, now=now, wake_at=now) is None:
+                # What its worker skips has to be collected.
+                connection.execute(
+                    "UPDATE campaigns SET wake_at = ? WHERE id = ? AND state = 'cancelled'",
+                    (micros(now), campaign_id),
+                )
 
     @writing
     def freeze(
@@ -195,14 +202,18 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
 
     @writing
     def lead(self, connection: sqlite3.Connection, *, lease_seconds: float, now: datetime) -> Lead | None:
-        """One statement takes the one that waits longest, by the index of those that are to be looked at."""
+        """The one that waits longest, by the index of those that are to be looked at; found and taken under one lock."""
+        due = connection.execute(
+            "SELECT id, wake_at FROM campaigns WHERE wake_at <= ? ORDER BY wake_at LIMIT 1", (micros(now),)
+        ).fetchone()
+        if due is None:
+            return None
         token = secrets.token_hex(8)
         row = connection.execute(
-            f"UPDATE campaigns SET token = ?, wake_at = ? WHERE id IN"  # noqa: S608 - constants only
-            f" (SELECT id FROM campaigns WHERE wake_at <= ? ORDER BY wake_at LIMIT 1) RETURNING {campaign_rows.COLUMNS}",
-            (token, micros(now + timedelta(seconds=lease_seconds)), micros(now)),
+            f"UPDATE campaigns SET token = ?, wake_at = ? WHERE id = ? RETURNING {campaign_rows.COLUMNS}",  # noqa: S608 - constants only
+            (token, micros(now + timedelta(seconds=lease_seconds)), due[0]),
         ).fetchone()
-        return None if row is None else Lead(campaign=campaign_rows.campaign_of(row), token=token)
+        return Lead(campaign=campaign_rows.campaign_of(row), token=token, due_at=moment(due[1]))
 
     @reading
     def next_wake(self, connection: sqlite3.Connection) -> datetime | None:

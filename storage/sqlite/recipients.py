@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.campaigns import Campaign, CampaignState, Lead
-from storage.encoding import ERASED, is_writable, micros, moment_or_none
+from storage.encoding import ERASED, FOREVER, is_writable, micros, moment_or_none
 from storage.mail import AFTER_SENT, MailState
 from storage.people import Erasure
 from storage.recipients import (
@@ -210,19 +210,22 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
         )
 
     @reading
-    def variant_counts(self, connection: sqlite3.Connection, campaign_id: str) -> dict[str, VariantCount]:
+    def variant_counts(
+        self, connection: sqlite3.Connection, campaign_id: str, *, until: datetime | None = None
+    ) -> dict[str, VariantCount]:
         """By the indexes of variants and of who has converted, which hold all that is asked but the latter's variants."""
+        latest = FOREVER if until is None else micros(until)
         converted = dict(
             connection.execute(
                 "SELECT variant, COUNT(*) FROM recipients INDEXED BY recipients_converted"
-                " WHERE campaign = ? AND converted_at IS NOT NULL AND state = 'sent' GROUP BY variant",
-                (campaign_id,),
+                " WHERE campaign = ? AND converted_at <= ? AND state = 'sent' GROUP BY variant",
+                (campaign_id, latest),
             ).fetchall()
         )
         rows = connection.execute(
-            "SELECT variant, COUNT(*), SUM(state = 'sent'), SUM(state = 'sent' AND clicked_at IS NOT NULL) FROM recipients"
-            " WHERE campaign = ? AND variant IS NOT NULL GROUP BY variant",
-            (campaign_id,),
+            "SELECT variant, COUNT(*), SUM(state = 'sent'), COUNT(CASE WHEN state = 'sent' AND clicked_at <= ? THEN 1 END)"
+            " FROM recipients WHERE campaign = ? AND variant IS NOT NULL GROUP BY variant",
+            (latest, campaign_id),
         )
         return {
             variant: VariantCount(
@@ -233,12 +236,18 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
     @reading
     def conversions(
-        self, connection: sqlite3.Connection, campaign_id: str, by: Counted, *, limit: int
+        self,
+        connection: sqlite3.Connection,
+        campaign_id: str,
+        by: Counted,
+        *,
+        limit: int,
+        until: datetime | None = None,
     ) -> list[str]:
         rows = connection.execute(
-            f"SELECT variant FROM recipients WHERE campaign = ? AND {by} IS NOT NULL AND variant IS NOT NULL"  # noqa: S608 - constants only
+            f"SELECT variant FROM recipients WHERE campaign = ? AND {by} <= ? AND variant IS NOT NULL"  # noqa: S608 - constants only
             f" AND state = 'sent' ORDER BY {by}, id LIMIT ?",
-            (campaign_id, limit),
+            (campaign_id, FOREVER if until is None else micros(until), limit),
         )
         return [variant for (variant,) in rows]
 

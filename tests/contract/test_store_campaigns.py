@@ -161,6 +161,7 @@ async def test_a_campaign_is_led_by_one_until_its_lease_ends_or_it_is_given_back
     assert await other.campaigns.lead(lease_seconds=10, now=later(10)) is None
     taken = await other.campaigns.lead(lease_seconds=10, now=later(11))
     assert taken.campaign == lead.campaign
+    assert (lead.due_at, taken.due_at) == (later(1), later(11))
     assert await other.recipients.add(made.id, [recipient("eve")], now=NOW, gathering=True) == 1
 
     # Who was too slow changes nothing.
@@ -442,6 +443,30 @@ async def test_a_dead_mail_that_is_revived_by_itself_is_its_recipients_again(sto
     assert await store.campaigns.next_wake() == later(1)
 
 
+async def test_a_dead_mail_that_is_revived_after_its_campaign_was_cancelled_is_seen_off(store):
+    lead, [ann, bob] = await started(store, "ann", "bob")
+    await store.recipients.decide(lead, [one := owed(lead, ann)], now=NOW)
+    [lease] = await leases(store)
+    await store.outbox.end(lease, Buried(reason="no"), now=NOW)
+    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
+    await store.campaigns.cancel(lead.campaign.id, [RUNNING], now=later(1))
+    over = await store.campaigns.lead(lease_seconds=60, now=later(1))
+    await store.campaigns.rest(over, wake_at=None, now=later(1))
+    assert await store.campaigns.next_wake() is None
+
+    await store.outbox.revive([one.obligation.id], now=later(2))
+    await store.campaigns.revived([one.obligation.id], now=later(2))
+
+    assert (await store.campaigns.find(lead.campaign.id)).state is CampaignState.CANCELLED
+    assert await store.campaigns.next_wake() == later(2)
+    assert await store.campaigns.lead(lease_seconds=60, now=later(2)) is not None
+    for lease in await leases(store, at=later(2)):
+        await store.outbox.end(lease, Skipped(rule=RULE, reason="the campaign is cancelled"), now=later(2))
+    assert await store.recipients.collect(lead.campaign.id, limit=9, now=later(3)) == 0
+    assert await rows(store, lead.campaign.id) == {CANCELLED: 2}
+    del bob
+
+
 async def test_a_mail_that_is_put_off_stays_owed(store):
     lead, [ann] = await started(store, "ann")
     await store.recipients.decide(lead, [owed(lead, ann)], now=NOW)
@@ -701,6 +726,11 @@ async def test_variants_are_counted_by_who_was_sent_them_and_who_has_clicked_fir
     assert await store.recipients.conversions(id_, Counted.CLICK, limit=9) == ["b", "a", "b"]
     assert await store.recipients.conversions(id_, Counted.CLICK, limit=1) == ["b"]
     assert await store.recipients.conversions(id_, Counted.CONVERSION, limit=9) == []
+    # Up to a time, which is within it.
+    assert await other.recipients.variant_counts(id_, until=later(7)) == {
+        "a": VariantCount(assigned=1, sent=1, clicked=1), "b": VariantCount(assigned=3, sent=2, clicked=1)
+    }  # fmt: skip
+    assert await store.recipients.conversions(id_, Counted.CLICK, limit=9, until=later(7)) == ["b", "a"]
     page = await store.recipients.page(id_, state=None, after=None, limit=9)
     assert [(row.variant, row.clicked_at) for row in page.items] == [
         ("a", later(7)), ("b", later(9)), ("b", later(5)), ("b", None), (None, later(3)),
@@ -744,6 +774,9 @@ async def test_who_is_said_to_have_converted_counts_once_of_those_alone_who_were
     assert await store.recipients.variant_counts(id_) == {
         "a": VariantCount(assigned=1, sent=1, converted=1), "b": VariantCount(assigned=4, sent=2, converted=2)
     }  # fmt: skip
+    early = later(5)
+    assert await other.recipients.conversions(id_, Counted.CONVERSION, limit=9, until=early) == ["b"]
+    assert (await store.recipients.variant_counts(id_, until=early))["b"].converted == 1
     page = await other.recipients.page(id_, state=None, after=None, limit=9)
     assert [row.converted_at for row in page.items] == [later(7), later(8), later(5), None, None, None]
 

@@ -34,6 +34,16 @@ lane = "bulk"
 channels = { in_app = false, email = { clicks = true } }
 texts.en = { title = "Tried" }
 
+[categories.letters]
+name = { en = "Letters" }
+opt_in = true
+
+[types.LETTER]
+category = "letters"
+lane = "bulk"
+channels = { in_app = false, email = true }
+texts.en = { title = "A letter" }
+
 [types.RECEIPT]
 category = "news"
 texts.en = { title = "Receipt" }

@@ -79,6 +79,18 @@ async def test_a_campaign_is_made_filled_checked_started_and_watched_to_its_end(
     )
 
 
+async def test_an_import_says_how_many_have_agreed_by_it(here: Gateway, run: Run, tmp_path: Path):
+    _, id_, _ = await run("create", "--name", "Letter", "--type", "LETTER")
+    file = tmp_path / "people.csv"
+    file.write_text("user,email,consent.at,consent.source\nann,ann@example.org,2026-03-01T09:12:00Z,signed\n")
+
+    assert await run("import", id_.strip(), str(file)) == (
+        0,
+        "1 added, 0 known before, 0 left out, 1 have agreed by it\n",
+        "",
+    )
+
+
 async def test_what_is_asked_for_is_what_is_made(here: Gateway, run: Run):
     for given, audience in (
         (("--topic", "garden"), {"topic": "garden"}),

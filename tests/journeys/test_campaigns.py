@@ -1,6 +1,7 @@
 """A newsletter, from its draft to the mailboxes: each recipient is decided for once, gets one mail at most, and is accounted for."""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ import jwt
 import pytest
 
 from gateway.ground import encoding
-from gateway.notify.campaigns.running import LATEST, MISSED
+from gateway.notify.campaigns.running import LATEST, LEFT_ALONE, MISSED
 from gateway.protocol.offered.campaigns import OPERATIONS
 from storage.campaigns import CampaignState
 from storage.mail import LaneName
@@ -95,6 +96,75 @@ async def test_each_who_is_imported_is_decided_for_and_gets_one_mail_at_most(her
     assert (await here.ask("GET", "/internal/users/no/preferences")).body["categories"] == UNSUBSCRIBED[
         "categories"
     ]
+
+
+CONSENT = {"at": "2026-03-01T09:12:00.000Z", "source": "shop.example/letter, double opt-in"}
+
+
+def consenting(*users: str) -> list[dict[str, Any]]:
+    return [{"user": user, "address": f"{user}@example.org", "consent": CONSENT} for user in users]
+
+
+async def choose(here: Gateway, user: str, **patch: Any) -> None:
+    await put(here, "PATCH", f"/internal/users/{user}/preferences", patch)
+
+
+async def test_a_consent_that_is_proven_counts_and_never_over_what_its_person_has_said(
+    here: Gateway, tmp_path: Path
+):
+    await choose(here, "said-no", categories={"letters": {"email": False}})
+    await choose(here, "no-more", categories={"letters": {"email": True}})
+    await choose(here, "no-more", categories={"letters": None})
+    await choose(here, "german", locale="de")
+    id_ = await make(here, type="LETTER")
+    rows = [
+        *consenting("ann", "said-no", "no-more", "german"),
+        {"address": "Zoe@example.org", "consent": CONSENT},
+        {"user": "silent", "address": "silent@example.org"},
+        {
+            "user": "early",
+            "address": "early@example.org",
+            "consent": CONSENT | {"at": "2099-01-01T00:00:00Z"},
+        },
+    ]
+
+    imported = await fill(here, id_, rows)
+    again = await fill(here, id_, rows)
+    await told(here, "POST", f"/{id_}/start")
+    accounting = await ended(here, id_)
+
+    assert (imported["added"], imported["agreed"], imported["refused"]) == (6, 3, 1)
+    assert (imported["errors"][0]["line"], "ahead" in imported["errors"][0]["problem"]) == (7, True)
+    assert (again["known"], again["agreed"]) == (6, 0)
+    assert set(subjects(tmp_path)) == {"ann@example.org", "german@example.org", "Zoe@example.org"}
+    assert accounting["skipped_by"] == {"preferences": 3}
+    chosen = (await here.ask("GET", "/internal/users/ann/preferences")).body
+    assert chosen["categories"] == {"letters": {"email": True}}
+    [change] = chosen["changes"]
+    assert (change["by"], change["asked"]) == (
+        "service:shop", {"categories": {"letters": {"email": True}}, "consent": CONSENT}
+    )  # fmt: skip
+    # A no that comes after it stays, however often the same list is imported.
+    await choose(here, "ann", categories={"letters": {"email": False}})
+    assert (await fill(here, await make(here, type="LETTER"), rows))["agreed"] == 0
+
+
+async def test_who_may_not_choose_for_people_tells_of_no_consent(here: Gateway):
+    sender = {"Authorization": f"Bearer {service_token('campaigns')}"}
+    id_ = await make(here, type="LETTER")
+    body = "".join(f"{json.dumps(row)}\n" for row in [*consenting("ann"), {"user": "bob"}]).encode()
+
+    answered = await here.ask(
+        "POST",
+        f"/internal/campaigns/{id_}/recipients",
+        raw=body,
+        Content_Type="application/x-ndjson",
+        **sender,
+    )
+
+    assert (answered.body["added"], answered.body["refused"], answered.body["agreed"]) == (1, 1, 0)
+    assert "scope admin" in answered.body["errors"][0]["problem"]
+    assert (await here.ask("GET", "/internal/users/ann/preferences")).body["version"] == 0
 
 
 async def test_a_part_that_is_sent_again_adds_nobody_twice_and_csv_says_the_same(here: Gateway):
@@ -316,6 +386,44 @@ async def test_a_dead_mail_whose_reviver_dies_halfway_is_sent_and_accounted_for(
         assert sums(await ended(here, id_)) == {"sent": 3}
 
 
+async def test_a_dead_mail_that_is_revived_after_its_campaign_was_cancelled_is_not_sent(
+    tmp_path: Path, store: dict[str, str]
+):
+    async with (
+        SMTPRelay() as relay,
+        gateway(
+            tmp_path, CATALOG=catalog(tmp_path), MAIL_URL=relay.url(query="starttls=never"), **store
+        ) as here,
+    ):
+        assert here.node is not None
+        relay.refuse["u1@example.org"] = Reply("550 5.3.4 too much of it")
+        id_ = await make(here)
+        await fill(here, id_, people(3))
+        await told(here, "POST", f"/{id_}/start")
+        assert sums(await ended(here, id_)) == {"sent": 2, "dead": 1}
+        [dead] = (await told(here, "GET", f"/{id_}/recipients?state=dead"))["recipients"]
+        # As it is for one that is cancelled before it has ended.
+        campaigns, of = here.node.store.campaigns, [CampaignState.FINISHED]
+        assert await campaigns.cancel(id_, of, now=datetime.now(UTC)) is not None
+        here.node.campaigns.runner.wake()
+
+        async def is_at_rest() -> bool:
+            return await campaigns.next_wake() is None
+
+        await until(is_at_rest)
+        relay.refuse.clear()
+
+        assert (await here.ask("POST", f"/internal/mail/{dead['mail']}/revive")).status == 200
+
+        async def is_seen_off() -> bool:
+            [row] = (await told(here, "GET", f"/{id_}/recipients?state=cancelled"))["recipients"] or [{}]
+            return row.get("mail_state") == "skipped"
+
+        await until(is_seen_off)
+        assert sums(await ended(here, id_)) == {"sent": 2, "cancelled": 1}
+        assert len(relay.received) == 2
+
+
 def _message_ids(relay: SMTPRelay) -> list[str]:
     return [message_from_bytes(each.content, policy=policy.default)["Message-ID"] for each in relay.received]  # type: ignore[arg-type]
 
@@ -372,6 +480,26 @@ async def test_a_campaign_begins_at_its_time_and_not_by_itself_when_that_is_long
     await until(is_paused)
     await told(here, "POST", f"/{late}/resume")
     assert sums(await ended(here, late)) == {"sent": 1}
+
+
+async def test_a_campaign_that_nobody_has_worked_on_for_long_does_not_go_on_by_itself(here: Gateway):
+    assert here.node is not None
+    id_ = await make(here)
+    await fill(here, id_, people(2))
+    campaigns, now = here.node.store.campaigns, here.node.clock()
+    # As it is left by a gateway that is away for so long.
+    await campaigns.move(
+        id_, [CampaignState.DRAFT], CampaignState.RUNNING, now=now, wake_at=now - LATEST - timedelta(hours=1)
+    )
+    here.node.campaigns.runner.wake()
+
+    async def is_paused() -> bool:
+        found = await told(here, "GET", f"/{id_}")
+        return (found["state"], found["reason"]) == ("paused", LEFT_ALONE)
+
+    await until(is_paused)
+    await told(here, "POST", f"/{id_}/resume")
+    assert sums(await ended(here, id_)) == {"sent": 2}
 
 
 async def test_each_waits_for_the_time_on_the_own_wall(here: Gateway):

@@ -4,6 +4,7 @@ Admins and services ask it. It works on nothing itself:
 `running` does, on whichever node, by what the store says.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from gateway.notify.campaigns.plans import (
 from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.campaigns.speech import sendable
 from gateway.notify.campaigns.steering import Steering
+from gateway.notify.choosing import Choices
+from gateway.notify.preferences import Consent
 from gateway.notify.requests import Unfit
 from storage.campaigns import Campaign, CampaignPage, Campaigns, CampaignState
 from storage.ids import uuid7
@@ -37,6 +40,11 @@ from storage.recipients import Recipient, RecipientPage, Recipients, RecipientSt
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
+
+AGREED_AT_ONCE = 20
+"""Consents of an import that are written down at the same time."""
+NOT_YOURS = "consent: who tells of one must be allowed to choose for people, by the scope admin."
+AHEAD_OF_TIME = "consent.at: Must not lie ahead."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +57,10 @@ class Imports:
     added: int
     known: int
     """Of users who were in the campaign before."""
+    agreed: int = 0
+    """Of users whose consent counts by this, and did not before."""
     refused: Mapping[int, str] = field(default_factory=dict)
-    """By line, why it is left out: its data do not fit the type. The others are taken."""
+    """By line, why it is left out: its data do not fit the type, or its consent cannot be. The others are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +100,10 @@ class CampaignBook:
         audiences: Audiences,
         drafter: Drafter,
         runner: CampaignRunner,
+        choices: Choices,
         clock: Clock,
     ) -> None:
+        self._choices = choices
         self._shelf = shelf
         self._recipients = recipients
         self._outbox = outbox
@@ -192,25 +204,45 @@ class CampaignBook:
             raise Unfit({"audience": ["The campaign's is not imported."]})
         return campaign
 
-    async def take(self, campaign: Campaign, lines: Sequence[RecipientRequest]) -> Imports:
-        """Write these recipients down; it is safe to repeat. Nothing is told of consent by it, and nothing is changed.
+    async def take(
+        self, campaign: Campaign, lines: Sequence[RecipientRequest], *, by: str, may_choose: bool
+    ) -> Imports:
+        """Write these recipients down; it is safe to repeat. Of what anybody has chosen it changes nothing, but where a
+        line brings a consent, and its sender `may_choose` for people.
 
         A user who is in the campaign already stays as is, and is counted as known. So an import that was cut
         off is begun again from its start.
         """
         (_, type_), plan = sendable(self._catalog, campaign.type), plan_of(campaign)
         recipients, refused = [], {}
+        consents: list[tuple[str, Consent]] = []
         for line in lines:
             if errors := self._problems(type_, {**plan.data, **line.given.data}):
                 refused[line.line] = f"{Unfit(errors)}"
                 continue
+            if line.consent is not None:
+                if not may_choose:
+                    refused[line.line] = NOT_YOURS
+                    continue
+                if line.consent.at > self._clock():
+                    refused[line.line] = AHEAD_OF_TIME
+                    continue
+                consents.append((line.user, line.consent))
             given = None if line.given == NOTHING_GIVEN else written(line.given)
             recipients.append(Recipient(id=uuid7(), user=line.user, address=line.address, given=given))
         added = await self._recipients.add(campaign.id, recipients, now=self._clock())
         # It was started since: whoever is not in it by then does not come to it.
         if added is None:
             raise WrongState((await self._accounts.found(campaign.id)).state)
-        return Imports(added=added, known=len(recipients) - added, refused=refused)
+        agreed = 0
+        for start in range(0, len(consents), AGREED_AT_ONCE):
+            part = consents[start : start + AGREED_AT_ONCE]
+            agreed += sum(
+                await asyncio.gather(
+                    *(self._choices.agree(user, type_, consent, by=by) for user, consent in part)
+                )
+            )
+        return Imports(added=added, known=len(recipients) - added, agreed=agreed, refused=refused)
 
     # Before it is started
 

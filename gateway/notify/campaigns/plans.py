@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.experiments.bounds import Metric
+from gateway.notify.preferences import Consent
 from mailer.address import compared
 from storage.campaigns import Campaign
 from storage.recipients import RecipientState
@@ -152,6 +153,8 @@ class RecipientRequest:
     address: str | None
     """None: the one that is known of the user when it is decided."""
     given: Given
+    consent: Consent | None = None
+    """Their yes to mail of the campaign's type; None: nothing is said of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

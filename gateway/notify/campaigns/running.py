@@ -55,8 +55,9 @@ FAILED_SECONDS = 5.0
 FINDINGS_SECONDS = 60.0
 """The rest between two looks at what an experiment has found."""
 LATEST = timedelta(hours=6)
-"""How late a campaign still begins by itself. After that somebody has to say that it shall."""
+"""How late a campaign still begins, or goes on, by itself. After that somebody has to say that it shall."""
 MISSED = "its time was over by more than six hours: resume it if it shall begin still"
+LEFT_ALONE = "nobody has worked on it for more than six hours: resume it if it shall go on still"
 UNTELLABLE = "its data do not fit the type any more: it cannot be told in the app"
 PRUNED_AT_ONCE = 2_000
 """Rows in one keeping of the house."""
@@ -178,6 +179,9 @@ class CampaignRunner(Part):
             case CampaignState.SCHEDULED:
                 await self._begin(campaign, now)
                 return now
+            case CampaignState.RUNNING if now > lead.due_at + LATEST:
+                await self._give_up(campaign, LEFT_ALONE, now)
+                return None
             case CampaignState.RUNNING if not campaign.gathered:
                 await self._gather(lead, now)
                 return now

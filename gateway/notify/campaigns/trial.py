@@ -105,17 +105,21 @@ async def told(recipients: Recipients, campaign: Campaign, *, now: datetime) -> 
     """What is found so far; None of a campaign without variants. Raises `StorageError`.
 
     Those count who have the variant by lot, whether they were mailed or not; they convert by a click of a
-    person, or by what is said of them.
+    person, or by what is said of them. What comes when its time is over counts no more: else somebody who
+    goes on looking would find a winner in the end where nothing differs.
     """
     plan = plan_of(campaign)
     design = design_of(plan)
     if plan.experiment is None or design is None:
         return None
     by = Counted.CONVERSION if plan.experiment.metric == "conversion" else Counted.CLICK
-    counts = await recipients.variant_counts(campaign.id)
+    over = over_at(campaign, plan)
+    counts = await recipients.variant_counts(campaign.id, until=over)
     planned = design.conversions
     # Only by the sequential rule does the order count.
-    order = [] if planned is None else await recipients.conversions(campaign.id, by, limit=planned)
+    order = (
+        [] if planned is None else await recipients.conversions(campaign.id, by, limit=planned, until=over)
+    )
     arms = [
         Arm(
             name=each.name,
@@ -127,4 +131,4 @@ async def told(recipients: Recipients, campaign: Campaign, *, now: datetime) -> 
         for each in plan.variants
         for count in (counts.get(each.name, NOTHING),)
     ]
-    return results(design, arms, order, over_at=over_at(campaign, plan), now=now)
+    return results(design, arms, order, over_at=over, now=now)

@@ -4,10 +4,11 @@ An emit that brings a title, a body or a subject of its own says the same to eve
 there in what is not stored. To a room of many the type's own words are said, for one text cannot be of several arms.
 
 The scribe below it has checked the data and made the type's own words, with channels and lane; here the words
-alone are exchanged, after that.
+are exchanged, after that, and how long the mail waits, where variants differ in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -41,25 +42,34 @@ class TrialScribe(Scribe):
         filled = await super().fill(requests)
         if catalog is None:
             return filled
-        return [self._tried(catalog, each) if isinstance(each, Filled) else each for each in filled]
+        return [
+            self._tried(catalog, asked, each) if isinstance(each, Filled) else each
+            for asked, each in zip(requests, filled, strict=True)
+        ]
 
-    def _tried(self, catalog: "Catalog", filled: Filled) -> Filled:
+    def _tried(self, catalog: "Catalog", asked: EmitRequest, filled: Filled) -> Filled:
         """The request with its readers' variants; as it is where nothing is on trial in it. What a campaign
         brings as its type is none.
         """
         request = filled.request
         type_ = None if request.kind is not None else catalog.types.get(request.type)
-        if type_ is None or type_.trial is None or not request.store or _has_own_words(request):
+        trial = None if type_ is None else type_.trial
+        if trial is None or not request.store or _has_own_words(request) or _has_own_time(trial, asked):
             return filled
+        drawn = {room: draw(self._catalog, request.type, trial, user_of(room)) for room in filled.texts}
         texts = {
-            room: self._text(catalog, type_.trial, request, room, text) for room, text in filled.texts.items()
+            room: self._text(catalog, trial, request, room, text, drawn[room])
+            for room, text in filled.texts.items()
         }
-        return structs.replace(filled, texts=texts)
+        if trial.design.is_timed and request.email is not None:
+            request = structs.replace(request, email=replace(request.email, after_of=_waits(drawn)))
+        return structs.replace(filled, request=request, texts=texts)
 
-    def _text(self, catalog: "Catalog", trial: "Trial", request: EmitRequest, room: str, own: Text) -> Text:
+    def _text(
+        self, catalog: "Catalog", trial: "Trial", request: EmitRequest, room: str, own: Text, drawn: Lot
+    ) -> Text:
         """What is said in the room: `own`, or what a variant says in the same language."""
         user = user_of(room)
-        drawn = draw(self._catalog, request.type, trial, user)
         if drawn.variant is None:
             return own
         # Only now: a node without experiments has none.
@@ -76,6 +86,17 @@ def _has_own_words(request: EmitRequest) -> bool:
     """Whether it brings words that would be the same for everybody."""
     subject = None if request.email is None else request.email.subject
     return request.title is not None or bool(request.body) or subject is not None
+
+
+def _has_own_time(trial: "Trial", asked: EmitRequest) -> bool:
+    """Whether it says when its mail leaves, where that is what is tried."""
+    return trial.design.is_timed and asked.email is not None and asked.email.after_seconds is not None
+
+
+def _waits(drawn: Mapping[str, Lot]) -> dict[str, float]:
+    """How long the mail of each room waits whose user a variant has fallen to."""
+    rules = {room: each.variant.kind.email for room, each in drawn.items() if each.variant is not None}
+    return {room: rule.after for room, rule in rules.items() if rule is not None}
 
 
 def _stamped(entry: Entry, trial: "Trial", drawn: Lot) -> Entry:

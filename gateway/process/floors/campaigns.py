@@ -6,6 +6,7 @@ from gateway.notify.campaigns.drafting import Drafter
 from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.settings import StoreSettings
 from gateway.process.floors.telling import TellingFloor
+from gateway.process.floors.users import UserFloor
 from gateway.process.member import Member
 
 
@@ -15,7 +16,7 @@ class CampaignFloor:
     The runner works at what the store says, on any node; the book only writes there and wakes it.
     """
 
-    def __init__(self, member: Member, telling: TellingFloor) -> None:
+    def __init__(self, member: Member, telling: TellingFloor, users: UserFloor) -> None:
         audiences = Audiences(member.store.topics, member.store.people, telling.languages)
         drafter = Drafter(scribe=telling.scribe, judge=member.judge, sources=member.sources)
         self.runner = CampaignRunner(
@@ -40,6 +41,7 @@ class CampaignFloor:
             audiences=audiences,
             drafter=drafter,
             runner=self.runner,
+            choices=users.choices,
             clock=member.clock,
         )
         """What is asked of campaigns."""

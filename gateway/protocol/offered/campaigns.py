@@ -20,7 +20,7 @@ IMPORT = Operation(
     route=Route(
         method="POST", path="/internal/campaigns/{campaign}/recipients",
         raw_body=RawBody(campaign_rows.NDJSON, campaigns.IMPORT_BYTES_MAX, also=(campaign_rows.CSV,)),
-        description="A line for each: `user` or `address`, and if you like `locale`, `timezone` and `data`; in CSV the first line names the columns, `data.…` for each text of the data. Lines are kept as they come: what was cut off is sent again whole, and whoever is there already is `known`. A line that is wrong is left out and told of.",
+        description="A line for each: `user` or `address`, and if you like `locale`, `timezone`, `data` and `consent`; in CSV the first line names the columns, `data.…` for each text of the data. A `consent` needs the scope `admin`. Lines are kept as they come: what was cut off is sent again whole, and whoever is there already is `known`. A line that is wrong is left out and told of.",
         problems=("validation_failed", *_STATE),
     ),
 )  # fmt: skip

@@ -223,6 +223,14 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
         {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\nvariants = [{ name = 'a' }, { name = 'b' }]\nexperiment = { baseline = 0.6, effect = 0.4 }\n"},
         ["catalog.toml:10: types.T.experiment.effect: baseline and effect together must be less than 1"],
     ),
+    "an experiment of times": (
+        {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\nchannels = { email = true }\nvariants = [{ name = 'a', after = 'soon' }, { name = 'b', after = '3d' }]\nexperiment = { baseline = 0.1, effect = 0.05, lasts = '3d' }\n"},
+        ["catalog.toml:10: types.T.variants.0.after: must be seconds, or a time", "catalog.toml:11: types.T.experiment.lasts: must be a day more"],
+    ),
+    "an experiment of times without mail": (
+        {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\nvariants = [{ name = 'a' }, { name = 'b', after = '3d' }]\nexperiment = { baseline = 0.1, effect = 0.05 }\n"},
+        ["catalog.toml:9: types.T.variants.1.after: the type has no mail"],
+    ),
     "an experiment of mail that is read": (
         {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\nchannels = { in_app = false, email = true }\nvariants = [{ name = 'a' }, { name = 'b' }]\nexperiment = { baseline = 0.1, effect = 0.05, metric = 'read' }\n"},
         ["catalog.toml:11: types.T.experiment.metric: the type is not shown in the app"],

@@ -1,10 +1,12 @@
 """Lines of an import, in whatever pieces they come: what each says, and what is wrong with it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from gateway.notify.campaigns.plans import Given, RecipientRequest
+from gateway.notify.preferences import Consent
 from gateway.protocol.campaign_rows import DATA_BYTES_MAX, LINE_BYTES_MAX, CsvRows, JsonRows, Mistake, Records
 from gateway.protocol.parsing import Invalid
 
@@ -87,7 +89,16 @@ def test_a_line_of_json_says_who_it_is_and_what_is_known():
         ('{"user": "a", "data": [1]}', "data must be an object"),
         ('{"user": "a", "data": {"n": 1e400}}', "This is not JSON."),
         ('{"user": "a", "data": {"\\u0000": 1}}', "data: Keys must be"),
-        ('{"user": "a", "consent": true}', "no other fields"),
+        ('{"user": "a", "consents": true}', "no other fields"),
+        ('{"user": "a", "consent": true}', "at and source"),
+        ('{"user": "a", "consent": {"at": "2026-03-01T09:12:00Z"}}', "at and source"),
+        ('{"user": "a", "consent": {"at": "2026-03-01", "source": "x"}}', "consent.at must be"),
+        ('{"user": "a", "consent": {"at": 7, "source": "x"}}', "consent.at must be"),
+        ('{"user": "a", "consent": {"at": "2026-03-01T09:12:00Z", "source": " "}}', "consent.source must be"),
+        (
+            '{"user": "a", "consent": {"at": "2026-03-01T09:12:00Z", "source": "' + "x" * 201 + '"}}',
+            "consent.source",
+        ),
         ('{"user": "a", "data": {"t": "' + "x" * DATA_BYTES_MAX + '"}}', "bytes at most"),
         ('{"address": "' + "x" * 60 + "@" + "y" * 60 + "." + "z" * 60 + '.example"}', "needs a user"),
     ],
@@ -111,6 +122,21 @@ def test_csv_names_its_columns_first_and_the_others_by_their_place():
     assert found[0].given.data == {"first": "Ann", "note": 'two\nlines, quoted "so"'}
     assert found[1] == RecipientRequest(line=4, user="bob", address=None, given=Given())
     assert found[2] == Mistake(6, "There are 5 columns.")
+
+
+def test_a_consent_has_its_time_and_where_it_was_given():
+    given = Consent(datetime(2026, 3, 1, 9, 12, tzinfo=UTC), "a letter, signed")
+
+    [by_json] = read(
+        '{"user": "a", "consent": {"at": "2026-03-01T10:12:00+01:00", "source": "a letter, signed"}}'
+    )
+    [by_csv, without] = read(
+        'user,consent.at,consent.source\na,2026-03-01T09:12:00Z," a letter, signed"\nb,,\n', csv=True
+    )
+    [half] = read("user,consent.at\na,2026-03-01T09:12:00Z\n", csv=True)
+
+    assert (by_json.consent, by_csv.consent, without.consent) == (given, given, None)
+    assert isinstance(half, Mistake)
 
 
 @pytest.mark.parametrize("head", ["name,surname", "locale", "user,user", "user,data.", "user,data"])

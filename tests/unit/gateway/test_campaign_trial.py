@@ -9,8 +9,9 @@ from gateway.experiments.findings import Arm, Design, Findings, Verdict
 from gateway.experiments.lots import Aside
 from gateway.experiments.results import Results, outcome
 from gateway.notify.campaigns import trial
-from gateway.notify.campaigns.plans import Experiment, Imported, Plan, Variant
+from gateway.notify.campaigns.plans import Experiment, Imported, Plan, Variant, written
 from storage.campaigns import Campaign
+from storage.recipients import VariantCount
 
 NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
 CAMPAIGN = Campaign(id="c", name="n", type="NEWS", plan="", by="b", created_at=NOW, started_at=NOW)
@@ -54,6 +55,27 @@ def test_an_experiment_with_times_of_day_waits_for_the_last_and_a_day_more():
         variants=(VARIANTS[0], Variant(name="b", local_time=time(18))),
     )  # fmt: skip
     assert trial.over_at(CAMPAIGN, timed) == NOW + timedelta(days=2)
+
+
+async def test_what_is_done_when_its_time_is_over_counts_no_more():
+    asked = []
+
+    class Shelf:
+        async def variant_counts(
+            self, campaign_id: str, *, until: datetime | None
+        ) -> dict[str, VariantCount]:
+            asked.append((campaign_id, until))
+            return {}
+
+        async def conversions(self, *_: object, limit: int, until: datetime | None) -> list[str]:
+            asked.append((limit, until))
+            return []
+
+    campaign = replace(CAMPAIGN, plan=written(PLAN))
+    found = await trial.told(Shelf(), campaign, now=NOW + timedelta(days=9))  # type: ignore[arg-type]
+
+    assert found is not None
+    assert asked == [("c", NOW + timedelta(days=1)), (found.design.conversions, NOW + timedelta(days=1))]
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,10 @@ from gateway.notify.preferences import (
     Preferences,
     QuietHours,
     UnknownPreference,
+    agreeing,
     check,
     merged,
+    speaks_of_mail,
 )
 from gateway.notify.sieve import Sieve
 
@@ -82,6 +84,45 @@ def test_mail_of_an_opt_in_category_is_off_until_its_reader_says_yes():
     assert _cell({"categories": {"offers": {"email": "weekly"}}}, offer) == Cell("weekly", Origin.CATEGORY)
     assert _cell({"types": {"NEWS": {"email": True}}}, offer) == Cell(True, Origin.TYPE)
     assert _cell({"channels": {"email": True}}, offer).is_refused
+
+
+def test_a_yes_from_elsewhere_counts_where_one_is_waited_for_and_nothing_was_said():
+    letter = NotificationType(name="LETTER", category="letters", opt_in=True, email=EmailRule())
+    for type_, patch in (
+        (letter, {"categories": {"letters": {"email": True}}}),
+        (SALE, {"types": {"SALE": {"email": True}}}),
+    ):
+        assert agreeing(NOTHING, type_) == patch
+        assert _cell(merged({}, patch), type_).value is True
+        assert agreeing(Preferences(document=merged({}, patch)), type_) is None
+    assert agreeing(NOTHING, NEWS) is None
+    assert agreeing(NOTHING, RESET) is None
+    for said in (
+        {"channels": {"email": False}},
+        {"categories": {"offers": {"email": False}}},
+        {"types": {"SALE": {"email": False}}},
+        {"types": {"SALE": {"email": "weekly"}}},
+    ):
+        assert agreeing(Preferences(document=said), SALE) is None
+
+
+@pytest.mark.parametrize(
+    ("patch", "speaks"),
+    [
+        ({}, False),
+        ({"locale": "de", "consent": {"at": "x"}}, False),
+        ({"channels": {"in_app": False}, "categories": {"account": {"email": False}}}, False),
+        ({"types": {"NEWS": {"email": True}}}, False),
+        ({"channels": {"email": True}}, True),
+        ({"channels": None}, True),
+        ({"categories": {"offers": {"email": None}}}, True),
+        ({"categories": {"offers": None}}, True),
+        ({"categories": None}, True),
+        ({"types": {"SALE": {"email": "daily"}}}, True),
+    ],
+)
+def test_a_patch_speaks_of_mail_also_where_it_takes_a_choice_back(patch: dict[str, Any], speaks: bool):
+    assert speaks_of_mail(patch, SALE) is speaks
 
 
 def test_what_the_catalog_does_not_send_by_itself_was_not_refused_by_anybody():
