@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 import msgspec
 
 from mailer import plain
+from mailer.words import words_in
 
 LARGE_BYTES = 80 * 1024
 """From here on a mail is warned of; Gmail cuts one off at 102 KB, and its footer with it."""
@@ -57,7 +58,7 @@ def context(
         "title": title, "subject": subject, "body": body, "paragraphs": paragraphs, "data": data, "locale": locale,
         "preview": plain.line(" ".join(line for lines in paragraphs for line in lines), longest=_PREVIEW_LENGTH),
         "link": link if is_absolute else None, "path": None if is_absolute else link, "type": type_, "category": category,
-        "brand": brand, "timezone": timezone, "unsubscribe_url": unsubscribe_url,
+        "brand": brand, "timezone": timezone, "unsubscribe_url": unsubscribe_url, "words": words_in(locale, brand=brand),
     }  # fmt: skip
 
 

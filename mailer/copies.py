@@ -25,12 +25,21 @@ Bodies = tuple[str, str]
 def key_of(notification: Notification, subject: str) -> Key | None:
     """What its bodies are made of, but for the URL; None where that is long.
 
-    The type, the subject, the texts, the link and the data. Two notifications of one key are the same to a built-in
+    The type, the subject, the texts, the link, the language and the data. Two notifications of one key are the same to a built-in
     template.
     """
     # By its text, in which 1, 1.0 and True are not the same.
     data = repr(notification.data)
-    key = (notification.type, subject, notification.title, notification.body, notification.link or "", data)
+    locale = (notification.entry and notification.entry.locale) or ""
+    key = (
+        notification.type,
+        subject,
+        notification.title,
+        notification.body,
+        notification.link or "",
+        locale,
+        data,
+    )
     return key if sum(map(len, key)) <= LONGEST_CHARACTERS else None
 
 

@@ -17,6 +17,7 @@ from mailer.templating import Templates
 from mailer.transport import Outgoing
 from mailer.unseen import pictured, trapped
 from mailer.weblinks import is_path, web_url
+from mailer.words import words_in
 from storage.mail import LaneName, MailOrder
 from storage.streams import Notification
 
@@ -37,7 +38,7 @@ class Renderer:
     each is looked for in the operator's folder first. Templates run in a sandbox and cannot reach Python; HTML ones
     escape what they print. They get: `title`, `subject`, `body`, `paragraphs`, `link` (absolute, or None), `path` (a
     relative link when there is no base URL), `data`, `order`, `type`, `id`, `created_at`, `brand`, `preview`,
-    `unsubscribe_url`. A name that is not there prints as nothing.
+    `unsubscribe_url`, `words` (`mailer.words`). A name that is not there prints as nothing.
 
     It is asked by several threads at once. Nothing in it changes after it was made, but for templates that are compiled
     when first used.
@@ -159,7 +160,7 @@ class Renderer:
                 link=plain.line(notification.link or "", longest=_LINK_LENGTH) or None,
                 subject=subject,
                 data=notification.data,
-                locale=(entry and entry.locale) or "en",
+                locale=_locale(notification) or "en",
                 type_=notification.type,
                 category=(entry and entry.category) or "",
                 brand=self._brand,
@@ -191,6 +192,7 @@ class Renderer:
             "created_at": notification.created_at.astimezone(UTC),
             "brand": self._brand,
             "unsubscribe_url": unsubscribe_url,
+            "words": words_in(_locale(notification), brand=self._brand),
         }
 
     def _absolute(self, link: str) -> str | None:
@@ -198,6 +200,11 @@ class Renderer:
         if is_path(link) and self._letterhead.base_url is not None:
             link = urljoin(self._letterhead.base_url, link)
         return web_url(link)
+
+
+def _locale(notification: Notification) -> str | None:
+    """The language of its words; None where nobody knows."""
+    return None if notification.entry is None else notification.entry.locale
 
 
 def _unsubscription(urls: Sequence[str]) -> Iterator[str]:

@@ -333,6 +333,10 @@ class Inboxes(Protocol):
         """Take back what `archive` has put away, as read."""
         ...
 
+    async def undismiss(self, chosen: Chosen) -> Marked:
+        """Take back what `dismiss` has taken out, as read; what was archived is in the archive again, and what was snoozed in the inbox."""
+        ...
+
     async def snooze(self, chosen: Chosen, *, until: datetime) -> Marked:
         """Hide until then, like `read`: it counts as read meanwhile, and `storage.snoozes` has it come back as unread.
 

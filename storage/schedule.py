@@ -17,11 +17,12 @@ TOMBSTONE = timedelta(minutes=1)
 class Missed(StrEnum):
     """Why something was not emitted when it was due.
 
-    `LATE` is judged by `latest_at`; `RESTORED` by the epoch that it was asked in.
+    `LATE` is judged by `latest_at`; `RESTORED` by the epoch that it was asked in; `REFUSED` is found as it is emitted.
     """
 
     LATE = "late"  # nobody came to it within its time
     RESTORED = "restored"  # the store was put back since: it may have been emitted in what was lost by that
+    REFUSED = "refused"  # what was asked cannot be emitted any more, as by the catalog of now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Acting: what a reader does with notifications beyond reading them: putting away, putting off, pressing a button.
+"""Acting: what a reader does with notifications beyond reading them: dismissing, putting away, putting off, pressing a button.
 
 It stands beside `reading`, and borrows its badge: each use case here marks in the store, tells the listeners
 of `Reading` where it counts as read, and has `Reading.counted` bring the user's connections up to date.
@@ -25,6 +25,8 @@ client may change the items that it shows without asking for the history again.
 """
 ARCHIVED: Json = {"read": True, "archived": True, "snoozed_until": None}
 TAKEN_BACK: Json = {"archived": False}
+DISMISSED: Json = {"read": True, "dismissed": True}
+THERE_AGAIN: Json = {"dismissed": False}
 
 
 def _did(event: str, ids: Sequence[str], item: Json) -> Json:
@@ -98,6 +100,22 @@ class Acting:
         muted = await self._mutes.of(user)
         marked = await self._inboxes.unarchive(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
         return await self._reading.counted(user, rooms, marked, muted, did=_did("unarchive", ids, TAKEN_BACK))
+
+    async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
+        """Take `ids` out of this user's history. It comes back by `undismiss` alone, whatever else is done later."""
+        muted = await self._mutes.of(user)
+        marked = await self._inboxes.dismiss(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
+        # What is dismissed counts as read, here as everywhere.
+        self._reading.tell(Outcome.READ, user, rooms, ids, marked)
+        return await self._reading.counted(user, rooms, marked, muted, did=_did("dismiss", ids, DISMISSED))
+
+    async def undismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
+        """Take `ids` back that were dismissed, as read: the count of what is unread stays as it is."""
+        muted = await self._mutes.of(user)
+        marked = await self._inboxes.undismiss(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
+        return await self._reading.counted(
+            user, rooms, marked, muted, did=_did("undismiss", ids, THERE_AGAIN)
+        )
 
     async def snooze(self, user: str, rooms: Sequence[str], id_: str, *, until: datetime) -> Marked | None:
         """Hide it until then, and count it as read meanwhile; None for what the reader is not shown.

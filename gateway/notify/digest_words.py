@@ -48,8 +48,36 @@ GERMAN: Final = DigestWords(
     footer="Sie bekommen sie gesammelt, weil Sie es so wollten, oder wer sie schickt.",
     unsubscribe="Abmelden",
 )
+FRENCH: Final = DigestWords(
+    language="fr",
+    heading="{total} notifications que vous n’avez pas encore vues",
+    more="Et {more} autres.",
+    one_more="Et une autre.",
+    open="Voir",
+    footer="Vous les recevez ensemble parce que vous, ou leur expéditeur, l’avez voulu ainsi.",
+    unsubscribe="Se désabonner",
+)
+SPANISH: Final = DigestWords(
+    language="es",
+    heading="{total} notificaciones que aún no ha visto",
+    more="Y {more} más.",
+    one_more="Y una más.",
+    open="Ver",
+    footer="Las recibe juntas porque usted, o quien las envía, lo quiso así.",
+    unsubscribe="Darse de baja",
+)
+ARABIC: Final = DigestWords(
+    language="ar",
+    # The numbers stand behind: before a noun, its form would be another for two, for a few and for many.
+    heading="إشعارات لم ترها بعد: {total}",
+    more="إشعارات أخرى: {more}.",
+    one_more="وإشعار آخر.",
+    open="عرض",
+    footer="تصلك معًا لأنك أردت ذلك، أو أراده من يرسلها.",
+    unsubscribe="إلغاء الاشتراك",
+)
 LANGUAGES: Final[Mapping[str, DigestWords]] = MappingProxyType(
-    {each.language: each for each in (ENGLISH, GERMAN)}
+    {each.language: each for each in (ENGLISH, GERMAN, FRENCH, SPANISH, ARABIC)}
 )
 
 

@@ -93,17 +93,6 @@ class Reading:
         self.tell(Outcome.READ, user, rooms, ids, marked)
         return await self.counted(user, rooms, marked, muted)
 
-    async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
-        """Take `ids` out of this user's history.
-
-        It does not come back: what was dismissed stays so whatever is done later.
-        """
-        muted = await self._mutes.of(user)
-        marked = await self._inboxes.dismiss(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
-        # What is dismissed counts as read, here as everywhere.
-        self.tell(Outcome.READ, user, rooms, ids, marked)
-        return await self.counted(user, rooms, marked, muted)
-
     async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Note that `ids` were on the user's screen; the badge stays as it is.
 

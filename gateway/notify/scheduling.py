@@ -4,8 +4,8 @@ Until then it is in no stream and has no sequence, so that what is cancelled lea
 while it emits loses its lease, and another emits again, under the same idempotency key: it is one
 notification.
 
-What nobody came to in its time is missed, and so is what may have been emitted before the store was put back:
-it waits for somebody who decides.
+What nobody came to in its time is missed, and so is what may have been emitted before the store was put back,
+and what cannot be emitted any more as it was asked: it waits for somebody who decides.
 
 The zone of a reader is looked up once, as it is accepted: whoever moves afterwards is told at the time of the
 old zone. What the type says, and whether it is switched on, is looked up as it is emitted.
@@ -26,13 +26,13 @@ from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import user_of
 from gateway.ground.tasks import Tasks
-from gateway.notify.emitting import Emitted, Emitter
+from gateway.notify.emitting import Emitter
 from gateway.notify.planning import Planner
 from gateway.notify.requests import EmitRequest, Timing
 from gateway.notify.rounds import Rounds, rest_until
 from gateway.notify.verdicts import Sources
 from gateway.notify.whereabouts import zones_of
-from storage.errors import IdempotencyMismatch, StorageError
+from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.ids import uuid7
 from storage.schedule import Added, Cancelled, Missed, Schedule, Scheduled, SchedulePage
 from storage.streams import Appended
@@ -264,12 +264,13 @@ class Scheduler(Part):
         token, items = await self._schedule.lease(limit=LEASED_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now)
         if items:
             missed = {item.id: why for item in items if (why := self._missed(item, now)) is not None}
+            ended, refused = await self._emit([item for item in items if item.id not in missed])
+            # After the emit: a crash in between emits again, under the same key.
+            await self._schedule.end(ended, token=token, now=now)
+            missed |= dict.fromkeys(refused, Missed.REFUSED)
             if missed:
                 await self._schedule.miss(missed, token=token, now=now)
                 self._tell_of_missed(missed)
-            ended = await self._emit([item for item in items if item.id not in missed])
-            # After the emit: a crash in between emits again, under the same key.
-            await self._schedule.end(ended, token=token, now=now)
             return 0
         due = await self._schedule.next_due()
         return rest_until(due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
@@ -292,37 +293,29 @@ class Scheduler(Part):
                 "what was scheduled is missed: somebody has to decide", extra={"reason": why, "count": count}
             )
 
-    async def _emit(self, items: Sequence[Scheduled]) -> list[str]:
-        """Emit each; answers those that need not come again.
+    async def _emit(self, items: Sequence[Scheduled]) -> tuple[list[str], list[str]]:
+        """Emit each; answers those that are emitted, and those that cannot be. Of the others the lease runs out, and they come again.
 
         By scope, since an emission has one; within a scope in the order in which they are due.
         """
         ended: list[str] = []
+        refused: list[str] = []
         by_scope: Callable[[Scheduled], str] = attrgetter("scope")
         # The sort is stable: the store gave them oldest first.
         for scope, group in groupby(sorted(items, key=by_scope), key=by_scope):
             of_scope = list(group)
             outcomes = await self._emitter.emit_many([_read(item) for item in of_scope], scope=scope)
             for item, outcome in zip(of_scope, outcomes, strict=True):
-                if self._is_final(item, outcome):
+                if isinstance(outcome, Appended):
+                    self.emitted += not outcome.duplicate
                     ended.append(item.id)
-        return ended
-
-    def _is_final(self, item: Scheduled, outcome: Emitted | Exception) -> bool:
-        """Whether it has come to an end: it is emitted, or it never can be. What can never be is logged, for
-        nobody waits for an answer any more.
-        """
-        if isinstance(outcome, Appended):
-            self.emitted += not outcome.duplicate
-            return True
-        if isinstance(outcome, StorageError):
-            # Its lease runs out, and it comes again.
-            return False
-        logger.error(
-            "a scheduled notification cannot be emitted",
-            extra={"scheduled": item.id, "reason": type(outcome).__name__},
-        )
-        return True
+                elif not isinstance(outcome, StoreUnavailable):
+                    logger.error(
+                        "a scheduled notification cannot be emitted",
+                        extra={"scheduled": item.id, "reason": type(outcome).__name__},
+                    )
+                    refused.append(item.id)
+        return ended, refused
 
 
 def _accepted(

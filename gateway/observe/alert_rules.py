@@ -89,6 +89,13 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holds=_when(_more_is_dead),
         ),
         Rule(
+            name="BellhopScheduledMissed",
+            severity=Severity.WARNING,
+            summary="What was scheduled was not emitted within the hour",
+            runbook="The dashboard's page Scheduled says why; it is emitted there by hand, or cancelled.",
+            holds=_when(lambda seen: seen.rate("bellhop_scheduled_missed", 60 * MINUTE) > 0),
+        ),
+        Rule(
             name="BellhopMailStopped",
             severity=Severity.CRITICAL,
             summary="Mail has stopped",

@@ -58,6 +58,7 @@ class ChangedAnswer(Schema):
     """Some of what a history says of a notification."""
 
     read = fields.Boolean()
+    dismissed = fields.Boolean()
     archived = fields.Boolean()
     snoozed_until = fields.DateTime(allow_none=True)
     acted = fields.String()
@@ -69,7 +70,7 @@ class DidAnswer(Schema):
     event = required.text(
         metadata={
             "description": "The client's event that it was done by.",
-            "enum": ["unread", "archive", "unarchive", "snooze", "act", "back"],
+            "enum": ["dismiss", "undismiss", "unread", "archive", "unarchive", "snooze", "act", "back"],
         }
     )
     ids = fields.List(fields.String(), required=True)
@@ -90,7 +91,7 @@ class InboxEvent(CountAnswer):
         },
     )
     did = fields.Nested(
-        DidAnswer, metadata={"description": "What was done, where that is more than reading or dismissing."}
+        DidAnswer, metadata={"description": "What was done, where that is more than reading."}
     )
 
 

@@ -53,7 +53,8 @@ class InboxEvents:
         for namespace in (ROOT, ADMIN):
             registry.on(namespace, "read", self._read)
             registry.on(namespace, "seen", self._seen)
-            registry.on(namespace, "dismiss", self._dismiss)
+            registry.on(namespace, "dismiss", self._doing(acting.dismiss))
+            registry.on(namespace, "undismiss", self._doing(acting.undismiss))
             registry.on(namespace, "unread", self._doing(acting.mark_unread))
             registry.on(namespace, "archive", self._doing(acting.archive))
             registry.on(namespace, "unarchive", self._doing(acting.unarchive))
@@ -79,11 +80,6 @@ class InboxEvents:
         """Mark as seen, which changes no count; the answer is empty."""
         await self._reading.seen(session.user, session.rooms, asking.ids(payload))
         return {}
-
-    async def _dismiss(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        """Take notifications out of the inbox for good. Idempotent."""
-        marked = await self._reading.dismiss(session.user, session.rooms, asking.ids(payload))
-        return events.count(marked)
 
     def _doing(self, do: Do) -> Ask:
         """Has something done with ids. All of them are alike but for the use case: they take `ids`, and answer the counts."""

@@ -38,6 +38,8 @@ class Act:
     unreads: bool = False
     begins: bool = True
     """Whether it makes a difference to what there is no receipt of."""
+    of_dismissed: bool = False
+    """Whether it is done with what was dismissed, and with nothing else."""
 
 
 UNREAD = Act(
@@ -53,6 +55,7 @@ ARCHIVE = Act(
     missing=absent("archived_at"), becomes={"archived_at": NOW, **dict.fromkeys(AWAKE, GONE)}, reads=True
 )
 UNARCHIVE = Act(missing=_there("archived_at"), becomes={"archived_at": GONE}, begins=False)
+UNDISMISS = Act(missing=True, becomes={"dismissed_at": GONE}, begins=False, of_dismissed=True)
 
 
 def snoozing(until: int) -> Act:
@@ -69,7 +72,7 @@ def pressing(action: str) -> Act:
 
 
 async def do(c: Collections, act: Act, chosen: Chosen) -> Marked:
-    """Do it with what is chosen, shown, and not dismissed.
+    """Do it with what is chosen and shown, and not dismissed but where that is taken back.
 
     The inboxes first, then receipts, then turns: whoever counts looks in that order, and misses none that has been
     answered.
@@ -146,7 +149,8 @@ def _update(act: Act, user: str, place: Document, *, covered: bool, now: int) ->
         # What `read_upto` covers has no time of its own, unless it was made unread again.
         becomes["read_at"] = {"$cond": [_there("unread_at"), NOW, "$read_at"]} if covered else once
         becomes |= {"unread_at": GONE, "returned_at": GONE}
-    applies = {"$and": [absent("dismissed_at"), missing]}
+    dismissed = _there if act.of_dismissed else absent
+    applies = {"$and": [dismissed("dismissed_at"), missing]}
     fields = {name: {"$cond": [applies, at(value, now), f"${name}"]} for name, value in becomes.items()}
     return UpdateOne(
         {"user": user, "room": place["room"], "seq": place["seq"]},

@@ -144,6 +144,10 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         return await acts.do(c, acts.UNARCHIVE, chosen)
 
     @operation
+    async def undismiss(self, c: Collections, chosen: Chosen) -> Marked:
+        return await acts.do(c, acts.UNDISMISS, chosen)
+
+    @operation
     async def snooze(self, c: Collections, chosen: Chosen, *, until: datetime) -> Marked:
         return await acts.do(c, acts.snoozing(micros(until)), chosen)
 

@@ -18,7 +18,7 @@ FROM json_each(:ids) asked CROSS JOIN notifications n ON n.id = asked.value
 LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room
 LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq
 WHERE n.room IN (SELECT value FROM json_each(:rooms)) AND n.seq IS NOT NULL AND n.shown_until > :now
-    AND c.dismissed_at IS NULL AND {missing}
+    AND c.dismissed_at IS {dismissed} AND {missing}
 """
 # What `read_upto` covers has no time of its own.
 _READ = "read_at = COALESCE(read_at, :read), unread_at = NULL, returned_at = NULL"
@@ -36,6 +36,8 @@ class Act:
     becomes: str
     reads: bool = False
     unreads: bool = False
+    of_dismissed: bool = False
+    """Whether it is done with what was dismissed, and with nothing else."""
 
 
 UNREAD = Act(
@@ -47,6 +49,7 @@ UNREAD = Act(
 )
 ARCHIVE = Act(missing="c.archived_at IS NULL", becomes=f"archived_at = :now, {_READ}, {_AWAKE}", reads=True)
 UNARCHIVE = Act(missing="c.archived_at IS NOT NULL", becomes="archived_at = NULL")
+UNDISMISS = Act(missing="TRUE", becomes="dismissed_at = NULL", of_dismissed=True)
 SNOOZE = Act(
     missing="c.snoozed_until IS NOT :until",
     becomes=f"snoozed_until = :until, wake_at = :until, token = NULL, archived_at = NULL, {_READ}",
@@ -58,7 +61,7 @@ ACT = Act(missing="c.acted IS NULL", becomes=f"acted = :action, acted_at = :now,
 def do(
     connection: sqlite3.Connection, act: Act, chosen: Chosen, *, given: Mapping[str, Any] | None = None
 ) -> Marked:
-    """Do it with what is chosen, shown, and not dismissed; `given` is what else `act` names.
+    """Do it with what is chosen and shown, and not dismissed but where that is taken back; `given` is what else `act` names.
 
     Places are found first, then receipts made where there are none, then changed: under one write lock, so that nobody
     changes them in between. `changed` is how many it made a difference to.
@@ -71,7 +74,8 @@ def do(
         "ids": json.dumps(list(dict.fromkeys(writable(chosen.ids)))),
         **(given or {}),
     }
-    found = connection.execute(_CHOSEN.format(missing=act.missing), asked).fetchall()
+    dismissed = "NOT NULL" if act.of_dismissed else "NULL"
+    found = connection.execute(_CHOSEN.format(dismissed=dismissed, missing=act.missing), asked).fetchall()
     connection.executemany(
         "INSERT OR IGNORE INTO receipts (user, room, seq, id) VALUES (?, ?, ?, ?)",
         [(user, room, seq, id_) for room, seq, id_, _ in found],

@@ -213,6 +213,10 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         return acts.do(connection, acts.UNARCHIVE, chosen)
 
     @writing
+    def undismiss(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+        return acts.do(connection, acts.UNDISMISS, chosen)
+
+    @writing
     def snooze(self, connection: sqlite3.Connection, chosen: Chosen, *, until: datetime) -> Marked:
         return acts.do(connection, acts.SNOOZE, chosen, given={"until": micros(until)})
 

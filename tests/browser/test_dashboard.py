@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
+from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.cluster.presence.base import Visitor
 from gateway.cluster.settings import ClusterSettings
 from gateway.notify import events
 from storage.endings import Buried
-from storage.mail import LaneName
+from storage.mail import LaneName, MailState
 from tests.browser.answers import Answers
 from tests.browser.frames import assert_smooth
 from tests.browser.shop import picture
@@ -451,6 +453,70 @@ async def test_the_overview_draws_what_the_gateway_measured(gateway: Gateway, br
         await expect(chart.locator(".bar")).not_to_have_count(0)
         await expect(page.get_by_role("img", name=re.compile("^Latency"))).to_be_visible()
         await expect(page.get_by_text(gateway.node.settings[ClusterSettings].node_id)).to_be_visible()
+
+
+async def test_figures_that_stand_together_agree_with_the_stores_and_with_the_metrics(
+    gateway: Gateway, browser: Browser, node: NodeProcess
+):
+    """What is told in one place is told in the other, was counted and is kept; whatever the admin's clock says."""
+    assert gateway.node is not None
+    trends, outbox = gateway.node.views.trends, gateway.node.store.outbox
+    await trends.stop()
+    trends.sample()
+    ann, *_ = [
+        await come(gateway, node, user, email=f"{user}@shop.example") for user in ("ann", "ann", "bob")
+    ]
+    await bury_mail(gateway, "eve", "zoe")
+    for number in range(3):
+        await gateway.emit("user:ann", f"Mailed {number}", email=True)
+    read = await gateway.emit("user:ann", "Read", email={"unless": "read", "after": 1})
+    await ann.call("read", {"ids": [read["notification"]["id"]]})
+    for _ in range(3):
+        await gateway.emit("user:bob", "Once", key="once", email={"to": "bob@shop.example", "after": 3600})
+    assert (await gateway.ask("POST", "/internal/emit", body={"to": "user:bob"})).status == 422
+    async with asyncio.timeout(20):
+        while (counts := await outbox.mail_counts())["skipped"] < 1 or counts["sent"] < 3:
+            await asyncio.sleep(0.02)
+    trends.sample()
+    emits, mails, delivered = [
+        await counted(gateway, name) for name in ("bellhop_emits", "bellhop_mail", "bellhop_deliveries")
+    ]
+    assert (sum(emits.values()), emits["duplicate"], mails["sent"], mails["skipped"]) == (10, 2, 3, 1)
+
+    async with signed_in(browser, gateway) as page:
+        online = (await gateway.ask("GET", "/internal/presence")).body
+        assert (online["users"], online["connections"]) == (3, 4)
+        waiting = counts["pending"] + counts["leased"]
+        gone = sum(counts[MailState(state)] for state in ("sent", "delivered", "bounced", "complained"))
+        for minutes in (0, 25, -25):
+            await page.clock.set_system_time(datetime.now(UTC) + timedelta(minutes=minutes))
+            await page.reload()
+            for tile in (
+                f"People online {online['users']} {online['connections']} connections",
+                f"Mail waiting {waiting} {gone} sent in all",
+                f"Dead mail {counts['dead']} Needs a look",
+                f"Emits {sum(emits.values()):g} in the last 15 minutes",
+            ):
+                await expect(page.get_by_role("link", name=tile, exact=True)).to_be_visible()
+            for chart in (
+                f"Connections, open: {online['connections']} now",
+                f"Emits, per 30 seconds: {sum(emits.values()):g} in the last 15 minutes",
+                f"Deliveries, events, per 30 seconds: {sum(delivered.values()):g} in the last 15 minutes",
+                f"Mail, per 30 seconds: {mails['sent']:g} sent in the last 15 minutes",
+            ):
+                await expect(page.get_by_role("img", name=re.compile(f"^{chart};"))).to_be_visible()
+        assert (gone, waiting, counts["dead"]) == (mails["sent"], 1, 2)
+
+
+async def counted(gateway: Gateway, name: str) -> Counter[str]:
+    """What Prometheus would scrape of a counter, by its outcome."""
+    scraped = str((await gateway.ask("GET", "/metrics")).body)
+    found: Counter[str] = Counter()
+    for family in text_string_to_metric_families(scraped):
+        for sample in family.samples:
+            if sample.name == f"{name}_total":
+                found[sample.labels.get("outcome", "")] += sample.value  # type: ignore[assignment]  # whole numbers
+    return found
 
 
 async def test_the_overview_tells_what_is_firing_and_what_to_do(gateway: Gateway, browser: Browser):

@@ -445,6 +445,12 @@ LINES = """text => {
 }"""
 
 
+APART = """row => {
+    const [name, acts] = [".name", ".acts"].map(part => row.querySelector(part).getBoundingClientRect());
+    return name.width > 150 && (name.right <= acts.left || acts.right <= name.left);
+}"""
+
+
 async def test_a_long_text_is_read_in_place(shop: Gateway, browser: Browser):
     """The rows below make room for it, and nothing is followed or marked by that."""
     await send(shop, 15)
@@ -490,6 +496,33 @@ async def test_a_long_text_is_read_in_place(shop: Gateway, browser: Browser):
         await ann.page.keyboard.press("End")
         await expect(ann.row("Number 00001")).to_be_focused()
         await expect(ann.row("Number 00001")).to_be_in_viewport(ratio=0.99)
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+async def test_what_can_be_done_with_a_row_covers_nothing_of_its_title(
+    shop: Gateway, browser: Browser, direction: str
+):
+    """Neither for a pointer nor for a keyboard, and nothing moves."""
+    for number in (1, 2):
+        await shop.emit(
+            "user:ann",
+            f"{number}: a title that says so much that no line of any inbox could hold it",
+            body=LONG,
+        )
+    async with shopping(browser, shop) as ann:
+        await ann.page.evaluate("direction => void (document.documentElement.dir = direction)", direction)
+        await ann.bell.click()
+        for number, row in enumerate((ann.row("2: a title"), ann.row("1: a title"))):
+            before = await row.bounding_box()
+            await row.locator(".body").hover()
+            await expect(row.locator(".acts")).to_have_css("opacity", "1")
+            assert await row.evaluate(APART)
+            await picture(ann.page, f"inbox-hover-{direction}-{number}")
+            await ann.bell.hover()
+            await row.focus()
+            await ann.page.keyboard.press("Tab")
+            assert await row.evaluate(APART)
+            assert await row.bounding_box() == before
 
 
 async def test_marking_all_is_asked_back_and_a_double_click_is_no_answer(shop: Gateway, browser: Browser):

@@ -169,3 +169,36 @@ async def test_on_a_phone_in_arabic_all_of_it_is_within_reach(shop: Gateway, bro
         await panel.get_by_role("button", name="الأرشيف").click()
 
         await expect(panel.get_by_role("article")).to_contain_text("شحنا طلبك")
+
+
+async def test_what_is_dismissed_is_gone_at_once_and_taken_back_everywhere(shop: Gateway, browser: Browser):
+    """Though the tab is closed in the same moment; in its other tab, on another device, and over a reload."""
+    for title in ("First", "Second", "Third"):
+        await shop.emit("user:ann", title)
+    async with shopping(browser, shop) as ann, shopping(browser, shop) as phone:
+        for window in (ann, phone):
+            await window.bell.click()
+            await expect(window.badge).to_have_text("3")
+        async with another_tab(ann, shop) as tab:
+            await tab.bell.click()
+            await tab.row("Second").focus()
+            await tab.page.keyboard.press("Delete")
+            await tab.page.close(run_before_unload=False)
+        for window in (ann, phone):
+            await expect(window.row("Second")).to_have_count(0)
+            await expect(window.badge).to_have_text("2")
+
+        await ann.row("First").focus()
+        await ann.page.keyboard.press("Delete")
+        await expect(phone.row("First")).to_have_count(0)
+        await expect(phone.badge).to_have_text("1")
+        await ann.panel.get_by_role("button", name="Undo").click()
+        for window in (ann, phone):
+            await expect(window.row("First")).to_be_visible()
+            await expect(window.badge).to_have_text("2")
+            assert await window.titles() == ["Third", "First"]
+        await ann.page.reload()
+        await ann.ready()
+        await ann.bell.click()
+        await expect(ann.badge).to_have_text("2")
+        assert await ann.titles() == ["Third", "First"]

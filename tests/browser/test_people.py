@@ -197,23 +197,28 @@ async def test_what_was_missed_is_shown_with_why_and_decided_by_somebody(shop: G
     assert shop.node is not None
     now = datetime.now(UTC)
     soon = encoding.time(now + timedelta(hours=1))
-    for title in ("Doors open", "Last call"):
+    for title in ("Doors open", "Last call", "Lights out"):
         body = {"to": "topic:party", "type": "TEST", "title": title, "send_at": soon}
         assert (await shop.ask("POST", "/internal/emit", body=body)).status == 202
     schedule = shop.node.store.schedule
     token, waiting = await schedule.lease(limit=9, lease_seconds=60, now=now + timedelta(hours=2))
-    why = dict(zip([each.id for each in waiting], (Missed.LATE, Missed.RESTORED), strict=True))
+    why = dict(
+        zip([each.id for each in waiting], (Missed.LATE, Missed.RESTORED, Missed.REFUSED), strict=True)
+    )
     await schedule.miss(why, token=token, now=now)
 
     async with signed_in(browser, shop, "#/scheduled") as page:
         missed = page.get_by_role("region", name="Missed")
         await expect(missed.get_by_text("Nobody came to it in its time")).to_be_visible()
         await expect(missed.get_by_text("before the store was put back")).to_be_visible()
+        await expect(missed.get_by_text("cannot be emitted as it was asked")).to_be_visible()
+        await expect(missed.get_by_text("Doors open")).to_have_attribute("dir", "auto")
         await looks_well(page, "missed")
         await page.set_viewport_size({"width": 1360, "height": 860})
         for title, act, sure in (
             ("Doors open", "Send now", "Emit now"),
             ("Last call", "Cancel", "Cancel it"),
+            ("Lights out", "Cancel", "Cancel it"),
         ):
             await missed.get_by_role("button", name=f"{act}: {title}").click()
             await page.get_by_role("dialog").get_by_role("button", name=sure).click()

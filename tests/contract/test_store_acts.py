@@ -213,3 +213,34 @@ async def test_a_click_reads_again_what_was_made_unread_and_stays_the_first(stor
     assert (clicked.changed, clicked.unread) == (1, 0)
     receipt = await store.inboxes.receipt("1", one.id)
     assert (receipt.clicked_at, receipt.is_read) == (later(1), True)
+
+
+async def test_what_was_dismissed_is_taken_back_as_read_where_it_was_and_once(store):
+    one, two, _ = await fill(store, "user:1", 3)
+    await store.inboxes.archive(Chosen("1", ROOMS, [two.id], now=later(1)))
+    await store.inboxes.dismiss(Chosen("1", ROOMS, [one.id, two.id], now=later(2)))
+    assert (len(await ids(store)), await ids(store, place=Place.ARCHIVE)) == (1, [])
+
+    back = await store.inboxes.undismiss(Chosen("1", ROOMS, [one.id, two.id, "unknown"], now=later(3)))
+
+    assert (back.changed, back.unread, back.turn) == (2, 1, 0)
+    assert (len(await ids(store)), await ids(store, place=Place.ARCHIVE)) == (2, [two.id])
+    assert await store.inboxes.receipt("1", one.id) == Receipt(read_at=later(2))
+    assert (await store.inboxes.undismiss(Chosen("1", ROOMS, [one.id], now=later(4)))).changed == 0
+    assert (await store.inboxes.mark_unread(Chosen("1", ROOMS, [one.id], now=later(5)))).unread == 2
+    await store.inboxes.dismiss(Chosen("1", ROOMS, [one.id], now=later(6)))
+    assert (await store.inboxes.receipt("1", one.id)).dismissed_at == later(6)
+
+
+async def test_what_was_never_dismissed_has_nothing_to_be_taken_back(store):
+    one, two = await fill(store, "user:1", 2)
+    await store.inboxes.read_all("1", ROOMS, now=later(1))
+    await store.inboxes.dismiss(Chosen("1", ROOMS, [two.id], now=later(2)))
+
+    assert (await store.inboxes.undismiss(Chosen("1", ROOMS, [one.id], now=later(3)))).changed == 0
+    # Nor what the user has not dismissed, but another.
+    assert (await store.inboxes.undismiss(Chosen("2", ROOMS, [two.id], now=later(3)))).changed == 0
+    assert (await store.inboxes.undismiss(Chosen("1", ["all"], [two.id], now=later(3)))).changed == 0
+    assert await ids(store) == [one.id]
+    assert (await store.inboxes.undismiss(Chosen("1", ROOMS, [two.id], now=later(3)))).unread == 0
+    assert await store.inboxes.receipt("1", two.id) == Receipt(read_at=later(1))

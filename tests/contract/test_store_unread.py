@@ -120,7 +120,11 @@ steps = st.one_of(
     ),
     st.tuples(st.just("append"), st.sampled_from(ROOMS), st.just((None, None, "NOTE"))),
     st.tuples(st.sampled_from(["read", "seen", "dismiss"]), st.sampled_from(USERS), picks),
-    st.tuples(st.sampled_from(["unread", "unread", "archive", "unarchive"]), st.sampled_from(USERS), picks),
+    st.tuples(
+        st.sampled_from(["unread", "unread", "archive", "unarchive", "undismiss"]),
+        st.sampled_from(USERS),
+        picks,
+    ),
     st.tuples(st.sampled_from(["snooze", "act"]), st.sampled_from(USERS), st.integers(0, 30)),
     st.tuples(st.just("wake"), st.none(), st.none()),
     st.tuples(st.just("read_all"), st.sampled_from(USERS), st.none()),
@@ -182,7 +186,7 @@ async def play(store, script) -> None:
             expected = sum(who not in i.readers for i in marks)
             for i in marks:
                 i.read(who)
-        elif step in ("unread", "archive", "unarchive"):
+        elif step in ("unread", "archive", "unarchive", "undismiss"):
             do = {"unread": "mark_unread"}.get(step, step)
             marked = await getattr(store.inboxes, do)(Chosen(users[who], list(rooms.values()), ids, now=now))
             changed, expected = marked.changed, sum(put_into(step, who, i) for i in marks)
@@ -246,6 +250,10 @@ async def play(store, script) -> None:
 
 def put_into(step: str, who: str, item: Item) -> bool:
     """Do it in the model; whether that changed anything."""
+    if step == "undismiss":
+        changed = who in item.dismissers
+        item.dismissers.discard(who)
+        return changed
     if who in item.dismissers:
         return False
     if step == "unread":

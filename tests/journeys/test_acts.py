@@ -152,6 +152,28 @@ async def test_what_is_put_away_and_taken_back_is_so_on_every_device_with_the_co
     assert (await phone.call("snooze", {"id": "none", "until": in_a(9)}))["error"]["code"] == "not_found"
 
 
+async def test_what_was_dismissed_is_taken_back_on_every_device(nodes: list[Gateway], node: NodeProcess):
+    """At once gone for all of them, whatever becomes of the one that has done it; and there again, as read."""
+    one, two = nodes
+    phone, desk = await come(node, one), await come(node, two)
+    ids = [(await one.emit("user:ann", str(number)))["notification"]["id"] for number in range(2)]
+    heads = {"user:ann": 2, "all": 0}
+
+    assert await phone.call("dismiss", {"ids": ids[:1]}) == {"ok": True, "unread": 1, "heads": heads}
+    did = {"event": "dismiss", "ids": ids[:1], "item": {"read": True, "dismissed": True}}
+    assert await told(desk) == {"unread": 1, "heads": heads, "did": did}
+    await phone.close()
+    assert await titles(desk) == ["1"]
+
+    assert await desk.call("undismiss", {"ids": ids[:1]}) == {"ok": True, "unread": 1, "heads": heads}
+    did = {"event": "undismiss", "ids": ids[:1], "item": {"dismissed": False}}
+    assert await told(desk) == {"unread": 1, "heads": heads, "did": did}
+    assert await titles(desk) == ["1", "0"]
+    record = (await one.ask("GET", f"/internal/notifications/{ids[0]}")).body
+    assert record["receipts"]["ann"]["dismissed_at"] is None
+    assert (await desk.call("undismiss", {}))["error"]["code"] == "validation_failed"
+
+
 async def test_what_is_snoozed_comes_back_on_time_though_its_node_is_gone(
     nodes: list[Gateway], node: NodeProcess
 ):

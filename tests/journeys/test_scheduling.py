@@ -97,7 +97,7 @@ async def test_what_was_leased_by_a_node_that_died_comes_once_from_another(
     assert living is not None
     now = datetime.now(UTC) + timedelta(seconds=1)
     _, leased = await dying.store.schedule.lease(limit=9, lease_seconds=0.5, now=now)
-    assert await dying.telling.scheduler._emit(leased) == [leased[0].id]
+    assert await dying.telling.scheduler._emit(leased) == ([leased[0].id], [])
 
     assert (await client.event("notification"))["title"] == "later"
     living.telling.scheduler.start()
@@ -328,3 +328,25 @@ async def test_what_waits_outlives_the_process_that_was_killed(tmp_path: Path, n
         assert titles == ["later"] or (await client.event("notification"))["title"] == "later"
     finally:
         await process.close()
+
+
+async def test_what_cannot_be_emitted_as_it_is_due_is_missed_and_comes_by_somebodys_word(
+    nodes: list[Gateway], node: NodeProcess
+):
+    """Nobody waits for an answer any more, so it is kept for who can mend what is wrong."""
+    one, two, _ = nodes
+    client = await node.open(two.public, auth={"token": token("bob")})
+    await client.event("ready")
+    await _later(one, "user:bob", "with mail", _in(0.5), email=True)
+
+    async with asyncio.timeout(40):
+        while not (missed := (await _told(two, "GET", "/internal/scheduled?missed=true"))["scheduled"]):
+            await asyncio.sleep(0.02)
+    assert [(each["title"], each["missed"]) for each in missed] == [("with mail", "refused")]
+    again = f"/internal/scheduled/{missed[0]['id']}/send"
+    await _told(two, "PATCH", "/internal/users/bob", {"email": "bob@shop.example"})
+    await _told(two, "POST", again)
+
+    assert (await client.event("notification"))["title"] == "with mail"
+    assert (await _told(two, "GET", "/internal/scheduled?missed=true"))["scheduled"] == []
+    await _told(two, "POST", again, status=404)

@@ -34,12 +34,14 @@ class Night:
 def judge(case: Case, night: Night) -> Delay | Skip | None:
     """Held until the night is over, and up to ten minutes more; nothing, where it has expired by then."""
     due_at = max(case.now, case.due_at)
-    end = quiet_until(night.hours, zone(night.zone) or UTC, due_at)
+    where = zone(night.zone) or UTC
+    end = quiet_until(night.hours, where, due_at)
     if end is None:
         return None
     # By the user, not by chance: whoever looks twice is told the same.
     spread = timedelta(seconds=crc32((case.user or "").encode()) % SPREAD_SECONDS)
-    until = end + spread
+    # Between two nights there may be no more than a minute: then it leaves in that, or it never would.
+    until = end if quiet_until(night.hours, where, end + spread) else end + spread
     if case.expires_at is not None and case.expires_at <= until:
         return Skip(rule=RULE, detail=f"it expires in the quiet hours of {case.user}")
     return Delay(until=until, rule=RULE, detail=f"{case.user} has quiet hours")

@@ -1,8 +1,9 @@
 """Digests from the decision to the mail, on a real store: what is gathered, what leaves alone, and what a digest tells when it closes."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.kinds import Category, EmailRule, NotificationType
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Switch
+from gateway.http.unsubscribe_words import RIGHT_TO_LEFT, WORDS
 from gateway.notify.decide import Judge
 from gateway.notify.departing import Departures
 from gateway.notify.digest_news import BODY_CHARACTERS, LISTED
+from gateway.notify.digest_words import LANGUAGES
 from gateway.notify.digests import Digester
 from gateway.notify.preferences import Preferences
 from gateway.notify.verdicts import EMAIL, NOTHING_SENT, Case, Merge, Moment, Send, Skip, Sources
@@ -363,6 +366,32 @@ async def test_a_digest_speaks_the_language_of_its_newest_and_names_its_category
     assert (entry.locale, entry.category, entry.catalog_version) == ("de-AT", "offers", "7")
     assert lease.notification.title == "2 Benachrichtigungen, die Sie noch nicht gesehen haben"
     assert lease.notification.data["words"]["open"] == "Ansehen"
+
+
+@pytest.mark.parametrize("tag", sorted(WORDS))
+async def test_the_mail_of_a_digest_speaks_each_language_of_the_pages(office: Office, tag: str):
+    """In its words, its direction, and with its numbers."""
+    for number in range(LISTED + 5):
+        await office.emit(title=f"No. {number}", link="/news", entry=Entry(locale=tag))
+    await office.work()
+    office.now = NOW + HOUR
+    await office.close_due()
+    [lease] = await office.told()
+
+    mail = await Press(LETTERHEAD).render(
+        lease.notification, lease.mail.order, id_=lease.id, unsubscribe_url="https://shop.example/u/1"
+    )
+
+    words = LANGUAGES[tag]
+    direction = "rtl" if tag in RIGHT_TO_LEFT else "ltr"
+    assert f'<html lang="{tag}" dir="{direction}"' in mail.html
+    assert f'<body class="page" dir="{direction}"' in mail.html
+    assert mail.subject == words.heading.format(total=LISTED + 5)
+    for text in (unescape(mail.html), mail.text):
+        for said in (words.more.format(more=5), words.footer, words.unsubscribe):
+            assert said in text
+    assert words.open in mail.html
+    assert tag == "en" or {*asdict(words).values()}.isdisjoint(asdict(LANGUAGES["en"]).values())
 
 
 async def test_without_a_site_to_lead_to_a_path_is_no_link_and_a_url_stays_one(office: Office):

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ground.zones import zone
+from gateway.notify.gates.quiet import Night, judge
 from gateway.notify.preferences import WEEKDAYS, QuietHours
 from gateway.notify.quiet import quiet_until
+from gateway.notify.verdicts import EMAIL, Case, Delay
 
 ZONES = sorted(zoneinfo.available_timezones())
 NIGHT = QuietHours(time(22), time(7))
@@ -189,3 +191,30 @@ def test_on_the_days_left_out_nothing_is_held_that_is_not_held_on_all(
     some = quiet_until(QuietHours(NIGHT.start, NIGHT.end, tuple(days)), where, moment)
 
     assert some is None or some == always
+
+
+@given(hours, moments, st.sampled_from(ZONES), st.text(max_size=4))
+def test_what_is_held_is_held_until_it_is_quiet_no_more(
+    hours: QuietHours, moment: datetime, name: str, user: str
+):
+    """However short the time between two nights: else it would be held for ever."""
+    case = Case(type="NEWS", user=user, channel=EMAIL, now=moment, due_at=moment)
+
+    held = judge(case, Night(hours, name))
+
+    if held is not None:
+        assert isinstance(held, Delay)
+        assert quiet_until(hours, ZoneInfo(name), held.until) is None
+
+
+@pytest.mark.parametrize("user", ["ann", "bob", "eve"])
+def test_who_is_left_alone_but_for_a_minute_gets_mail_in_it(user: str):
+    nearly_always = QuietHours(time(0), time(23, 59))
+    case = Case(
+        type="NEWS", user=user, channel=EMAIL, now=_at("2026-11-27T12:00"), due_at=_at("2026-11-27T12:00")
+    )
+
+    held = judge(case, Night(nearly_always, "Europe/Berlin"))
+
+    assert isinstance(held, Delay)
+    assert held.until == _at("2026-11-27T23:59")

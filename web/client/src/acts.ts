@@ -12,6 +12,9 @@ export const archive = (inbox: Inbox, ...ids: string[]): Promise<Count> => inbox
 /** Takes back what was put away, as read. */
 export const unarchive = (inbox: Inbox, ...ids: string[]): Promise<Count> => inbox.ask("unarchive", { ids });
 
+/** Takes back what was dismissed, as read. */
+export const undismiss = (inbox: Inbox, ...ids: string[]): Promise<Count> => inbox.ask("undismiss", { ids });
+
 /** Has them be unread, and in the list, whether they were put away or off. */
 export const unread = (inbox: Inbox, ...ids: string[]): Promise<Count> => inbox.ask("unread", { ids });
 

@@ -82,7 +82,12 @@ type Applied = { mark: Mark; ids?: string[]; id?: string | null } & Count;
 
 const READ = { seen: true, read: true };
 /** What an item is once it has the mark. */
-const DONE = { seen: { seen: true }, read: READ, dismiss: READ, click: { ...READ, clicked: true } };
+const DONE = {
+  seen: { seen: true },
+  read: READ,
+  dismiss: { ...READ, dismissed: true },
+  click: { ...READ, clicked: true },
+};
 
 /** What there is before anything is known. */
 export const EMPTY: Snapshot = {
@@ -215,7 +220,6 @@ export function connect(options: ConnectOptions): Inbox {
       // Of so many none is still on its way.
       if (gone.size > GONE) gone.clear();
       gone.add(id);
-      items.delete(id);
     }
     touch();
   };
@@ -318,8 +322,11 @@ export function connect(options: ConnectOptions): Inbox {
     } else if (event === "inbox") {
       // What is counted from now on is something else: neither older nor newer than what was.
       const { muted, did } = payload as InboxEvent;
-      for (const id of did?.ids ?? []) change(id, did?.item as Partial<Item>);
-      for (const n of did?.notifications ?? []) keepNewest(n);
+      did?.ids.forEach((id) => {
+        gone.delete(id);
+        change(id, did.item as Partial<Item>);
+      });
+      did?.notifications?.forEach(keepNewest);
       touch();
       if (muted)
         begin({ ...(payload as Ready), user: user as string, epoch: (since as Line).epoch as string });

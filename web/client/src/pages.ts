@@ -2,6 +2,7 @@
 
 import { AGAIN_MS } from "./marks.ts";
 import type { Ask, Filter, Item, Page } from "./protocol.ts";
+import type { ChangedAnswer } from "./shapes.ts";
 
 interface View {
   /** The cursor of the next older page; null at the end, undefined before the first. */
@@ -74,9 +75,16 @@ export function paging(
       for (const item of [...notifications, ...returned]) found(item);
       if (again)
         // What should be on the page and is not was dismissed or recalled elsewhere, unless it was put away or off.
-        for (const [id, { archived, snoozed_until }] of items)
-          if (id >= oldest && id <= youngest && !ids.includes(id) && !archived && !snoozed_until)
-            items.delete(id);
+        for (const n of items.values())
+          if (
+            n.id >= oldest &&
+            n.id <= youngest &&
+            !(n as ChangedAnswer).dismissed &&
+            !n.archived &&
+            !n.snoozed_until &&
+            !ids.includes(n.id)
+          )
+            items.delete(n.id);
       if (!again || view.next === undefined) view.next = next;
       if (oldest < view.floor) view.floor = oldest;
     } catch {
@@ -108,6 +116,7 @@ export function paging(
         items: all.filter(
           (n) =>
             (n.id >= floor || n.returned_at) &&
+            !(n as ChangedAnswer).dismissed &&
             !n.archived === !archived &&
             !n.snoozed_until === !snoozed &&
             (!type || type.includes(n.type)) &&

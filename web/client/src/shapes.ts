@@ -63,6 +63,7 @@ export interface ReadyEvent {
 /** Some of what a history says of a notification. */
 export interface ChangedAnswer {
   readonly read?: boolean;
+  readonly dismissed?: boolean;
   readonly archived?: boolean;
   readonly snoozed_until?: string | null;
   readonly acted?: string;
@@ -127,7 +128,7 @@ export interface InboxEvent {
   readonly turn?: number;
   /** Types not to be shown but in the user's own room; where these have changed. */
   readonly muted?: readonly string[];
-  /** What was done, where that is more than reading or dismissing. */
+  /** What was done, where that is more than reading. */
   readonly did?: DidAnswer;
 }
 

@@ -1,7 +1,7 @@
 /** What is done with notifications beyond reading them: shown in every tab, counted exactly, and found where it went. */
 
 import { it } from "vitest";
-import { act, archive, snooze, unarchive, unread } from "../src/acts.ts";
+import { act, archive, snooze, unarchive, undismiss, unread } from "../src/acts.ts";
 import { token } from "./gateway.ts";
 import { expect, gateway, ready } from "./support.ts";
 
@@ -25,6 +25,30 @@ it("what is archived leaves the list for the archive, and is taken back as read"
     [one, true],
   ]);
   expect(ann.now().unread).toBe(1);
+});
+
+it("what was dismissed is taken back where it was, in every tab and on every device", async () => {
+  const server = await gateway();
+  const [one] = ["one", "two"].map((title) => server.emit("user:ann", title).id) as [string];
+  const options = { url: server.url, token: token("ann") };
+  const [tab, phone] = [await ready(options), await ready({ ...options, share: false })];
+  const other = await ready(options);
+
+  tab.inbox.dismiss(one);
+  for (const each of [tab, other, phone]) await each.until((s) => s.items.length === 1 && s.unread === 1);
+  await undismiss(tab.inbox, one);
+  for (const each of [tab, other, phone]) await each.until((s) => s.items.length === 2);
+  expect(tab.now().items.map(({ id, read }) => [id === one, read])).toEqual([
+    [false, false],
+    [true, true],
+  ]);
+  await unread(tab.inbox, one);
+  for (const each of [tab, other, phone]) await each.until((s) => s.unread === 2);
+  // It is not kept out by what was before.
+  server.readElsewhere(one);
+  for (const each of [tab, other, phone]) await each.until((s) => s.unread === 1 && !!s.items[1]?.read);
+  tab.inbox.dismiss(one);
+  for (const each of [tab, other, phone]) await each.until((s) => s.items.length === 1);
 });
 
 it("what becomes unread again is counted, though an older count said less", async () => {

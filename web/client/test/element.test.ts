@@ -315,22 +315,64 @@ it("what cannot be archived comes back, and the element says so", async () => {
   await eventually(() => expect(root.querySelectorAll(".row[data-id]")).toHaveLength(1));
 });
 
-it("what is dismissed is so for good when the panel closes, and not before", async () => {
+it("what is dismissed is so at once, and can be taken back, again and again if need be", async () => {
   const server = await gateway();
   const { id } = server.emit("user:ann", "one");
   const { element, root } = await shown(server);
   await pressed(root);
-  const dismissed = (): unknown[] => server.asked.filter(([event]) => event === "dismiss");
+  const asked = (): unknown[] => server.asked.filter(([event]) => /dismiss|unread/.test(event));
+
+  await eventually(() => find(root, '[aria-label^="Dismiss: "]').click());
+  await eventually(() => expect(asked()).toEqual([["dismiss", { ids: [id] }]]));
+  await eventually(() => expect(root.querySelector(".row[data-id]")).toBeNull());
+  server.fail = () => "unavailable";
+  find(root, ".undo button").click();
+  await eventually(() => expect(find(root, ".undo span").textContent).toMatch(/did not work/));
+  server.fail = undefined;
+  find(root, ".undo button").click();
+
+  await eventually(() => expect(root.querySelectorAll(".row[data-id]:not(.read)")).toHaveLength(1));
+  expect(element.inbox?.getSnapshot().unread).toBe(1);
+  expect(asked().slice(-2)).toEqual([
+    ["undismiss", { ids: [id] }],
+    ["unread", { ids: [id] }],
+  ]);
+});
+
+it("what was put off and is dismissed is put off again when that is taken back", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  const { element, root } = await shown(server);
+  server.did("snooze", [id], { read: true, snoozed_until: until });
+  element.inbox?.setFilter({ snoozed: true });
+  await pressed(root);
+  await eventually(() => expect(root.querySelectorAll(".row[data-id].snoozed")).toHaveLength(1));
 
   await eventually(() => find(root, '[aria-label^="Dismiss: "]').click());
   await eventually(() => expect(root.querySelector(".row[data-id]")).toBeNull());
-  expect(dismissed()).toEqual([]);
   find(root, ".undo button").click();
-  await eventually(() => expect(element.inbox?.getSnapshot().unread).toBe(1));
-  await eventually(() => find(root, '[aria-label^="Dismiss: "]').click());
-  element.close();
 
-  await eventually(() => expect(dismissed()).toEqual([["dismiss", { ids: [id] }]]));
+  await eventually(() => expect(server.asked).toContainEqual(["snooze", { id, until }]));
+  await eventually(() => expect(root.querySelectorAll(".row[data-id].snoozed")).toHaveLength(1));
+});
+
+it("what is dismissed in a tunnel is dismissed behind it, and there is no button to take it back", async () => {
+  const server = await gateway();
+  server.emit("user:ann", "one");
+  const { element, root } = await shown(server);
+  await pressed(root);
+  await eventually(() => expect(root.querySelector(".acts")).not.toBeNull());
+  await server.stop();
+  await eventually(() => expect(element.inbox?.getSnapshot().state).toBe("offline"));
+
+  find(root, '[aria-label^="Dismiss: "]').click();
+
+  await eventually(() => expect(root.querySelector(".row[data-id]")).toBeNull());
+  expect(find(root, ".undo span").textContent).toBe("Dismissed");
+  expect(find(root, ".undo button").hidden).toBe(true);
+  await server.start();
+  await eventually(() => expect(server.asked.some(([event]) => event === "dismiss")).toBe(true));
 });
 
 it("it speaks the language of the page, and lets the page have the last word", async () => {

@@ -40,6 +40,7 @@ interface Page {
 /** What of a notification an act makes otherwise. */
 interface Acted {
   read?: boolean;
+  dismissed?: boolean;
   archived?: boolean;
   snoozed_until?: string | null;
   returned_at?: string | undefined;
@@ -244,7 +245,7 @@ export class Gateway {
   }
 
   private item(n: Kept): object {
-    const { archived, snoozed_until, ...acted } = this.acts.get(n.id) ?? {};
+    const { dismissed: _, archived, snoozed_until, ...acted } = this.acts.get(n.id) ?? {};
     return {
       ...n,
       ...acted,
@@ -388,7 +389,14 @@ export class Gateway {
       return count;
     };
     on("read", marking(this.read));
-    on("dismiss", marking(this.dismissed));
+    on("dismiss", ({ ids }: { ids: string[] }) => {
+      for (const id of ids) this.dismissed.add(id);
+      return this.did("dismiss", ids, { read: true, dismissed: true });
+    });
+    on("undismiss", ({ ids }: { ids: string[] }) => {
+      for (const id of ids) this.dismissed.delete(id);
+      return this.did("undismiss", ids, { dismissed: false });
+    });
     on("click", ({ id, token }: { id?: string; token?: string }) => {
       const marked = id ?? (token && this.tracked.get(token)) ?? null;
       if (marked) this.clicked.add(marked);

@@ -1,6 +1,7 @@
 /** Several tabs of one user, and one connection. */
 
 import { beforeEach, it, vi } from "vitest";
+import { undismiss } from "../src/acts.ts";
 import { token } from "./gateway.ts";
 import { Locks } from "./locks.ts";
 import { atEnd, eventually, expect, gateway, loaded, ready } from "./support.ts";
@@ -317,4 +318,18 @@ it("the tab that takes over uses the newest token it has heard of", async () => 
   await third.until((s) => s.state === "ready");
 
   expect(server.tokens.at(-1)).toBe(token("ann", 2));
+});
+
+it("what one tab dismisses and takes back is gone and back in the other", async () => {
+  const server = await gateway();
+  const [one] = ["one", "two"].map((title) => server.emit("user:ann", title).id) as [string];
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+
+  second.inbox.dismiss(one);
+  for (const tab of [first, second]) await tab.until((s) => s.items.length === 1 && s.unread === 1);
+  await undismiss(second.inbox, one);
+  for (const tab of [first, second]) await tab.until((s) => s.items.length === 2 && s.unread === 1);
+  first.inbox.dismiss(one);
+  for (const tab of [first, second]) await tab.until((s) => s.items.length === 1);
 });

@@ -42,7 +42,7 @@ export type Said = (typeof SAID_VALUES)[number];
 export const KIND_VALUES = ["notification", "digest", "campaign"] as const;
 export type Kind = (typeof KIND_VALUES)[number];
 
-export const MISSED_VALUES = ["late", "restored"] as const;
+export const MISSED_VALUES = ["late", "restored", "refused"] as const;
 export type Missed = (typeof MISSED_VALUES)[number];
 
 export const REASON_VALUES = ["hard_bounce", "soft_bounce", "complaint", "unsubscribe", "manual"] as const;
@@ -134,6 +134,7 @@ export interface AdminReadyEvent {
 /** Some of what a history says of a notification. */
 export interface ChangedAnswer {
   readonly read?: boolean;
+  readonly dismissed?: boolean;
   readonly archived?: boolean;
   readonly snoozed_until?: string | null;
   readonly acted?: string;
@@ -198,7 +199,7 @@ export interface InboxEvent {
   readonly turn?: number;
   /** Types not to be shown but in the user's own room; where these have changed. */
   readonly muted?: readonly string[];
-  /** What was done, where that is more than reading or dismissing. */
+  /** What was done, where that is more than reading. */
   readonly did?: DidAnswer;
 }
 

@@ -4,7 +4,7 @@
  * Fetched when the panel opens: nobody sees a list and presses before it is there.
  */
 
-import { act, archive, snooze, unarchive, unread } from "../acts.ts";
+import { act, archive, snooze, unarchive, undismiss, unread } from "../acts.ts";
 import type { Inbox } from "../index.ts";
 import type { Item } from "../protocol.ts";
 import type { Age } from "./age.ts";
@@ -55,17 +55,22 @@ export function deeds(options: {
   /** Ids of those that are out of sight, and with the gateway still. */
   const hidden = new Set<string>();
 
-  /** Does what the gateway is asked for, and says so where it cannot be done. */
-  const ask = (does: (inbox: Inbox) => Promise<unknown>): Promise<boolean> => {
-    const asked = inbox();
-    const done = asked ? does(asked).then(() => true) : Promise.resolve(false);
-    return done
-      .catch(() => false)
-      .then((is) => {
-        if (!is) offer.say(t.failed);
-        show();
-        return is;
-      });
+  /** Does what the gateway is asked for; where it cannot be done it says so, with a button for `again`. */
+  const ask = async (does: (inbox: Inbox) => Promise<unknown>, again?: () => void): Promise<boolean> => {
+    try {
+      await does(inbox() as Inbox);
+      return true;
+    } catch {
+      offer.say(t.failed, again);
+      return false;
+    } finally {
+      show();
+    }
+  };
+  /** Says what was done, with the way back; which is offered again where it could not be gone. */
+  const undoable = (said: string, back: (inbox: Inbox) => Promise<unknown>): void => {
+    const again = (): unknown => ask(back, again);
+    offer.say(said, again);
   };
   /** Takes it out of sight at once, and brings it back where the gateway says no. */
   const take = async (
@@ -75,7 +80,7 @@ export function deeds(options: {
   ): Promise<void> => {
     hidden.add(id);
     show();
-    if (await ask(does)) offer.offer(said, () => ask((to) => (read ? unarchive(to, id) : unread(to, id))));
+    if (await ask(does)) undoable(said, (to) => (read ? unarchive(to, id) : unread(to, id)));
     hidden.delete(id);
     show();
   };
@@ -123,19 +128,16 @@ export function deeds(options: {
   };
 
   return {
-    dismiss({ id, read }) {
-      hidden.add(id);
-      inbox()?.read(id);
-      const back = (): void => {
-        hidden.delete(id);
-        if (!read) ask((to) => unread(to, id));
-        show();
-      };
-      offer.offer(t.dismissed, back, () => {
-        inbox()?.dismiss(id);
-        hidden.delete(id);
+    dismiss({ id, read, snoozed_until }) {
+      const from = inbox() as Inbox;
+      from.dismiss(id);
+      // Without a connection there is nobody yet who could take it back.
+      if (from.getSnapshot().state !== "ready") return offer.say(t.dismissed);
+      undoable(t.dismissed, async (to) => {
+        await undismiss(to, id);
+        if (snoozed_until) await snooze(to, id, new Date(snoozed_until));
+        else if (!read) await unread(to, id);
       });
-      show();
     },
     archive(item) {
       if (item.archived) take(item, t.takenBack, (to) => unarchive(to, item.id));

@@ -15,3 +15,9 @@ export async function fetched<T>(load: () => Promise<T>): Promise<T> {
       });
     }
 }
+
+/** The file in a language such as `de-AT`, of those that there are; undefined where there is none. */
+export const wordsOf = <T>(
+  files: Readonly<Record<string, () => Promise<T>>>,
+  language: string,
+): Promise<T> | undefined => files[language.toLowerCase().split("-")[0] as string]?.();

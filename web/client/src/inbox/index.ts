@@ -10,9 +10,9 @@ import type { ConnectOptions, Notification } from "../protocol.ts";
 import { type Bell, bell } from "./bell.ts";
 import type { Category } from "./catalog.ts";
 import { destination, h } from "./elements.ts";
-import { fetched } from "./fetched.ts";
+import { fetched, wordsOf } from "./fetched.ts";
 import { type Icon, kindIcon, named } from "./icons.ts";
-import { wordsOf } from "./languages.ts";
+import { LANGUAGES } from "./languages.ts";
 import { fetchPanel, foresee, type PanelFile, panelFile } from "./late.ts";
 import { type Notice, notice } from "./notice.ts";
 import type { Panel } from "./panel.ts";
@@ -139,7 +139,7 @@ export class BellhopInbox extends Base {
   connectedCallback(): void {
     for (const name of PROPERTIES) this.#upgrade(name);
     if (!this.#parts) this.#build();
-    fetched(async () => wordsOf(this.#language())).then((words) => {
+    fetched(async () => wordsOf(LANGUAGES, this.#language())).then((words) => {
       if (!words) return;
       this.#words = words;
       this.#speak();

@@ -2,13 +2,19 @@ import { sheetOf } from "./look.ts";
 
 /** How what one does in the panel looks. */
 const STYLE = `
-.acts { position: absolute; inset-block-start: .3125rem; inset-inline-end: .75rem; display: flex; gap: .125rem; padding: .125rem; border-radius: 9px; background: var(--_bg); box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / .08); opacity: 0; pointer-events: none }
+.acts { position: absolute; inset-block-start: .3125rem; inset-inline-end: .75rem; display: flex; gap: .125rem; padding: .0625rem .125rem; border-radius: 9px; background: var(--_bg); box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / .08); opacity: 0; pointer-events: none }
 .row:is(:hover, :focus-visible, :has(:focus-visible), .acting) .acts { opacity: 1; pointer-events: auto }
 .dated .acts { inset-block-start: 2.0625rem }
 .row.open .acts { inset-block: auto .375rem }
 @media (hover: hover) {
-  .row:is(:hover, :focus-visible, :has(:focus-visible)) :is(time, .dot) { visibility: hidden }
-  .acts::before { content: attr(data-at); align-self: center; padding-inline: .375rem .125rem; font-size: .75rem; color: var(--_muted) }
+  .row:is(:hover, :focus-visible, :has(:focus-visible)) {
+    .dot { visibility: hidden }
+    time { display: none }
+    /* The title keeps clear of the buttons, and its time stands below the text. */
+    &:not(.open) .line { padding-inline-end: 5.875rem }
+  }
+  .acts::before { content: attr(data-at); align-self: center; padding-inline: .375rem .125rem; font-size: .6875rem; line-height: 1; color: var(--_muted) }
+  :not(.open) > .acts::before { position: absolute; inset-block-start: calc(var(--_row) - 1.1875rem); inset-inline-end: 0; white-space: nowrap }
 }
 .acts > *, .dots { display: grid; place-items: center; inline-size: 1.625rem; block-size: 1.625rem; border-radius: 7px; color: var(--_muted) }
 .acts > :hover { background: var(--_hover); color: var(--_text) }

@@ -7,25 +7,19 @@ const STAY_MS = 6_000;
 
 export interface Undo {
   readonly element: HTMLElement;
-  /** Says what was done. `commit` is called once it cannot be taken back any more, `back` when it is. */
-  offer(text: string, back: () => void, commit?: () => void): void;
-  /** Says what there is no button for. */
-  say(text: string): void;
-  /** What was done, is done. */
+  /** Says what was done, with a button for what takes it back. */
+  say(text: string, back?: () => void): void;
+  /** Says nothing any more. */
   settle(): void;
 }
 
 export function undo(strings: Strings): Undo {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let last: (() => void) | undefined;
   const said = h("span");
   const button = h("button", { type: "button" }, strings.undo);
   const settle = (): void => {
     clearTimeout(timer);
     element.hidden = true;
-    const commit = last;
-    last = undefined;
-    commit?.();
   };
   const stay = (): void => {
     clearTimeout(timer);
@@ -50,21 +44,12 @@ export function undo(strings: Strings): Undo {
   return {
     element,
     settle,
-    say(text) {
-      settle();
+    say(text, back) {
       said.textContent = text;
-      button.hidden = true;
-      element.hidden = false;
-      stay();
-    },
-    offer(text, back, commit) {
-      settle();
-      last = commit;
-      said.textContent = text;
-      button.hidden = false;
+      button.hidden = !back;
       button.onclick = () => {
-        last = back;
         settle();
+        back?.();
       };
       element.hidden = false;
       stay();

@@ -5,7 +5,7 @@
  */
 
 import { h } from "../inbox/elements.ts";
-import { fetched } from "../inbox/fetched.ts";
+import { fetched, wordsOf } from "../inbox/fetched.ts";
 import { type Notice, notice } from "../inbox/notice.ts";
 import {
   type Preferences,
@@ -17,7 +17,7 @@ import {
 import type { ConnectOptions } from "../protocol.ts";
 import { options as choices, type Field, field } from "./fields.ts";
 import { lines } from "./grid.ts";
-import { wordsOf } from "./languages.ts";
+import { LANGUAGES } from "./languages.ts";
 import { QUIET, type Quiet, quiet, said, ZONE } from "./quiet.ts";
 import { ENGLISH, type Strings } from "./strings.ts";
 import { sheet } from "./style.ts";
@@ -134,7 +134,7 @@ export class BellhopPreferences extends Base {
   connectedCallback(): void {
     for (const name of PROPERTIES) this.#upgrade(name);
     if (!this.#parts) this.#build();
-    fetched(async () => wordsOf(this.#language())).then((words) => {
+    fetched(async () => wordsOf(LANGUAGES, this.#language())).then((words) => {
       if (!words) return;
       this.#words = words;
       this.#speak();

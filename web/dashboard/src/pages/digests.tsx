@@ -45,14 +45,14 @@ function One({ digest, open }: { digest: OpenDigest; open: (id: string) => void 
       <ul className="gathered">
         {notifications.map(({ id, title }) => (
           <li key={id}>
-            <button type="button" className="plain-link strong" onClick={() => open(id)}>
+            <button type="button" className="plain-link strong" dir="auto" onClick={() => open(id)}>
               {title}
             </button>
           </li>
         ))}
         {left_out.map(({ id, title, detail }) => (
           <li key={id}>
-            <button type="button" className="plain-link" onClick={() => open(id)}>
+            <button type="button" className="plain-link" dir="auto" onClick={() => open(id)}>
               {title}
             </button>
             <span className="under">left out: {detail}</span>

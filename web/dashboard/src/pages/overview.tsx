@@ -4,7 +4,7 @@ import type { FeedItem, MailState, Overview, Roster } from "../protocol.ts";
 import { feedOf, href, mailOf } from "../route.ts";
 import { bucketed, highest, last, sum, type Window, windowOf, within } from "../series.ts";
 import { useStore } from "../store.ts";
-import { Ago, Empty, Failed, Heading, Segments, TypeChip, useNow, Waiting } from "../ui/bits.tsx";
+import { Ago, Empty, Failed, Heading, Segments, TypeChip, Waiting } from "../ui/bits.tsx";
 import { Chart, type Curve } from "../ui/chart.tsx";
 import { figure, humane, milliseconds, plural } from "../words.ts";
 import { Alerts } from "./alerts.tsx";
@@ -15,12 +15,17 @@ const TONES: Record<string, string> = {
   accepted: "c1",
   duplicate: "c2",
   sent: "c1",
+  gathered: "c2",
   skipped: "c2",
+  held: "c4",
   postponed: "c4",
   lost: "c4",
   buried: "c3",
 };
-const BELOW = ["accepted", "sent", "duplicate", "skipped", "postponed", "lost"];
+const BELOW = ["accepted", "sent", "duplicate", "gathered", "skipped", "held", "postponed", "lost"];
+
+/** How many in each step, by outcome. */
+type Columns = Readonly<Record<string, readonly number[]>>;
 
 /** It has the height of a line. */
 const NOTHING = "\u00a0";
@@ -31,11 +36,12 @@ const SHORT_MS = 15 * 60_000;
 export function OverviewPage(): ReactNode {
   const [chosen, setChosen] = useState<Minutes | null>(null);
   const overview = useAsk<Overview>("overview", { minutes: 60 }, EVERY_MS);
-  const now = useNow();
   const roster = useAsk<Roster>("presence", { limit: 1 }, EVERY_MS);
   const mail = useAsk<{ counts: Record<MailState, number> }>("mail_counts", {}, EVERY_MS);
   const { data } = overview;
   const counts = mail.data?.counts;
+  // By the clock of the gateway, which has made the steps: the admin's may be another.
+  const now = Date.parse(data?.at.at(-1) ?? "") || Date.now();
   // Where nothing is older, an hour would be a blank with a stroke at its end.
   const begun = Date.parse(data?.at[0] ?? "");
   const minutes = chosen ?? (now - begun > SHORT_MS ? "60" : "15");
@@ -144,11 +150,12 @@ function Charts({
     tone,
     values: bucketed(window, data.at, values, combine),
   });
-  const counts = (title: string, columns: Readonly<Record<string, readonly number[]>>) => (
+  /** `told`: those of the columns that the figure is of. */
+  const counts = (title: string, columns: Columns, told = columns, of = span) => (
     <Chart
       title={title}
-      figure={figure(total(columns, window, data.at))}
-      of={span}
+      figure={figure(total(told, window, data.at))}
+      of={of}
       kind="bars"
       window={window}
       curves={Object.entries(columns)
@@ -189,9 +196,9 @@ function Charts({
         window={window}
         curves={[line("Deliveries", "c1", data.deliveries, sum)]}
         say={figure}
-        note={per}
+        note={`events, ${per}`}
       />
-      {counts("Mail", data.mail)}
+      {counts("Mail", data.mail, { sent: data.mail.sent ?? [] }, `sent ${span}`)}
       <Chart
         title="Latency, p99"
         figure={worst ? milliseconds(worst) : "–"}
@@ -262,11 +269,7 @@ const gone = ({ sent, delivered, bounced, complained }: Record<MailState, number
   sent + delivered + bounced + complained;
 const order = (outcome: string): number => (BELOW.indexOf(outcome) + 100) % 100;
 /** Of all that was counted within the window. */
-function total(
-  columns: Readonly<Record<string, readonly number[]>>,
-  window: Window,
-  at: readonly string[],
-): number {
+function total(columns: Columns, window: Window, at: readonly string[]): number {
   const shown = within(window, at);
   return sum(Object.values(columns).flatMap((values) => values.filter((_, step) => shown[step])));
 }

@@ -86,6 +86,7 @@ const mailOf = (page: MailPage): readonly MailRecord[] => page.mail;
 const MISSED: Readonly<Record<NonNullable<Scheduled["missed"]>, string>> = {
   late: "Nobody came to it in its time",
   restored: "Asked before the store was put back: it may have been emitted then",
+  refused: "It cannot be emitted as it was asked: the log of the node says why",
 };
 
 /** What was not emitted when it was due: it comes only if somebody says so. */
@@ -120,7 +121,9 @@ function Missed({ ask }: { ask: (asking: Asking) => void }): ReactNode {
               <tr key={item.id}>
                 <Due time={item.scheduled_for} />
                 <td className="said">
-                  <span className="strong clip">{title}</span>
+                  <span className="strong clip" dir="auto">
+                    {title}
+                  </span>
                   <span className="under clip">
                     <TypeChip type={item.type} /> <Room room={item.room} />
                   </span>
@@ -248,7 +251,12 @@ function Held({ ask }: { ask: (asking: Asking) => void }): ReactNode {
                 <tr key={item.id}>
                   <Due time={item.mail?.due_at ?? item.created_at} />
                   <td className="said">
-                    <button type="button" className="row-link strong clip" onClick={() => setOpen(item.id)}>
+                    <button
+                      type="button"
+                      className="row-link strong clip"
+                      dir="auto"
+                      onClick={() => setOpen(item.id)}
+                    >
                       {title}
                     </button>
                     <span className="under clip">

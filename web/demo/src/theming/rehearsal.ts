@@ -28,10 +28,12 @@ const item = (index: number, [minutes, type, title, body, read]: (typeof ITEMS)[
 export function rehearsal(): Inbox {
   let items = ITEMS.map((each, index) => item(index, each));
   const listeners = new Set<() => void>();
+  const gone = new Set<string>();
   let snapshot: Snapshot;
   const change = (): void => {
-    const unread = items.filter(({ read }) => !read).length;
-    snapshot = { ...EMPTY, state: "ready", user: "you", items, unread, loading: false };
+    const left = items.filter(({ id }) => !gone.has(id));
+    const unread = left.filter(({ read }) => !read).length;
+    snapshot = { ...EMPTY, state: "ready", user: "you", items: left, unread, loading: false };
     for (const listener of listeners) listener();
   };
   const mark = (ids: readonly string[], done: Partial<Item>): void => {
@@ -54,13 +56,19 @@ export function rehearsal(): Inbox {
       ),
     seen: () => {},
     dismiss(...ids) {
-      items = items.filter(({ id }) => !ids.includes(id));
+      for (const id of ids) gone.add(id);
       change();
     },
     click: (id) => mark([id], { read: true, clicked: true }),
     loadMore: () => {},
     setFilter: () => {},
-    ask: () => Promise.reject(Object.assign(new Error("offline"), { code: "offline" })),
+    async ask<T>(event: string, payload: object): Promise<T> {
+      const { ids = [] } = payload as { ids?: string[] };
+      if (event === "undismiss") for (const id of ids) gone.delete(id);
+      else if (event !== "unread") throw Object.assign(new Error("offline"), { code: "offline" });
+      mark(ids, { read: event !== "unread" });
+      return {} as T;
+    },
     reconnect: () => {},
     close: () => {},
   };
