@@ -278,7 +278,8 @@ it("when the tab with the connection does not run, another takes over, and gives
     expect(tab.told.map((n) => n.title)).toEqual(["one", "two"]);
   }
   expect(server.sockets).toHaveLength(1);
-});
+  // A tab is given seconds to say that it runs.
+}, 20_000);
 
 it("the newest token of all tabs is the connection's: its topics are heard, those it has lost are not", async () => {
   const server = await gateway();
