@@ -25,7 +25,7 @@ from mailer.errors import (
     TemplateFailure,
     TemporaryFailure,
 )
-from mailer.held import Held
+from mailer.held import Held, LeaseOver
 from mailer.labels import labels
 from mailer.lanes import Lane
 from mailer.refusals import GOODBYE
@@ -225,6 +225,11 @@ class Courier:
                     return self._paused()
                 said = await self._lane.transport.send(outgoing, handing_over=held.handed_over)
                 return Sent(relay_id=said, relay_key=key_of(said))
+        except LeaseOver:
+            logger.warning(
+                "mail kept back: its lease is over", extra={"notification": held.lease.notification.id}
+            )
+            return Released()
         except (StorageError, TemplateFailure, DeliveryFailure, RelayFailure):
             raise
         except Exception as error:
@@ -294,6 +299,7 @@ class Courier:
         while True:
             lease = held.lease
             extra = {"notification": lease.notification.id}
+            asked_at = asyncio.get_running_loop().time()
             try:
                 ours = await self._outbox.prolong(lease, lease_seconds=seconds, now=self._clock())
             except Exception as error:  # noqa: BLE001 - to be tried again: while the store is away nobody else has it
@@ -303,6 +309,8 @@ class Courier:
                     logger.warning("mail under way was taken by another worker", extra=extra)
                     bound.reschedule(asyncio.get_running_loop().time())
                     return
+                # Of one that was taken anew meanwhile the end is known.
+                held.until = asked_at + seconds if ours else held.until
             await asyncio.sleep(PROLONGING_SHARE * seconds)
 
     async def _tell_of_bounce(self, lease: Lease, failure: DeliveryFailure | RelayFailure) -> None:
@@ -354,7 +362,7 @@ def _result(ending: Ending) -> Result:
     match ending:
         case Sent():
             return Result.SENT
-        case Postponed():
+        case Postponed() | Released():
             return Result.HELD
         case Gathered():
             return Result.GATHERED

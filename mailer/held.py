@@ -1,9 +1,13 @@
 """A mail under way in this process."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from storage.outbox import Lease
+
+
+class LeaseOver(Exception):
+    """The lease has ended as far as is known here: another worker may have the mail, so it does not leave from here."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -19,6 +23,8 @@ class Held:
     """When it was leased, by the loop's clock, as is the next."""
     seconds: float
     """For how long it was leased at first."""
+    until: float = field(init=False)
+    """Until when it is leased for certain, by the loop's clock: prolonging moves it."""
     unknown_until: float = 0.0
     """Until then the relay, which was given all of it, may take it without our knowing."""
     put_off: bool = False
@@ -29,6 +35,16 @@ class Held:
     """Whether it is settled, and will not be due again by itself."""
     task: "asyncio.Task[None] | None" = None
 
+    def __post_init__(self) -> None:
+        self.until = self.since + self.seconds
+
     def handed_over(self, seconds: float) -> None:
-        """The relay has been given all of it, and may take so many seconds to answer."""
-        self.unknown_until = asyncio.get_running_loop().time() + seconds
+        """The relay is given all of it now, and may take so many seconds to answer.
+
+        Raises `LeaseOver` when the process has stood still for longer than the lease, or could not prolong it: this is
+        the last moment at which it can be kept back.
+        """
+        now = asyncio.get_running_loop().time()
+        if now >= self.until:
+            raise LeaseOver
+        self.unknown_until = now + seconds

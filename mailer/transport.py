@@ -38,7 +38,7 @@ class Outgoing:
 
 
 HandingOver = Callable[[float], None]
-"""Told, as the end of a message leaves, for how many seconds the next hop may take it without our knowing."""
+"""Told, before a message leaves, for how many seconds the next hop may take it without our knowing. What it raises keeps it back."""
 
 
 def unheeded(seconds: float) -> None:
@@ -54,7 +54,8 @@ class Transport(Protocol):
 
         Answers what the next hop said as it took it, if it said anything: one short line of printable characters.
 
-        Raises `TemporaryFailure`, `UnclearRefusal`, `PermanentFailure` or `RelayFailure`, and nothing else. After a
+        Raises `TemporaryFailure`, `UnclearRefusal`, `PermanentFailure` or `RelayFailure`, what `handing_over` raises, and
+        nothing else. After a
         failure without a code or a cancellation the message may still have been taken, if it was handed over (an answer
         can be lost on its way): a repeat carries the same Message-ID. Never hangs: every step is bounded.
         """

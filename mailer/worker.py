@@ -297,7 +297,7 @@ class Worker:
         """Have a leased mail carried. One that is under way here already goes on under the newer lease."""
         if held := self._held.get(lease.id):
             # Its lease had ended, for the store was away or the clock was set: what is under way goes on under the new.
-            held.lease = lease
+            held.lease, held.until = lease, leased_at + seconds
             return
         self._hold(Held(lease=lease, since=leased_at, seconds=seconds), self._deliver)
 

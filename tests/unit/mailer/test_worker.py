@@ -1013,6 +1013,26 @@ async def test_a_lease_that_ended_under_way_is_taken_on_and_nothing_is_sent_twic
     assert (await bench.mail()).state is MailState.SENT
 
 
+async def test_a_mail_whose_lease_is_over_is_kept_back_at_the_last_moment(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The process stood still, or the store could not be asked: another worker may have sent it by now."""
+    named = asyncio.Event()
+    bench.relay.on("RCPT", Wait(named))
+    bench.outbox.fail("prolong", 1_000)
+    await bench.owe()
+    bench.start(lease_seconds=0.3)
+    await bench.relay.until(lambda: "RCPT" in bench.relay.steps)
+    await asyncio.sleep(0.4)
+
+    named.set()
+
+    await bench.until_observed(Result.HELD, Result.SENT)
+    assert "mail kept back: its lease is over" in caplog.messages
+    assert len(bench.relay.received) == 1
+    assert (await bench.mail()).attempts == 1
+
+
 async def test_a_mail_that_another_worker_has_is_let_go(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
