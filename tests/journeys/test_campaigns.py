@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -332,14 +333,14 @@ async def test_paused_nothing_leaves_and_cancelled_only_what_was_under_way(
             assert (refused.status, refused.body["code"]) == (409, "campaign_state")
 
 
-async def test_those_whom_the_relay_refused_are_tried_again_under_the_same_message_id(
-    tmp_path: Path, store: dict[str, str]
-):
+@asynccontextmanager
+async def a_dead_mail(
+    folder: Path, store: dict[str, str]
+) -> AsyncIterator[tuple[Gateway, SMTPRelay, str, str]]:
+    """A gateway, its relay, a campaign to three that has ended, and the id of the one mail that the relay has refused."""
     async with (
         SMTPRelay() as relay,
-        gateway(
-            tmp_path, CATALOG=catalog(tmp_path), MAIL_URL=relay.url(query="starttls=never"), **store
-        ) as here,
+        gateway(folder, CATALOG=catalog(folder), MAIL_URL=relay.url(query="starttls=never"), **store) as here,
     ):
         relay.refuse["u1@example.org"] = Reply("550 5.3.4 too much of it")
         id_ = await make(here)
@@ -347,12 +348,18 @@ async def test_those_whom_the_relay_refused_are_tried_again_under_the_same_messa
         await told(here, "POST", f"/{id_}/start")
         assert sums(await ended(here, id_)) == {"sent": 2, "dead": 1}
         [dead] = (await told(here, "GET", f"/{id_}/recipients?state=dead"))["recipients"]
+        yield here, relay, id_, dead["mail"]
 
+
+async def test_those_whom_the_relay_refused_are_tried_again_under_the_same_message_id(
+    tmp_path: Path, store: dict[str, str]
+):
+    async with a_dead_mail(tmp_path, store) as (here, relay, id_, dead):
         relay.refuse.clear()
         assert await told(here, "POST", f"/{id_}/retry") == {"retried": 1}
 
         assert sums(await ended(here, id_)) == {"sent": 3}
-        assert f"<{dead['mail']}@" in _message_ids(relay)[-1]
+        assert f"<{dead}@" in _message_ids(relay)[-1]
         assert await told(here, "POST", f"/{id_}/retry") == {"retried": 0}
 
 
@@ -360,48 +367,26 @@ async def test_a_dead_mail_whose_reviver_dies_halfway_is_sent_and_accounted_for(
     tmp_path: Path, store: dict[str, str]
 ):
     """The outbox has it back, and the campaign was not told: whoever leases the mail tells it."""
-    async with (
-        SMTPRelay() as relay,
-        gateway(
-            tmp_path, CATALOG=catalog(tmp_path), MAIL_URL=relay.url(query="starttls=never"), **store
-        ) as here,
-    ):
+    async with a_dead_mail(tmp_path, store) as (here, relay, id_, dead):
         assert here.node is not None
-        relay.refuse["u1@example.org"] = Reply("550 5.3.4 too much of it")
-        id_ = await make(here)
-        await fill(here, id_, people(3))
-        await told(here, "POST", f"/{id_}/start")
-        assert sums(await ended(here, id_)) == {"sent": 2, "dead": 1}
-        [dead] = (await told(here, "GET", f"/{id_}/recipients?state=dead"))["recipients"]
         relay.refuse.clear()
 
-        assert await here.node.store.outbox.revive([dead["mail"]], now=datetime.now(UTC)) == [dead["mail"]]
+        assert await here.node.store.outbox.revive([dead], now=datetime.now(UTC)) == [dead]
         here.node.wake_mailer([LaneName.BULK])
 
         async def is_sent() -> bool:
             return len(relay.received) == 3
 
         await until(is_sent)
-        assert f"<{dead['mail']}@" in _message_ids(relay)[-1]
+        assert f"<{dead}@" in _message_ids(relay)[-1]
         assert sums(await ended(here, id_)) == {"sent": 3}
 
 
 async def test_a_dead_mail_that_is_revived_after_its_campaign_was_cancelled_is_not_sent(
     tmp_path: Path, store: dict[str, str]
 ):
-    async with (
-        SMTPRelay() as relay,
-        gateway(
-            tmp_path, CATALOG=catalog(tmp_path), MAIL_URL=relay.url(query="starttls=never"), **store
-        ) as here,
-    ):
+    async with a_dead_mail(tmp_path, store) as (here, relay, id_, dead):
         assert here.node is not None
-        relay.refuse["u1@example.org"] = Reply("550 5.3.4 too much of it")
-        id_ = await make(here)
-        await fill(here, id_, people(3))
-        await told(here, "POST", f"/{id_}/start")
-        assert sums(await ended(here, id_)) == {"sent": 2, "dead": 1}
-        [dead] = (await told(here, "GET", f"/{id_}/recipients?state=dead"))["recipients"]
         # As it is for one that is cancelled before it has ended.
         campaigns, of = here.node.store.campaigns, [CampaignState.FINISHED]
         assert await campaigns.cancel(id_, of, now=datetime.now(UTC)) is not None
@@ -413,7 +398,7 @@ async def test_a_dead_mail_that_is_revived_after_its_campaign_was_cancelled_is_n
         await until(is_at_rest)
         relay.refuse.clear()
 
-        assert (await here.ask("POST", f"/internal/mail/{dead['mail']}/revive")).status == 200
+        assert (await here.ask("POST", f"/internal/mail/{dead}/revive")).status == 200
 
         async def is_seen_off() -> bool:
             [row] = (await told(here, "GET", f"/{id_}/recipients?state=cancelled"))["recipients"] or [{}]
