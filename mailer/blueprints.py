@@ -11,8 +11,7 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from mailer.composed import NAMES
 from mailer.designs import environment
-from mailer.filters import TIMED
-from mailer.uses import Use, uses
+from mailer.uses import Use, tells_time, uses
 
 LONGEST_SOURCE = 2**18
 BUILT_IN = frozenset({"base.html", "parts.html", "default.html", "default.txt"})
@@ -111,9 +110,7 @@ def _absent(needs: Mapping[str, int], names: frozenset[str]) -> Iterator[Flaw]:
 
 def _is_timed(tree: nodes.Template) -> bool:
     """Whether it has a filter that goes by its reader's clock, or the name of the zone."""
-    return any(node.name in TIMED for node in tree.find_all(nodes.Filter)) or any(
-        node.name == "timezone" for node in tree.find_all(nodes.Name)
-    )
+    return tells_time(tree) or any(node.name == "timezone" for node in tree.find_all(nodes.Name))
 
 
 def _unknown(tree: nodes.Template) -> Iterator[Flaw]:

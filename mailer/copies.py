@@ -30,14 +30,13 @@ def key_of(notification: Notification, subject: str) -> Key | None:
     """
     # By its text, in which 1, 1.0 and True are not the same.
     data = repr(notification.data)
-    locale = (notification.entry and notification.entry.locale) or ""
     key = (
         notification.type,
         subject,
         notification.title,
         notification.body,
         notification.link or "",
-        locale,
+        notification.locale or "",
         data,
     )
     return key if sum(map(len, key)) <= LONGEST_CHARACTERS else None

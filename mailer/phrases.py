@@ -14,10 +14,10 @@ from jinja2 import Environment, nodes
 from jinja2.exceptions import TemplateSyntaxError
 
 from mailer import languages
-from mailer.filters import FILTERS, TIMED, WIDE
+from mailer.filters import FILTERS, WIDE
 from mailer.languages import text
 from mailer.phrasing import NAMES, TESTS, Spoken, spoken
-from mailer.uses import Use, uses
+from mailer.uses import Use, tells_time, uses
 
 LONGEST_SOURCE = 10_000
 MOST_NODES = 1000
@@ -75,7 +75,7 @@ def phrase(source: str, *, locale: str, is_link: bool = False) -> Phrase:
         source,
         tuple(uses(tree)),
         spoken(tree.body, _in_link if is_link else text),
-        is_timed=any(node.name in TIMED for node in tree.find_all(nodes.Filter)),
+        is_timed=tells_time(tree),
     )
 
 

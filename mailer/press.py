@@ -148,12 +148,11 @@ class Press:
             self._condemned.clear()
 
     def _is_designed(self, notification: Notification) -> bool:
-        entry = notification.entry
+        locale = notification.locale
         return (
             self._designs is not None
-            and entry is not None
-            and entry.locale is not None
-            and has_design(self._designs, notification.type, entry.locale)
+            and locale is not None
+            and has_design(self._designs, notification.type, locale)
         )
 
     async def close(self) -> None:

@@ -187,10 +187,10 @@ class _Desk:
 
     def _compose_of(self, notification: Notification) -> Compose | None:
         """The designs, where they have one for it."""
-        entry, designs = notification.entry, self._designs
-        if designs is None or entry is None or entry.locale is None:
+        locale, designs = notification.locale, self._designs
+        if designs is None or locale is None:
             return None
-        return designs.compose if designs.has(notification.type, entry.locale) else None
+        return designs.compose if designs.has(notification.type, locale) else None
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ class Renderer:
                 link=plain.line(notification.link or "", longest=_LINK_LENGTH) or None,
                 subject=subject,
                 data=notification.data,
-                locale=_locale(notification) or "en",
+                locale=notification.locale or "en",
                 type_=notification.type,
                 category=(entry and entry.category) or "",
                 brand=self._brand,
@@ -192,7 +192,7 @@ class Renderer:
             "created_at": notification.created_at.astimezone(UTC),
             "brand": self._brand,
             "unsubscribe_url": unsubscribe_url,
-            "words": words_in(_locale(notification), brand=self._brand),
+            "words": words_in(notification.locale, brand=self._brand),
         }
 
     def _absolute(self, link: str) -> str | None:
@@ -200,11 +200,6 @@ class Renderer:
         if is_path(link) and self._letterhead.base_url is not None:
             link = urljoin(self._letterhead.base_url, link)
         return web_url(link)
-
-
-def _locale(notification: Notification) -> str | None:
-    """The language of its words; None where nobody knows."""
-    return None if notification.entry is None else notification.entry.locale
 
 
 def _unsubscription(urls: Sequence[str]) -> Iterator[str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from jinja2 import nodes
 
+from mailer.filters import TIMED
+
 EACH = -1
 """Any element of a list."""
 ANY = None
@@ -32,6 +34,11 @@ def _written(step: Step) -> str:
     if isinstance(step, str):
         return f".{step}"
     return f"[{'' if step in (EACH, ANY) else step}]"
+
+
+def tells_time(tree: nodes.Template) -> bool:
+    """Whether it has a filter that goes by its reader's clock."""
+    return any(node.name in TIMED for node in tree.find_all(nodes.Filter))
 
 
 def uses(tree: nodes.Node) -> Iterator[Use]:

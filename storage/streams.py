@@ -104,6 +104,11 @@ class Notification(Struct, frozen=True, kw_only=True, gc=False):
     superseded_by: str | None = None
     """The id of the newer one that stands for it: it is kept, and shown to nobody."""
 
+    @property
+    def locale(self) -> str | None:
+        """The language of its words; None where nobody knows."""
+        return None if self.entry is None else self.entry.locale
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyKey:

@@ -115,6 +115,8 @@ class Caller:
     """Of the user, or of the connection."""
     role: Role | None = None
     """None for a service, and for a user who has none."""
+    scopes: frozenset[str] = frozenset()
+    """Of a service; a person has none."""
     sid: str = ""
     """Of the connection; empty where there is none."""
     locale: str | None = None

@@ -1,7 +1,6 @@
 """Clearing: what of a stream is wiped or pruned."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from pymongo import DeleteMany, UpdateOne
 
@@ -11,6 +10,7 @@ from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import WIPED_BELOW
 from storage.mongo.heads import ROOMS, positions
+from storage.mongo.pages import behind
 from storage.mongo.standings import RECEIPTS
 
 _CONTENTS = (
@@ -112,15 +112,7 @@ async def _oldest(
     """Notifications of all rooms that were made before, the oldest first, behind `after`; by the index of times,
     without their contents.
     """
-    condition: dict[str, Any] = {"created_at": {"$lt": before}}
-    if after is not None:
-        time, notification_id = after
-        condition = {
-            "$or": [
-                {"created_at": time, "_id": {"$gt": notification_id}},
-                {"created_at": {"$gt": time, "$lt": before}},
-            ]
-        }
+    condition = {"created_at": {"$lt": before}} if after is None else behind(*after, before=before)
     cursor = c[NOTIFICATIONS].find(condition, _PLACE)
     return await cursor.sort([("created_at", 1), ("_id", 1)]).limit(limit).to_list()
 

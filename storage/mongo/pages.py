@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+from storage.encoding import FOREVER
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 
 IDS_PER_PAGE = 10_000
@@ -22,10 +23,14 @@ async def ids_of(c: Collections, room: str) -> AsyncIterator[list[str]]:
             yield [each["_id"] for each in page]
         if len(page) < IDS_PER_PAGE:
             return
-        last = page[-1]
-        after = {
-            "$or": [
-                {"created_at": last["created_at"], "_id": {"$gt": last["_id"]}},
-                {"created_at": {"$gt": last["created_at"]}},
-            ]
-        }
+        after = behind(page[-1]["created_at"], page[-1]["_id"])
+
+
+def behind(time: int, id_: str, *, before: int = FOREVER) -> Document:
+    """What comes behind this one in the order of times, and of ids within one; made before that time."""
+    return {
+        "$or": [
+            {"created_at": time, "_id": {"$gt": id_}},
+            {"created_at": {"$gt": time, "$lt": before}},
+        ]
+    }

@@ -222,11 +222,11 @@ class Reckoner:
         events = await self._told_apart(events)
         return [*events, *await self._of_marks(marks), *await self._of_heard(heard, sent)]
 
-    async def _told_apart(self, events: Sequence[Event]) -> list[Event]:
+    async def _told_apart(self, events: list[Event]) -> list[Event]:
         """The same, those of a type with variants each under its own: a frame does not tell."""
         varying = {type_ for type_ in {event.series.type for event in events} if self.varies(type_)}
         if not varying:
-            return list(events)
+            return events
         unknown = [event for event in events if event.series.type in varying and event.about is not None]
         ids = list({event.about or "" for event in unknown if event.series.channel != StatsChannel.EMAIL})
         placed = await self.streams.placed(ids) if ids else {}
@@ -238,7 +238,7 @@ class Reckoner:
                 for event in events
             ]
             if placed
-            else list(events)
+            else events
         )
 
     async def _of_marks(self, marks: Sequence[Marked]) -> list[Event]:
