@@ -14,6 +14,9 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+import orjson
 
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.cluster.commands import PreferencesChanged
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
 
 KEPT_USERS = 10_000
-"""The most users whose choices are kept in memory: some two kilobytes each."""
+"""The most users whose choices are kept in memory: at most some two kilobytes each, and a tenth where many chose alike."""
 LOAD_USERS = 1_000
 """So many are read in two questions while the book is filled: who they are, and what they have chosen."""
 RETRY_SECONDS = 5.0
@@ -68,6 +71,8 @@ class PreferenceBook(Part):
         """Whether the sieve has all who have chosen anything; until then everybody may have."""
         self._kept: dict[str, Preferences | None] = {}
         """The oldest first. None: it is to be asked for anew. Who is in the sieve by mistake has `NOTHING`."""
+        self._alike: WeakValueDictionary[tuple[bytes, int], Preferences] = WeakValueDictionary()
+        """Those in `_kept`, by document and version: who chose alike shares one object. It goes with the last of them."""
         self._refused: dict[Channel, set[str]] = {channel: set() for channel in CHANNELS}
         """By channel the rooms of those in `_kept` who have, or may have, refused something by it."""
         self._keeps_all = True
@@ -191,9 +196,7 @@ class PreferenceBook(Part):
             answer = await self._preferences.of_users(users)
         finally:
             self._reads = [each for each in self._reads if each is not old]
-        found = {
-            user: Preferences(document=kept.document, version=kept.version) for user, kept in answer.items()
-        }
+        found = {user: self._shared(kept) for user, kept in answer.items()}
         # Not started, it hears of no changes, and may keep nothing.
         if self._tasks:
             for user in users:
@@ -201,6 +204,14 @@ class PreferenceBook(Part):
                     self._keep(user, found.get(user, NOTHING))
             self._trim()
         return found
+
+    def _shared(self, kept: shelf.Kept) -> Preferences:
+        """One object for all who have chosen alike: of the few things there are to choose, most choose the same."""
+        key = orjson.dumps(kept.document, option=orjson.OPT_SORT_KEYS), kept.version
+        shared = self._alike.get(key)
+        if shared is None:
+            shared = self._alike[key] = Preferences(document=kept.document, version=kept.version)
+        return shared
 
     def _changed(self, command: PreferencesChanged) -> None:
         self._note([command.user], [command.user])

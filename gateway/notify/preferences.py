@@ -84,7 +84,7 @@ class Row:
     cells: Mapping[Channel, Cell]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Preferences:
     """What a person has chosen: nothing, unless it is here.
 

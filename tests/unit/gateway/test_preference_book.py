@@ -289,6 +289,24 @@ async def test_no_more_is_kept_than_may_be(
     assert set(await book.of_many(users)) == set(users)
 
 
+async def test_who_has_chosen_alike_shares_one_object(book: PreferenceBook, store: SQLiteStore, wall: Wall):
+    """However the document's keys are ordered; not across versions, since a change is told by the version."""
+    documents = {
+        "ann": {"channels": {"email": False}, "locale": "de"},
+        "bob": {"locale": "de", "channels": {"email": False}},
+        "cid": {"channels": {"email": False}},
+    }
+    for user, document in documents.items():
+        await _choose(store, wall, user, document=document)
+    await _loaded(book)
+
+    found = await book.of_many(list(documents))
+
+    assert found["ann"] is found["bob"]
+    assert found["cid"] is not found["ann"]
+    assert {user: chosen.document for user, chosen in found.items()} == documents
+
+
 async def test_while_the_store_is_away_at_the_start_everybody_is_asked_for(
     book: PreferenceBook, store: SQLiteStore, wall: Wall, monkeypatch: pytest.MonkeyPatch
 ):
