@@ -225,6 +225,7 @@ def main() -> None:
     found: Found = {}
     stores = options.stores.split(",")
     for number in range(options.rounds):
+        machine.start_alike(number)
         # Whoever is started first has the better place, in memory or with the machine's cores: each is, in turn.
         one_round(stores if number % 2 == 0 else stores[::-1], found, share=share, slices=slices)
     table = [HEAD, *(row(store, way, found[store, way]) for store in stores for way in WAYS)]

@@ -1,6 +1,7 @@
 """What the figures were measured on: a figure without it says little."""
 
 import contextlib
+import ctypes
 import importlib.metadata
 import json
 import os
@@ -17,6 +18,7 @@ from bench.servers import RIVALS
 from tests.support.servers import node_program
 
 FILES_NEEDED = 12_000
+ADDR_NO_RANDOMIZE = 0x0040000  # personality(2)
 
 
 class TooFewFilesError(RuntimeError):
@@ -39,6 +41,17 @@ def raise_file_limit(wished: int = FILES_NEEDED) -> int:
         raise TooFewFilesError(f"{FILES_NEEDED} open files are needed, {hard} are allowed here (ulimit -Hn)")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
+
+
+def start_alike(seed: int) -> None:
+    """Have what is started from now on lay out its memory and its hashes alike, by this seed.
+
+    The same program is slower or faster by some four per cent for as long as it runs, by where its memory came to lie. What
+    is to be compared with itself starts with one seed, and with another in the next round.
+    """
+    os.environ["PYTHONHASHSEED"] = str(seed)
+    # Where it is not allowed, as in some containers, it changes nothing.
+    ctypes.CDLL(None).personality(ADDR_NO_RANDOMIZE)
 
 
 def _found(pattern: str, text: str) -> str:
