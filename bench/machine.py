@@ -9,7 +9,10 @@ import platform
 import re
 import resource
 import shutil
+import statistics
 import subprocess
+import tempfile
+import time
 import tomllib
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from bench.servers import RIVALS
 from tests.support.servers import node_program
 
 FILES_NEEDED = 12_000
+COMMITS = 200
 ADDR_NO_RANDOMIZE = 0x0040000  # personality(2)
 
 
@@ -65,6 +69,19 @@ def description() -> str:
     memory_kb = int(_found(r"^MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text()))
     cores = len(os.sched_getaffinity(0))
     return f"{cores} cores of {processor}, {memory_kb / 2**20:.0f} GiB, Linux {platform.release()}"
+
+
+def commit_ms() -> float:
+    """What a commit waits for at the least: 4 KB appended to a file of the temporary folder and on its disk; the median of many."""
+    waits = []
+    with tempfile.TemporaryFile() as file:
+        for _ in range(COMMITS):
+            began = time.perf_counter()
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+            waits.append(1000 * (time.perf_counter() - began))
+    return statistics.median(waits)
 
 
 def busy_seconds() -> float:
