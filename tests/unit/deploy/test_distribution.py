@@ -65,7 +65,6 @@ class Installation:
             [program, *arguments], check=False, cwd=self.site, capture_output=True, text=True, timeout=60
         )
 
-
     @contextmanager
     def serving(self, folder: Path, internal_port: int) -> Iterator[None]:
         """`bellhop serve` without a setting that it does not need, in a folder of its own."""
