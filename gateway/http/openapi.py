@@ -27,6 +27,7 @@ from gateway.protocol.answers.nodes import AliveAnswer, ReadinessAnswer
 from gateway.protocol.fields import ROOMS_MAX, WISHES, Rooms, Wish
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.operations import OPERATIONS
+from gateway.protocol.patterns import TYPE
 from gateway.protocol.problems import CONTENT_TYPE, TITLES
 
 _PUBLIC = "public site"
@@ -151,6 +152,13 @@ _PATH_PARAMETERS = {
     "id": {"type": "string", "minLength": 1, "description": "The id of a notification."},
     "campaign": {"type": "string", "minLength": 1, "maxLength": 64, "description": "The id of a campaign."},
     "topic": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "description": "The name of a topic."},
+    "type": {"type": "string", "pattern": f"^{TYPE}$", "description": "The name of a type."},
+    "experiment": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 64,
+        "description": "The id of an experiment, or the name of its type, or the id of its campaign.",
+    },
     "node": {"type": "string", "minLength": 1, "maxLength": 128, "description": "The name of a node."},
     "lane": {"type": "string", "enum": [BRAKED.value], "description": "A lane that can be paused."},
 }

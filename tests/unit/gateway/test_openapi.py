@@ -60,6 +60,13 @@ def test_all_that_services_ask_says_what_is_enough_as_it_is_judged():
             assert (role in named) is role.covers(operation.role)
 
 
+def test_all_that_stands_in_a_path_is_described():
+    for path, item in openapi.document()["paths"].items():
+        for operation in item.values():
+            described = [each["name"] for each in operation["parameters"] if each["in"] == "path"]
+            assert sorted(described) == sorted(re.findall(r"\{(\w+)\}", path))
+
+
 def test_the_public_site_is_where_browsers_find_it():
     paths = openapi.document("https://shop.example/notify")["paths"]
 
