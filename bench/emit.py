@@ -232,8 +232,8 @@ def main() -> None:
         f"medians of {options.rounds} x {slices} slices, in which all took turns.\n"
     )
     said = (
-        f"- Machine: {machine.description()}, Python {platform.python_version()}. To append 4 KB to a file and have it on\n"
-        f"  the disk takes {machine.commit_ms():.1f} ms.\n"
+        f"- Machine: {machine.description()}, Python {platform.python_version()}. To have 4 KB on its disk\n"
+        f"  takes {machine.commit()}.\n"
         "- Each emit is for one of 200 rooms that nobody is connected to, and with `for many` of 100,000; p50 and p99 are\n"
         "  those of a request. `With a catalog`, emits bring type and data, and the gateway finds the words.\n"
         f"- `Who choose`: one user in {CHOOSERS_IN} has refused mail, and one in four of these orders in the app.\n"
