@@ -8,7 +8,7 @@ itself make the same ones.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -16,6 +16,9 @@ from storage.inboxes import Place
 from storage.mail import LaneName, MailState, Unless
 from storage.rhythms import Rhythm
 from storage.streams import Action
+
+if TYPE_CHECKING:
+    from gateway.notify.campaigns.plans import Plan
 
 NOTIFICATION = "notification"
 """The event that a notification is, unless it is not stored and has a name of its own."""
@@ -246,4 +249,8 @@ class TypePreviewRequest:
     user: str | None = None
     """The user for whom it is also decided, gate by gate; None: nobody."""
     variant: str | None = None
-    """The variant of its experiment that is to be shown. None: the one that falls to the user, or is chosen for everybody."""
+    """The variant that is to be shown, of its experiment or of the campaign. None: the one that falls to the user, or is
+    chosen for everybody; of a campaign the first.
+    """
+    campaign: "Plan | None" = None
+    """The campaign that says it, of which the words and variants count alone. None: the type says it itself."""

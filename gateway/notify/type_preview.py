@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import user_room
+from gateway.notify.campaigns.speech import sendable
 from gateway.notify.decide import Explained, Judge
 from gateway.notify.drawing import draw
 from gateway.notify.requests import EmailRequest, EmitRequest, TypePreviewRequest, Unfit
@@ -28,7 +31,8 @@ from storage.mail import LaneName, MailOrder
 from storage.streams import Collapse, Notification
 
 if TYPE_CHECKING:
-    from gateway.catalog.kinds import NotificationType, Variant
+    from gateway.catalog.kinds import NotificationType
+    from gateway.notify.campaigns.plans import Plan
 
 READER = "reader@example.org"
 """Whom a mail is shown for; nothing is sent there."""
@@ -44,7 +48,7 @@ class TypePreview:
 
     locale: str
     variant: str | None
-    """The variant of the type's experiment that is shown; None: the type's own words."""
+    """The variant of the type's experiment, or of the campaign, that is shown; None: what is said without one."""
     data: Mapping[str, Any]
     """The data that it was made with: those given, or those of an example."""
     item: Notification | None
@@ -82,7 +86,8 @@ class TypePreviewer:
         self._clock = clock
 
     async def preview(self, asked: TypePreviewRequest) -> TypePreview:
-        """Raises `NoSuchType`, `Unfit` for data that do not fit, and `StorageError` where it is for a user.
+        """Raises `NoSuchType`, `Unfit` for data that do not fit and for a campaign that could not be made, and `StorageError`
+        where it is for a user.
 
         A type whose mail cannot be made is an answer with a `problem`.
         """
@@ -90,16 +95,16 @@ class TypePreviewer:
         type_ = None if catalog is None else catalog.types.get(asked.type)
         if type_ is None:
             raise NoSuchType(asked.type)
-        variant = self._variant(type_, asked)
-        notification, subject = await self._made(type_, asked, variant)
+        kind, variant = self._words(type_, asked)
+        notification, subject = await self._made(type_, asked, kind)
         entry = notification.entry
         assert entry is not None
         assert entry.locale is not None
         explained = [] if asked.user is None else await self._explained(type_, asked.user)
-        item = notification if type_.in_app else None
+        item = await self._shown(type_, asked, variant) or notification if type_.in_app else None
         found = TypePreview(
             locale=entry.locale,
-            variant=None if variant is None else variant.name,
+            variant=variant,
             data=notification.data,
             item=item,
             mail=None,
@@ -109,18 +114,42 @@ class TypePreviewer:
             return replace(found, problem="The type has no mail.")
         return await self._with_mail(found, type_, notification, subject)
 
-    def _variant(self, type_: "NotificationType", asked: TypePreviewRequest) -> "Variant | None":
-        """The variant that is asked for, else what falls to the user, or is chosen for everybody. Raises `Unfit`."""
+    def _words(
+        self, type_: "NotificationType", asked: TypePreviewRequest
+    ) -> "tuple[NotificationType | None, str | None]":
+        """The type in the words that are asked for, None for its own, and the name of their variant. Raises `Unfit`.
+
+        They are those of the campaign, or of the variant that is asked for, else that falls to the user, or is
+        chosen for everybody.
+        """
+        if asked.campaign is not None:
+            return self._campaigns_words(asked.campaign, asked)
         trial = type_.trial
         if asked.variant is not None:
             variant = None if trial is None else trial.variant(asked.variant)
             if variant is None:
                 raise Unfit({"variant": ["The type has no such variant."]})
-            return variant
-        return None if trial is None else draw(self._catalog, type_.name, trial, asked.user).variant
+        else:
+            variant = None if trial is None else draw(self._catalog, type_.name, trial, asked.user).variant
+        return (None, None) if variant is None else (variant.kind, variant.name)
+
+    def _campaigns_words(
+        self, plan: "Plan", asked: TypePreviewRequest
+    ) -> "tuple[NotificationType, str | None]":
+        """The type as a campaign with this plan would say it if it were started now, in its first variant where none is named."""
+        from gateway.notify.campaigns import own_words
+
+        catalog, type_ = sendable(self._catalog, asked.type)
+        if errors := own_words.problems(type_, plan):
+            raise Unfit({f"campaign.{name}": texts for name, texts in errors.items()})
+        variant = next(iter(plan.variants), None) if asked.variant is None else plan.variant(asked.variant)
+        if asked.variant is not None and variant is None:
+            raise Unfit({"variant": ["The campaign has no such variant."]})
+        kind = own_words.Kinds().of("", type_, None, plan, variant, default_locale=catalog.default_locale)
+        return kind, None if variant is None else variant.name
 
     async def _made(
-        self, type_: "NotificationType", asked: TypePreviewRequest, variant: "Variant | None"
+        self, type_: "NotificationType", asked: TypePreviewRequest, kind: "NotificationType | None"
     ) -> tuple[Notification, str | None]:
         """What an emit would make of it, and the subject of its mail.
 
@@ -136,7 +165,7 @@ class TypePreviewer:
             data=_data(type_, asked),
             locale=asked.locale,
             email=None if type_.email is None else EmailRequest(if_known=True),
-            kind=None if variant is None else variant.kind,
+            kind=kind,
         )
         [filled] = await self._scribe.fill([request])
         if not isinstance(filled, Filled):
@@ -155,6 +184,17 @@ class TypePreviewer:
             collapse=None if text.collapse_key is None else Collapse(text.collapse_key),
         )
         return notification, text.subject
+
+    async def _shown(
+        self, type_: "NotificationType", asked: TypePreviewRequest, variant: str | None
+    ) -> Notification | None:
+        """What the inbox shows, where that is not what the mail says: in the app a campaign in variants says the same to all."""
+        if asked.campaign is None or variant is None:
+            return None
+        for_all = replace(asked, variant=None, campaign=structs.replace(asked.campaign, variants=()))
+        kind, _ = self._words(type_, for_all)
+        notification, _ = await self._made(type_, for_all, kind)
+        return notification
 
     async def _with_mail(
         self, found: TypePreview, type_: "NotificationType", notification: Notification, subject: str | None

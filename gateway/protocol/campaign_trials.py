@@ -148,16 +148,32 @@ class ExperimentSchema(Schema):
         return Experiment(seconds=data.pop("hours") * 3600, **data)
 
 
-class OwnWordsSchema(Schema):
-    """What a campaign has beside what is said of its type.
-
-    It judges them together: variants need an experiment to be decided between, and that must be able to end.
-    """
+class WordsSchema(Schema):
+    """What a campaign says in the place of its type, and in which ways."""
 
     texts = texts_field()
     variants = fields.List(
         fields.Nested(VariantSchema), load_default=list, validate=validate.Length(max=VARIANTS_MOST)
     )
+
+
+class CampaignWordsSchema(WordsSchema):
+    """The words of a campaign that is still being written.
+
+    Loads a `Plan` of which nothing else counts: its variants need no experiment yet.
+    """
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> Plan:
+        return Plan(audience=Imported(), texts=data["texts"], variants=tuple(data["variants"]))
+
+
+class OwnWordsSchema(WordsSchema):
+    """What a campaign has beside what is said of its type.
+
+    It judges them together: variants need an experiment to be decided between, and that must be able to end.
+    """
+
     experiment = fields.Nested(ExperimentSchema, load_default=None, allow_none=True)
     rate = fields.Integer(
         strict=True,

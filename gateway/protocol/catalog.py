@@ -12,7 +12,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from gateway.experiments.bounds import METRICS, NAME, NAME_LONGEST
 from gateway.notify.requests import TypePreviewRequest
-from gateway.protocol import required
+from gateway.protocol import campaign_trials, required
 from gateway.protocol.answers.notifications import ActionAnswer
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import Flag, Object, Percent, Text, UserId, locale_field
@@ -113,8 +113,12 @@ class TypePreviewSchema(TypeSchema):
         longest=NAME_LONGEST,
         load_default=None,
         allow_none=True,
-        metadata={"description": "Of its experiment; left out, the user's own, or what everybody gets."},
+        metadata={
+            "description": "Of its experiment; left out, the user's own, or what everybody gets. Of the campaign, if there is one; left out, the first."
+        },
     )
+    campaign = fields.Nested(campaign_trials.CampaignWordsSchema, load_default=None, allow_none=True)
+    """As a campaign that has these says it; null: as the type says it itself."""
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> TypePreviewRequest:
@@ -340,7 +344,8 @@ class ExplainAnswer(Schema):
 class TypePreviewAnswer(Schema):
     locale = required.text(metadata={"description": "The language that it is in."})
     variant = required.text(
-        allow_none=True, metadata={"description": "Of its experiment; null for its own words."}
+        allow_none=True,
+        metadata={"description": "Of its experiment, or of the campaign; null for its own words."},
     )
     data = fields.Dict(required=True)
     item = fields.Nested(TypeItemAnswer, required=True, allow_none=True)

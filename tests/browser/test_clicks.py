@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.shop import Demo, Window, picture, run_demo
+from tests.browser.test_people import looks_well
 from tests.browser.test_preferences import settings, switch
 from tests.browser.test_statistics import figures
 from tests.journeys.test_mailing import spooled, until
@@ -64,6 +65,7 @@ async def test_a_newsletter_is_started_in_the_dashboard_followed_from_a_mail_and
         await _counted(dashboard)
         assert await violations(dashboard) == []
         await picture(dashboard, "demo-newsletter-counted")
+        await _told_of_the_campaign(dashboard)
 
 
 async def _start(page: Page) -> None:
@@ -125,3 +127,14 @@ async def _counted(page: Page) -> None:
             await page.reload()
             await expect(page.get_by_role("heading", name="Statistics")).to_be_visible()
             await asyncio.sleep(0.5)
+
+
+async def _told_of_the_campaign(page: Page) -> None:
+    """The campaign has the same funnel, and says who has followed the link."""
+    await page.goto(f"{page.url.partition('#')[0]}#/campaigns")
+    await page.get_by_role("link", name="Autumn letter").click()
+    await expect(page.get_by_role("region", name="Mail", exact=True)).to_be_visible()
+    assert await figures(page, "Mail") == ["Accepted 2", "Sent 2 100%", "Clicked 1 50%"]
+    await expect(page.get_by_role("row").filter(has_text="ann")).to_contain_text("clicked")
+    await expect(page.get_by_role("row").filter(has_text="bob")).not_to_contain_text("clicked")
+    await looks_well(page, "campaign-clicked")

@@ -36,7 +36,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
         )  # fmt: skip
         await told(
             here, "PATCH", "/internal/users/ann/preferences",
-            {"categories": {"offers": {"email": True}}, "quiet_hours": quiet_now(), "timezone": "UTC"},
+            {"categories": {"offers": {"email": True}}, "quiet_hours": quiet_now(), "timezone": "UTC", "tracking": True},
         )  # fmt: skip
         yield here
 
@@ -83,6 +83,7 @@ async def test_a_persons_page_says_what_is_known_and_chosen_and_by_whom(shop: Ga
         await expect(choices.get_by_role("list")).to_contain_text("offers, Email: on")
         await expect(choices.get_by_role("list")).to_contain_text("Service")
         await expect(choices).to_contain_text(quiet_now()["end"][:2])
+        await expect(choices.locator(".fact", has_text="Tracking")).to_contain_text("Agreed")
 
         await looks_well(page, "person")
 

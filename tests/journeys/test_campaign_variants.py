@@ -13,6 +13,7 @@ from gateway.experiments.lots import Aside, Split
 from gateway.notify.campaigns import trial
 from gateway.notify.campaigns.speech import REDESIGNED
 from gateway.notify.clicks import judging
+from gateway.protocol.catalog import TypePreviewAnswer
 from gateway.protocol.experiments import FoundExperimentAnswer
 from tests.journeys.news import catalog as news_catalog
 from tests.journeys.news import ended, fill, make, sums, told
@@ -237,6 +238,25 @@ async def test_a_campaign_says_its_own_words_as_it_was_started_whatever_the_cata
     assert Counter(mail["Subject"] for mail in mails) == {"Own 7": 2, "Eigenes 7": 2}
     assert all("/news/7" in str(mail) and "/changed/7" not in str(mail) for mail in mails)
     assert Counter("Go on" in str(mail) for mail in mails) == {False: 2, True: 2}
+
+
+async def test_a_campaign_is_seen_in_its_own_words_before_it_is_made(here: Gateway):
+    path, own = "/internal/types/NEWS/preview", {"en": {"title": "Own {{ data.issue }}", "subject": "Ours"}}
+    asked = {"data": {"issue": 7}, "campaign": {"texts": own, "variants": VARIANTS}}
+
+    bare, first, named = [
+        (await here.ask("POST", path, body=body)).body
+        for body in (asked | {"campaign": {}}, asked, asked | {"variant": "named", "locale": "en"})
+    ]
+    wrong = await here.ask("POST", path, body={"campaign": {"variants": [{"name": "No"}]}})
+    unsound = await here.ask("POST", path, body={"campaign": {"texts": {"en": {"title": "{{ data.none }}"}}}})
+
+    assert TypePreviewAnswer().validate(named) == {}
+    assert [(each["variant"], each["item"]["title"], each["mail"]["subject"]) for each in (bare, first, named)] == [
+        (None, "Issue 7", "Issue 7"), ("plain", "Own 7", "Ours"), ("named", "Own 7", "For 7 evenings")
+    ]  # fmt: skip
+    assert (wrong.status, list(wrong.body["errors"])) == (422, ["campaign.variants.0.name"])
+    assert (unsound.status, list(unsound.body["errors"])) == (422, ["campaign.texts.en.title"])
 
 
 async def test_a_campaign_with_a_rate_of_its_own_sends_so_many_and_rests(here: Gateway):

@@ -1362,7 +1362,7 @@ export interface ExplainedAnswer {
 export interface TypePreviewAnswer {
   /** The language that it is in. */
   readonly locale: string;
-  /** Of its experiment; null for its own words. */
+  /** Of its experiment, or of the campaign; null for its own words. */
   readonly variant: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly item: TypeItemAnswer | null;

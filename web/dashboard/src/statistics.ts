@@ -8,6 +8,11 @@ export const SPANS = ["24h", "7d", "30d", "1y"] as const;
 export type Span = (typeof SPANS)[number];
 export type Outcome = keyof StatsCounts;
 export type Channel = "in_app" | "email" | "shared";
+export const NAMES: Readonly<Record<Channel, string>> = {
+  in_app: "In-app",
+  email: "Mail",
+  shared: "Shared rooms",
+};
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

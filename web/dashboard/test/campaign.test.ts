@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { audienceOf, percent, points, shares } from "../src/campaign.ts";
-import { NO_TRIAL, ownWords, withAnother } from "../src/pages/trialasked.tsx";
+import { audienceAsked, IMPORTED, isTwice } from "../src/pages/audience.tsx";
+import { AT_ONCE, timingAsked } from "../src/pages/timing.tsx";
+import { NO_TRIAL, ownWords, planOf, withAnother } from "../src/pages/trialasked.tsx";
 import { href, parse } from "../src/route.ts";
 
 const NOTHING = {
@@ -41,26 +43,80 @@ describe("a campaign", () => {
     expect([0.012, -0.004, 0.0001].map(points)).toEqual(["+1.2 points", "−0.4 points", "±0.0 points"]);
   });
 
-  it("asks for a trial when there are several ways to say it, and for its own words when there is one", () => {
-    expect(ownWords(NO_TRIAL, "en")).toEqual({});
-    expect(ownWords({ ...NO_TRIAL, subject: " One " }, "de")).toEqual({ texts: { de: { subject: "One" } } });
+  it("says in its own words what was written, in each language that something was written in", () => {
+    expect(ownWords(NO_TRIAL)).toEqual({});
+    const said = { subject: " One ", title: "", body: " " };
+    expect(ownWords({ ...NO_TRIAL, texts: { de: said, en: { ...said, subject: "" } } })).toEqual({
+      texts: { de: { subject: "One" } },
+    });
+  });
+
+  it("asks for a trial when there are several ways to say it", () => {
+    expect(planOf(NO_TRIAL)).toEqual({});
     const asked = withAnother(withAnother(withAnother(NO_TRIAL)));
     const [b, c, d] = asked.others;
     if (!b || !c || !d) throw new Error("there are three");
     const others = [
-      { ...b, subject: " Two " },
-      { ...c, title: "Three", body: "Of it", localTime: "18:00" },
+      { ...b, texts: { en: { subject: " Two ", title: "", body: "" } } },
+      { ...c, texts: { en: { subject: "", title: "Three", body: "Of it" } }, localTime: "18:00" },
       { ...d, name: "like-a" },
     ];
-    expect(ownWords({ ...asked, others, holdout: "5", metric: "conversion" }, "en")).toEqual({
+    expect(ownWords({ ...asked, others })).toEqual({
       variants: [
         { name: "a" },
         { name: "b", texts: { en: { subject: "Two" } } },
         { name: "c", texts: { en: { title: "Three", body: "Of it" } }, local_time: "18:00" },
         { name: "like-a" },
       ],
+    });
+    expect(planOf({ ...asked, others, holdout: "5", metric: "conversion" })).toEqual({
       experiment: { metric: "conversion", share: 20, holdout: 5, baseline: 0.05, effect: 0.02, hours: 24 },
     });
+  });
+
+  it("is for whom it was asked for, whatever was asked of another audience before", () => {
+    const asked = {
+      kind: "users",
+      topic: "garden",
+      locale: "de",
+      attributes: [
+        { key: 1, name: " plan ", value: " pro" },
+        { key: 2, name: "seats", value: "5" },
+        { key: 3, name: "code", value: '"5"' },
+        { key: 4, name: "trial", value: "false" },
+      ],
+    } as const;
+    expect(audienceAsked(asked)).toEqual({
+      users: { locale: "de", attributes: { plan: "pro", seats: 5, code: "5", trial: false } },
+    });
+    expect(audienceAsked({ ...asked, kind: "topic" })).toEqual({ topic: "garden" });
+    expect(audienceAsked({ ...asked, kind: "import" })).toBe("import");
+    expect(audienceAsked({ ...IMPORTED, kind: "users" })).toEqual({ users: {} });
+    const twice = [
+      ...asked.attributes,
+      { key: 5, name: "plan", value: "free" },
+      { key: 6, name: "", value: "" },
+      { key: 7, name: "", value: "" },
+    ];
+    expect(twice.map((_, place) => isTwice(twice, place))).toEqual([
+      false,
+      false,
+      false,
+      false,
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it("begins when it was asked to, by the clock of who asks, and tells the rate as it was written", () => {
+    expect(timingAsked(AT_ONCE)).toEqual({});
+    expect(timingAsked({ sendAt: "2026-12-01T09:00", localTime: "08:30", rate: " 90 " })).toEqual({
+      send_at: new Date(2026, 11, 1, 9).toISOString(),
+      local_time: "08:30",
+      rate: 90,
+    });
+    expect(timingAsked({ ...AT_ONCE, rate: "many" })).toEqual({ rate: "many" });
   });
 
   it("gives another way the first letter that is free, and a key that no other has had beside it", () => {

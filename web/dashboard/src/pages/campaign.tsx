@@ -11,15 +11,19 @@ import {
   type RecipientRow,
   type RecipientState,
   type Recipients,
+  type Stats,
 } from "../protocol.ts";
 import { href } from "../route.ts";
+import { together } from "../statistics.ts";
 import { Ago, Chip, Empty, Fact, Failed, Heading, Segments, type Tone, Waiting } from "../ui/bits.tsx";
 import { Confirm } from "../ui/dialog.tsx";
-import { Field } from "../ui/field.tsx";
+import { Funnel } from "../ui/funnel.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { toast } from "../ui/toast.tsx";
 import { figure, humane, moment, plural } from "../words.ts";
 import { CampaignChip } from "./campaigns.tsx";
+import { PausedLanes } from "./lanes.tsx";
+import { TestMail } from "./testmail.tsx";
 import { Trial } from "./trial.tsx";
 
 /** While something moves, and while nothing does. */
@@ -64,8 +68,12 @@ export function OneCampaign(props: { id: string; state: string }): ReactNode {
         </For>
       </Heading>
       {error ? <Failed error={error} retry={reload} /> : null}
+      {ACTS[data.state].length ? (
+        <PausedLanes>Resume it first: nothing of the campaign leaves before.</PausedLanes>
+      ) : null}
       <Progress campaign={data} />
       <Trial campaign={data} reload={reload} />
+      <CameOf campaign={data} moving={moving} />
       {data.state === "draft" ? (
         <For event="campaign_test">
           <Before campaign={data} />
@@ -225,6 +233,8 @@ function Progress({ campaign }: { campaign: CampaignDetail }): ReactNode {
             complained
           </Fact>
         ) : null}
+        {campaign.send_at ? <Fact label="Begins">{moment(campaign.send_at)}</Fact> : null}
+        {campaign.rate ? <Fact label="At most">{plural(campaign.rate, "mail")} a minute</Fact> : null}
         {campaign.local_time ? <Fact label="At">{campaign.local_time} by each one’s own clock</Fact> : null}
         {campaign.in_app ? (
           <Fact label="In the app">
@@ -236,14 +246,24 @@ function Progress({ campaign }: { campaign: CampaignDetail }): ReactNode {
   );
 }
 
+/** What the statistics say of its mail, as far as they have counted it. */
+function CameOf({ campaign, moving }: { campaign: CampaignDetail; moving: boolean }): ReactNode {
+  const from = campaign.started_at;
+  const question = from === null ? null : { from, campaign: campaign.id, channel: "email", by: "channel" };
+  const { data } = useAsk<Stats>("stats", question, moving ? MOVING_MS * 5 : STILL_MS);
+  return data?.rows.length ? (
+    <div className="campaign-card">
+      <Funnel channel="email" counts={together(data.rows)} />
+    </div>
+  ) : null;
+}
+
 /** What is done before a start: filling it, counting, a look into one's own mailbox. */
 function Before({ campaign }: { campaign: CampaignDetail }): ReactNode {
   const { gateway } = useDesk();
   const title = useId();
   const [counted, setCounted] = useState<Omit<DryRun, "next"> | null>(null);
   const [busy, setBusy] = useState(false);
-  const [to, setTo] = useState("");
-  const [wrong, setWrong] = useState<string | null>(null);
   const count = async () => {
     setBusy(true);
     try {
@@ -267,16 +287,6 @@ function Before({ campaign }: { campaign: CampaignDetail }): ReactNode {
       toast(refusal(failure).message, "bad");
     }
     setBusy(false);
-  };
-  const test = async () => {
-    try {
-      await gateway.ask("campaign_test", { campaign: campaign.id, to: [to.trim()] });
-      setWrong(null);
-      toast(`The mail is on its way to ${to.trim()}`, "good");
-    } catch (failure) {
-      const { errors, message } = refusal(failure);
-      setWrong(Object.values(errors).flat().join(" ") || message);
-    }
   };
   return (
     <section className="card campaign-card" aria-labelledby={title}>
@@ -306,30 +316,7 @@ function Before({ campaign }: { campaign: CampaignDetail }): ReactNode {
             .
           </p>
         ) : null}
-        <form
-          className="campaign-test"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void test();
-          }}
-        >
-          <Field label="Send a test to" error={wrong}>
-            {(given) => (
-              <input
-                {...given}
-                type="email"
-                value={to}
-                placeholder="me@example.org"
-                autoComplete="email"
-                onChange={(event) => setTo(event.target.value)}
-              />
-            )}
-          </Field>
-          <button type="submit" className="button" disabled={to.trim() === ""}>
-            <Icon name="mail" />
-            Send test
-          </button>
-        </form>
+        <TestMail campaign={campaign} />
       </div>
     </section>
   );
@@ -413,6 +400,7 @@ function People(props: { campaign: CampaignDetail; state: string; moving: boolea
 
 function Row({ item }: { item: RecipientRow }): ReactNode {
   const heard = item.state === "sent" && item.mail_state !== "sent" ? item.mail_state : null;
+  const said = item.reason ?? item.decided_by ?? heard;
   return (
     <tr>
       <td>
@@ -430,7 +418,12 @@ function Row({ item }: { item: RecipientRow }): ReactNode {
       </td>
       <td className="reason soft">
         <span className="clip-2" title={item.reason ?? undefined}>
-          {item.reason ?? item.decided_by ?? heard ?? "–"}
+          {said ?? (item.clicked_at ? null : "–")}
+          {item.clicked_at ? (
+            <>
+              {said ? ", " : null}clicked <Ago time={item.clicked_at} />
+            </>
+          ) : null}
         </span>
       </td>
       <td className="soft nowrap">

@@ -33,6 +33,9 @@ function Body({ user, data }: { user: string; data: UserPreferences }): ReactNod
         <Fact label="Quiet hours">{hoursOf(data)}</Fact>
         <Fact label="Time zone">{data.timezone ?? <Unchosen />}</Fact>
         <Fact label="Language">{data.locale ?? <Unchosen />}</Fact>
+        <Fact label="Tracking">
+          {data.tracking === null ? <Unchosen /> : data.tracking ? "Agreed" : "Refused"}
+        </Fact>
         <Fact label="Channels off">
           {off.length ? off.map((channel) => CHANNEL_NAMES[channel]).join(", ") : "None"}
         </Fact>

@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from "react";
+import { Fragment, type ReactNode, useState } from "react";
 import { useAsk, useDesk } from "../context.tsx";
 import { For } from "../may.tsx";
 import type { Lane, Lanes } from "../protocol.ts";
@@ -17,9 +17,9 @@ export function LaneHealth(): ReactNode {
   const { gateway } = useDesk();
   const { data, error, reload } = useAsk<Lanes>("lanes", {}, EVERY_MS);
   const [asking, setAsking] = useState<"pause" | "resume" | null>(null);
-  const act = async (what: "pause" | "resume") => {
-    await gateway.ask(`${what}_lane`, { lane: "bulk" });
-    toast(what === "pause" ? "Bulk mail is paused" : "Bulk mail goes on", "good");
+  const pause = async () => {
+    await gateway.ask("pause_lane", { lane: "bulk" });
+    toast("Bulk mail is paused", "good");
     reload();
   };
   return (
@@ -53,26 +53,11 @@ export function LaneHealth(): ReactNode {
         <Waiting lines={2} />
       )}
       {asking === "pause" ? (
-        <Confirm
-          title="Pause bulk mail?"
-          act="Pause"
-          danger
-          close={() => setAsking(null)}
-          run={() => act("pause")}
-        >
+        <Confirm title="Pause bulk mail?" act="Pause" danger close={() => setAsking(null)} run={pause}>
           <p>None leaves, on any node, until somebody resumes it. All other mail goes out as ever.</p>
         </Confirm>
       ) : null}
-      {asking === "resume" ? (
-        <Confirm
-          title="Resume bulk mail?"
-          act="Resume"
-          close={() => setAsking(null)}
-          run={() => act("resume")}
-        >
-          <p>What waited leaves now. Only what is sent from now on is judged by the brake.</p>
-        </Confirm>
-      ) : null}
+      {asking === "resume" ? <Resume close={() => setAsking(null)} done={reload} /> : null}
     </section>
   );
 }
@@ -134,16 +119,48 @@ function Label({ children }: { children: ReactNode }): ReactNode {
   return <span className="what soft">{children} </span>;
 }
 
-/** Says it where one looks first, when a lane is paused. */
-export function PausedLanes(): ReactNode {
-  const { data } = useAsk<Lanes>("lanes", {}, 2 * EVERY_MS);
+/** Says it where one looks first, when a lane is paused, with what that means there, and lets it go on. */
+export function PausedLanes({ children }: { children?: ReactNode }): ReactNode {
+  const { data, reload } = useAsk<Lanes>("lanes", {}, EVERY_MS);
+  const [asking, setAsking] = useState(false);
   return (data?.lanes ?? []).map(({ lane, paused }) =>
     paused ? (
-      <a key={lane} className="banner on-page" href={href(mailOf(""))}>
-        <Icon name="alert" />
-        {`${humane(lane)} mail is paused: ${paused.reason}`}
-      </a>
+      <Fragment key={lane}>
+        <div className="banner on-page">
+          <Icon name="alert" />
+          <span>
+            <a href={href(mailOf(""))}>{`${humane(lane)} mail is paused: ${paused.reason}`}</a>
+            {children ? <>. {children}</> : null}
+          </span>
+          <For event="resume_lane">
+            <button type="button" className="button small" onClick={() => setAsking(true)}>
+              <Icon name="play" />
+              Resume {lane} mail…
+            </button>
+          </For>
+        </div>
+        {asking ? <Resume close={() => setAsking(false)} done={reload} /> : null}
+      </Fragment>
     ) : null,
+  );
+}
+
+/** Asks before bulk mail, the one lane that can be paused, goes on. */
+function Resume(props: { close: () => void; done: () => void }): ReactNode {
+  const { gateway } = useDesk();
+  return (
+    <Confirm
+      title="Resume bulk mail?"
+      act="Resume"
+      close={props.close}
+      run={async () => {
+        await gateway.ask("resume_lane", { lane: "bulk" });
+        toast("Bulk mail goes on", "good");
+        props.done();
+      }}
+    >
+      <p>What waited leaves now. Only what is sent from now on is judged by the brake.</p>
+    </Confirm>
   );
 }
 

@@ -1,17 +1,18 @@
 import { type ReactNode, useMemo, useState } from "react";
 import { refusal, useAsk, useDesk } from "../context.tsx";
-import { type Errors, useJudged } from "../judge.ts";
+import { type Errors, type Judged, useJudged } from "../judge.ts";
 import type { CampaignDetail, TypeDetail, TypePreview, Types } from "../protocol.ts";
 import { href } from "../route.ts";
-import { Empty, Failed, Heading, Waiting } from "../ui/bits.tsx";
+import { Empty, Failed, Heading, Segments, Waiting } from "../ui/bits.tsx";
 import { Field } from "../ui/field.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { SchemaForm } from "../ui/schemaform.tsx";
 import { toast } from "../ui/toast.tsx";
-import { NO_TRIAL, ownWords, type TrialAsked, Ways } from "./trialasked.tsx";
+import { AudienceFields, audienceAsked, IMPORTED, isTwice } from "./audience.tsx";
+import { AT_ONCE, TimingFields, timingAsked } from "./timing.tsx";
+import { FIRST, NO_TRIAL, ownWords, planOf, type TrialAsked, Ways } from "./trialasked.tsx";
 import { Result } from "./typepreview.tsx";
 
-type Kind = "import" | "topic" | "users";
 const NONE: Errors = {};
 const NO_DATA: object = {};
 
@@ -40,13 +41,19 @@ export function NewCampaign(): ReactNode {
           </Empty>
         </section>
       ) : (
-        <Typed key={type} name={type} names={names} choose={setChosen} />
+        <Typed key={type} name={type} language={data.default_locale} names={names} choose={setChosen} />
       )}
     </>
   );
 }
 
-function Typed(props: { name: string; names: readonly string[]; choose: (name: string) => void }): ReactNode {
+function Typed(props: {
+  name: string;
+  /** The catalog's own. */
+  language: string | null;
+  names: readonly string[];
+  choose: (name: string) => void;
+}): ReactNode {
   const { data, error, reload } = useAsk<TypeDetail>("type", { type: props.name });
   if (error) return <Failed error={error} retry={reload} />;
   if (data === null) {
@@ -56,11 +63,13 @@ function Typed(props: { name: string; names: readonly string[]; choose: (name: s
       </div>
     );
   }
-  return <Form type={data} names={props.names} choose={props.choose} />;
+  const language = data.locales.find((one) => one === props.language) ?? data.locales[0] ?? "";
+  return <Form type={data} language={language} names={props.names} choose={props.choose} />;
 }
 
 function Form(props: {
   type: TypeDetail;
+  language: string;
   names: readonly string[];
   choose: (name: string) => void;
 }): ReactNode {
@@ -68,32 +77,43 @@ function Form(props: {
   const { gateway } = useDesk();
   const [name, setName] = useState("");
   const [value, setValue] = useState<object>(type.examples[0] ?? NO_DATA);
-  const [kind, setKind] = useState<Kind>("import");
-  const [topic, setTopic] = useState("");
-  const [locale, setLocale] = useState("");
+  const [audience, setAudience] = useState(IMPORTED);
+  /** That of the preview, and of the own words as they are written; it chooses nobody. */
+  const [language, setLanguage] = useState(props.language);
+  const [timing, setTiming] = useState(AT_ONCE);
   const [inApp, setInApp] = useState("");
-  const [localTime, setLocalTime] = useState("");
   const [trial, setTrial] = useState<TrialAsked>(NO_TRIAL);
+  /** The key of the way that is shown; null is the first. */
+  const [shown, setShown] = useState<number | null>(null);
   const [refused, setRefused] = useState<Errors>(NONE);
   const [busy, setBusy] = useState(false);
+  const other = trial.others.find(({ key }) => key === shown);
+  const variant = other?.name.trim() ?? FIRST;
   const question = useMemo(
-    () => ({ type: type.type, data: value, ...(locale && { locale }) }),
-    [type.type, value, locale],
+    () => ({
+      type: type.type,
+      data: value,
+      campaign: ownWords(trial),
+      ...(language && { locale: language }),
+      ...(trial.others.length && { variant }),
+    }),
+    [type.type, value, language, trial, variant],
   );
-  const judged = useJudged<TypePreview>("preview_type", question);
+  const judged = ofCampaign(useJudged<TypePreview>("preview_type", question));
+  const errors = { ...judged.errors, ...refused };
   const error = (field: string): string | null => refused[field]?.join(" ") ?? null;
   const make = async () => {
     setBusy(true);
     try {
-      const users = { users: locale ? { locale } : {} };
       const made = await gateway.ask<CampaignDetail>("create_campaign", {
         name,
         type: type.type,
         data: value,
-        audience: kind === "import" ? "import" : kind === "topic" ? { topic } : users,
+        audience: audienceAsked(audience),
         ...(inApp.trim() && { in_app: inApp.trim() }),
-        ...(localTime && { local_time: localTime }),
-        ...ownWords(trial, locale || type.locales[0] || ""),
+        ...timingAsked(timing),
+        ...ownWords(trial),
+        ...planOf(trial),
       });
       location.hash = href({ page: "campaigns", campaign: made.id, state: "" });
     } catch (failure) {
@@ -103,6 +123,7 @@ function Form(props: {
       setBusy(false);
     }
   };
+  const isClear = audience.kind !== "users" || audience.attributes.every((_, at, all) => !isTwice(all, at));
   return (
     <div className="try">
       <form
@@ -133,42 +154,15 @@ function Form(props: {
               </select>
             )}
           </Field>
-          <Field label="For whom" error={error("audience")}>
-            {(given) => (
-              <select {...given} value={kind} onChange={(event) => setKind(event.target.value as Kind)}>
-                <option value="import">Those I import</option>
-                <option value="topic">The members of a topic</option>
-                <option value="users">All users</option>
-              </select>
-            )}
-          </Field>
-          {kind === "topic" ? (
-            <Field label="Topic" required error={null}>
-              {(given) => (
-                <input
-                  {...given}
-                  value={topic}
-                  autoComplete="off"
-                  onChange={(event) => setTopic(event.target.value)}
-                />
-              )}
-            </Field>
-          ) : (
-            <Field
-              label="Language"
-              hint={kind === "users" ? "Of those who read it" : "Of the preview"}
-              error={null}
-            >
-              {(given) => (
-                <select {...given} value={locale} onChange={(event) => setLocale(event.target.value)}>
-                  <option value="">{kind === "users" ? "Any" : "The catalog’s own"}</option>
-                  {type.locales.map((one) => (
-                    <option key={one}>{one}</option>
-                  ))}
-                </select>
-              )}
-            </Field>
-          )}
+        </div>
+        <AudienceFields
+          asked={audience}
+          change={setAudience}
+          locales={type.locales}
+          error={error("audience")}
+        />
+        <TimingFields asked={timing} change={setTiming} error={error} />
+        <div className="pair">
           <Field label="Tell in the app" hint="topic:<name> or all; once" error={error("in_app")}>
             {(given) => (
               <input
@@ -180,40 +174,65 @@ function Form(props: {
               />
             )}
           </Field>
-          <Field label="Local time" hint="By each one’s own clock" error={error("local_time")}>
+          <Field
+            label="Preview in"
+            hint="Subject and variants are written in it"
+            error={judged.errors.locale?.join(" ") ?? null}
+          >
             {(given) => (
-              <input
-                {...given}
-                type="time"
-                value={localTime}
-                onChange={(event) => setLocalTime(event.target.value)}
-              />
+              <select {...given} value={language} onChange={(event) => setLanguage(event.target.value)}>
+                {type.locales.map((one) => (
+                  <option key={one}>{one}</option>
+                ))}
+              </select>
             )}
           </Field>
         </div>
-        <Ways
-          asked={trial}
-          change={setTrial}
-          errors={refused}
-          language={locale || type.locales[0] || "the catalog’s own"}
-        />
+        <Ways asked={trial} change={setTrial} errors={errors} language={language} />
         <div className="try-data">
           <SchemaForm
             schema={type.schema}
             value={value}
-            errors={{ ...judged.errors, ...refused }}
+            errors={errors}
             change={(next) => setValue(next as object)}
           />
         </div>
         <footer className="form-foot">
           <span className="soft">Nothing is sent yet</span>
-          <button type="submit" className="button primary" disabled={busy || name.trim() === ""}>
+          <button type="submit" className="button primary" disabled={busy || name.trim() === "" || !isClear}>
             <Icon name="check" />
             Make the draft
           </button>
         </footer>
       </form>
-      <Result judged={judged} user="" />
+      <div className="try-result">
+        {trial.others.length ? (
+          <div className="try-ways">
+            <span className="soft">Preview</span>
+            <Segments<string>
+              label="Preview"
+              value={other ? String(other.key) : ""}
+              choose={(key) => setShown(key === "" ? null : Number(key))}
+              options={[
+                { value: "", label: FIRST },
+                ...trial.others.map(({ key, name }) => ({ value: String(key), label: name.trim() || "…" })),
+              ]}
+            />
+          </div>
+        ) : null}
+        <Result judged={judged} user="" />
+      </div>
     </div>
   );
+}
+
+const OF_CAMPAIGN = "campaign.";
+
+/** By the names that the fields have in a campaign: in a preview its words stand a level deeper. */
+function ofCampaign(judged: Judged<TypePreview>): Judged<TypePreview> {
+  const errors = Object.entries(judged.errors).map(
+    ([field, texts]) =>
+      [field.startsWith(OF_CAMPAIGN) ? field.slice(OF_CAMPAIGN.length) : field, texts] as const,
+  );
+  return { ...judged, errors: Object.fromEntries(errors) };
 }

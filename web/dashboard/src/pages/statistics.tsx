@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from "react";
 import { refusal, useAsk, useDesk } from "../context.tsx";
-import type { CampaignDetail, Stats, StatsCounts, StatsRow } from "../protocol.ts";
+import type { CampaignDetail, Stats, StatsRow } from "../protocol.ts";
 import { href, type Route } from "../route.ts";
 import {
   type Channel,
@@ -8,6 +8,7 @@ import {
   ENDS,
   inVariants,
   iso,
+  NAMES,
   named,
   type Outcome,
   type Period,
@@ -25,18 +26,13 @@ import {
 } from "../statistics.ts";
 import { Empty, Failed, Heading, Segments, useNow, Waiting } from "../ui/bits.tsx";
 import { Chart } from "../ui/chart.tsx";
+import { Funnel } from "../ui/funnel.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { toast } from "../ui/toast.tsx";
 import { figure, humane, part, plural } from "../words.ts";
 
 const EVERY_MS = 15_000;
 const CHANNELS: readonly Channel[] = ["in_app", "email", "shared"];
-const NAMES: Record<Channel, string> = { in_app: "In-app", email: "Mail", shared: "Shared rooms" };
-const NOTES: Record<Channel, string> = {
-  in_app: "Of what was emitted to one person each",
-  email: "Of what was to be mailed",
-  shared: "Notifications, and how many people have seen them",
-};
 const SPAN_NAMES: Record<Span, string> = {
   "24h": "24 hours",
   "7d": "7 days",
@@ -177,46 +173,6 @@ function TypeChoice(props: {
         ))}
       </select>
     </label>
-  );
-}
-
-/** How far it came: each step beside the whole. */
-function Funnel({ channel, counts }: { channel: Channel; counts: StatsCounts }): ReactNode {
-  const steps = told(channel, counts);
-  const most = Math.max(1, ...steps.map((outcome) => counts[outcome] ?? 0));
-  const ends = ENDS[channel].filter((outcome) => counts[outcome]);
-  return (
-    <section className={`card funnel ${channel}`} aria-labelledby={`funnel-${channel}`}>
-      <h2 id={`funnel-${channel}`}>{NAMES[channel]}</h2>
-      <p className="soft small">{NOTES[channel]}</p>
-      <ol>
-        {steps.map((outcome, place) => {
-          const count = counts[outcome] ?? 0;
-          const reached = share(channel, counts, outcome);
-          return (
-            <li key={outcome}>
-              <span className="step-name">{humane(outcome)}</span>
-              <span className="track" aria-hidden="true">
-                <span className={`reach reach-${place}`} style={{ width: `${(100 * count) / most}%` }} />
-              </span>
-              <b className="step-count">{figure(count)}</b>
-              {channel === "shared" ? null : (
-                <span className="step-part">{place && reached !== null ? part(reached) : ""}</span>
-              )}
-            </li>
-          );
-        })}
-      </ol>
-      {ends.length ? (
-        <p className="ends">
-          {ends.map((outcome) => (
-            <span key={outcome} className={outcome === "skipped" ? "soft" : "lost"}>
-              {figure(counts[outcome] ?? 0)} {humane(outcome).toLowerCase()}
-            </span>
-          ))}
-        </p>
-      ) : null}
-    </section>
   );
 }
 

@@ -3,20 +3,26 @@ import type { Errors } from "../judge.ts";
 import { Field } from "../ui/field.tsx";
 import { Icon } from "../ui/icons.tsx";
 
-/** Another way to say it; what is empty is as in the first. */
+/** What is said in one language. */
+export type Said = Readonly<Record<"subject" | "title" | "body", string>>;
+
+/** By language; what is not there, or empty, another says. */
+export type Texts = Readonly<Record<string, Said>>;
+
+const NOTHING: Said = { subject: "", title: "", body: "" };
+
+/** Another way to say it; what it leaves out is as in the first. */
 export interface Way {
   /** By which it is known while it is written, whatever its name. */
   readonly key: number;
   readonly name: string;
-  readonly subject: string;
-  readonly title: string;
-  readonly body: string;
+  readonly texts: Texts;
   readonly localTime: string;
 }
 
-/** A subject of its own, other ways that some get to try them, and the plan; figures as people write them, in percent. */
+/** Words of its own, other ways that some get to try them, and the plan; figures as people write them, in percent. */
 export interface TrialAsked {
-  readonly subject: string;
+  readonly texts: Texts;
   /** Beside the first, which is the campaign as it is. */
   readonly others: readonly Way[];
   readonly metric: "click" | "conversion";
@@ -28,7 +34,7 @@ export interface TrialAsked {
 }
 
 export const NO_TRIAL: TrialAsked = {
-  subject: "",
+  texts: {},
   others: [],
   metric: "click",
   share: "20",
@@ -41,7 +47,8 @@ export const NO_TRIAL: TrialAsked = {
 /** The first one included. */
 const MOST = 8;
 const NAMES = [..."abcdefgh"];
-const FIRST = "a";
+/** The first one, which is the campaign as it is. */
+export const FIRST = "a";
 
 /** With one way more, under the first letter that none has. */
 export function withAnother(asked: TrialAsked): TrialAsked {
@@ -50,47 +57,68 @@ export function withAnother(asked: TrialAsked): TrialAsked {
   const key = Math.max(0, ...asked.others.map((one) => one.key)) + 1;
   return {
     ...asked,
-    others: [...asked.others, { key, name, subject: "", title: "", body: "", localTime: "" }],
+    others: [...asked.others, { key, name, texts: {}, localTime: "" }],
   };
 }
 
-/** What `create_campaign` is told of it, in the language that is being written. */
-export function ownWords(asked: TrialAsked, language: string): object {
-  const subject = asked.subject.trim();
+/** What it says in its own words, and in which ways: as `create_campaign` and `preview_type` are told. */
+export function ownWords(asked: TrialAsked): object {
   return {
-    ...(subject && { texts: { [language]: { subject } } }),
+    ...textsOf(asked.texts),
     ...(asked.others.length && {
-      variants: [{ name: FIRST }, ...asked.others.map((one) => variantOf(one, language))],
-      experiment: {
-        metric: asked.metric,
-        share: Number(asked.share),
-        holdout: Number(asked.holdout),
-        baseline: Number(asked.baseline) / 100,
-        effect: Number(asked.effect) / 100,
-        hours: Number(asked.hours),
-      },
+      variants: [
+        { name: FIRST },
+        ...asked.others.map(({ name, texts, localTime }) => ({
+          name: name.trim(),
+          ...textsOf(texts),
+          ...(localTime && { local_time: localTime }),
+        })),
+      ],
     }),
   };
 }
 
-function variantOf(one: Way, language: string): object {
-  const said = Object.entries({ subject: one.subject, title: one.title, body: one.body })
-    .map(([name, text]) => [name, text.trim()] as const)
-    .filter(([, text]) => text !== "");
+/** How the ways are tried, as `create_campaign` is told; nothing where there is but one. */
+export function planOf(asked: TrialAsked): object {
+  if (asked.others.length === 0) return {};
   return {
-    name: one.name.trim(),
-    ...(said.length && { texts: { [language]: Object.fromEntries(said) } }),
-    ...(one.localTime && { local_time: one.localTime }),
+    experiment: {
+      metric: asked.metric,
+      share: Number(asked.share),
+      holdout: Number(asked.holdout),
+      baseline: Number(asked.baseline) / 100,
+      effect: Number(asked.effect) / 100,
+      hours: Number(asked.hours),
+    },
   };
+}
+
+function textsOf(texts: Texts): { texts?: object } {
+  const written = Object.entries(texts)
+    .map(([language, said]) => [language, filled(said)] as const)
+    .filter(([, said]) => Object.keys(said).length);
+  return written.length ? { texts: Object.fromEntries(written) } : {};
+}
+
+function filled(said: Said): Partial<Said> {
+  const trimmed = Object.entries(said).map(([name, text]) => [name, text.trim()] as const);
+  return Object.fromEntries(trimmed.filter(([, text]) => text !== ""));
+}
+
+/** With what is said in this language changed; the others stay. */
+function saying<T extends { readonly texts: Texts }>(of: T, language: string, change: Partial<Said>): T {
+  const said = { ...NOTHING, ...of.texts[language], ...change };
+  return { ...of, texts: { ...of.texts, [language]: said } };
 }
 
 export function Ways(props: {
   asked: TrialAsked;
   change: (asked: TrialAsked) => void;
   errors: Errors;
+  /** The one that is being written. */
   language: string;
 }): ReactNode {
-  const { asked, change, errors } = props;
+  const { asked, change, errors, language } = props;
   const adds = useRef<HTMLButtonElement>(null);
   const goTo = useRef<number | "add" | null>(null);
   useEffect(() => {
@@ -104,15 +132,15 @@ export function Ways(props: {
     <>
       <Field
         label="Subject"
-        hint={`In the place of the type’s, in ${props.language}`}
-        error={told(errors, "texts")}
+        hint={`In the place of the type’s, in ${language}`}
+        error={told(errors, `texts.${language}`)}
       >
         {(given) => (
           <input
             {...given}
-            value={asked.subject}
+            value={(asked.texts[language] ?? NOTHING).subject}
             autoComplete="off"
-            onChange={(event) => change({ ...asked, subject: event.target.value })}
+            onChange={(event) => change(saying(asked, language, { subject: event.target.value }))}
           />
         )}
       </Field>
@@ -128,6 +156,7 @@ export function Ways(props: {
           <OneWay
             key={one.key}
             way={one}
+            language={language}
             wrong={(field) => told(errors, `variants.${place + 1}.${field}`)}
             set={(next) =>
               change({ ...asked, others: asked.others.map((each) => (each.key === next.key ? next : each)) })
@@ -166,39 +195,59 @@ export function Ways(props: {
 
 function OneWay(props: {
   way: Way;
+  language: string;
   wrong: (field: string) => string | null;
   set: (way: Way) => void;
   remove: () => void;
   /** Its first text is there. */
   arrived: (input: HTMLInputElement) => void;
 }): ReactNode {
-  const { way, wrong, set } = props;
-  const text = (name: Exclude<keyof Way, "key">) => ({
-    value: way[name],
+  const { way, language, wrong, set } = props;
+  const said = way.texts[language] ?? NOTHING;
+  const text = (name: keyof Said) => ({
+    value: said[name],
     autoComplete: "off",
-    onChange: (event: { target: { value: string } }) => set({ ...way, [name]: event.target.value }),
+    onChange: (event: { target: { value: string } }) =>
+      set(saying(way, language, { [name]: event.target.value })),
   });
+  const wrongly = (name: keyof Said) => wrong(`texts.${language}.${name}`);
   return (
     <div className="entry">
       <fieldset className="inset">
         <legend>Variant {way.name}</legend>
         <div className="pair">
-          <Field label="Its subject" error={wrong("texts")}>
+          <Field label="Its subject" error={wrongly("subject")}>
             {(given) => (
               <input {...given} {...text("subject")} ref={(input) => void (input && props.arrived(input))} />
             )}
           </Field>
-          <Field label="Its title" error={null}>
+          <Field label="Its title" error={wrongly("title")}>
             {(given) => <input {...given} {...text("title")} />}
           </Field>
           <Field label="Its name" hint="In the figures" required error={wrong("name")}>
-            {(given) => <input {...given} {...text("name")} className="mono" maxLength={32} />}
+            {(given) => (
+              <input
+                {...given}
+                className="mono"
+                value={way.name}
+                maxLength={32}
+                autoComplete="off"
+                onChange={(event) => set({ ...way, name: event.target.value })}
+              />
+            )}
           </Field>
           <Field label="Its local time" hint="By each one’s own clock" error={wrong("local_time")}>
-            {(given) => <input {...given} {...text("localTime")} type="time" />}
+            {(given) => (
+              <input
+                {...given}
+                type="time"
+                value={way.localTime}
+                onChange={(event) => set({ ...way, localTime: event.target.value })}
+              />
+            )}
           </Field>
         </div>
-        <Field label="Its text" error={null}>
+        <Field label="Its text" error={wrongly("body")}>
           {(given) => <textarea {...given} {...text("body")} rows={2} />}
         </Field>
       </fieldset>
