@@ -35,7 +35,7 @@ const place = (n: Item): string => n.returned_at ?? n.id;
 /** What the link of a mail has brought to this page: few pages are come to by one, and fetch what reads it. */
 let brought: Promise<string | undefined> | undefined;
 
-/** How long something that all clients hear of at once waits, at the least. */
+/** How long what all clients hear of at once waits, at the least; and what has to wait for marks, until it is looked again. */
 const SOON_MS = 300;
 
 /** The inbox at one moment. A new object whenever anything in it differs. */
@@ -132,6 +132,8 @@ export function connect(options: ConnectOptions): Inbox {
   let stale: ReturnType<typeof setTimeout> | undefined;
 
   const ask: Ask = async (event, payload) => {
+    // What takes something back must not overtake it.
+    while (/^un/.test(event) && settled && isOwing()) await new Promise((done) => setTimeout(done, SOON_MS));
     if (!link) throw failure("offline");
     return link.request(event, payload);
   };

@@ -76,6 +76,30 @@ it("what was recalled or replaced since it was dismissed is not taken back with 
   expect(ann.titles()).toEqual(["newer", "mine"]);
 });
 
+it("what takes a mark back comes behind it, and at once where there is no connection", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const ann = await ready({ url: server.url, token: token("ann") });
+  let refusals = 0;
+  server.fail = (event) => (event === "dismiss" && !refusals++ ? "rate_limited" : undefined);
+
+  ann.inbox.dismiss(id);
+  await undismiss(ann.inbox, id);
+  await unread(ann.inbox, id);
+  await ann.until((s) => s.unread === 1 && s.items[0]?.read === false);
+  expect(server.asked.map(([event]) => event).filter((event) => event !== "history")).toEqual([
+    "dismiss",
+    "dismiss",
+    "undismiss",
+    "unread",
+  ]);
+
+  await server.stop();
+  await ann.until((s) => s.state === "offline");
+  ann.inbox.dismiss(id);
+  await expect(undismiss(ann.inbox, id)).rejects.toMatchObject({ code: "offline" });
+});
+
 it("what becomes unread again is counted, though an older count said less", async () => {
   const server = await gateway();
   const { id } = server.emit("user:ann", "one");
