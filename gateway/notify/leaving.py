@@ -272,7 +272,10 @@ def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
         rows = [
             row
             for row in chosen.grid
-            if row.type.category == category and not row.cells[channel].is_locked and _sent(row, channel)
+            if row.type.category == category
+            and not row.cells[channel].is_locked
+            # Where a yes is waited for nothing is sent, and the no is kept: else a yes from before it would count.
+            and (_sent(row, channel) or row.cells[channel].origin is Origin.OPT_IN)
         ]
         # The category, even where only some of its types are on: a type that it gets tomorrow is meant too.
         if rows:
