@@ -203,6 +203,10 @@ class Marked(Count):
     """How many notifications changed for the user; unknown ids and repeated calls change nothing."""
     read_from: Mapping[str, int] = field(default_factory=dict)
     """Of `read_all`: the rooms that it changed something in, and up to where each had been read before."""
+    ids: tuple[str, ...] = ()
+    """Of `mark_unread`, `archive`, `unarchive` and `undismiss`: the chosen that it was done with, each once. All that changed
+    are among them, and none that is passed over.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

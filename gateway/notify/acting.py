@@ -31,7 +31,7 @@ THERE_AGAIN: Json = {"dismissed": False}
 
 def _did(event: str, ids: Sequence[str], item: Json) -> Json:
     """The part `did` of the event `inbox`: `event` is the name of what the user has asked, `item` what differs by it."""
-    return {"event": event, "ids": ids, "item": item}
+    return {"event": event, "ids": list(ids), "item": item}
 
 
 class UnknownAction(Unfit):
@@ -86,20 +86,24 @@ class Acting:
         """
         muted = await self._mutes.of(user)
         marked = await self._inboxes.mark_unread(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
-        return await self._reading.counted(user, rooms, marked, muted, did=_did("unread", ids, UNREAD))
+        return await self._reading.counted(user, rooms, marked, muted, did=_did("unread", marked.ids, UNREAD))
 
     async def archive(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Put `ids` away, as read. A snooze of them ends by that: they come back from nowhere."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.archive(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
         self._reading.tell(Outcome.READ, user, rooms, ids, marked)
-        return await self._reading.counted(user, rooms, marked, muted, did=_did("archive", ids, ARCHIVED))
+        return await self._reading.counted(
+            user, rooms, marked, muted, did=_did("archive", marked.ids, ARCHIVED)
+        )
 
     async def unarchive(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` back from the archive, as read: the count of what is unread stays as it is."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.unarchive(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
-        return await self._reading.counted(user, rooms, marked, muted, did=_did("unarchive", ids, TAKEN_BACK))
+        return await self._reading.counted(
+            user, rooms, marked, muted, did=_did("unarchive", marked.ids, TAKEN_BACK)
+        )
 
     async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` out of this user's history. It comes back by `undismiss` alone, whatever else is done later."""
@@ -113,9 +117,8 @@ class Acting:
         """Take `ids` back that were dismissed, as read: the count of what is unread stays as it is."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.undismiss(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
-        return await self._reading.counted(
-            user, rooms, marked, muted, did=_did("undismiss", ids, THERE_AGAIN)
-        )
+        did = _did("undismiss", marked.ids, THERE_AGAIN)
+        return await self._reading.counted(user, rooms, marked, muted, did=did)
 
     async def snooze(self, user: str, rooms: Sequence[str], id_: str, *, until: datetime) -> Marked | None:
         """Hide it until then, and count it as read meanwhile; None for what the reader is not shown.

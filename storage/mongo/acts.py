@@ -1,7 +1,7 @@
 """What a user does with notifications beyond reading them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pymongo import UpdateOne
@@ -92,7 +92,8 @@ async def do(c: Collections, act: Act, chosen: Chosen) -> Marked:
         if act.unreads:
             # After the receipts, and also where nothing has changed: it may have, and this been lost.
             await take_turn(c, [(user, place["room"]) for place in places])
-    return await outcome(c, chosen, places, changed=changed, reads=act.reads)
+    marked = await outcome(c, chosen, places, changed=changed, reads=act.reads)
+    return replace(marked, ids=tuple(place["_id"] for place in places))
 
 
 async def places_of(

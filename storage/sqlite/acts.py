@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from storage.encoding import micros, writable
@@ -89,7 +89,8 @@ def do(
     )
     if act.unreads:
         take_turn(connection, [(user, row[0]) for row in found])
-    return outcome(connection, chosen, changed=len(found), reads=act.reads)
+    marked = outcome(connection, chosen, changed=len(found), reads=act.reads)
+    return replace(marked, ids=tuple(row[2] for row in found))
 
 
 def outcome(connection: sqlite3.Connection, chosen: Chosen, *, changed: int, reads: bool) -> Marked:

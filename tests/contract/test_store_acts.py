@@ -232,6 +232,18 @@ async def test_what_was_dismissed_is_taken_back_as_read_where_it_was_and_once(st
     assert (await store.inboxes.receipt("1", one.id)).dismissed_at == later(6)
 
 
+async def test_what_is_done_names_what_it_was_done_with_and_nothing_that_is_not_shown(store):
+    one, recalled, foreign = *await fill(store, "user:1", 2), *await fill(store, "user:2", 1)
+    asked = Chosen("1", ROOMS, [recalled.id, one.id, "unknown", foreign.id, one.id], now=later(3))
+    await store.inboxes.dismiss(asked)
+    await store.streams.recall(recalled.id, now=later(2))
+
+    inboxes = store.inboxes
+    for do in (inboxes.undismiss, inboxes.archive, inboxes.unarchive, inboxes.mark_unread):
+        marked = await do(asked)
+        assert (marked.changed, marked.ids) == (1, (one.id,))
+
+
 async def test_what_was_never_dismissed_has_nothing_to_be_taken_back(store):
     one, two = await fill(store, "user:1", 2)
     await store.inboxes.read_all("1", ROOMS, now=later(1))

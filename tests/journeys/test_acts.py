@@ -172,6 +172,11 @@ async def test_what_was_dismissed_is_taken_back_on_every_device(nodes: list[Gate
     record = (await one.ask("GET", f"/internal/notifications/{ids[0]}")).body
     assert record["receipts"]["ann"]["dismissed_at"] is None
     assert (await desk.call("undismiss", {}))["error"]["code"] == "validation_failed"
+    await desk.call("dismiss", {"ids": ids})
+    await one.ask("DELETE", f"/internal/notifications/{ids[1]}")
+    await desk.call("undismiss", {"ids": ids})
+    told_of = [event["did"] for event in [await told(desk) for _ in range(3)] if "did" in event]
+    assert [(did["event"], did["ids"]) for did in told_of] == [("dismiss", ids), ("undismiss", ids[:1])]
 
 
 async def test_what_is_snoozed_comes_back_on_time_though_its_node_is_gone(

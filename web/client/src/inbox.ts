@@ -10,12 +10,12 @@ import {
   type Ask,
   type ConnectOptions,
   type Count,
+  DONE,
   type Filter,
   failure,
   type InboxEvent,
   type Item,
   type Link,
-  MARKS,
   type Mark,
   type Notification,
   type Ready,
@@ -24,6 +24,7 @@ import {
   type Since,
   type Status,
 } from "./protocol.ts";
+import type { ChangedAnswer } from "./shapes.ts";
 import { streaming } from "./streams.ts";
 import { shared } from "./tabs.ts";
 import { subject } from "./token.ts";
@@ -34,7 +35,7 @@ const place = (n: Item): string => n.returned_at ?? n.id;
 /** What the link of a mail has brought to this page: few pages are come to by one, and fetch what reads it. */
 let brought: Promise<string | undefined> | undefined;
 
-/** How long something that all clients hear of at once waits, at the least. */
+/** How long what all clients hear of at once waits, at the least; and what has to wait for marks, until it is looked again. */
 const SOON_MS = 300;
 
 /** The inbox at one moment. A new object whenever anything in it differs. */
@@ -80,15 +81,6 @@ type Line = { epoch?: string | undefined };
 /** A mark of another tab, with the count that it was answered. */
 type Applied = { mark: Mark; ids?: string[]; id?: string | null } & Count;
 
-const READ = { seen: true, read: true };
-/** What an item is once it has the mark. */
-const DONE = {
-  seen: { seen: true },
-  read: READ,
-  dismiss: { ...READ, dismissed: true },
-  click: { ...READ, clicked: true },
-};
-
 /** What there is before anything is known. */
 export const EMPTY: Snapshot = {
   state: "offline",
@@ -116,8 +108,11 @@ export function connect(options: ConnectOptions): Inbox {
   const { keep = 10_000, pageSize = 20 } = options;
   const items = new Map<string, Item>();
   const since: Since = {};
-  /** Dismissed or recalled; a page that was on its way must not bring them back. */
-  const gone = new Set<string>();
+  /**
+   * What is not shown any more, as a page that was on its way must not bring it back; with what was dismissed, for it may
+   * be taken back.
+   */
+  const gone = new Map<string, Item | undefined>();
   const GONE = 1_000;
   const listeners = new Set<() => void>();
   const arrivals = new Set<(arrived: readonly Notification[]) => void>();
@@ -137,18 +132,18 @@ export function connect(options: ConnectOptions): Inbox {
   let stale: ReturnType<typeof setTimeout> | undefined;
 
   const ask: Ask = async (event, payload) => {
+    // What takes something back must not overtake it.
+    while (/^un/.test(event) && settled && isOwing()) await new Promise((done) => setTimeout(done, SOON_MS));
     if (!link) throw failure("offline");
     return link.request(event, payload);
   };
 
   const flush = (): void => {
     const all = [...items.values()].sort((a, b) => (place(a) < place(b) ? 1 : -1));
-    if (all[keep]) {
-      for (const n of all.splice(keep)) {
-        items.delete(n.id);
-        if (isUncounted(n)) shift(1);
-      }
-      cut((all[keep - 1] as Item).id);
+    for (const n of all.splice(keep)) {
+      items.delete(n.id);
+      if (isUncounted(n)) shift(1);
+      cut(n.id);
     }
     snapshot = {
       ...status,
@@ -187,7 +182,7 @@ export function connect(options: ConnectOptions): Inbox {
     isSettled,
     (n) => {
       if (gone.has(n.id)) return;
-      for (const mark of MARKS) if (isQueued(mark, n.id)) n = { ...n, ...DONE[mark] };
+      for (const how in DONE) if (isQueued(how as Mark, n.id)) n = { ...n, ...DONE[how as Mark] };
       keepNewest(n);
     },
     touch,
@@ -217,20 +212,27 @@ export function connect(options: ConnectOptions): Inbox {
     for (const id of ids) {
       change(id, DONE[mark], counted);
       if (mark !== "dismiss") continue;
-      // Of so many none is still on its way.
+      // Of so many none is still on its way, nor taken back.
       if (gone.size > GONE) gone.clear();
-      gone.add(id);
+      gone.set(id, items.get(id) ?? gone.get(id));
+      items.delete(id);
     }
     touch();
   };
 
-  /** Shows an item as it is now. */
-  const change = (id: string, to: Partial<Item>, counted = true): void => {
-    const item = items.get(id);
+  /** Takes one out that nobody can take back. */
+  const drop = (id: string, counted?: boolean): void => {
+    apply("dismiss", [id], counted);
+    gone.set(id, undefined);
+  };
+
+  /** Shows an item as it is now, also where that is dismissed no more. */
+  const change = (id: string, to?: ChangedAnswer & { seen?: boolean }, counted = true): void => {
+    const item = items.get(id) ?? (to?.dismissed === false && gone.get(id));
     if (!item) return;
-    const now = { ...item, ...to };
+    const now = { ...item, ...(to as Partial<Item>) };
     items.set(id, now);
-    if (counted && now.read !== item.read && !isUncounted(now.read ? item : now)) shift(now.read ? -1 : 1);
+    if (counted && !isUncounted(now.read ? item : now)) shift(+item.read - +now.read);
   };
 
   /** Keeps an item, and of its room and key the newest alone. */
@@ -238,10 +240,10 @@ export function connect(options: ConnectOptions): Inbox {
     items.set(n.id, n);
     if (n.collapse_key)
       for (const o of items.values())
-        if (o.id !== n.id && o.room === n.room && o.collapse_key === n.collapse_key) {
+        if (o !== n && o.room === n.room && o.collapse_key === n.collapse_key) {
           const [older, newer] = (o.seq as number) < (n.seq as number) ? [o, n] : [n, o];
           // A count that has the newer one has left the older out already.
-          apply("dismiss", [older.id], isUncounted(newer));
+          drop(older.id, isUncounted(newer));
         }
   };
 
@@ -270,10 +272,10 @@ export function connect(options: ConnectOptions): Inbox {
 
   const begin = (ready: Ready): void => {
     const { heads, resync } = ready;
-    const [before] = muted;
+    const before = muted;
     muted = ready.muted ?? [];
     // What is muted may be other than it was: what is to be shown is known to the gateway.
-    const other = !user || (resync?.[0] ?? before ?? muted[0]);
+    const other = !user || resync?.[0] || before[0] || muted[0];
     user = ready.user;
     settled = true;
     // A stream that is behind us has begun again: what we hold is of another.
@@ -318,13 +320,16 @@ export function connect(options: ConnectOptions): Inbox {
     } else if (event === "recalled") {
       const { id } = payload as Notification;
       arrived = arrived.filter((n) => n.id !== id);
-      apply("dismiss", [id]);
+      drop(id);
     } else if (event === "inbox") {
       // What is counted from now on is something else: neither older nor newer than what was.
       const { muted, did } = payload as InboxEvent;
       did?.ids.forEach((id) => {
-        gone.delete(id);
-        change(id, did.item as Partial<Item>);
+        if (did.item?.dismissed) apply("dismiss", [id]);
+        else {
+          change(id, did.item);
+          gone.delete(id);
+        }
       });
       did?.notifications?.forEach(keepNewest);
       touch();

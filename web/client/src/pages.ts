@@ -2,7 +2,6 @@
 
 import { AGAIN_MS } from "./marks.ts";
 import type { Ask, Filter, Item, Page } from "./protocol.ts";
-import type { ChangedAnswer } from "./shapes.ts";
 
 interface View {
   /** The cursor of the next older page; null at the end, undefined before the first. */
@@ -24,7 +23,7 @@ export type Pages = readonly [
     all: readonly Item[],
     filter: Filter,
   ) => { readonly items: Item[]; readonly hasMore: boolean; readonly loading: boolean },
-  /** What lies below `id` was let go of: the lists end here, rather than with a hole. */
+  /** What lies at `id` and below was let go of: the lists end here, rather than with a hole. */
   cut: (id: string) => void,
   /** Fetches the first page of a list that has none. */
   begun: (filter: Filter) => void,
@@ -64,7 +63,7 @@ export function paging(
         returned = [],
       } = await ask<Page>("history", {
         limit: again || pageSize,
-        before: (!again && view.next) || undefined,
+        before: again ? undefined : (view.next as string),
         ...filter,
       });
       // A list begun anew meanwhile has no use for the page.
@@ -75,16 +74,9 @@ export function paging(
       for (const item of [...notifications, ...returned]) found(item);
       if (again)
         // What should be on the page and is not was dismissed or recalled elsewhere, unless it was put away or off.
-        for (const n of items.values())
-          if (
-            n.id >= oldest &&
-            n.id <= youngest &&
-            !(n as ChangedAnswer).dismissed &&
-            !n.archived &&
-            !n.snoozed_until &&
-            !ids.includes(n.id)
-          )
-            items.delete(n.id);
+        for (const [id, { archived, snoozed_until }] of items)
+          if (id >= oldest && id <= youngest && !ids.includes(id) && !archived && !snoozed_until)
+            items.delete(id);
       if (!again || view.next === undefined) view.next = next;
       if (oldest < view.floor) view.floor = oldest;
     } catch {
@@ -116,7 +108,6 @@ export function paging(
         items: all.filter(
           (n) =>
             (n.id >= floor || n.returned_at) &&
-            !(n as ChangedAnswer).dismissed &&
             !n.archived === !archived &&
             !n.snoozed_until === !snoozed &&
             (!type || type.includes(n.type)) &&
@@ -129,9 +120,10 @@ export function paging(
     },
     (id) => {
       for (const view of views.values()) {
-        if (view.floor >= id) continue;
-        view.floor = id;
-        view.next = null;
+        if (view.floor <= id) {
+          view.floor = id;
+          view.next = null;
+        }
       }
     },
     (filter) => {

@@ -1,6 +1,6 @@
 /** The shapes that travel between a page and the gateway, and the values this package answers with. */
 
-import type { CountAnswer as Count } from "./shapes.ts";
+import type { CountAnswer as Count, ReadyEvent } from "./shapes.ts";
 
 export type {
   ActionAnswer as Action,
@@ -42,20 +42,18 @@ export interface Status {
   readonly retryAt: number | null;
 }
 
-export interface Ready extends Count {
-  readonly user: string;
-  /** Left out by another tab, where nothing was missed. */
-  readonly resync?: readonly string[];
-  /** Which line of sequences the heads are of; another one begins when a store is put back to an older state. */
-  readonly epoch?: string;
-  /** Types that are not to be shown, but in the user's own room. */
-  readonly muted?: readonly string[];
-  /** From another tab: what to count from, where that is not `heads`. */
-  readonly count?: Count;
-}
+/** From the gateway, or from another tab, which leaves out what it has no need of. */
+export type Ready = Partial<ReadyEvent> &
+  Count & {
+    readonly user: string;
+    /** From another tab: what to count from, where that is not `heads`. */
+    readonly count?: Count;
+  };
 
-export const MARKS = ["read", "seen", "dismiss", "click"] as const;
-export type Mark = (typeof MARKS)[number];
+const READ = { seen: true, read: true };
+/** The marks: what an item is once it has one of them. */
+export const DONE = { seen: { seen: true }, read: READ, dismiss: READ, click: { ...READ, clicked: true } };
+export type Mark = keyof typeof DONE;
 
 export interface ConnectOptions {
   /** Where the gateway is: an origin such as `https://notify.example`; the page's own when left out. */

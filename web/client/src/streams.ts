@@ -32,9 +32,8 @@ export function streaming(
     accept(notification);
   };
 
-  /** Fills the room's hole below `head`, then lets in what was held back behind it. */
-  const repair = async (room: string, head: number): Promise<void> => {
-    const waiting: Notification[] = [];
+  /** Fills the room's hole below `head`, then lets in what was held back behind it: `waiting`, and what comes meanwhile. */
+  const repair = async (room: string, head: number, waiting: Notification[] = []): Promise<void> => {
     held.set(room, waiting);
     let complete = false;
     try {
@@ -47,9 +46,10 @@ export function streaming(
       complete = !answer.resync.length;
     } catch {
       // Without a connection, the next one begins from the same place and is sent the same.
-      if (!isSettled()) return void held.delete(room);
+      if (!isSettled()) return;
+    } finally {
+      held.delete(room);
     }
-    held.delete(room);
     waiting.sort((a, b) => (a.seq as number) - (b.seq as number));
     for (const n of waiting) if ((n.seq as number) > (since[room] as number)) take(n);
     // What is still missing has expired or was recalled.
@@ -63,12 +63,10 @@ export function streaming(
       const had = since[room];
       const waiting = held.get(room);
       if (!seq || had === undefined) take(n);
-      else if (seq <= had) return;
-      else if (waiting) waiting.push(n);
-      else if (isSettled() && seq > had + 1) {
-        repair(room, seq - 1);
-        held.get(room)?.push(n);
-      } else take(n);
+      else if (seq > had)
+        if (waiting) waiting.push(n);
+        else if (isSettled() && seq > had + 1) repair(room, seq - 1, [n]);
+        else take(n);
     },
     (heads, resync = []) => {
       let ahead = false;

@@ -11,7 +11,7 @@
  */
 
 import { asking } from "./asking.ts";
-import { type Link, MARKS, type Mark, type Receive, type Status } from "./protocol.ts";
+import { DONE, type Link, type Receive, type Status } from "./protocol.ts";
 import { newer } from "./token.ts";
 
 /**
@@ -155,7 +155,7 @@ export function shared(
   /** Asks the gateway, and lets all tabs know what is marked, the one that marked it too: it knows already. */
   const serve = async <T>(event: string, payload: object): Promise<T> => {
     const value = await (link as Link).request<T>(event, payload);
-    if (MARKS.includes(event as Mark)) relay("applied", { mark: event, ...payload, ...value } as never);
+    if (event in DONE) relay("applied", { mark: event, ...payload, ...value } as never);
     return value;
   };
 

@@ -3,7 +3,7 @@
 import { it } from "vitest";
 import { act, archive, snooze, unarchive, undismiss, unread } from "../src/acts.ts";
 import { token } from "./gateway.ts";
-import { expect, gateway, ready } from "./support.ts";
+import { eventually, expect, gateway, ready } from "./support.ts";
 
 it("what is archived leaves the list for the archive, and is taken back as read", async () => {
   const server = await gateway();
@@ -49,6 +49,55 @@ it("what was dismissed is taken back where it was, in every tab and on every dev
   for (const each of [tab, other, phone]) await each.until((s) => s.unread === 1 && !!s.items[1]?.read);
   tab.inbox.dismiss(one);
   for (const each of [tab, other, phone]) await each.until((s) => s.items.length === 1);
+});
+
+it("what was recalled or replaced since it was dismissed is not taken back with others", async () => {
+  const server = await gateway();
+  const ids = ["mine", "recalled", "replaced"].map(
+    (title) => server.emit("user:ann", title, { collapse: title }).id,
+  ) as [string, string, string];
+  const ann = await ready({ url: server.url, token: token("ann") });
+  ann.inbox.dismiss(...ids);
+  await ann.until((s) => s.items.length === 0);
+  server.recall(ids[1]);
+  server.emit("user:ann", "newer", { collapse: "replaced" });
+  await ann.until((s) => s.items.length === 1);
+  const before = ann.snapshots.length;
+
+  await undismiss(ann.inbox, ...ids);
+  // From a node that has not heard of the recall yet.
+  server.did("undismiss", [ids[1]], { dismissed: false });
+  await ann.until((s) => s.items.length > 1);
+  // After a moment it asks for the list.
+  await eventually(() => expect(server.asked.at(-1)?.[0]).toBe("history"));
+
+  for (const { items } of ann.snapshots.slice(before))
+    expect(["mine", "newer"]).toEqual(expect.arrayContaining(items.map((n) => n.title)));
+  expect(ann.titles()).toEqual(["newer", "mine"]);
+});
+
+it("what takes a mark back comes behind it, and at once where there is no connection", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const ann = await ready({ url: server.url, token: token("ann") });
+  let refusals = 0;
+  server.fail = (event) => (event === "dismiss" && !refusals++ ? "rate_limited" : undefined);
+
+  ann.inbox.dismiss(id);
+  await undismiss(ann.inbox, id);
+  await unread(ann.inbox, id);
+  await ann.until((s) => s.unread === 1 && s.items[0]?.read === false);
+  expect(server.asked.map(([event]) => event).filter((event) => event !== "history")).toEqual([
+    "dismiss",
+    "dismiss",
+    "undismiss",
+    "unread",
+  ]);
+
+  await server.stop();
+  await ann.until((s) => s.state === "offline");
+  ann.inbox.dismiss(id);
+  await expect(undismiss(ann.inbox, id)).rejects.toMatchObject({ code: "offline" });
 });
 
 it("what becomes unread again is counted, though an older count said less", async () => {

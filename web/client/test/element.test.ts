@@ -339,6 +339,25 @@ it("what is dismissed is so at once, and can be taken back, again and again if n
   ]);
 });
 
+it("what is taken back while its dismissal waits is dismissed first, and then there again", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const { root } = await shown(server);
+  await pressed(root);
+  let refusals = 0;
+  server.fail = (event) => (event === "dismiss" && !refusals++ ? "unavailable" : undefined);
+
+  await eventually(() => find(root, '[aria-label^="Dismiss: "]').click());
+  await eventually(() => expect(refusals).toBe(1));
+  await eventually(() => expect(root.querySelector(".row[data-id]")).toBeNull());
+  find(root, ".undo button").click();
+
+  await eventually(() => expect(root.querySelectorAll(".row[data-id]:not(.read)")).toHaveLength(1));
+  expect(server.asked.filter(([event]) => /dismiss|unread/.test(event))).toEqual(
+    ["dismiss", "dismiss", "undismiss", "unread"].map((event) => [event, { ids: [id] }]),
+  );
+});
+
 it("what was put off and is dismissed is put off again when that is taken back", async () => {
   const server = await gateway();
   const { id } = server.emit("user:ann", "one");

@@ -395,7 +395,8 @@ export class Gateway {
     });
     on("undismiss", ({ ids }: { ids: string[] }) => {
       for (const id of ids) this.dismissed.delete(id);
-      return this.did("undismiss", ids, { dismissed: false });
+      const back = ids.filter((id) => this.kept.some((n) => n.id === id));
+      return this.did("undismiss", back, { dismissed: false });
     });
     on("click", ({ id, token }: { id?: string; token?: string }) => {
       const marked = id ?? (token && this.tracked.get(token)) ?? null;

@@ -73,6 +73,53 @@ describe("what arrives", () => {
     expect(ann.now().hasMore).toBe(false);
     expect(ann.now().unread).toBe(40);
   });
+
+  it("leaves no hole where the oldest alone is pushed out", async () => {
+    const server = await gateway();
+    for (let n = 1; n <= 30; n++) server.emit("user:ann", `old ${n}`);
+    const ann = await ready({ url: server.url, token: token("ann"), keep: 20 });
+
+    server.emit("user:ann", "new");
+    await ann.until((s) => s.items[0]?.title === "new");
+
+    expect(ann.titles().at(-1)).toBe("old 12");
+    expect(ann.now().hasMore).toBe(false);
+  });
+
+  it("pushes nothing out for what it takes the place of", async () => {
+    const server = await gateway();
+    const old = Array.from({ length: 10 }, (_, n) => server.emit("user:ann", `old ${n}`).title);
+    const ann = await ready({ url: server.url, token: token("ann"), keep: 25 });
+
+    for (let n = 1; n <= 40; n++) server.emit("user:ann", `new ${n}`, { collapse: "k" });
+    await ann.until((s) => s.items[0]?.title === "new 40");
+
+    expect(ann.titles()).toEqual(["new 40", ...old.reverse()]);
+    expect(ann.now().unread).toBe(11);
+    // What it was is known: nobody has to be asked how much is unread now.
+    expect(server.asked.filter(([event]) => event === "replay")).toEqual([]);
+  });
+
+  it("leaves room for older ones where it is dismissed", async () => {
+    const server = await gateway();
+    for (let n = 1; n <= 80; n++) server.emit("user:ann", `number ${n}`);
+    const ann = await ready({ url: server.url, token: token("ann"), keep: 45 });
+    ann.inbox.loadMore();
+    await ann.until((s) => s.items.length === 40 && !s.loading);
+
+    ann.inbox.dismiss(
+      ...ann
+        .now()
+        .items.slice(10)
+        .map((n) => n.id),
+    );
+    await ann.until((s) => s.items.length === 10);
+    ann.inbox.loadMore();
+    await ann.until((s) => s.items.length === 30 && !s.loading);
+
+    expect(ann.titles().at(-1)).toBe("number 21");
+    expect(ann.now().hasMore).toBe(true);
+  });
 });
 
 describe("a hole in a room's stream", () => {

@@ -27,12 +27,6 @@ export function useUrgent(type: string): boolean {
   return useStore(useDesk().live.urgent)?.has(type) ?? false;
 }
 
-/** Runs `effect` whenever the gateway becomes reachable, the first time included. */
-export function useOnline(effect: () => undefined | (() => void)): void {
-  const online = useStatus().state === "online";
-  useEffect(() => (online ? effect() : undefined), [online, effect]);
-}
-
 export function useEvent<T>(event: string, listener: (payload: T) => void): void {
   const { gateway } = useDesk();
   useEffect(() => gateway.on(event, listener), [gateway, event, listener]);
