@@ -187,6 +187,12 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
                "catalog.toml:14: types.T.rollout.email.steps.3: percent is missing",
                "catalog.toml:15: types.T.rollout.email.steps.4.percent: must be a percentage"]),
     "too many steps": ({"catalog.toml": HEAD + TYPE + "rollout.email.steps = [" + "1," * 101 + "]\n"},
+    "a rollout of what is critical": (
+        {"catalog.toml": HEAD + TYPE + "critical = true\n[types.T.rollout]\nin_app = 25\n[types.T.rollout.email]\npercent = 0\nsteps = [\n { at = 2026-12-01T08:00:00Z, percent = 50 },\n"
+         " { at = 2026-12-02T08:00:00Z, percent = 100 },\n]\n"},
+        ["catalog.toml:10: types.T.rollout.in_app: what is critical is for everybody or, at 0, for nobody",
+         "catalog.toml:14: types.T.rollout.email.steps.0.percent: what is critical is for everybody or, at 0, for nobody"],
+    ),
                        ["catalog.toml:8: types.T.rollout.email.steps: has more than 100 steps"]),
     "variants without an experiment": (
         {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\n[[types.T.variants]]\nname = 'a'\n[[types.T.variants]]\nname = 'b'\n"},
