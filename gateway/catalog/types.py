@@ -21,7 +21,7 @@ from gateway.catalog.payload import Payload, SchemaError
 from gateway.catalog.places import Places
 from gateway.catalog.tables import Table, not_json
 from gateway.catalog.texts import agree_on_buttons, read_buttons, read_link, read_phrase
-from gateway.catalog.timing import AFTER_SECONDS_MAX, read_digest, read_throttle
+from gateway.catalog.timing import AFTER_SECONDS_MAX, read_digest, read_in_digests, read_throttle
 from gateway.catalog.variants import read_trial
 from mailer import languages
 
@@ -73,6 +73,8 @@ def read_type(
         expires_in=table.seconds("expires_in", None, most=EXPIRES_SECONDS_MAX),
         collapse=read_phrase(table, "collapse", default_locale, payload),
         digest=read_digest(table),
+        # A campaign is of the bulk lane, and its mail is gathered with nothing.
+        in_digests=read_in_digests(table, by_default=lane != "bulk"),
         throttle=read_throttle(table),
         enabled=MappingProxyType(_enabled(table)),
         rollouts=MappingProxyType(dict(_rollouts(table, critical=critical))),

@@ -9,18 +9,21 @@ has the pages. `WaysOut`, at the end, is the other side: it puts the link on a m
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.own import DIGEST
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
-from gateway.notify.preferences import Origin, Row, Value, ordered
+from gateway.notify.preferences import Origin, Row, Value, ordered, refused_digests
 from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
 from storage.streams import Notification
+
+if TYPE_CHECKING:
+    from gateway.catalog.catalog import Catalog
 
 MAIL = "m"
 """The name in the query of a link that tells the mail in which the link stands: whoever says no says so because of that one."""
@@ -196,7 +199,8 @@ class Leaving:
             after = await self.visit(token)
             if after is not None:
                 after = replace(after, is_new=True)
-                await self._tell(Lowered(visit=after, patch=patch, undo=undoing(kept.document, patch)))
+                undo = _choosable(undoing(kept.document, patch), self._catalog.current)
+                await self._tell(Lowered(visit=after, patch=patch, undo=undo))
             return after
         raise StoreUnavailable("the preferences are changed by many at once")
 
@@ -239,6 +243,14 @@ def _line(key: str, chosen: Chosen) -> Line | None:
     if not rows:
         return None
     cells: dict[Channel, Value | None] = {}
+def _choosable(undo: dict[str, Any], catalog: "Catalog | None") -> dict[str, Any]:
+    """The way back as it may be chosen now: of mail that came in digests, and does no more, a plain yes."""
+    for place in refused_digests(undo, catalog):
+        name, key, channel = place.split(".")
+        undo[name][key][channel] = True
+    return undo
+
+
     for channel in CHANNELS:
         values = [_sent(row, channel) for row in rows if not row.cells[channel].is_locked]
         cells[channel] = _loudest(values) if values else None
