@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.test_preferences import CATALOG as PEOPLE
-from tests.support.gateway import Gateway, gateway, token, with_catalog
+from tests.support.gateway import Gateway, gateway, gateways, token, with_catalog
 from tests.support.node import NodeProcess
 
 CATALOG = (
@@ -301,6 +301,45 @@ async def test_single_types_of_a_category_are_turned_off_by_themselves_and_what_
         assert told["types"] == {"SALE_OFFER": {"email": False}, "TIP": {"email": False}}
         titles = [each["title"] for each in await client.events("notification", 3)]
         assert titles[-1] == "Mit dem Link in einer E-Mail abgestellt: Angebote (E-Mail)"
+
+
+async def test_one_click_at_one_node_holds_on_all(
+    store: dict[str, str], tmp_path: Path, redis_url: str, node: NodeProcess
+):
+    """It shows in a tab at another node, and a third skips the mail and says by which rule."""
+    async with gateways(
+        3, tmp_path, bus_url=redis_url, extend=with_catalog(tmp_path / "catalog", CATALOG), BASE_URL=SITE, LINK_SECRET=SECRET, **store
+    ) as (one, two, three):  # fmt: skip
+        await _told(one, "PUT", "/internal/users/ann", {"email": "ann@example.org"})
+        link = await _link(two, tmp_path)
+        client = await node.open(three.public, auth={"token": token("ann")})
+        await client.event("ready")
+
+        clicked = await _page(
+            one, "POST", link, raw=b"List-Unsubscribe=One-Click", Content_Type="application/x-www-form-urlencoded"
+        )  # fmt: skip
+        assert clicked.status == 200
+
+        told = await client.event("preferences")
+        assert (told["version"], told["categories"]) == (1, {"offers": {"email": False}})
+        assert (await client.event("notification"))["type"] == "UNSUBSCRIBED"
+        async with asyncio.timeout(40):
+            while (email := await _explained(three, "SALE_OFFER"))["verdict"] != "skip":
+                await asyncio.sleep(0.02)
+        assert (email["rule"], email["detail"]) == (
+            "preferences", "ann wants nothing of its category by this channel"
+        )  # fmt: skip
+        emitted = await three.emit("user:ann", "Another sale", type="SALE_OFFER")
+        record = await _told(two, "GET", f"/internal/notifications/{emitted['notification']['id']}")
+        assert (record["mail"]["state"], record["mail"]["decided_by"]) == ("skipped", "preferences")
+        assert (await client.event("notification"))["title"] == "Another sale"
+        assert (await _explained(three, "PASSWORD_RESET"))["verdict"] == "send"
+
+
+async def _explained(gateway: Gateway, type_: str) -> Any:
+    """What would become of mail of the type to Ann, as this node says."""
+    explained = await _told(gateway, "GET", f"/internal/users/ann/explain?type={type_}")
+    return next(each for each in explained["channels"] if each["channel"] == "email")
 
 
 async def test_a_link_that_is_not_ours_or_not_any_more_says_so(shop: Gateway, tmp_path: Path):
