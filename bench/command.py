@@ -56,11 +56,10 @@ class Command:
             help="where the results go" + (f"; a full run writes bench/{results.name}" if results else ""),
         )
 
-    def choice(self, option: str, known: Iterable[str], *, usual: Iterable[str] | None = None) -> None:
-        """Have an option that takes some of these names, with commas between; by default the usual ones, else all."""
+    def choice(self, option: str, known: Iterable[str]) -> None:
+        """Have an option that takes some of these names, with commas between; by default all."""
         names = ",".join(known)
-        default = names if usual is None else ",".join(usual)
-        self._parser.add_argument(option, default=default, help=f"some of {names}")
+        self._parser.add_argument(option, default=names, help=f"some of {names}")
 
     def number(self, option: str, default: int) -> None:
         """Have an option that takes a number."""

@@ -2,10 +2,11 @@
 
 One by one from 100 callers, and in batches of 500 from four; to 200 rooms that nobody is connected to, so that only the
 way into the store is measured; with a catalog, the emits bring type and data alone. CPU is the gateway's process alone; that of mongod stands beside it.
-What preferences cost is asked for by name (`--stores`): a catalog and 100,000 users, of whom nobody or 5 % have chosen anything.
+What preferences cost is shown by a catalog and 100,000 users, of whom nobody or 5 % have chosen anything.
 """
 
 import asyncio
+import platform
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,14 +16,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from bench import machine
+from bench import backing, machine
 from bench.command import Command, run
 from bench.programs import Posted, Stream, post
 from bench.servers import Server, bellhop, cost
 from storage.connect import connect
 from storage.preferences import Change, Preferences
-from tests.support.servers import mongod
 
+RESULTS = Path(__file__).parent / "RESULTS-emit.md"
 ROOMS = 200
 MANY_ROOMS = 100_000
 SLICES = 6
@@ -63,8 +64,8 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backing:
-    """A gateway and, where it is a process of its own, its store."""
+class Target:
+    """A gateway that is emitted to and, where it is a process of its own, its store."""
 
     gateway: Server
     store_pid: int | None
@@ -74,23 +75,18 @@ class Backing:
 
 
 @contextmanager
-def on_sqlite(catalog: Path | None = None, *, rooms: int = ROOMS, chosen: bool = False) -> Iterator[Backing]:
-    with tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder:
-        url = f"sqlite:///{folder}/bellhop.db"
+def on(
+    store: str, catalog: Path | None = None, *, rooms: int = ROOMS, chosen: bool = False
+) -> Iterator[Target]:
+    """A gateway on a store of its own; `chosen`: some of its users have chosen something."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder,
+        backing.STORES[store](Path(folder)) as kept,
+    ):
         if chosen:
-            asyncio.run(choose(url, rooms))
-        with bellhop(Path(folder), store_url=url, catalog=catalog) as gateway:
-            yield Backing(gateway=gateway, store_pid=None, wordless=catalog is not None, rooms=rooms)
-
-
-@contextmanager
-def on_mongodb(catalog: Path | None = None, *, rooms: int = ROOMS, chosen: bool = False) -> Iterator[Backing]:
-    with tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder, mongod() as store:
-        url = store.url.replace("/?", "/bench?")
-        if chosen:
-            asyncio.run(choose(url, rooms))
-        with bellhop(Path(folder), store_url=url, catalog=catalog) as gateway:
-            yield Backing(gateway=gateway, store_pid=store.pid, wordless=catalog is not None, rooms=rooms)
+            asyncio.run(choose(kept.url, rooms))
+        with bellhop(Path(folder), store_url=kept.url, catalog=catalog) as gateway:
+            yield Target(gateway=gateway, store_pid=kept.pid, wordless=catalog is not None, rooms=rooms)
 
 
 async def choose(store_url: str, users: int) -> None:
@@ -114,16 +110,16 @@ async def _choose(preferences: Preferences, user: str, in_app: bool) -> None:
 
 CATALOG = Path(__file__).parent / "catalog"
 STORES = {
-    "sqlite": on_sqlite,
-    "mongodb": on_mongodb,
-    "sqlite with a catalog": partial(on_sqlite, CATALOG),
-    "mongodb with a catalog": partial(on_mongodb, CATALOG),
+    "sqlite": partial(on, "sqlite"),
+    "mongodb": partial(on, "mongodb"),
+    "sqlite with a catalog": partial(on, "sqlite", CATALOG),
+    "mongodb with a catalog": partial(on, "mongodb", CATALOG),
 }
 PREFERENCES = {
-    "sqlite for many": partial(on_sqlite, CATALOG, rooms=MANY_ROOMS),
-    "sqlite for many who choose": partial(on_sqlite, CATALOG, rooms=MANY_ROOMS, chosen=True),
-    "mongodb for many": partial(on_mongodb, CATALOG, rooms=MANY_ROOMS),
-    "mongodb for many who choose": partial(on_mongodb, CATALOG, rooms=MANY_ROOMS, chosen=True),
+    "sqlite for many": partial(on, "sqlite", CATALOG, rooms=MANY_ROOMS),
+    "sqlite for many who choose": partial(on, "sqlite", CATALOG, rooms=MANY_ROOMS, chosen=True),
+    "mongodb for many": partial(on, "mongodb", CATALOG, rooms=MANY_ROOMS),
+    "mongodb for many who choose": partial(on, "mongodb", CATALOG, rooms=MANY_ROOMS, chosen=True),
 }
 
 KNOWN = {**STORES, **PREFERENCES}
@@ -138,25 +134,25 @@ BASELINES = {
 Found = dict[tuple[str, Way], list[Kept]]
 
 
-def measure(backing: Backing, way: Way, *, share: float = 1.0) -> Kept:
+def measure(target: Target, way: Way, *, share: float = 1.0) -> Kept:
     """Emit a round's worth, or a share of it."""
 
     def store_cpu_seconds() -> float:
-        return cost(backing.store_pid).cpu_seconds if backing.store_pid else 0.0
+        return cost(target.store_pid).cpu_seconds if target.store_pid else 0.0
 
-    store_before, gateway_before = store_cpu_seconds(), backing.gateway.cost().cpu_seconds
+    store_before, gateway_before = store_cpu_seconds(), target.gateway.cost().cpu_seconds
     count = max(way.items, int(way.count * share))
     posted = post(
-        backing.gateway,
+        target.gateway,
         Stream(
-            users=backing.rooms,
+            users=target.rooms,
             count=count,
             items=way.items,
             connections=way.connections,
-            wordless=backing.wordless,
+            wordless=target.wordless,
         ),
     )
-    gateway = backing.gateway.cost().cpu_seconds - gateway_before
+    gateway = target.gateway.cost().cpu_seconds - gateway_before
     store = store_cpu_seconds() - store_before
     return Kept(
         posted=posted,
@@ -206,19 +202,19 @@ def beside(with_it: str, without: str, found: Found) -> Iterator[str]:
 def one_round(stores: Sequence[str], found: Found, *, share: float, slices: int) -> None:
     """Start all of the stores and their gateways, and let them take turns, there and back: a slow moment is everybody's."""
     with ExitStack() as started:
-        backings = {store: started.enter_context(KNOWN[store]()) for store in stores}
+        targets = {store: started.enter_context(KNOWN[store]()) for store in stores}
         for way in WAYS:
-            for backing in backings.values():
-                measure(backing, way, share=0.05)  # warms the gateway and the store; not counted
+            for target in targets.values():
+                measure(target, way, share=0.05)  # warms the gateway and the store; not counted
             for turn in range(slices):
                 for store in stores if turn % 2 == 0 else reversed(stores):
-                    kept = measure(backings[store], way, share=share / slices)
+                    kept = measure(targets[store], way, share=share / slices)
                     found.setdefault((store, way), []).append(kept)
 
 
 def main() -> None:
-    command = Command("bench-emit", __doc__, rounds=3)
-    command.choice("--stores", KNOWN, usual=STORES)
+    command = Command("bench-emit", __doc__, rounds=5, results=RESULTS)
+    command.choice("--stores", KNOWN)
     options = command.parse()
     machine.raise_file_limit()
     share, slices = (0.1, 2) if options.quick else (1.0, SLICES)
@@ -226,16 +222,25 @@ def main() -> None:
     stores = options.stores.split(",")
     for number in range(options.rounds):
         machine.start_alike(number)
-        # Whoever is started first has the better place, in memory or with the machine's cores: each is, in turn.
-        one_round(stores if number % 2 == 0 else stores[::-1], found, share=share, slices=slices)
+        for group in (STORES, PREFERENCES):
+            some = [store for store in stores if store in group]
+            # Whoever is started first has the better place, in memory or with the machine's cores: each is, in turn.
+            one_round(some if number % 2 == 0 else some[::-1], found, share=share, slices=slices)
     table = [HEAD, *(row(store, way, found[store, way]) for store in stores for way in WAYS)]
+    title = (
+        f"# Results of emits\n\nMade by `{command.line}` on {datetime.now(UTC):%Y-%m-%d}: "
+        f"medians of {options.rounds} x {slices} slices, in which all took turns.\n"
+    )
     said = (
-        f"{machine.description()}; medians of {options.rounds} x {slices} slices, in which all took turns; "
-        "p50 and p99 are those of a request."
+        f"- Machine: {machine.description()}, Python {platform.python_version()}. To have 4 KB on its disk\n"
+        f"  takes {machine.commit()}.\n"
+        "- Each emit is for one of 200 rooms that nobody is connected to, and with `for many` of 100,000; p50 and p99 are\n"
+        "  those of a request. `With a catalog`, emits bring type and data, and the gateway finds the words.\n"
+        f"- `Who choose`: one user in {CHOOSERS_IN} has refused mail, and one in four of these orders in the app.\n"
     )
     pairs = [(one, BASELINES[one]) for one in stores if BASELINES.get(one) in stores]
     ratios = [BESIDE_HEAD, *(line for pair in pairs for line in beside(*pair, found)), ""] if pairs else []
-    command.tell("\n".join([*table, "", *ratios, said]), options)
+    command.tell("\n".join([title, *table, "", *ratios, said]), options)
 
 
 if __name__ == "__main__":

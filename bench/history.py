@@ -12,14 +12,14 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
 from bench import machine
+from bench.backing import STORES
 from bench.command import Command, run
 from bench.programs import Questions, ask, clients
 from bench.servers import Server, bellhop, cost, token
@@ -28,7 +28,6 @@ from storage.ids import UUID7Source
 from storage.inboxes import Chosen
 from storage.store import Store
 from storage.streams import Emission, Notification
-from tests.support.servers import mongod
 
 RESULTS = Path(__file__).parent / "RESULTS-history.md"
 BATCH = 1000
@@ -61,28 +60,6 @@ SIZES = (
     Size(stored=1_090_000, room=100_000, large_rooms=1),
 )
 QUICK_SIZES = (Size(stored=2000, room=1000), Size(stored=6000, room=5000, large_rooms=1))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backing:
-    url: str
-    pid: int | None
-    """Of the store, where that is a process of its own."""
-
-
-@contextmanager
-def on_sqlite(folder: Path) -> Iterator[Backing]:
-    yield Backing(url=f"sqlite:///{folder}/bellhop.db", pid=None)
-
-
-@contextmanager
-def on_mongodb(folder: Path) -> Iterator[Backing]:
-    del folder
-    with mongod() as server:
-        yield Backing(url=server.url.replace("/?", "/bench?"), pid=server.pid)
-
-
-STORES = {"sqlite": on_sqlite, "mongodb": on_mongodb}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

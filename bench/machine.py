@@ -9,7 +9,10 @@ import platform
 import re
 import resource
 import shutil
+import statistics
 import subprocess
+import tempfile
+import time
 import tomllib
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from bench.servers import RIVALS
 from tests.support.servers import node_program
 
 FILES_NEEDED = 12_000
+COMMITS = 400
+PAGE_BYTES = 4096
 ADDR_NO_RANDOMIZE = 0x0040000  # personality(2)
 
 
@@ -65,6 +70,23 @@ def description() -> str:
     memory_kb = int(_found(r"^MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text()))
     cores = len(os.sched_getaffinity(0))
     return f"{cores} cores of {processor}, {memory_kb / 2**20:.0f} GiB, Linux {platform.release()}"
+
+
+def commit() -> str:
+    """What a commit waits for at the least, as a log that is written anew from its beginning: 4 KB, until they are on the disk
+    of the temporary folder.
+    """
+    waits = []
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(bytes(PAGE_BYTES * COMMITS))
+        os.fsync(file.fileno())
+        for place in range(COMMITS):
+            began = time.perf_counter()
+            os.pwrite(file.fileno(), os.urandom(PAGE_BYTES), PAGE_BYTES * place)
+            os.fdatasync(file.fileno())
+            waits.append(1000 * (time.perf_counter() - began))
+    percents = statistics.quantiles(waits, n=100)
+    return f"{percents[49]:.1f} ms (p99 {percents[98]:.1f})"
 
 
 def busy_seconds() -> float:

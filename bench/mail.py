@@ -41,7 +41,7 @@ TROUBLES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Amount:
+class Mails:
     rounds: int
     bulk: int
     """Mails of a phase with bulk mail."""
@@ -52,8 +52,8 @@ class Amount:
     rate: int = 200
 
 
-FULL = Amount(rounds=2, bulk=25_000, alone_seconds=60, trouble_seconds=20)
-QUICK = Amount(rounds=1, bulk=1_000, alone_seconds=5, trouble_seconds=3)
+FULL = Mails(rounds=2, bulk=25_000, alone_seconds=60, trouble_seconds=20)
+QUICK = Mails(rounds=1, bulk=1_000, alone_seconds=5, trouble_seconds=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +156,7 @@ def _rate(times: Sequence[float], rate: int) -> tuple[float, float]:
     return held, max(abs(count - rate) / rate for count in counts)
 
 
-def measure(amount: Amount) -> list[Phase]:
+def measure(amount: Mails) -> list[Phase]:
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder), rate=amount.rate) as here:
         here.emit_receipts(time.time() + 2)  # what is new to a process is slow the first time
         phases = []
@@ -176,7 +176,7 @@ def measure(amount: Amount) -> list[Phase]:
         return phases + troubled(here, amount)
 
 
-def troubled(here: Cluster, amount: Amount) -> list[Phase]:
+def troubled(here: Cluster, amount: Mails) -> list[Phase]:
     """Bulk mail is owed that its mail server does not take, or that is paused."""
     phases = []
     here.pause_bulk()
@@ -190,7 +190,7 @@ def troubled(here: Cluster, amount: Amount) -> list[Phase]:
     return phases
 
 
-def report(phases: Sequence[Phase], amount: Amount, line: str) -> str:
+def report(phases: Sequence[Phase], amount: Mails, line: str) -> str:
     alone = [delay for each in phases if each.name == "receipts alone" for delay in each.delays]
     beside = [delay for each in phases if each.rate is not None for delay in each.delays]
     ratio = quantile(beside, 0.99) / quantile(alone, 0.99)
@@ -226,7 +226,7 @@ def main() -> None:
     is_whole = given.mails >= FULL.bulk * FULL.rounds
     # Fewer mails are for who wants to know soon: one phase without them and one with them.
     rounds = given.rounds if is_whole else 1
-    amount = Amount(
+    amount = Mails(
         rounds=rounds,
         bulk=given.mails // rounds,
         alone_seconds=FULL.alone_seconds,

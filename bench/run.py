@@ -143,7 +143,8 @@ Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}: medians of {rounds} rounds 
 
 {table(found)}
 
-- Machine: {machine.description()}. Servers, load client and emitter share it.
+- Machine: {machine.description()}. Servers, load client and emitter share it. To have 4 KB on its disk takes
+  {machine.commit()}: so long a commit waits at the least.
 - Versions: {programs}.
 - Crowd of {scale.crowd:,} in one room: `burst` is {scale.burst_events} events as fast as they are taken, as a POST each from one
   caller or from eight, or as batches of {scale.batch_items}; `paced` is an event every {1000 // scale.paced_rate} ms.

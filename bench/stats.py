@@ -13,9 +13,9 @@ import statistics
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,12 +23,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import psutil
-from pymongo import MongoClient
-
 from bench import machine
+from bench.backing import STORES
 from bench.command import Command, run
-from bench.servers import API_KEY, Server, bellhop
+from bench.servers import API_KEY, Server, bellhop, cost
 from gateway.notify.stats.recounting import Recounter
 from storage.connect import connect
 from storage.ids import UUID7Source
@@ -46,7 +44,6 @@ from storage.stats import (
     key_of_one,
 )
 from storage.store import Store
-from tests.support.servers import mongod
 
 RESULTS = Path(__file__).parent / "RESULTS-stats.md"
 EVENTS = 1_000_000
@@ -65,44 +62,6 @@ REPEATED = 100
 """Of so many batches one is told again."""
 LIFE = 50
 """How often one who counts writes, before it is gone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backing:
-    url: str
-    """Of the store."""
-    bytes: Callable[[], int]
-    """On disk, indexes included."""
-    pid: int | None = None
-    """Of the store's own process."""
-
-
-@contextmanager
-def on_sqlite(folder: Path) -> Iterator[Backing]:
-    file = folder / "bellhop.db"
-
-    def size() -> int:
-        return sum(path.stat().st_size for path in folder.glob("bellhop.db*"))
-
-    yield Backing(url=f"sqlite:///{file}", bytes=size)
-
-
-@contextmanager
-def on_mongodb(folder: Path) -> Iterator[Backing]:
-    del folder
-    with mongod() as server:
-        url = server.url.replace("/?", "/bench?")
-
-        def size() -> int:
-            with MongoClient[dict[str, Any]](url) as client:
-                client.admin.command("fsync")
-                stats = client.get_default_database().command("dbStats")
-                return int(stats["storageSize"] + stats["indexSize"])
-
-        yield Backing(url=url, bytes=size, pid=server.pid)
-
-
-STORES = {"sqlite": on_sqlite, "mongodb": on_mongodb}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,8 +216,7 @@ def page_ms(gateway: Server, days: int, step: str, now: datetime, both: Executor
 
 
 def cpu_seconds(*pids: int | None) -> float:
-    times = [psutil.Process(pid).cpu_times() for pid in pids if pid is not None]
-    return sum(each.user + each.system for each in times)
+    return sum(cost(pid).cpu_seconds for pid in pids if pid is not None)
 
 
 def measure(name: str, count: int) -> Found:

@@ -1,1 +1,1 @@
-"""The process: sockets, HTTP, bus and presence, composed in `gateway.process.node`."""
+"""The gateway: all that a node consists of, composed in `gateway.process.node`."""

@@ -28,8 +28,6 @@ _BYTES: Final = len(VERSION) + MAIL_BYTES + 1 + TARGET_BYTES + MAC_BYTES
 CHARACTERS: Final = characters_of(_BYTES)
 """Of a token."""
 _PICTURE_BYTES: Final = len(PICTURE) + MAIL_BYTES + MAC_BYTES
-PICTURE_CHARACTERS: Final = characters_of(_PICTURE_BYTES)
-"""Of a picture's."""
 PICTURE_SUFFIX: Final = ".gif"
 NETWORK_BYTES: Final = 8
 _OF_MAIL: Final = b"bellhop click mail\0"

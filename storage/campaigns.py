@@ -195,8 +195,8 @@ class Campaigns(Protocol):
 
         It may be told more than once, and late: what has ended meanwhile is collected again.
 
-        Of a campaign that was cancelled none is sent: it is looked at again, and the recipient comes to be cancelled too.
-        Ids of mail that is no campaign's change nothing.
+        Of a campaign that was cancelled none is sent: its lead ends, it is looked at again, and the recipient comes
+        to be cancelled too. Ids of mail that is no campaign's change nothing.
         """
         ...
 

@@ -32,8 +32,8 @@ class Kind(StrEnum):
 
 
 class Channel(StrEnum):
-    """By what somebody is told. There is one so far; the name is kept with each obligation, so that a second needs no
-    change.
+    """By what somebody is told. There is one so far. The name is kept with each obligation; `lease` goes by the lane alone,
+    and has to ask for the channel once there is a second.
     """
 
     EMAIL = "email"
@@ -120,7 +120,8 @@ class MailPage:
 
 
 class Outbox(Protocol):
-    """What is owed. It is `pending`, then `leased`, then `sent`, `skipped` or `dead`.
+    """What is owed. It is `pending`, then `leased`, then `sent`, `skipped`, `gathered` into a digest, or `dead`; what is heard
+    of it after it was sent are states too (`MailState`).
 
     Each mail is in one state, and each change of it is one write that is durable when it answers, but for `Gathered`,
     which is a transaction. Whoever holds a lease is the only one that ends it; admins change what nobody holds.

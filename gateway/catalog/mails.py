@@ -27,8 +27,8 @@ def check_templates(
 ) -> frozenset[str]:
     """Note what is wrong with them; nothing is run. Answers the types whose mail tells the time.
 
-    Each template is judged for every type that it would be chosen for, and a use of data that a type's schema
-    does not declare is a mistake.
+    Each template is judged for every type that is mailed by it of its own accord, and a use of data that the type's
+    schema does not declare is a mistake.
     """
     read = {name: blueprints.read(source, templates) for name, source in templates.items()}
     for name, blueprint in read.items():
@@ -38,11 +38,12 @@ def check_templates(
     timed = set()
     # The gateway's own type has a schema too.
     for kind in (*types.values(), *own_types(templates)):
+        files = _files(kind, read, default_locale)
         if kind.email is not None or any(name.startswith(f"{kind.name}.") for name in templates):
-            files = _files(kind, read, default_locale)
             _check_uses(kind, {name: read[name] for name in sorted(files)}, mistakes)
-            if any(read[name].is_timed for name in files):
-                timed.add(kind.name)
+        # Of all: an emit may ask for mail of a type that has none of its own accord.
+        if any(read[name].is_timed for name in files):
+            timed.add(kind.name)
     return frozenset(timed)
 
 

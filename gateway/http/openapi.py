@@ -15,7 +15,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 from marshmallow.fields import Field
 
-from auth.principal import USER_ID_MAX
+from auth.principal import USER_ID_MAX, Role
 from gateway.catalog.timing import CLOCK, WINDOW_SECONDS_MAX
 from gateway.ground import spans
 from gateway.http.edge import json_response
@@ -27,6 +27,7 @@ from gateway.protocol.answers.nodes import AliveAnswer, ReadinessAnswer
 from gateway.protocol.fields import ROOMS_MAX, WISHES, Rooms, Wish
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.operations import OPERATIONS
+from gateway.protocol.patterns import TYPE
 from gateway.protocol.problems import CONTENT_TYPE, TITLES
 
 _PUBLIC = "public site"
@@ -56,6 +57,8 @@ class Description:
     """The codes of problems that it has beside those of all."""
     scope: str | None = None
     """`emit`, `campaigns` or `admin` for a service, `user` for a user's token; None for everyone."""
+    role: Role = Role.ADMIN
+    """The least that is enough for a service without that scope."""
     body: Schema | None = None
     body_required: bool = True
     raw_body: Sequence[str] = ()
@@ -103,6 +106,7 @@ def described(operation: Operation, route: Route) -> Description:
             *route.problems,
         ),
         scope=operation.scope,
+        role=operation.role,
         body=body,
         body_required=route.body_required,
         raw_body=() if (raw := route.raw_body) is None else (raw.media_type, *raw.also),
@@ -148,6 +152,13 @@ _PATH_PARAMETERS = {
     "id": {"type": "string", "minLength": 1, "description": "The id of a notification."},
     "campaign": {"type": "string", "minLength": 1, "maxLength": 64, "description": "The id of a campaign."},
     "topic": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "description": "The name of a topic."},
+    "type": {"type": "string", "pattern": f"^{TYPE}$", "description": "The name of a type."},
+    "experiment": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 64,
+        "description": "The id of an experiment, or the name of its type, or the id of its campaign.",
+    },
     "node": {"type": "string", "minLength": 1, "maxLength": 128, "description": "The name of a node."},
     "lane": {"type": "string", "enum": [BRAKED.value], "description": "A lane that can be paused."},
 }
@@ -262,9 +273,7 @@ def _described(description: Description) -> dict[str, Any]:
     if description.scope is not None:
         described["security"] = [{"user" if description.scope == "user" else "service": []}]
         if description.scope != "user":
-            described["description"] = (
-                f"{described.get('description', '')} Scope: `{description.scope}`.".strip()
-            )
+            described["description"] = f"{described.get('description', '')} {_enough(description)}".strip()
     if description.body is not None:
         content = {"application/json": {"schema": description.body}}
         described["requestBody"] = {"required": description.body_required, "content": content}
@@ -273,6 +282,15 @@ def _described(description: Description) -> dict[str, Any]:
         raw = dict.fromkeys(description.raw_body, binary)
         described["requestBody"] = {"required": True, "content": raw}
     return described
+
+
+def _enough(description: Description) -> str:
+    """Which scope lets a service ask, and which roles do: those that may do everything are not named."""
+    roles = [
+        f"`{role}`" for role in reversed(Role) if role is not Role.ADMIN and role.covers(description.role)
+    ]
+    by_role = f", or the role {' or '.join(roles)}" if roles else ""
+    return f"Scope: `{description.scope}`{by_role}."
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from gateway.notify.preferences import (
     agreeing,
     check,
     merged,
+    replacing,
     speaks_of_mail,
 )
 from storage import preferences as shelf
@@ -145,7 +146,8 @@ class Choices:
             before = await self._of(choice.user)
             if choice.version not in (None, before.version):
                 raise VersionMismatch(before.version)
-            document = merged({} if choice.anew else before.document, choice.patch)
+            patch = replacing(before.document, choice.patch) if choice.anew else choice.patch
+            document = merged(before.document, patch)
             hours = document.get("quiet_hours")
             if hours is not None and not hours.keys() >= {"start", "end"}:
                 raise HalfQuiet
@@ -158,7 +160,7 @@ class Choices:
                 at=self._clock(),
                 by=choice.by,
                 mail=choice.mail,
-                asked=_asked(choice),
+                asked=_asked(patch, choice.consent),
             )
             if await self._preferences.put(choice.user, document, change):
                 chosen = await self._chosen(
@@ -231,14 +233,11 @@ class Choices:
         )
 
 
-def _asked(choice: Choice) -> Mapping[str, Any]:
-    """What is kept of a choice as its proof."""
-    if choice.consent is None:
-        return choice.patch
-    return {
-        **choice.patch,
-        "consent": {"at": time(choice.consent.at), "source": choice.consent.source},
-    }
+def _asked(patch: Mapping[str, Any], consent: Consent | None) -> Mapping[str, Any]:
+    """What is kept of a choice as its proof: also what was taken back by leaving it out."""
+    if consent is None:
+        return patch
+    return {**patch, "consent": {"at": time(consent.at), "source": consent.source}}
 
 
 def shown(value: Chosen) -> Json:

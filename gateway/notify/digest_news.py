@@ -39,11 +39,11 @@ class Kept:
     """The transactional lane if somebody waits for any of them, else bulk."""
 
 
-def mail_of(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) -> Obligation:
+def mail_of(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None, timezone: str) -> Obligation:
     """The mail that tells it, under the digest's id: however often it is sent, it is the same.
 
-    It goes to the address of the newest item, which is the last that was known. Raises nothing; `kept.total`
-    is above 0.
+    It goes to the address of the newest item, which is the last that was known. `timezone` is its reader's. Raises
+    nothing; `kept.total` is above 0.
     """
     newest = kept.newest[0]
     assert newest.mail is not None
@@ -52,11 +52,11 @@ def mail_of(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) 
         id=digest.id,
         of=Subject(kind=Kind.DIGEST, id=digest.id),
         mail=Mail(order=order, state=MailState.PENDING, due_at=digest.closes_at, updated_at=now),
-        news=_news(digest, kept, now, base_url=base_url),
+        news=_news(digest, kept, now, base_url=base_url, timezone=timezone),
     )
 
 
-def _news(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) -> Notification:
+def _news(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None, timezone: str) -> Notification:
     """The notification that a digest's mail is made of: the newest of its items, and how many there are.
 
     It is in no stream and never shown in-app. Its category is what a reader's way out is about; its language
@@ -85,7 +85,12 @@ def _news(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) ->
         },
         created_at=now,
         in_app=False,
-        entry=Entry(category=_category(kept), locale=locale, catalog_version=entry.catalog_version),
+        entry=Entry(
+            category=_category(kept),
+            locale=locale,
+            timezone=timezone,
+            catalog_version=entry.catalog_version,
+        ),
     )
 
 

@@ -21,12 +21,14 @@ from gateway.ground.tasks import Tasks
 from gateway.notify.decide import Judge
 from gateway.notify.digest_news import LISTED, Kept, mail_of
 from gateway.notify.rounds import Rounds, rest_until
-from gateway.notify.verdicts import EMAIL, Case, Moment, Skip
+from gateway.notify.verdicts import EMAIL, Case, Moment, Skip, Sources
+from gateway.notify.whereabouts import zones_of
 from storage import digests as shelf
 from storage.digests import Digest
 from storage.endings import Skipped
 from storage.errors import StorageError
 from storage.mail import LaneName, Unless
+from storage.outbox import Obligation
 from storage.streams import Notification
 
 CLOSED_AT_ONCE = 16
@@ -91,6 +93,7 @@ class Digester(Part):
         digests: shelf.Digests,
         *,
         judge: Judge,
+        sources: Sources,
         clock: Clock,
         due_clock: Clock,
         wake_mailer: Callable[[Iterable[LaneName]], None],
@@ -107,6 +110,7 @@ class Digester(Part):
         """Open digests of all nodes, as counted at the last keeping of the house; None until then."""
         self._digests = digests
         self._judge = judge
+        self._sources = sources
         self._clock = clock
         self._due_clock = due_clock
         self._wake_mailer = wake_mailer
@@ -223,7 +227,7 @@ class Digester(Part):
         kept, left_out = await self._left(digest, token, now)
         if kept is None:
             return
-        mail = mail_of(digest, kept, now, base_url=self._base_url) if kept.total else None
+        mail = await self._mail(digest, kept, now) if kept.total else None
         if not await self._digests.settle(digest.id, mail, token=token, now=now):
             return
         self.items["told"] += kept.total
@@ -235,6 +239,13 @@ class Digester(Part):
             "digest closed",
             extra={"digest": digest.id, "key": digest.key, "told": kept.total, "left_out": left_out},
         )
+
+    async def _mail(self, digest: Digest, kept: Kept, now: datetime) -> Obligation:
+        """The mail that tells what is kept, by its reader's own clock. Raises `StorageError`."""
+        user = user_of(digest.room)
+        assert user is not None
+        zones = await zones_of(self._sources, [user])
+        return mail_of(digest, kept, now, base_url=self._base_url, timezone=str(zones[user]))
 
     async def _left(self, digest: Digest, token: str, now: datetime) -> tuple[Kept | None, int]:
         """What is to be told, and how many are not; None when another closes it by now.

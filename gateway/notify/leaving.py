@@ -306,7 +306,11 @@ def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
                 patch.setdefault("channels", {})[channel] = False
             continue
         rows = [
-            row for row in rows_of.get(key, ()) if not row.cells[channel].is_locked and _sent(row, channel)
+            row
+            for row in rows_of.get(key, ())
+            if not row.cells[channel].is_locked
+            # Where a yes is waited for nothing is sent, and the no is kept: else a yes from before it would count.
+            and (_sent(row, channel) or row.cells[channel].origin is Origin.OPT_IN)
         ]
         # The category, even where only some of its types are on: a type that it gets tomorrow is meant too.
         if any(row.type.category == key for row in rows):

@@ -279,6 +279,19 @@ def merged(document: Json, patch: Json) -> dict[str, Any]:
     return result
 
 
+def replacing(document: Json, wanted: Json) -> dict[str, Any]:
+    """The merge patch that makes `wanted` of the document: what is not wanted any more is null in it."""
+    patch: dict[str, Any] = {name: None for name in document if name not in wanted}
+    for name, value in wanted.items():
+        before = document.get(name)
+        patch[name] = (
+            replacing(before if isinstance(before, Mapping) else {}, value)
+            if isinstance(value, Mapping)
+            else value
+        )
+    return patch
+
+
 def check(patch: Json, catalog: "Catalog | None") -> None:
     """Raise `LockedPreference`, `UnknownPreference` or `DigestRefused` for what cannot be chosen.
 

@@ -14,8 +14,8 @@ from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import user_room
 from gateway.notify.decide import Explained, Judge
+from gateway.notify.drawing import draw
 from gateway.notify.requests import EmailRequest, EmitRequest, TypePreviewRequest, Unfit
-from gateway.notify.trials.drawing import draw
 from gateway.notify.verdicts import EMAIL, Case
 from gateway.notify.wording import Filled, Scribe
 from mailer.choice import chosen

@@ -196,6 +196,7 @@ class Process(ABC):
         return Digester(
             self.store.digests,
             judge=self.judge,
+            sources=self.sources,
             clock=self.clock,
             due_clock=self.clock.cautious,
             wake_mailer=wake_mailer,

@@ -13,14 +13,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 DISTRIBUTION = "bellhop-gateway"
-"""What Bellhop is called where Python packages are installed from; `bellhop` is another's."""
+"""What Bellhop's distribution is called. No index has it, and `bellhop` there is another's."""
 PACKAGES = ("auth", "gateway", "mailer", "storage")
 """Those at the top of the distribution."""
 ADVICE = (
-    f"Bellhop is an application, and wants an environment of its own: `pipx install {DISTRIBUTION}`, "
-    f"`uv tool install {DISTRIBUTION}`, or the image"
+    "Bellhop is an application, and wants an environment of its own: `pipx install .` or `uv tool install .` in its clone, "
+    "or the image"
 )
-"""What to do about it."""
+"""What to do about it. A name to install it by from an index would be whoever's takes that name there."""
 
 
 def in_the_way() -> str | None:

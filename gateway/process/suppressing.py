@@ -136,9 +136,8 @@ def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppressi
     """
     # Python's own limit is of the process, so it is set where it is needed.
     csv.field_size_limit(_LONGEST_LINE)
-    reader = csv.DictReader(source)
-    # What comes in by a pipe may have a byte order mark, too.
-    names = [name.strip("\ufeff \t").casefold() for name in reader.fieldnames or ()]
+    reader = csv.DictReader(_unmarked(source))
+    names = [name.strip(" \t").casefold() for name in reader.fieldnames or ()]
     reader.fieldnames = [_ALIASES.get(name, name) for name in names]
     if "address" not in reader.fieldnames:
         raise ValueError("its first line names no column address")
@@ -148,6 +147,15 @@ def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppressi
             yield _suppression(filled, now=now)
         except ValueError as error:
             yield Mistake(reader.line_num, str(error))
+
+
+def _unmarked(source: Iterable[str]) -> Iterator[str]:
+    """The lines without a byte order mark, which also what comes in by a pipe may have.
+
+    It goes before the lines are read as CSV: a quote behind it would be no quote.
+    """
+    for number, line in enumerate(source):
+        yield line if number else line.lstrip("\ufeff")
 
 
 def _suppression(row: Mapping[str, str], *, now: datetime) -> "Suppression":

@@ -20,7 +20,7 @@ from gateway.protocol.parsing import Parse, parser
 from gateway.protocol.use_cases import Caller, UseCases
 
 EMIT = "emit"
-"""The scope that lets a service emit; everything else on the internal site needs `admin`."""
+"""The scope that lets a service emit, cancel what is still to come under a key, and say who has converted; nothing else."""
 CAMPAIGNS = "campaigns"
 """The scope that lets a service make campaigns and run them, and nothing else."""
 USER = "user"

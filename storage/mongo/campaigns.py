@@ -125,9 +125,11 @@ class MongoCampaigns(MongoShelf, Campaigns):
         for campaign_id in await campaign_recipients.revived(c, obligation_ids, now=micros(now)):
             of, to = RETRIED, CampaignState.RUNNING
             if await campaign_rows.move(c, campaign_id, of, to, now=now, wake_at=now) is None:
-                # Whoever leads it skips the mail, and collects that.
+                # Its worker skips the mail, and whoever leads it next collects that. Who leads it now may have
+                # looked before, and would have it rest for ever.
                 cancelled = {"_id": campaign_id, "state": CampaignState.CANCELLED.value}
-                await c[CAMPAIGNS].update_one(cancelled, {"$set": {"wake_at": micros(now)}})
+                again = {"$set": {"wake_at": micros(now)}, "$unset": {"token": ""}}
+                await c[CAMPAIGNS].update_one(cancelled, again)
 
     @operation
     async def freeze(

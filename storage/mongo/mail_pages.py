@@ -12,6 +12,7 @@ from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
 from storage.mongo.obligations import ANY_CASE, BOTH, OBLIGATIONS, OF_ROOM, TO_ADDRESS
+from storage.mongo.pages import ids_of
 from storage.outbox import Kind, MailPage, MailSearch
 from storage.streams import Notification
 
@@ -58,12 +59,38 @@ async def page(c: Collections, search: MailSearch, *, before: str | None, limit:
         for name in BOTH
         for document in await _cursor(c, name, search, place).limit(limit + 1).to_list()
     ]
-    found.sort(key=lambda each: (each[1]["created_at"], each[1]["_id"]), reverse=True)
+    found.sort(key=lambda each: _age(each[1]), reverse=True)
     shown = found[:limit]
     following = None
     if shown and len(found) > limit:
         following = f"{shown[-1][1]['created_at']}~{shown[-1][1]['_id']}"
     return MailPage(items=await items_of(c, shown), next=following)
+
+
+async def of_room(c: Collections, room: str, *, limit: int) -> tuple[Notification, ...]:
+    """What stands by itself and was owed to the room, or for something in it; the newest first.
+
+    Of what is owed for each page of the room's notifications the newest are kept: no question names more than a page
+    of ids, and twice `limit` documents are held at most.
+    """
+    found = await _newest(c, {"room": room}, limit)
+    async for ids in ids_of(c, room):
+        more = await _newest(c, {"of.id": {"$in": ids}}, limit)
+        # By id: what is owed to the room for something in it is found both ways.
+        either = {document["_id"]: document for document in (*found, *more)}
+        found = sorted(either.values(), key=_age, reverse=True)[:limit]
+    return await items_of(c, [(OBLIGATIONS, document) for document in found])
+
+
+async def _newest(c: Collections, chosen: Document, limit: int) -> list[Document]:
+    """The newest of these that stand by themselves."""
+    cursor = c[OBLIGATIONS].find(chosen).sort([("created_at", -1), ("_id", -1)])
+    return await cursor.limit(limit).to_list()
+
+
+def _age(document: Document) -> tuple[int, str]:
+    """What is newest is last by it."""
+    return document["created_at"], document["_id"]
 
 
 async def items_of(c: Collections, page: Sequence[tuple[str, Document]]) -> tuple[Notification, ...]:

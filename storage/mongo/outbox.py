@@ -19,7 +19,7 @@ from storage.mongo import digests, mail_endings, mail_leases, mail_pages, obliga
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
 from storage.mongo.mail_endings import change_held, ended, said
-from storage.mongo.mail_pages import items_of, told
+from storage.mongo.mail_pages import told
 from storage.mongo.obligations import BOTH, ENDED, OBLIGATIONS, THROTTLES
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.transactions import atomically
@@ -203,11 +203,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def of_room(self, c: Collections, room: str, *, limit: int) -> tuple[Notification, ...]:
-        """The ids of the room's notifications are read whole, to find what stands by itself and is of them."""
-        own = await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()
-        owed = {"$or": [{"room": room}, {"of.id": {"$in": [document["_id"] for document in own]}}]}
-        cursor = c[OBLIGATIONS].find(owed).sort([("created_at", -1), ("_id", -1)]).limit(limit)
-        return await items_of(c, [(OBLIGATIONS, document) for document in await cursor.to_list()])
+        return await mail_pages.of_room(c, room, limit=limit)
 
     @operation
     async def next_due(self, c: Collections, *, lane: LaneName) -> datetime | None:

@@ -139,8 +139,9 @@ class MongoStore:
 
 
 async def _overwrite(c: Collections, size: int) -> None:
-    # At random: what is as it was is not written.
-    """Overwrite the probe, among the notifications: what refuses them, a lock or a full disk, refuses it."""
+    """Overwrite the probe, among the notifications: what refuses them, a lock or a full disk, refuses it. What is not
+    random MongoDB may find to be there already.
+    """
     probe = {"$set": {"probe": os.urandom(max(size, 8))}}
     await c[NOTIFICATIONS].update_one({"_id": PROBE}, probe, upsert=True)
 

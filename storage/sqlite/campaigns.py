@@ -125,9 +125,10 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         for campaign_id in campaign_recipients.revived(connection, obligation_ids, now=micros(now)):
             of, to = RETRIED, CampaignState.RUNNING
             if campaign_rows.move(connection, campaign_id, of, to, now=now, wake_at=now) is None:
-                # What its worker skips has to be collected.
+                # What its worker skips has to be collected, by whoever leads it next: who leads it now may have
+                # looked before, and would have it rest for ever.
                 connection.execute(
-                    "UPDATE campaigns SET wake_at = ? WHERE id = ? AND state = 'cancelled'",
+                    "UPDATE campaigns SET wake_at = ?, token = NULL WHERE id = ? AND state = 'cancelled'",
                     (micros(now), campaign_id),
                 )
 

@@ -123,7 +123,6 @@ def _shared_secret(connection: sqlite3.Connection) -> bytes:
 
 
 def _overwrite(connection: sqlite3.Connection, size: int) -> None:
-    # At random: what is as it was is not written.
     """Write the fact `probe`, with some bytes in it. What is not random SQLite may find to be there already."""
     connection.execute(
         "INSERT INTO facts (name, value) VALUES ('probe', randomblob(?))"

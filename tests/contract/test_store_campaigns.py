@@ -467,6 +467,23 @@ async def test_a_dead_mail_that_is_revived_after_its_campaign_was_cancelled_is_s
     del bob
 
 
+async def test_a_mail_that_is_revived_as_its_cancelled_campaign_comes_to_rest_is_seen_off(store, other):
+    """Whoever leads it has found nothing under way, and does not know of the mail that is tried again since."""
+    lead, [ann] = await started(store, "ann")
+    await store.recipients.decide(lead, [one := owed(lead, ann)], now=NOW)
+    [lease] = await leases(store)
+    await store.outbox.end(lease, Buried(reason="no"), now=NOW)
+    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
+    await store.campaigns.cancel(lead.campaign.id, [RUNNING], now=later(1))
+    over = await store.campaigns.lead(lease_seconds=60, now=later(1))
+
+    await other.outbox.revive([one.obligation.id], now=later(2))
+    await other.campaigns.revived([one.obligation.id], now=later(2))
+    await store.campaigns.rest(over, wake_at=None, now=later(2))
+
+    assert await store.campaigns.next_wake() == later(2)
+
+
 async def test_a_mail_that_is_put_off_stays_owed(store):
     lead, [ann] = await started(store, "ann")
     await store.recipients.decide(lead, [owed(lead, ann)], now=NOW)

@@ -3,14 +3,16 @@
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pymongo import AsyncMongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from storage.audit import Deed
 from storage.campaigns import Campaign
 from storage.clicks import Hit
-from storage.connect import file_of
+from storage.connect import connect, file_of
 from storage.digests import Digest
 from storage.ids import uuid7
 from storage.inboxes import Chosen
@@ -233,3 +235,62 @@ async def test_a_room_of_more_than_a_page_is_erased_whole(store, store_url, monk
     assert await store.people.erase_user(ID, ROOM, now=later(3)) == len(made)
 
     assert _holding(await _records(store_url), TEXTS) == {}
+
+
+class _Asked(CommandListener):
+    """How many values were named at a time in what MongoDB was asked of what is owed."""
+
+    def __init__(self) -> None:
+        self.named: list[int] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command.get("find") == "obligations":
+            self.named += _named(event.command["filter"])
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        del event
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        del event
+
+
+def _named(asked: Any) -> list[int]:
+    """The length of each `$in`."""
+    if isinstance(asked, list):
+        return [length for each in asked for length in _named(each)]
+    if isinstance(asked, dict):
+        return [*([len(asked["$in"])] if "$in" in asked else []), *_named(list(asked.values()))]
+    return []
+
+
+async def test_what_is_owed_for_a_room_of_more_than_a_page_is_told_newest_first(store_url, monkeypatch):
+    """Page by page on MongoDB: the ids of a busy room are more than one question may hold."""
+    asked = _Asked()
+    monkeypatch.setattr("storage.mongo.pages.IDS_PER_PAGE", 3)
+    monkeypatch.setattr(
+        "storage.mongo.collections.AsyncMongoClient", partial(AsyncMongoClient, event_listeners=[asked])
+    )
+    store = connect(store_url)
+    await store.open()
+    told = [each for n in range(7) for each in await put(store, notification(ROOM, created_at=later(n)))]
+    news = notification(ROOM, in_app=False)
+    owed: dict[int, Obligation] = {}
+    # In another order than what it is of, so that the newest are of every page.
+    for age, each in zip((6, 1, 4, 3, 0, 5, 2), told, strict=True):
+        owed[age] = Obligation(
+            id=uuid7(),
+            of=Subject(kind=Kind.NOTIFICATION, id=each.id),
+            mail=replace(mail(), updated_at=later(age)),
+            # One that is owed to the room as well.
+            news=news if age == 5 else None,
+        )
+    campaign = Subject(kind=Kind.CAMPAIGN, id="summer")
+    owed[7] = Obligation(id=uuid7(), of=campaign, mail=replace(mail(), updated_at=later(7)), news=news)
+    await store.outbox.owe(list(owed.values()))
+
+    for limit in (4, 100):
+        found = await store.outbox.of_room(ROOM, limit=limit)
+        assert [each.id for each in found] == [owed[age].id for age in range(7, -1, -1)][:limit]
+
+    assert (max(asked.named) if file_of(store_url) is None else 3) == 3
+    await store.close()

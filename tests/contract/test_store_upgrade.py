@@ -255,9 +255,9 @@ def _shape(url: str) -> dict[str, Any]:
     if (path := file_of(url)) is None:
         with MongoClient(url) as client:
             database = client.get_default_database()
-            return {
-                name: database[name].index_information() for name in ("notifications", "inboxes", "receipts")
-            }
+            indexes = {name: database[name].index_information() for name in database.list_collection_names()}
+            # What has no index of its own is there from the first write on.
+            return {name: of for name, of in indexes.items() if of.keys() != {"_id_"}}
     with sqlite3.connect(path) as file:
         tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         shape: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -148,6 +149,36 @@ async def test_a_consent_that_is_proven_counts_and_never_over_what_its_person_ha
     # A no that comes after it stays, however often the same list is imported.
     await choose(here, "ann", categories={"letters": {"email": False}})
     assert (await fill(here, await make(here, type="LETTER"), rows))["agreed"] == 0
+
+
+async def test_a_consent_goes_over_no_withdrawal_that_names_no_mail(tmp_path: Path, store: dict[str, str]):
+    """What replaces all leaves the yes out, and a click on the link of an old mail comes while mail is off already."""
+    links = {"BASE_URL": "https://shop.example", "LINK_SECRET": "a-secret-of-links-that-is-long-enough"}
+    async with gateway(tmp_path, CATALOG=catalog(tmp_path), **links, **store) as here:
+        for user in ("replaced", "clicked"):
+            await choose(here, user, categories={"letters": {"email": True}})
+        old = await make(here, type="LETTER")
+        await fill(here, old, [{"user": "clicked", "address": "clicked@example.org"}])
+        await told(here, "POST", f"/{old}/start")
+        await ended(here, old)
+        [mail] = spooled(tmp_path)
+        found = re.search(r"<https://shop\.example(/u/[^>]+)>", mail["List-Unsubscribe"])
+        assert found is not None
+        await choose(here, "clicked", categories={"letters": None})
+        proof = {"at": encoding.time(datetime.now(UTC)), "source": "a form of the shop"}
+
+        await put(here, "PUT", "/internal/users/replaced/preferences", {"locale": "de"})
+        one_click = {"Content-Type": "application/x-www-form-urlencoded"}
+        clicked = await here.request(
+            "POST", here.public + found[1], raw=b"List-Unsubscribe=One-Click", headers=one_click
+        )
+        rows = [{**row, "consent": proof} for row in consenting("replaced", "clicked")]
+        imported = await fill(here, await make(here, type="LETTER"), rows)
+
+        assert clicked.status == 200
+        assert (imported["added"], imported["agreed"]) == (2, 0)
+        changes = (await here.ask("GET", "/internal/users/replaced/preferences")).body["changes"]
+        assert changes[0]["asked"] == {"categories": None, "locale": "de"}
 
 
 async def test_who_may_not_choose_for_people_tells_of_no_consent(here: Gateway):

@@ -270,3 +270,26 @@ async def test_beyond_its_limit_a_type_is_not_mailed_and_the_record_says_why(her
         ("sent", None, None), ("skipped", "throttle", "not sent: ann gets 1 in 1h at most"),
     ]  # fmt: skip
     assert len(relay.received) == 1
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_a_digest_and_mail_that_an_emit_alone_asks_for_tell_the_time_by_their_readers_clock(
+    store: dict[str, str], tmp_path: Path, relay: SMTPRelay
+):
+    catalog = f'{CATALOG}\n[types.NOTE]\ncategory = "talk"\n'
+    extend = with_catalog(tmp_path / "catalog", catalog)
+    for name in ("DIGEST", "default"):
+        (tmp_path / "catalog" / f"{name}.txt").write_text('{{ "2026-11-27T23:30:00Z"|time }} {{ timezone }}')
+
+    async with gateway(
+        tmp_path, extend=extend, MAIL_URL=relay.url(query="starttls=never"), BASE_URL="https://shop.example", **store
+    ) as here:  # fmt: skip
+        await told(here, "PUT", "/internal/users/ann", {"email": "ann@example.org"})
+        await choose(here, {"timezone": "Asia/Tokyo"})
+        for _ in range(2):
+            await here.emit("user:ann", "A comment", type="COMMENT")
+        await here.emit("user:ann", "A note", type="NOTE", email=True)
+        await relay.until_received(2)
+
+    texts = [letter(relay, n).get_body(("plain",)).get_content() for n in range(2)]  # type: ignore[union-attr]  # they have one
+    assert [text.strip() for text in texts] == ["8:30\u202fAM Asia/Tokyo"] * 2

@@ -331,7 +331,9 @@ async def test_a_list_comes_in_by_a_pipe_beside_a_running_gateway(tmp_path: Path
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         async with asyncio.timeout(30):
-            printed, _ = await process.communicate(b"\xef\xbb\xbfaddress,scope\nann@shop.example,\n")
+            printed, _ = await process.communicate(
+                b'\xef\xbb\xbf"address","scope"\r\n"ann@shop.example",""\r\n'
+            )
 
         assert printed == b"1 read, 1 new, 0 left out\n"
         assert [each["address"] for each in await listed(here)] == ["ann@shop.example"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.experiments.lots import Aside
-from gateway.notify.trials.drawing import draw, number
+from gateway.notify.drawing import draw, number
 from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources
 
 RULE = "holdout"

@@ -16,9 +16,9 @@ from msgspec import structs
 
 from gateway.experiments.bounds import VARIANTS_MOST
 from gateway.ground.rooms import user_of
+from gateway.notify.drawing import Lot, draw
 from gateway.notify.requests import EmitRequest
 from gateway.notify.said import Memory, Text
-from gateway.notify.trials.drawing import Lot, draw
 from gateway.notify.wording import Filled, Scribe, for_all, given
 from storage.streams import Entry
 

@@ -147,6 +147,9 @@ def test_mail_of_an_opt_in_category_waits_for_its_readers_yes_unless_it_is_criti
         ("texts.en = { title = 'x', actions = [{ id = 'a', label = '{{ data.at|datetime }}' }] }\n", {}, True),
         ("channels.email = true\n", {"default.html": "{% include 'part.html' %}", "part.html": "{{ data.at|datetime }}"}, True),
         ("channels.email = true\n", {"T.txt": "{{ timezone }}"}, True),
+        # An emit may ask for mail of a type that is not mailed of its own accord.
+        ("", {"default.html": "{{ data.at|time }}"}, True),
+        ("", {"default.html": "{{ data.at|date }}", "T.html": "{{ title }}"}, False),
         ("channels.email = true\n", {"U.html": "{{ data.at|time }}"}, False),
         (
             "texts.en.title = 'x'\nvariants = [{ name = 'a' }, { name = 'b', texts.en.title = '{{ data.at|time }}' }]\nexperiment = { baseline = 0.1, effect = 0.05 }\n",

@@ -1,16 +1,23 @@
 """Installed as a wheel, Bellhop runs, and says whose package lies in its way when one does."""
 
 import configparser
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import time
+import urllib.request
 import venv
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from gateway.process.strangers import DISTRIBUTION, PACKAGES
+from tests.support.servers import free_port
 from tests.unit.deploy.conftest import ROOT
 
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
@@ -58,6 +65,36 @@ class Installation:
             [program, *arguments], check=False, cwd=self.site, capture_output=True, text=True, timeout=60
         )
 
+    @contextmanager
+    def serving(self, folder: Path, internal_port: int) -> Iterator[None]:
+        """`bellhop serve` without a setting that it does not need, in a folder of its own."""
+        settings = {
+            "BELLHOP_PORT": str(free_port()),
+            "BELLHOP_INTERNAL_PORT": str(internal_port),
+            "BELLHOP_JWT_SECRET": "s" * 32,
+            "BELLHOP_API_KEYS": f"shop:{'k' * 32}",
+        }
+        process = subprocess.Popen(
+            [self._python.with_name("bellhop"), "serve"],
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], "HOME": str(folder)} | settings,
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def answers(url: str) -> bool:
+    """Whether it answers with a 2xx within half a minute."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with suppress(OSError), urllib.request.urlopen(url, timeout=2):
+            return True
+        time.sleep(0.1)
+    return False
+
 
 @pytest.fixture
 def installed(tmp_path: Path, wheel: Path) -> Installation:
@@ -69,6 +106,20 @@ def installed(tmp_path: Path, wheel: Path) -> Installation:
 def run(*command: str) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(300)  # a wheel is built and installed
+def test_installed_it_serves_and_has_every_module_of_the_source(
+    installed: Installation, wheel: Path, tmp_path: Path
+):
+    """That it starts from its clone says nothing: there every folder is a package."""
+    modules = {path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
+    with zipfile.ZipFile(wheel) as archive:
+        assert modules <= set(archive.namelist())
+
+    port = free_port()
+    with installed.serving(tmp_path, port):
+        assert answers(f"http://127.0.0.1:{port}/readyz")
 
 
 @pytest.mark.timeout(300)  # a wheel is built and installed, another is fetched
@@ -87,7 +138,7 @@ def test_it_runs_by_itself_and_stops_with_a_sentence_beside_anothers_package(
         assert (refused.returncode, refused.stdout) == (2, "")
         assert refused.stderr.startswith("bellhop: the package `auth` at ")
         assert f" is not Bellhop's{whose}. Bellhop is an application" in refused.stderr
-        assert f"`pipx install {DISTRIBUTION}`" in refused.stderr
+        assert "`pipx install .`" in refused.stderr
         assert refused.stderr.count("\n") == 1
 
 
@@ -111,9 +162,9 @@ def test_a_package_of_the_working_directory_is_not_taken_for_its_own(tmp_path: P
 
 
 def test_every_package_at_the_top_is_looked_at():
-    packages = {name.partition(".")[0] for name in setup()["options"]["packages"].split()}
+    included = setup()["options.packages.find"]["include"].split()
 
-    assert packages == set(PACKAGES)
+    assert included == [f"{name}*" for name in PACKAGES]
     assert setup()["metadata"]["name"] == DISTRIBUTION
 
 

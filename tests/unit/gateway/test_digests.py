@@ -75,6 +75,8 @@ class Office:
     store: SQLiteStore
     now: datetime = NOW
     chosen: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    zones: dict[str, str] = field(default_factory=dict)
+    """What backends have told."""
     catalog: LiveCatalog = field(default_factory=LiveCatalog)
     woken: list[LaneName] = field(default_factory=list)
     in_use = True
@@ -95,12 +97,15 @@ class Office:
     def another_digester(self, **options: Any) -> Digester:
         given: dict[str, Any] = {"base_url": BASE_URL, "lease_seconds": 60, "kept_days": 90}
         return Digester(
-            self.store.digests, judge=self.judge, clock=lambda: self.now, due_clock=lambda: self.now,
-            wake_mailer=self.woken.extend, **(given | options),
+            self.store.digests, judge=self.judge, sources=self.sources, clock=lambda: self.now,
+            due_clock=lambda: self.now, wake_mailer=self.woken.extend, **(given | options),
         )  # fmt: skip
 
     async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
-        return {user: Contact(user=user, email=f"{user}@example.org") for user in users}
+        return {
+            user: Contact(user=user, email=f"{user}@example.org", timezone=self.zones.get(user))
+            for user in users
+        }
 
     async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
         return {
@@ -366,6 +371,31 @@ async def test_a_digest_speaks_the_language_of_its_newest_and_names_its_category
     assert (entry.locale, entry.category, entry.catalog_version) == ("de-AT", "offers", "7")
     assert lease.notification.title == "2 Benachrichtigungen, die Sie noch nicht gesehen haben"
     assert lease.notification.data["words"]["open"] == "Ansehen"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told", "zone"),
+    [
+        ({"timezone": "Europe/Berlin"}, "Asia/Tokyo", "Europe/Berlin"),
+        ({}, "Asia/Tokyo", "Asia/Tokyo"),
+        ({}, None, "UTC"),
+    ],
+)
+async def test_a_digest_tells_the_time_by_its_readers_clock(
+    office: Office, chosen: Mapping[str, Any], told: str | None, zone: str
+):
+    office.chosen["ann"] = {"categories": {"news": {"email": "daily"}}, **chosen}
+    office.zones = {"ann": told} if told else {}
+    await office.emit()
+    await office.work()
+
+    [opened] = await office.open()
+    office.now = opened.closes_at
+    await office.close_due()
+
+    [lease] = await office.told()
+    assert lease.notification.entry is not None
+    assert lease.notification.entry.timezone == zone
 
 
 @pytest.mark.parametrize("tag", sorted(WORDS))

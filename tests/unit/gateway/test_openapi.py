@@ -1,10 +1,15 @@
 """The description: sound in itself, and made of the schemas that judge."""
 
+import re
+
 import jsonschema
 import pytest
 
+from auth.principal import Role
 from gateway.http import openapi
 from gateway.protocol import emit
+from gateway.protocol.operation import USER
+from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import TITLES
 
@@ -28,6 +33,38 @@ def test_every_operation_has_a_name_of_its_own_and_says_who_may_ask():
     assert len({each["operationId"] for each in operations}) == len(operations) == len(openapi.DESCRIPTIONS)
     for each in operations:
         assert ("security" in each) == ("401" in each["responses"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "enough"),
+    [
+        ("post", "/internal/emit", "Scope: `emit`."),
+        ("delete", "/internal/mail/{id}", "Scope: `admin`."),
+        ("post", "/internal/mail/{id}/revive", "Scope: `admin`, or the role `support`."),
+        ("get", "/internal/mail", "Scope: `admin`, or the role `viewer` or `support`."),
+        ("get", "/internal/campaigns", "Scope: `campaigns`, or the role `viewer` or `support`."),
+    ],
+)
+def test_what_services_ask_says_which_scope_and_which_role_is_enough(method: str, path: str, enough: str):
+    assert openapi.document()["paths"][path][method]["description"].endswith(enough)
+
+
+def test_all_that_services_ask_says_what_is_enough_as_it_is_judged():
+    for operation in OPERATIONS:
+        if (route := operation.route) is None or operation.scope == USER:
+            continue
+        described = openapi.document()["paths"][route.path][route.method.lower()]["description"]
+        named = set(re.findall("`(.+?)`", described.rpartition("Scope: ")[2]))
+        assert named - set(Role) == {operation.scope} - set(Role)
+        for role in set(Role) - {Role.ADMIN}:
+            assert (role in named) is role.covers(operation.role)
+
+
+def test_all_that_stands_in_a_path_is_described():
+    for path, item in openapi.document()["paths"].items():
+        for operation in item.values():
+            described = [each["name"] for each in operation["parameters"] if each["in"] == "path"]
+            assert sorted(described) == sorted(re.findall(r"\{(\w+)\}", path))
 
 
 def test_the_public_site_is_where_browsers_find_it():

@@ -24,6 +24,7 @@ from gateway.notify.preferences import (
     agreeing,
     check,
     merged,
+    replacing,
     speaks_of_mail,
 )
 from gateway.notify.sieve import Sieve
@@ -255,6 +256,14 @@ def test_hours_zone_and_language_are_read_from_the_document():
     assert some.quiet_hours == QuietHours(hours.start, hours.end, ("fri", "sat"))
     assert (chosen.timezone, chosen.locale) == ("Europe/Berlin", "de")
     assert (NOTHING.quiet_hours, NOTHING.timezone, NOTHING.locale) == (None, None, None)
+
+
+@given(documents, documents)
+def test_what_replaces_a_document_says_what_it_takes_back(document: dict[str, Any], wanted: dict[str, Any]):
+    patch = replacing(document, wanted)
+
+    assert merged(document, patch) == wanted
+    assert {name for name, value in patch.items() if value is None} == document.keys() - wanted.keys()
 
 
 @given(st.sets(st.text(max_size=20), max_size=200))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gateway.notify import suppressions
 from gateway.notify.requests import Unfit
 from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest, SuppressRequest
+from gateway.process import suppressing
 from mailer.address import compared
 from mailer.bounces import Bounce, Severity
 from storage.errors import StoreUnavailable
@@ -21,7 +22,7 @@ from storage.mail import Mail, MailOrder, MailState
 from storage.outbox import Kind, Lease, Subject
 from storage.sqlite import SQLiteStore
 from storage.streams import Notification
-from storage.suppressions import EVERYTHING, Evidence, Reason
+from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression
 
 NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
 HARD = Bounce(severity=Severity.HARD, status="5.1.1", diagnostic="recipient refused: 550 5.1.1 unknown")
@@ -352,3 +353,12 @@ async def test_a_store_that_is_away_is_the_askers_answer(
     suppressed.foresee(["ann@example.org", "bob@example.org"])
     with pytest.raises(StoreUnavailable):
         await suppressed.matching(["ann@example.org"])
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("head", ["address,scope\n", '"address","scope"\r\n', " Email\t,scope\n"])
+def test_a_list_is_read_with_a_byte_order_mark_and_without(mark: str, head: str):
+    [entry] = suppressing.suppressions([mark + head, "ann@example.org,\n"], now=NOW)
+
+    assert isinstance(entry, Suppression)
+    assert (entry.address, entry.scope) == ("ann@example.org", EVERYTHING)

@@ -13,9 +13,9 @@ from gateway.catalog.loading import load
 from gateway.catalog.switches import Choice, Switch
 from gateway.experiments.lots import Aside
 from gateway.notify.clicks.news import Clicked
+from gateway.notify.drawing import draw
 from gateway.notify.trials import book as module
 from gateway.notify.trials.book import TrialBook
-from gateway.notify.trials.drawing import draw
 from gateway.notify.verdicts import EMAIL
 from mailer.courier import Result
 from mailer.worker import Outcome as MailOutcome
