@@ -4,14 +4,14 @@ What is due is leased, emitted, and then ended. Whoever emits it does so under a
 between the two emits nothing twice. What was not emitted when it was due is missed: it waits for somebody who decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 TOMBSTONE = timedelta(minutes=1)
-"""How long a cancellation also meets what is scheduled after it: the two may have overtaken each other."""
+"""How long a cancellation also meets what is scheduled or emitted after it: the two may have overtaken each other."""
 
 
 class Missed(StrEnum):
@@ -80,6 +80,12 @@ class SchedulePage:
     next: str | None
 
 
+def met(cancellations: Iterable[tuple[str, str]], asked: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the keys with their rooms that these cancellations are about; one whose room is empty is about all of its key."""
+    found = set(cancellations)
+    return {(key, room) for key, room in asked if {(key, room), (key, "")} & found}
+
+
 class Schedule(Protocol):
     """What waits for its time.
 
@@ -138,8 +144,17 @@ class Schedule(Protocol):
         """
         ...
 
+    async def cancelled(
+        self, scope: str, asked: Collection[tuple[str, str]], *, now: datetime
+    ) -> set[tuple[str, str]]:
+        """Those of these keys with their rooms that were cancelled within the last `TOMBSTONE`, in that room or in all.
+
+        For what is emitted without waiting here: a cancellation that is kept when this is asked is seen, on any node.
+        """
+        ...
+
     async def drop(self, ids: Sequence[str], *, now: datetime) -> list[str]:
-        """The same of these; answers which were still to come, or missed.
+        """None of these is emitted any more, as far as it is not under way; answers which were still to come, or missed.
 
         In no order that is promised. An id that is unknown, over, or under way is not in the answer.
         """

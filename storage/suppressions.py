@@ -29,7 +29,7 @@ def category_scope(category: str) -> str:
 class Reason(StrEnum):
     """Why an address is not written to.
 
-    It is told to people. Which reason goes how far, and lasts how long, is not this shelf's to know.
+    It is told to people. Which reason lasts how long is not this shelf's to know.
     """
 
     HARD_BOUNCE = "hard_bounce"  # the mailbox is not there, and will not be
@@ -37,6 +37,10 @@ class Reason(StrEnum):
     COMPLAINT = "complaint"  # its reader called a mail of ours spam
     UNSUBSCRIBE = "unsubscribe"  # its reader wants no more of it
     MANUAL = "manual"  # somebody said so
+
+
+FIRM = frozenset({Reason.HARD_BOUNCE, Reason.MANUAL})
+"""The reasons that hold without exception: where they are about all mail, also for what nobody may turn off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,8 @@ class Evidence:
 class Suppression:
     """One address that must not be written to, within one scope.
 
-    One that lasts longer takes the place of it, with an id, a reason and evidence of its own.
+    One that lasts longer takes the place of it, with an id, a reason and evidence of its own; so does one that lasts as long and
+    is `FIRM`, where this is not.
     """
 
     id: str
@@ -92,8 +97,9 @@ class Suppressions(Protocol):
     async def add(self, suppressions: Sequence[Suppression]) -> int:
         """Keep these, durably; answers how many were not held by what was there.
 
-        Of two of the same address and scope the one that lasts longer stays, and the first of two that last equally long:
-        so what is repeated changes nothing, and a mailbox that is gone is not back when a full one would be.
+        Of two of the same address and scope the one that lasts longer stays. Of two that last equally long one that is `FIRM`
+        stays, else the first: so what is repeated changes nothing, a mailbox that is gone is not back when a full one would be,
+        and that it is gone is known, whatever was said before.
 
         Each for itself: after an error some may be kept, and the whole may be repeated.
         """

@@ -12,6 +12,8 @@ from hashlib import sha256
 
 BUCKETS = 10_000
 """A hundredth of a percent is one bucket."""
+ALL_OR_NONE = (0, 100)
+"""The percentages that what is critical may have."""
 
 
 def bucket(type_: str, channel: str, salt: str, key: str) -> int:

@@ -131,6 +131,8 @@ class NotificationType:
     """The key by which a newer one stands for an older one."""
     digest: Digest | None = None
     """None: mail comes by itself."""
+    in_digests: bool = True
+    """Whether its readers may choose to have its mail in a digest of the day or of the week."""
     throttle: Throttle | None = None
     """None: as often as it comes."""
     enabled: Mapping[Channel, bool] = field(default_factory=lambda: MappingProxyType({}))

@@ -24,7 +24,9 @@ EVERY = "seconds, a time such as 90s, 10m, 2h or 7d, or a time of the reader's d
 
 
 def read_digest(table: Table) -> Digest | None:
-    """The digest of a type, as far as it is sound; each mistake is noted."""
+    """The digest of a type, as far as it is sound; each mistake is noted. True and false are none: see `read_in_digests`."""
+    if isinstance(table.value.get("digest"), bool):
+        return None
     inner = table.table("digest")
     if inner is None:
         return None
@@ -37,6 +39,12 @@ def read_digest(table: Table) -> Digest | None:
     if sliding is not None and most is None:
         inner.wrong("goes with max: without one it might never end", "sliding")
     return Digest(every=every, sliding=sliding, most=most, leading=inner.flag("leading", default=False))
+
+
+def read_in_digests(table: Table, *, by_default: bool) -> bool:
+    """Whether readers may choose to have mail of the type in their digests: what the type says, also by a digest of its own."""
+    said = table.value.get("digest")
+    return by_default if said is None else said is not False
 
 
 def read_throttle(table: Table) -> Throttle | None:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.catalog import shapes
-from gateway.catalog.buckets import Rollout, Step
+from gateway.catalog.buckets import ALL_OR_NONE, Rollout, Step
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.folder import Folder
 from gateway.catalog.kinds import LANES, Category, EmailRule, NotificationType, Wording
@@ -21,7 +21,7 @@ from gateway.catalog.payload import Payload, SchemaError
 from gateway.catalog.places import Places
 from gateway.catalog.tables import Table, not_json
 from gateway.catalog.texts import agree_on_buttons, read_buttons, read_link, read_phrase
-from gateway.catalog.timing import AFTER_SECONDS_MAX, read_digest, read_throttle
+from gateway.catalog.timing import AFTER_SECONDS_MAX, read_digest, read_in_digests, read_throttle
 from gateway.catalog.variants import read_trial
 from mailer import languages
 
@@ -73,9 +73,11 @@ def read_type(
         expires_in=table.seconds("expires_in", None, most=EXPIRES_SECONDS_MAX),
         collapse=read_phrase(table, "collapse", default_locale, payload),
         digest=read_digest(table),
+        # A campaign is of the bulk lane, and its mail is gathered with nothing.
+        in_digests=read_in_digests(table, by_default=lane != "bulk"),
         throttle=read_throttle(table),
         enabled=MappingProxyType(_enabled(table)),
-        rollouts=MappingProxyType(dict(_rollouts(table))),
+        rollouts=MappingProxyType(dict(_rollouts(table, critical=critical))),
     )
     # Last: variants are the type with other words.
     trial = read_trial(table, type_)
@@ -223,7 +225,7 @@ def _enabled(table: Table) -> dict[Channel, bool]:
     return {channel: channels.flag(channel, default=True) for channel in CHANNELS}
 
 
-def _rollouts(table: Table) -> Iterable[tuple[Channel, Rollout]]:
+def _rollouts(table: Table, *, critical: bool) -> Iterable[tuple[Channel, Rollout]]:
     """For how many each channel is on."""
     channels = table.table("rollout")
     if channels is None:
@@ -231,25 +233,33 @@ def _rollouts(table: Table) -> Iterable[tuple[Channel, Rollout]]:
     channels.only(CHANNELS)
     for channel in CHANNELS:
         if isinstance(channels.value.get(channel), (int, float)):
-            yield channel, Rollout(percent=channels.percent(channel, 100))
+            yield channel, Rollout(percent=_percent(channels, channel, critical=critical))
         elif (rule := channels.table(channel)) is not None:
             rule.only(("percent", "salt", "steps"))
             yield (
                 channel,
                 Rollout(
-                    percent=rule.percent("percent", 100),
+                    percent=_percent(rule, "percent", critical=critical),
                     salt=rule.text(
                         "salt",
                         "",
                         pattern=r"[!-~]{0,64}",
                         meaning="64 characters of ASCII at most, without blanks",
                     ),
-                    steps=tuple(_steps(rule)),
+                    steps=tuple(_steps(rule, critical=critical)),
                 ),
             )
 
 
-def _steps(rule: Table) -> Iterable[Step]:
+def _percent(table: Table, key: str, *, critical: bool) -> float:
+    """For how many it is on; what is critical is not dealt out."""
+    percent = table.percent(key, 100)
+    if critical and percent not in ALL_OR_NONE:
+        table.wrong("what is critical is for everybody or, at 0, for nobody", key)
+    return percent
+
+
+def _steps(rule: Table, *, critical: bool) -> Iterable[Step]:
     """The steps of a rollout, in the order of time."""
     last: datetime | None = None
     given = rule.value.get("steps")
@@ -267,4 +277,4 @@ def _steps(rule: Table) -> Iterable[Step]:
             row.wrong("percent is missing")
         else:
             last = at
-            yield Step(at=at, percent=row.percent("percent", 100))
+            yield Step(at=at, percent=_percent(row, "percent", critical=critical))

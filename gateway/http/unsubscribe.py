@@ -23,9 +23,11 @@ from gateway.notify.leaving import MAIL, Leaving, Place, Visit
 from gateway.protocol.problems import Problem
 
 BODY_BYTES = 64 * 1024
-"""Of a form."""
-FIELDS_MAX = 1000
-"""Of a form: to take apart more could take long."""
+"""Of one click."""
+FORM_BYTES = 256 * 1024
+"""Of the form of all that is sent: a catalog may have hundreds of types."""
+FIELDS_MAX = 4000
+"""Of that form, two a box: to take apart more could take long."""
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 """Of a mail."""
 
@@ -73,7 +75,7 @@ class UnsubscribePages(Part):
 
     async def _lower(self, request: web.Request) -> web.Response:
         """Turn off what was shown as on and is not ticked any more. Idempotent."""
-        places, untrack = _unwanted(await edge.read_body(request, limit=BODY_BYTES))
+        places, untrack = _unwanted(await edge.read_body(request, limit=FORM_BYTES))
         visit = await self._leaving.lower(_token(request), places, untrack=untrack, mail=_mail(request))
         return _answered(
             request, visit, lambda found, words, tongue: pages.preferences(found, words, language=tongue, saved=True)
@@ -135,8 +137,8 @@ def _unwanted(body: bytes) -> tuple[list[Place], bool]:
     shown = dict.fromkeys(given.get("shown", ()))
     places: list[Place] = []
     for place in shown:
-        category, _, channel = place.partition(".")
+        key, _, channel = place.partition(".")
         found = next((each for each in CHANNELS if each == channel), None)
         if place not in kept and found is not None:
-            places.append((None if category == "*" else category, found))
+            places.append((None if key == "*" else key, found))
     return places, pages.TRACKING in shown and pages.TRACKING not in kept

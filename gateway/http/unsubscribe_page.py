@@ -22,11 +22,13 @@ h1 { font-size: 1.375rem; line-height: 1.3; } h2 { font-size: 1.125rem; margin-t
 p.soft { color: var(--soft); }
 p.told { border-inline-start: .25rem solid var(--act); padding-inline-start: .75rem; font-weight: 600; }
 button { font: inherit; font-weight: 600; min-height: 2.75rem; padding: 0 1.25rem; border: 0; border-radius: .5rem; background: var(--act); color: var(--on-act); cursor: pointer; }
-button:focus-visible, input:focus-visible, a:focus-visible { outline: .1875rem solid var(--act); outline-offset: .125rem; }
+button:focus-visible, input:focus-visible, a:focus-visible, summary:focus-visible { outline: .1875rem solid var(--act); outline-offset: .125rem; }
 a { color: var(--act); }
-table { width: 100%; border-collapse: collapse; margin: 1rem 0; }
+table { width: 100%; border-collapse: collapse; margin: 1rem 0; table-layout: fixed; overflow-wrap: anywhere; hyphens: auto; }
 th, td { text-align: start; padding: .625rem .5rem; border-bottom: 1px solid var(--line); vertical-align: middle; }
-th { font-weight: 600; } td.cell, th.cell { text-align: center; width: 6.5rem; } td.cell { color: var(--soft); }
+th { font-weight: 600; } .over > * { border-bottom: 0; padding-bottom: 0; } td.kinds { padding-block: 0; padding-inline-end: 0; } td.cell, th.cell { text-align: center; width: 6rem; padding-inline: .125rem; box-sizing: border-box; } th.cell, td.kinds th { font-size: .9375rem; } td.cell { color: var(--soft); font-size: .875rem; }
+summary { min-height: 2.75rem; line-height: 2.75rem; color: var(--act); cursor: pointer; }
+td.kinds table { margin: 0 0 .5rem; } td.kinds th { font-weight: 400; padding-inline-start: .25rem; } td.kinds tr:last-child > * { border-bottom: 0; }
 label { display: block; min-height: 1.75rem; cursor: pointer; }
 input[type=checkbox] { width: 1.375rem; height: 1.375rem; vertical-align: middle; accent-color: var(--act); }
 """
@@ -135,9 +137,16 @@ def _tracking(visit: Visit, words: PageWords) -> list[str]:
 
 
 def _row(line: Line, words: PageWords) -> str:
-    """A category, with a cell for each channel."""
+    """A category or a type, with a cell for each channel; below a category its types, to be opened."""
     cells = "".join(f'<td class="cell">{_cell(line, channel, words)}</td>' for channel in CHANNELS)
-    return f'<tr><th scope="row">{escape(line.name)}</th>{cells}</tr>'
+    row = f'<th scope="row">{escape(line.name)}</th>{cells}</tr>'
+    if not line.kinds:
+        return f"<tr>{row}"
+    kinds = "\n".join(_row(kind, words) for kind in line.kinds)
+    return (
+        f'<tr class="over">{row}\n<tr><td class="kinds" colspan="{1 + len(CHANNELS)}"><details>'
+        f"<summary>{escape(words.kinds.format(name=line.name))}</summary>\n<table><tbody>\n{kinds}\n</tbody></table></details></td></tr>"
+    )
 
 
 def _cell(line: Line, channel: str, words: PageWords) -> str:

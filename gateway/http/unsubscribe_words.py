@@ -33,6 +33,8 @@ class PageWords:
     heading: str
     explain: str
     category: str
+    kinds: str
+    """With `{name}`, of a category: opens its types."""
     channels: Mapping[str, str]
     """Names of the channels, by channel."""
     always: str
@@ -67,6 +69,7 @@ ENGLISH: Final = PageWords(
     heading="What you are sent",
     explain="Here you can turn things off. To turn them on again, sign in.",
     category="About",
+    kinds="Kinds of {name}",
     channels=MappingProxyType({"email": "Email", "in_app": "In the app"}),
     always="always",
     often=MappingProxyType({"daily": "once a day", "weekly": "once a week"}),
@@ -90,6 +93,7 @@ GERMAN: Final = PageWords(
     heading="Was Sie bekommen",
     explain="Hier können Sie Dinge abstellen. Um sie wieder einzuschalten, melden Sie sich an.",
     category="Worüber",
+    kinds="Arten: {name}",
     channels=MappingProxyType({"email": "E-Mail", "in_app": "In der App"}),
     always="immer",
     often=MappingProxyType({"daily": "einmal am Tag", "weekly": "einmal in der Woche"}),
@@ -113,6 +117,7 @@ FRENCH: Final = PageWords(
     heading="Ce que vous recevez",
     explain="Vous pouvez ici désactiver des choses. Pour les réactiver, connectez-vous.",
     category="Sujet",
+    kinds="Types : {name}",
     channels=MappingProxyType({"email": "E-mail", "in_app": "Dans l’appli"}),
     always="toujours",
     often=MappingProxyType({"daily": "une fois par jour", "weekly": "une fois par semaine"}),
@@ -136,6 +141,7 @@ SPANISH: Final = PageWords(
     heading="Lo que recibe",
     explain="Aquí puede desactivar cosas. Para volver a activarlas, inicie sesión.",
     category="Tema",
+    kinds="Tipos: {name}",
     channels=MappingProxyType({"email": "Correo", "in_app": "En la aplicación"}),
     always="siempre",
     often=MappingProxyType({"daily": "una vez al día", "weekly": "una vez a la semana"}),
@@ -159,6 +165,7 @@ ARABIC: Final = PageWords(
     heading="ما يصلك",
     explain="يمكنك هنا إيقاف ما لا تريده. لإعادة تشغيله سجّل الدخول.",
     category="الموضوع",
+    kinds="الأنواع: {name}",
     channels=MappingProxyType({"email": "البريد", "in_app": "في التطبيق"}),
     always="دائمًا",
     often=MappingProxyType({"daily": "مرة يوميًا", "weekly": "مرة أسبوعيًا"}),

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gateway.catalog.channels import Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.base import Bus
 from gateway.cluster.commands import PreferencesChanged
@@ -129,7 +130,8 @@ class Choices:
     async def choose(self, choice: Choice) -> Chosen:
         """Keep the choice with who made it, and have every node and every connection of the user know.
 
-        Raises `LockedPreference`, `UnknownPreference`, `HalfQuiet`, and `VersionMismatch` where a version is given.
+        Raises `LockedPreference`, `UnknownPreference`, `DigestRefused`, `HalfQuiet`, and `VersionMismatch`
+        where a version is given.
 
         The document is changed by comparing and setting its version, so of two at once both count, one after
         the other. A choice that changes nothing writes nothing, counts no version and is told to nobody: it
@@ -261,11 +263,17 @@ def shown(value: Chosen) -> Json:
                 "name": value.names[row.type.category],
                 "type": row.type.name,
                 "type_name": value.type_names.get(row.type.name),
-                "channels": {
-                    channel: {"value": cell.value, "from": cell.origin, "locked": cell.is_locked}
-                    for channel, cell in row.cells.items()
-                },
+                "channels": {channel: _cell(row, channel) for channel in row.cells},
             }
             for row in value.grid
         ],
     }
+
+
+def _cell(row: Row, channel: Channel) -> Json:
+    """What holds for one channel of a type. That its mail comes in no digest is told only where that is so."""
+    cell = row.cells[channel]
+    told: Json = {"value": cell.value, "from": cell.origin, "locked": cell.is_locked}
+    if channel == "email" and not row.type.in_digests:
+        told["digests"] = False
+    return told

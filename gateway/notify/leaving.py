@@ -9,18 +9,21 @@ has the pages. `WaysOut`, at the end, is the other side: it puts the link on a m
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.own import DIGEST
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
-from gateway.notify.preferences import Origin, Row, Value, ordered
+from gateway.notify.preferences import Origin, Row, Value, ordered, refused_digests
 from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
 from storage.streams import Notification
+
+if TYPE_CHECKING:
+    from gateway.catalog.catalog import Catalog
 
 MAIL = "m"
 """The name in the query of a link that tells the mail in which the link stands: whoever says no says so because of that one."""
@@ -28,17 +31,23 @@ LINK = "link"
 """Who has chosen, in the changes of preferences, when it was a link."""
 
 Place = tuple[str | None, Channel]
-"""A category, or None for all that is not critical, and a channel of it."""
+"""A category by its key, a type by its name, which never coincide, or None for all that is not critical; and a
+channel of it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A category, as the page shows it."""
+    """A category, or a type of one, as the page shows it."""
 
     key: str
+    """The key of the category, or the name of the type."""
     name: str
+    """In the person's language, as far as the catalog speaks it."""
     cells: Mapping[Channel, Value | None]
     """Whether anything of it is sent, and if only in digests, how often; None where nobody can choose."""
+    kinds: tuple["Line", ...] = ()
+    """The types of a category that has several: they may be turned off one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +205,8 @@ class Leaving:
             after = await self.visit(token)
             if after is not None:
                 after = replace(after, is_new=True)
-                await self._tell(Lowered(visit=after, patch=patch, undo=undoing(kept.document, patch)))
+                undo = _choosable(undoing(kept.document, patch), self._catalog.current)
+                await self._tell(Lowered(visit=after, patch=patch, undo=undo))
             return after
         raise StoreUnavailable("the preferences are changed by many at once")
 
@@ -233,6 +243,14 @@ def undoing(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, 
     }
 
 
+def _choosable(undo: dict[str, Any], catalog: "Catalog | None") -> dict[str, Any]:
+    """The way back as it may be chosen now: of mail that came in digests, and does no more, a plain yes."""
+    for place in refused_digests(undo, catalog):
+        name, key, channel = place.split(".")
+        undo[name][key][channel] = True
+    return undo
+
+
 def _line(key: str, chosen: Chosen) -> Line | None:
     """A category with what its cells come to; None for one that has no types."""
     rows = [row for row in chosen.grid if row.type.category == key]
@@ -242,7 +260,20 @@ def _line(key: str, chosen: Chosen) -> Line | None:
     for channel in CHANNELS:
         values = [_sent(row, channel) for row in rows if not row.cells[channel].is_locked]
         cells[channel] = _loudest(values) if values else None
-    return Line(key, chosen.names[key], cells)
+    kinds = tuple(_kind(row, chosen) for row in rows) if len(rows) > 1 else ()
+    return Line(key, chosen.names[key], cells, kinds)
+
+
+def _kind(row: Row, chosen: Chosen) -> Line:
+    """A type with what its cells come to."""
+    name = row.type.name
+    cells = {channel: None if cell.is_locked else _sent(row, channel) for channel, cell in row.cells.items()}
+    return Line(name, called(name, chosen), cells)
+
+
+def called(type_: str, chosen: Chosen) -> str:
+    """What people are shown for a type: `ORDER_UPDATE` is "Order update" where the catalog has no name for it."""
+    return chosen.type_names.get(type_) or type_.replace("_", " ").capitalize()
 
 
 def _sent(row: Row, channel: Channel) -> Value:
@@ -264,25 +295,29 @@ def _loudest(values: Sequence[Value]) -> Value:
 def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
     """The merge patch that turns these places off, and nothing on; empty when they are off already."""
     patch: dict[str, Any] = {}
-    for category, channel in places:
-        if category is None:
+    # By both keys at once: a form may name thousands of places.
+    rows_of: dict[str, list[Row]] = {}
+    for row in chosen.grid:
+        rows_of.setdefault(row.type.category, []).append(row)
+        rows_of.setdefault(row.type.name, []).append(row)
+    for key, channel in places:
+        if key is None:
             if chosen.preferences.document.get("channels", {}).get(channel) is not False:
                 patch.setdefault("channels", {})[channel] = False
             continue
         rows = [
             row
-            for row in chosen.grid
-            if row.type.category == category
-            and not row.cells[channel].is_locked
+            for row in rows_of.get(key, ())
+            if not row.cells[channel].is_locked
             # Where a yes is waited for nothing is sent, and the no is kept: else a yes from before it would count.
             and (_sent(row, channel) or row.cells[channel].origin is Origin.OPT_IN)
         ]
         # The category, even where only some of its types are on: a type that it gets tomorrow is meant too.
-        if rows:
-            patch.setdefault("categories", {}).setdefault(category, {})[channel] = False
+        if any(row.type.category == key for row in rows):
+            patch.setdefault("categories", {}).setdefault(key, {})[channel] = False
         for row in rows:
             # What was chosen for the type alone goes before its category.
-            if row.cells[channel].origin is Origin.TYPE:
+            if row.type.name == key or row.cells[channel].origin is Origin.TYPE:
                 patch.setdefault("types", {}).setdefault(row.type.name, {})[channel] = False
     return patch
 

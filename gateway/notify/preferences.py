@@ -128,7 +128,8 @@ class Preferences:
         """What holds for the channel of the type called `name`; `type_` is None where the catalog does not have it.
 
         Of an unknown type the choice by its name counts, and the channel's switch; it has no category. Where
-        the category waits for a yes to mail, nothing chosen is a no.
+        the category waits for a yes to mail, nothing chosen is a no. Where mail of the type never comes in digests,
+        to want it in one is to want it.
         """
         by_default = _default(type_, channel)
         if type_ is not None and type_.critical:
@@ -138,11 +139,11 @@ class Preferences:
             return Cell(False, Origin.CHANNEL)  # noqa: FBT003 - the value of a cell
         value = chosen("types", _NONE).get(name, _NONE).get(channel)
         if value is not None:
-            return Cell(value, Origin.TYPE)
+            return Cell(_often(value, type_), Origin.TYPE)
         if type_ is not None:
             value = chosen("categories", _NONE).get(type_.category, _NONE).get(channel)
             if value is not None:
-                return Cell(value, Origin.CATEGORY)
+                return Cell(_often(value, type_), Origin.CATEGORY)
         if channel == "email" and type_ is not None and type_.opt_in:
             return Cell(False, Origin.OPT_IN)  # noqa: FBT003 - the value of a cell
         return Cell(by_default, Origin.DEFAULT)
@@ -200,6 +201,18 @@ class LockedPreference(Exception):
         super().__init__(f"cannot be chosen: {', '.join(places)}")
         self.places = places
         """Where it was asked for, such as `types.PASSWORD_RESET`."""
+
+
+class DigestRefused(Exception):
+    """Mail was asked for in a digest that always comes by itself.
+
+    Nothing of the patch is kept then.
+    """
+
+    def __init__(self, places: list[str]) -> None:
+        super().__init__(f"never in a digest: {', '.join(places)}")
+        self.places = places
+        """Where it was asked for, such as `types.NEWSLETTER.email`."""
 
 
 class UnknownPreference(Exception):
@@ -280,9 +293,11 @@ def replacing(document: Json, wanted: Json) -> dict[str, Any]:
 
 
 def check(patch: Json, catalog: "Catalog | None") -> None:
-    """Raise `LockedPreference` or `UnknownPreference` for what cannot be chosen. To choose nothing, as null does, one always can.
+    """Raise `LockedPreference`, `UnknownPreference` or `DigestRefused` for what cannot be chosen.
 
-    It looks at places only; that the values are right was seen as the request was parsed.
+    To choose nothing, as null does, one always can.
+
+    It looks at places, and whether a digest is asked for; that the values are right was seen as the request was parsed.
     """
     unknown: list[str] = []
     locked: list[str] = []
@@ -304,6 +319,22 @@ def check(patch: Json, catalog: "Catalog | None") -> None:
         raise UnknownPreference(unknown)
     if locked:
         raise LockedPreference(locked)
+    alone = refused_digests(patch, catalog)
+    if alone:
+        raise DigestRefused(alone)
+
+
+def refused_digests(patch: Json, catalog: "Catalog | None") -> list[str]:
+    """Where mail is wanted in a digest that comes in none: `types.NEWSLETTER.email`, or a category of nothing else."""
+    types = {} if catalog is None else catalog.types
+    free = [type_ for type_ in types.values() if not type_.critical]
+    alone = {type_.name for type_ in free if not type_.in_digests}
+    gathered = {type_.category for type_ in free if type_.in_digests}
+    categories = {type_.category for type_ in free} - gathered
+    return [
+        *(f"types.{name}.email" for name in _in_digests(patch, "types") if name in alone),
+        *(f"categories.{key}.email" for key in _in_digests(patch, "categories") if key in categories),
+    ]
 
 
 def _chosen(patch: Json, name: str) -> list[str]:
@@ -313,6 +344,21 @@ def _chosen(patch: Json, name: str) -> list[str]:
         for key, channels in (patch.get(name) or _NONE).items()
         if channels is not None and any(value is not None for value in channels.values())
     ]
+
+
+def _in_digests(patch: Json, name: str) -> list[str]:
+    """The keys under which mail is wanted in a digest."""
+    return [
+        key
+        for key, channels in (patch.get(name) or _NONE).items()
+        if isinstance((channels or _NONE).get("email"), str)
+    ]
+
+
+def _often(value: Value, type_: "NotificationType | None") -> Value:
+    """What comes of a choice: of mail that always comes by itself, a digest is a yes."""
+    is_alone = type_ is not None and not type_.in_digests
+    return True if is_alone and isinstance(value, str) else value
 
 
 def _default(type_: "NotificationType | None", channel: Channel) -> bool:

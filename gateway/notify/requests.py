@@ -84,8 +84,6 @@ class Timing:
     gateway's counts.
     """
     local_time: time | None = None
-    cancel_key: str | None = None
-    """The key by which the same scope may take it back while it is still to come."""
     max_lateness_seconds: float | None = None
     """How late it may still be emitted; None: however late."""
 
@@ -126,6 +124,8 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """A digest of the request's body: tells a repetition from another request under the same key."""
     timing: Timing | None = None
     """When it is to be emitted; None: now."""
+    cancel_key: str | None = None
+    """The key by which the same scope may take it back while it is still to come, or stop it a moment before it comes."""
     collapse_key: str | None = None
     """In each of its rooms it takes the place of what is shown there under the key; None: as the type says."""
     rhythm: Rhythm | None = None

@@ -13,7 +13,7 @@ old zone. What the type says, and whether it is switched on, is looked up as it 
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -205,7 +205,7 @@ class Scheduler(Part):
                 scope=scope,
                 request=_written(request, room),
                 fingerprint=request.fingerprint,
-                cancel_key=timing.cancel_key,
+                cancel_key=request.cancel_key,
                 latest_at=None if lateness is None else due_at + timedelta(seconds=lateness),
                 epoch=self._epoch(),
                 created_at=now,
@@ -218,6 +218,19 @@ class Scheduler(Part):
         the caller's own scope.
         """
         return await self._schedule.cancel(scope, asked.cancel_key, room=asked.room, now=self._clock())
+
+    async def not_cancelled(self, requests: Sequence[EmitRequest], *, scope: str) -> list[EmitRequest | None]:
+        """Each request for now without the rooms in which its key was cancelled a moment before; None where none is left.
+
+        The two may have overtaken each other. One question for all keys, and none where there are none.
+        """
+        asked = {
+            (each.cancel_key, room) for each in requests if each.cancel_key is not None for room in each.rooms
+        }
+        if not asked:
+            return list(requests)
+        cancelled = await self._schedule.cancelled(scope, asked, now=self._clock())
+        return [_without(each, cancelled) for each in requests]
 
     async def page(self, asked: ScheduledRequest) -> SchedulePage:
         """What is still to come, or was missed. Raises `InvalidCursor`."""
@@ -327,6 +340,14 @@ def _accepted(
     return PutOff(items=tuple(items), held=held, duplicate=not any(each.is_new for each in added))
 
 
+def _without(request: EmitRequest, cancelled: Collection[tuple[str, str]]) -> EmitRequest | None:
+    """The request without the rooms in which its key is among the cancelled; None where none is left."""
+    left = tuple(room for room in request.rooms if (request.cancel_key, room) not in cancelled)
+    if len(left) == len(request.rooms):
+        return request
+    return msgspec.structs.replace(request, rooms=left) if left else None
+
+
 def _id(scope: str, request: EmitRequest, room: str) -> str:
     """Of a request under a key always the same, so that a repetition is known by it: `k-` and 40 hex digits. Else a new id."""
     if request.idempotency_key is None:
@@ -339,8 +360,9 @@ _decoder = msgspec.json.Decoder(EmitRequest)
 
 
 def _written(request: EmitRequest, room: str) -> str:
-    """The request as it is kept: of one room, and without its timing."""
-    return msgspec.json.encode(msgspec.structs.replace(request, rooms=(room,), timing=None)).decode()
+    """The request as it is kept: of one room, and without its timing, which the item has."""
+    kept = msgspec.structs.replace(request, rooms=(room,), timing=None, cancel_key=None)
+    return msgspec.json.encode(kept).decode()
 
 
 def _read(item: Scheduled) -> EmitRequest:

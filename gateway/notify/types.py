@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gateway.catalog.buckets import ALL_OR_NONE
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import NONE, UNTOUCHED
 from gateway.ground import encoding
 from gateway.ground.clock import Clock
+from gateway.notify.requests import Unfit
 from gateway.notify.switching import Switching
 from gateway.notify.tally import NOTHING, Counts, Tally
 from gateway.notify.trials.book import TrialBook, TypeTrial
@@ -182,10 +184,11 @@ class Types:
 
         A type that the catalog does not have may be switched too: whoever has to stop one cannot wait for a
         file. `variant` is what everybody gets of its experiment. Raises `TooManySwitched` as well, and
-        `Unfit` for a variant that there is not.
+        `Unfit` for a variant that there is not, and for a part of the users of what is critical.
 
         When it returns it is in force here, and within a second elsewhere.
         """
+        self._refuse_parts(name, asked)
         if "variant" in asked:
             settings = {key: value for key, value in asked.items() if key != "variant"}
             # Under the experiment's id: a new experiment of the type, in another catalog, is not settled by
@@ -195,6 +198,19 @@ class Types:
         detail = await self.one(name)
         assert detail is not None
         return detail
+
+    def _refuse_parts(self, name: str, asked: Settings) -> None:
+        """Raise `Unfit` where what is critical would be for some of the users."""
+        kind = self._kind(name)
+        if kind is None or not kind.critical:
+            return
+        parts = {
+            f"channels.{channel}.percent": ["What is critical is for everybody or, at 0, for nobody."]
+            for channel, override in asked.get("channels", {}).items()
+            if override.get("percent") not in (None, *ALL_OR_NONE)
+        }
+        if parts:
+            raise Unfit(parts)
 
     def _names(self) -> Iterator[str]:
         """Those that are shown: the catalog's in its order, then what was switched without it, by name.

@@ -16,7 +16,7 @@ from gateway.ground.rooms import user_room
 from gateway.http.unsubscribe_words import WORDS, PageWords, language
 from gateway.notify.emitting import Emitter
 from gateway.notify.languages import Languages
-from gateway.notify.leaving import Lowered
+from gateway.notify.leaving import Lowered, called
 from gateway.notify.requests import MAILBOX_REFUSED, UNSUBSCRIBED, EmitRequest
 from mailer.locales import lookup
 from storage.mailboxes import Refusal
@@ -122,12 +122,20 @@ class Notices:
 
 
 def _places(lowered: Lowered, words: PageWords) -> list[str]:
-    """What was turned off, as people call it."""
-    names = lowered.visit.chosen.names
+    """What was turned off, as people call it; of a category that was, not each of its types."""
+    chosen = lowered.visit.chosen
+    names, categories = chosen.names, lowered.patch.get("categories", {})
+    category_of = {row.type.name: row.type.category for row in chosen.grid}
     whole = [words.channels[channel] for channel in lowered.patch.get("channels", {})]
     whole += [words.of_tracking(opens=lowered.visit.tells_opens)] if "tracking" in lowered.patch else []
-    return whole + [
+    whole += [
         f"{names.get(category, category)} ({words.channels[channel]})"
-        for category, channels in lowered.patch.get("categories", {}).items()
+        for category, channels in categories.items()
         for channel in channels
+    ]
+    return whole + [
+        f"{called(type_, chosen)} ({words.channels[channel]})"
+        for type_, channels in lowered.patch.get("types", {}).items()
+        for channel in channels
+        if channel not in categories.get(category_of.get(type_), {})
     ]

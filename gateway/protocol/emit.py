@@ -82,7 +82,7 @@ class EmitSchema(Schema):
         "printable ASCII",
         longest=255,
         load_default=None,
-        metadata={"description": "By this it can be cancelled until then."},
+        metadata={"description": "By this it can be cancelled while it is to come, or a moment before."},
     )
     max_lateness = Seconds(
         above=0,
@@ -135,7 +135,7 @@ class EmitSchema(Schema):
             data=data["data"], locale=data["locale"], email=data["email"] or None, no_email=data["email"] is False,
             expires_in_seconds=data["expires_in"], in_app=data["in_app"],
             store=data["store"], event=data["event"], idempotency_key=data.get("idempotency_key"),
-            timing=timing(data), rhythm=rhythm(data), collapse_key=data["collapse_key"], actions=tuple(data["actions"]),
+            timing=timing(data), cancel_key=data["cancel_key"], rhythm=rhythm(data), collapse_key=data["collapse_key"], actions=tuple(data["actions"]),
             image=data["image"],
         )  # fmt: skip
         excluded = contradictions(request)

@@ -183,6 +183,11 @@ class CellAnswer(Schema):
         metadata={"description": "What it comes from."},
     )  # fmt: skip
     locked = required.flag(metadata={"description": "Critical: it cannot be chosen."})
+    digests = fields.Boolean(
+        metadata={
+            "description": "False: its mail always comes by itself, and `daily` and `weekly` are refused. Absent: they may be chosen."
+        }
+    )
 
 
 class CellsAnswer(Schema):

@@ -54,10 +54,9 @@ class SendAt(fields.Field[Timing]):
 def timing(data: Mapping[str, Any]) -> Timing | None:
     """What an emit's fields say together; None: now. Raises `ValidationError`."""
     send_at: Timing | None = data["send_at"]
-    given = {name: data[name] for name in ("cancel_key", "max_lateness") if data[name] is not None}
     if send_at is None:
-        if given:
-            raise ValidationError(dict.fromkeys(given, "Only with send_at."))
+        if data["max_lateness"] is not None:
+            raise ValidationError({"max_lateness": "Only with send_at."})
         return None
     # By the day, since a local time is not a moment yet. A past day is taken: what is late is emitted at
     # once, or dropped by `max_lateness`.
@@ -66,4 +65,4 @@ def timing(data: Mapping[str, Any]) -> Timing | None:
         raise ValidationError({"send_at": "Must be within a year."})
     if not data["store"]:
         raise ValidationError({"send_at": "What is not stored is emitted now: leave store out."})
-    return replace(send_at, cancel_key=data["cancel_key"], max_lateness_seconds=data["max_lateness"])
+    return replace(send_at, max_lateness_seconds=data["max_lateness"])

@@ -1,6 +1,6 @@
 """The shelf of what is to be emitted later, in the collections `scheduled` and `cancellations`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pymongo import IndexModel, UpdateOne
@@ -18,7 +18,7 @@ from storage.mongo.collections import Collections, Document
 from storage.mongo.leasing import take_due
 from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
-from storage.schedule import TOMBSTONE, Added, Cancelled, Missed, Schedule, Scheduled, SchedulePage
+from storage.schedule import TOMBSTONE, Added, Cancelled, Missed, Schedule, Scheduled, SchedulePage, met
 
 SCHEDULED = "scheduled"
 CANCELLATIONS = "cancellations"
@@ -132,6 +132,20 @@ class MongoSchedule(MongoShelf, Schedule):
         cancelled = await c[SCHEDULED].update_many({**meant, **_WAITING}, _cancelling(micros(now)))
         too_late = await c[SCHEDULED].count_documents({**meant, "cancelled": {"$exists": False}})
         return Cancelled(cancelled=cancelled.modified_count, too_late=too_late)
+
+    @operation
+    async def cancelled(
+        self, c: Collections, scope: str, asked: Collection[tuple[str, str]], *, now: datetime
+    ) -> set[tuple[str, str]]:
+        """One question by the index of keys."""
+        cursor = c[CANCELLATIONS].find(
+            {
+                "scope": scope,
+                "cancel_key": {"$in": list({key for key, _ in asked})},
+                "at": {"$gt": micros(now - TOMBSTONE)},
+            }
+        )
+        return met([(row["cancel_key"], row["room"]) for row in await cursor.to_list()], asked)
 
     @operation
     async def drop(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:

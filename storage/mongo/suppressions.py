@@ -25,7 +25,7 @@ from storage.mongo.collections import Collections, Document
 from storage.mongo.errors import only_duplicates
 from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
-from storage.suppressions import EVERYTHING, Reason, Suppression, SuppressionPage, Suppressions
+from storage.suppressions import EVERYTHING, FIRM, Reason, Suppression, SuppressionPage, Suppressions
 
 SUPPRESSIONS = "suppressions"
 SOFT_BOUNCES = "soft_bounces"
@@ -58,7 +58,7 @@ class MongoSuppressions(MongoShelf, Suppressions):
             result = await c[SUPPRESSIONS].bulk_write(additions, ordered=False)
         except BulkWriteError as error:
             details = only_duplicates(error)
-            # What lasts as long is there: the filter passes over it, and its id is taken. Or another has put one there at
+            # What it gives way to is there: the filter passes over it, and its id is taken. Or another has put one there at
             # this moment, that lasts less: that gives way now.
             again = [_renewal(suppressions[each["index"]]) for each in details["writeErrors"]]
             renewed = await c[SUPPRESSIONS].bulk_write(again, ordered=False)
@@ -162,12 +162,12 @@ def _id(scope: str, address: str) -> str:
 
 
 def _addition(each: Suppression) -> UpdateOne:
-    """What keeps it, where nothing is there that lasts as long; its id is taken where something is."""
+    """What keeps it, where nothing is there that it gives way to; its id is taken where something is."""
     return _renewal(each, upsert=True)
 
 
 def _renewal(each: Suppression, *, upsert: bool = False) -> UpdateOne:
-    """What puts it in the place of one that lasts less; where there is none, `upsert` makes it."""
+    """What puts it in the place of one that lasts less, or as long and is less firm; where there is none, `upsert` makes it."""
     until = held_until(each)
     fields = {
         "name": each.id,
@@ -179,8 +179,10 @@ def _renewal(each: Suppression, *, upsert: bool = False) -> UpdateOne:
         "created_at": micros(each.created_at),
         "held_until": until,
     }
-    shorter = {"_id": _id(each.scope, each.address), "held_until": {"$lt": until}}
-    return UpdateOne(shorter, {"$set": fields}, upsert=upsert)
+    less: Document = {"held_until": {"$lt": until}}
+    if each.reason in FIRM:
+        less = {"$or": [less, {"held_until": until, "reason": {"$nin": [*map(str, FIRM)]}}]}
+    return UpdateOne({"_id": _id(each.scope, each.address), **less}, {"$set": fields}, upsert=upsert)
 
 
 def _suppression(document: Document) -> Suppression:

@@ -3,7 +3,7 @@
 import json
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from storage.encoding import (
     writable,
 )
 from storage.people import Erasure
-from storage.schedule import TOMBSTONE, Added, Cancelled, Missed, Schedule, Scheduled, SchedulePage
+from storage.schedule import TOMBSTONE, Added, Cancelled, Missed, Schedule, Scheduled, SchedulePage, met
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 
@@ -138,6 +138,18 @@ class SQLiteSchedule(SQLiteShelf, Schedule):
             values,
         ).fetchone()
         return Cancelled(cancelled=cancelled, too_late=too_late)
+
+    @reading
+    def cancelled(
+        self, connection: sqlite3.Connection, scope: str, asked: Collection[tuple[str, str]], *, now: datetime
+    ) -> set[tuple[str, str]]:
+        """One question by the primary key, whatever their number."""
+        rows = connection.execute(
+            "SELECT cancel_key, room FROM cancellations"
+            " WHERE scope = ? AND cancel_key IN (SELECT value FROM json_each(?)) AND at > ?",
+            (scope, json.dumps(list({key for key, _ in asked})), micros(now - TOMBSTONE)),
+        )
+        return met(rows, asked)
 
     @writing
     def drop(self, connection: sqlite3.Connection, ids: Sequence[str], *, now: datetime) -> list[str]:

@@ -20,7 +20,7 @@ from storage.encoding import (
 from storage.people import Erasure
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.suppressions import EVERYTHING, Reason, Suppression, SuppressionPage, Suppressions
+from storage.suppressions import EVERYTHING, FIRM, Reason, Suppression, SuppressionPage, Suppressions
 
 MIGRATIONS = (
     Migration(
@@ -50,16 +50,18 @@ CREATE INDEX soft_bounces_day ON soft_bounces (day);
 )
 
 _COLUMNS = "id, address, scope, reason, source, evidence, created_at, held_until"
+_FIRM = ", ".join(f"'{reason}'" for reason in sorted(FIRM))
 _ADD = (
     f"INSERT INTO suppressions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants only
     " ON CONFLICT (address, scope) DO UPDATE SET id = excluded.id, reason = excluded.reason,"
     " source = excluded.source, evidence = excluded.evidence, created_at = excluded.created_at,"
     " held_until = excluded.held_until WHERE excluded.held_until > held_until"
+    f" OR (excluded.held_until = held_until AND excluded.reason IN ({_FIRM}) AND reason NOT IN ({_FIRM}))"
 )
 
 
 class SQLiteSuppressions(SQLiteShelf, Suppressions):
-    """A row for each address and scope, which gives way to one that lasts longer as that is inserted."""
+    """A row for each address and scope, which gives way to one that outlasts it, or is firmer, as that is inserted."""
 
     MIGRATIONS = MIGRATIONS
 

@@ -271,6 +271,16 @@ async def test_the_page_that_links_in_mails_open_is_clean_too(browser: Browser, 
                 await page.goto(here.public + found[1].replace("/u/", "/preferences/"))
                 await expect(page.get_by_role("table")).to_be_visible()
                 assert await violations(page) == []
+                orders = page.get_by_text("Arten: Bestellungen")
+                await orders.focus()
+                await page.keyboard.press("Enter")
+                await expect(page.get_by_role("rowheader", name="Bestellbestätigungen")).to_be_visible()
+                await page.keyboard.press("Tab")
+                await expect(
+                    page.get_by_role("checkbox", name="Neues zu Ihren Bestellungen: In der App")
+                ).to_be_focused()
+                assert await violations(page) == []
+                assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
                 await picture(page, f"unsubscribe-all-{'dark' if dark else 'light'}")
                 await page.goto(f"{here.public}/u/{'A' * 31}")
                 assert await violations(page) == []

@@ -148,6 +148,22 @@ async def test_a_cancellation_also_meets_what_comes_a_moment_after_it(store):
     assert await store.schedule.add([item(99, cancel_key="all")], now=later(101)) == [Added(True, True, True)]
 
 
+async def test_what_is_emitted_at_once_asks_whether_it_was_cancelled_a_moment_before(store):
+    await store.schedule.cancel("shop", "cart", room="user:ann", now=NOW)
+    await store.schedule.cancel("shop", "all", room=None, now=NOW)
+    await store.schedule.cancel("other", "theirs", room=None, now=NOW)
+    asked = {
+        ("cart", "user:ann"), ("cart", "user:bob"), ("all", "user:ann"), ("all", "topic:x"), ("theirs", "user:ann"), ("none", "user:ann")
+    }  # fmt: skip
+    soon, late = later(TOMBSTONE.total_seconds() - 1), later(TOMBSTONE.total_seconds())
+
+    assert await store.schedule.cancelled("shop", asked, now=soon) == {
+        ("cart", "user:ann"), ("all", "user:ann"), ("all", "topic:x")
+    }  # fmt: skip
+    assert await store.schedule.cancelled("shop", asked, now=late) == set()
+    assert await store.schedule.cancelled("shop", set(), now=NOW) == set()
+
+
 async def test_single_ones_are_dropped_or_hastened_while_they_wait(store):
     first, second, third = item(100), item(200), item(300)
     await store.schedule.add([first, second, third], now=NOW)

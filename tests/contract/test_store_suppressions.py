@@ -21,7 +21,7 @@ from storage.suppressions import (
 )
 from tests.contract.store_cases import NOW, later, mail, notification, put
 
-ANN = "ann@example.org"
+ANN, BOB = "ann@example.org", "bob@example.org"
 BULK = lane_scope(LaneName.BULK)
 OFFERS = category_scope("offers")
 DAY_SECONDS = 86_400
@@ -78,6 +78,23 @@ async def test_of_two_the_one_that_lasts_longer_stays(store):
 
     assert answers == [1, 0, 0, 1, 0, 0]
     assert await listed(store) == [hard]
+
+
+async def test_of_two_that_last_equally_long_the_firm_one_stays_else_the_first(store):
+    complaint, unsubscribed = suppression(reason=Reason.COMPLAINT), suppression(reason=Reason.UNSUBSCRIBE)
+    hard, manual = suppression(), suppression(reason=Reason.MANUAL)
+    brief = suppression(BOB, reason=Reason.MANUAL, expires_at=later(30))
+    soft = suppression(BOB, reason=Reason.SOFT_BOUNCE, expires_at=later(60))
+
+    answers = [
+        await store.suppressions.add([each])
+        for each in (complaint, unsubscribed, hard, manual, complaint, brief, soft, brief)
+    ]
+
+    assert answers == [1, 0, 1, 0, 0, 1, 1, 0]
+    assert sorted(await listed(store), key=lambda each: each.id) == [hard, soft]
+    await store.suppressions.add([replace(each, scope=OFFERS) for each in (manual, complaint, hard)])
+    assert await listed(store, scope=OFFERS) == [replace(manual, scope=OFFERS)]
 
 
 async def test_within_one_batch_too_what_lasts_longer_stays_and_nothing_else_is_lost(store):

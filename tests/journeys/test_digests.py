@@ -10,6 +10,7 @@ import pytest
 
 from gateway.notify.preview import NoMail
 from gateway.notify.requests import EmitRequest
+from storage.preferences import Change
 from tests.journeys.test_mailing import mail_in, until
 from tests.support.gateway import Gateway, gateway, token, with_catalog
 from tests.support.smtp import SMTPRelay
@@ -36,6 +37,15 @@ channels = { in_app = true, email = true }
 category = "offers"
 channels = { in_app = true, email = true }
 throttle = { limit = 1, per = "1h", then = "drop" }
+
+[categories.newsletter]
+name = { en = "Newsletter" }
+
+[types.NEWSLETTER]
+category = "newsletter"
+lane = "bulk"
+channels = { in_app = true, email = true }
+texts.en.title = "The news of November"
 """
 
 
@@ -196,6 +206,48 @@ async def test_how_often_is_chosen_of_email_alone_and_of_types_and_categories_al
     chosen = await choose(here, {"types": {"TIP": {"email": "weekly"}}})
     assert chosen["types"] == {"TIP": {"email": "weekly"}}
     assert (await choose(here, {"types": {"TIP": {"email": None}}}))["types"] == {}
+
+
+async def test_a_newsletter_cannot_be_chosen_in_a_digest_for_it_comes_by_itself(here: Gateway):
+    for wrong, place in (
+        ({"categories": {"newsletter": {"email": "weekly"}}}, "categories.newsletter.email"),
+        ({"types": {"NEWSLETTER": {"email": "daily"}}}, "types.NEWSLETTER.email"),
+    ):
+        answered = await choose(here, wrong, status=422)
+        assert (answered["code"], list(answered["errors"])) == ("validation_failed", [place])
+
+    chosen = await choose(here, {"categories": {"newsletter": {"email": True}}})
+    cells = {row["type"]: row["channels"] for row in chosen["grid"]}
+    assert cells["NEWSLETTER"]["email"] == {
+        "value": True,
+        "from": "category",
+        "locked": False,
+        "digests": False,
+    }
+    assert all("digests" not in cells[type_]["email"] for type_ in ("SALE_OFFER", "COMMENT", "TIP"))
+    assert "digests" not in cells["NEWSLETTER"]["in_app"]
+
+
+async def test_a_digest_that_was_chosen_before_there_was_none_is_a_yes_also_to_have_it_back(here: Gateway):
+    assert here.node is not None
+    before = {"categories": {"newsletter": {"email": "weekly"}}}
+    change = Change(version=1, at=here.node.clock(), by="user:ann", asked=before)
+    assert await here.node.store.preferences.put("ann", before, change)
+    shown = await told(here, "GET", "/internal/users/ann/preferences")
+    [cell] = [row["channels"]["email"] for row in shown["grid"] if row["type"] == "NEWSLETTER"]
+    assert (cell["value"], cell["from"]) == (True, "category")
+
+    links = here.node.unsubscribe_links
+    assert links is not None
+    await here.node.store.links.remember({links.key("ann"): "ann"})
+    clicked = await here.request("POST", f"{here.public}/u/{links.token('ann', 'newsletter')}")
+    assert clicked.status == 200
+
+    headers = {"Authorization": f"Bearer {token('ann')}"}
+    history = await here.request("GET", f"{here.public}/api/notifications", headers=headers)
+    undo = history.body["notifications"][0]["data"]["undo"]
+    assert undo == {"categories": {"newsletter": {"email": True}}}
+    assert (await choose(here, undo))["categories"] == undo["categories"]
 
 
 async def test_beyond_its_limit_a_type_is_not_mailed_and_the_record_says_why(here: Gateway, relay: SMTPRelay):

@@ -134,6 +134,39 @@ async def test_what_is_cancelled_never_comes_and_leaves_no_hole(nodes: list[Gate
     assert (await client.event("notification"))["seq"] == 2
 
 
+async def test_a_cancellation_stops_what_is_emitted_at_once_a_moment_after_it(
+    nodes: list[Gateway], node: NodeProcess
+):
+    """Nothing of it is stored, on whichever node; what has another key, or none, is emitted as ever."""
+    one, two, three = nodes
+    client = await node.open(three.public, auth={"token": token("ann")})
+    await client.event("ready")
+    nothing = {"cancelled": 0, "too_late": 0}
+    assert await _told(one, "POST", "/internal/cancel", {"cancel_key": "cart-1"}) == nothing
+    assert await _told(one, "POST", "/internal/cancel", {"cancel_key": "cart-2", "to": "user:bob"}) == nothing
+
+    stopped = await two.ask(
+        "POST", "/internal/emit", body={"to": "user:ann", "type": "TEST", "title": "gone", "cancel_key": "cart-1"}
+    )  # fmt: skip
+    assert (stopped.status, stopped.body) == (202, {"notifications": [], "duplicate": False})
+    some = await two.emit(["user:ann", "user:bob"], "some", cancel_key="cart-2")
+    assert [each["room"] for each in some["notifications"]] == ["user:ann"]
+    results = await three.batch(
+        [
+            {"to": "user:ann", "type": "TEST", "title": "plain"},
+            {"to": ["user:ann", "user:cid"], "type": "TEST", "title": "gone", "cancel_key": "cart-1"},
+            {"to": "user:ann", "type": "no type", "title": "wrong", "cancel_key": "cart-1"},
+            {"to": "user:ann", "type": "TEST", "title": "other", "cancel_key": "cart-3"},
+        ]
+    )
+
+    assert [(each["status"], len(each.get("notifications", ()))) for each in results] == [
+        (202, 1), (202, 0), (422, 0), (202, 1)
+    ]  # fmt: skip
+    told = await client.events("notification", 3)
+    assert [(each["title"], each["seq"]) for each in told] == [("some", 1), ("plain", 2), ("other", 3)]
+
+
 async def test_each_reader_is_told_at_that_time_on_the_own_wall(nodes: list[Gateway]):
     one, two, _ = nodes
     await _told(one, "PUT", "/internal/users/ann", {"timezone": "Asia/Tokyo"})
@@ -280,7 +313,6 @@ async def test_what_makes_no_sense_is_refused_when_it_is_asked(nodes: list[Gatew
         {"send_at": 7},
         {"send_at": _in(60), "store": False},
         {"send_at": _in(60), "max_lateness": 0},
-        {"cancel_key": "k"},
         {"max_lateness": 5},
         {"send_at": _in(60), "title": None},
     )

@@ -25,7 +25,10 @@ DATA: dict[str, Any] = {
     "REVIEW": {"product": "Brass desk lamp", "order": "1234"},
     "SALE_OFFER": {"name": "Lamps", "discount": 0.2, "slug": "lamps"},
     "ORDER_UPDATE": {"order": "1234", "status": "placed"},
-}
+    "ORDER_CONFIRMATION": {
+        "order": "1", "currency": "EUR", "items": [{"name": "Lamp", "quantity": 1, "amount": "9"}], "total": "9",
+    },
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -218,6 +221,18 @@ async def test_a_change_that_says_nothing_or_nonsense_is_refused_and_changes_not
 
     assert (answered.status, list(answered.body["errors"])) == (422, [field])
     assert (await gateway.ask("GET", "/internal/types/SALE")).status == 404
+
+
+async def test_what_is_critical_is_on_for_everybody_or_for_nobody(shop: Gateway):
+    for channel, percent in (("email", 25), ("in_app", 99.99), ("email", 0.01)):
+        asked = {"channels": {channel: {"percent": percent}}}
+        answered = await shop.ask("PATCH", "/internal/types/ORDER_CONFIRMATION", body=asked)
+        assert (answered.status, answered.body["code"]) == (422, "validation_failed")
+        assert list(answered.body["errors"]) == [f"channels.{channel}.percent"]
+
+    for percent, fate in ((100, "sent"), (0, "skipped"), (None, "sent")):
+        await switch(shop, "ORDER_CONFIRMATION", channels={"email": {"percent": percent}})
+        assert (await mailed(shop, "ORDER_CONFIRMATION"))[0] == fate
 
 
 async def test_there_is_a_bound_to_the_types_that_can_be_switched(

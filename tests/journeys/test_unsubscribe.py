@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.test_preferences import CATALOG as PEOPLE
-from tests.support.gateway import Gateway, gateway, token, with_catalog
+from tests.support.gateway import Gateway, gateway, gateways, token, with_catalog
 from tests.support.node import NodeProcess
 
 CATALOG = (
@@ -240,6 +240,106 @@ async def test_the_page_turns_off_what_is_not_kept_and_nothing_on(shop: Gateway,
     )
     assert "aus" in off.body
     assert (await _told(shop, "GET", "/internal/users/ann/preferences"))["channels"] == {"email": False}
+
+
+async def test_single_types_of_a_category_are_turned_off_by_themselves_and_what_is_critical_is_not(
+    store: dict[str, str], tmp_path: Path, node: NodeProcess
+):
+    catalog = PEOPLE + '[types.LOGIN]\ncategory = "account"\nchannels = { in_app = true, email = true }\n'
+    async with gateway(
+        tmp_path, extend=with_catalog(tmp_path / "catalog", catalog), BASE_URL=SITE, LINK_SECRET=SECRET, **store
+    ) as shop:  # fmt: skip
+        await _told(shop, "PUT", "/internal/users/ann", {"email": "ann@example.org", "locale": "de"})
+        path = (await _link(shop, tmp_path)).replace("/u/", "/preferences/")
+        client = await node.open(shop.public, auth={"token": token("ann")})
+        await client.event("ready")
+
+        page = (await _page(shop, "GET", path)).body
+        assert re.findall(r"<summary>([^<]+)</summary>", page) == ["Arten: Angebote", "Arten: Konto"]
+        shown = re.findall(r'name="shown" value="([^"]+)"', page)
+        assert {place for place in shown if place[0].isupper()} == {
+            f"{type_}.{channel}" for type_ in ("SALE_OFFER", "TIP", "LOGIN") for channel in ("in_app", "email")
+        }  # fmt: skip
+        assert 'aria-label="Rabatte: E-Mail"' in page
+        assert 'aria-label="Tip: In der App"' in page
+
+        kept = [place for place in shown if place != "SALE_OFFER.email"]
+        form = "&".join(
+            [f"shown={place}" for place in [*shown, "PASSWORD_RESET.email", "NO_SUCH.email"]]
+            + [f"keep={place}" for place in kept]
+        )
+        for _ in range(2):
+            saved = await _page(
+                shop, "POST", path, raw=form.encode(), Content_Type="application/x-www-form-urlencoded"
+            )
+            assert (saved.status, "SALE_OFFER.email" in saved.body, "TIP.email" in saved.body) == (
+                200,
+                False,
+                True,
+            )
+
+        told = await client.event("preferences")
+        assert (told["types"], told["categories"]) == ({"SALE_OFFER": {"email": False}}, {})
+        notice = await client.event("notification")
+        assert notice["title"] == "Mit dem Link in einer E-Mail abgestellt: Rabatte (E-Mail)"
+        assert notice["data"]["undo"] == {"types": {"SALE_OFFER": {"email": None}}}
+        fates = {}
+        for type_ in ("SALE_OFFER", "TIP"):
+            emitted = await shop.emit("user:ann", type=type_, email={"after": 600})
+            record = await _told(shop, "GET", f"/internal/notifications/{emitted['notification']['id']}")
+            fates[type_] = (record["mail"]["state"], record["mail"]["decided_by"])
+        assert fates == {"SALE_OFFER": ("skipped", "preferences"), "TIP": ("pending", None)}
+
+        # The whole category, with what of its types is on still: that is told once.
+        await _told(shop, "PATCH", "/internal/users/ann/preferences", {"types": {"TIP": {"email": True}}})
+        await client.event("preferences")
+        await _page(
+            shop, "POST", path, raw=b"shown=offers.email&shown=TIP.email", Content_Type="application/x-www-form-urlencoded"
+        )  # fmt: skip
+        told = await client.event("preferences")
+        assert told["categories"] == {"offers": {"email": False}}
+        assert told["types"] == {"SALE_OFFER": {"email": False}, "TIP": {"email": False}}
+        titles = [each["title"] for each in await client.events("notification", 3)]
+        assert titles[-1] == "Mit dem Link in einer E-Mail abgestellt: Angebote (E-Mail)"
+
+
+async def test_one_click_at_one_node_holds_on_all(
+    store: dict[str, str], tmp_path: Path, redis_url: str, node: NodeProcess
+):
+    """It shows in a tab at another node, and a third skips the mail and says by which rule."""
+    async with gateways(
+        3, tmp_path, bus_url=redis_url, extend=with_catalog(tmp_path / "catalog", CATALOG), BASE_URL=SITE, LINK_SECRET=SECRET, **store
+    ) as (one, two, three):  # fmt: skip
+        await _told(one, "PUT", "/internal/users/ann", {"email": "ann@example.org"})
+        link = await _link(two, tmp_path)
+        client = await node.open(three.public, auth={"token": token("ann")})
+        await client.event("ready")
+
+        clicked = await _page(
+            one, "POST", link, raw=b"List-Unsubscribe=One-Click", Content_Type="application/x-www-form-urlencoded"
+        )  # fmt: skip
+        assert clicked.status == 200
+
+        told = await client.event("preferences")
+        assert (told["version"], told["categories"]) == (1, {"offers": {"email": False}})
+        assert (await client.event("notification"))["type"] == "UNSUBSCRIBED"
+        async with asyncio.timeout(40):
+            while (email := await _explained(three, "SALE_OFFER"))["verdict"] != "skip":
+                await asyncio.sleep(0.02)
+        assert (email["rule"], email["detail"]) == (
+            "preferences", "ann wants nothing of its category by this channel"
+        )  # fmt: skip
+        emitted = await three.emit("user:ann", "Another sale", type="SALE_OFFER")
+        record = await _told(two, "GET", f"/internal/notifications/{emitted['notification']['id']}")
+        assert (record["mail"]["state"], record["mail"]["decided_by"]) == ("skipped", "preferences")
+        assert (await client.event("notification"))["title"] == "Another sale"
+        assert (await _explained(three, "PASSWORD_RESET"))["verdict"] == "send"
+
+
+async def _explained(gateway: Gateway, type_: str) -> Any:
+    """What would become of mail of the type to Ann, as this node says."""
+    explained = await _told(gateway, "GET", f"/internal/users/ann/explain?type={type_}")
+    return next(each for each in explained["channels"] if each["channel"] == "email")
 
 
 async def test_a_link_that_is_not_ours_or_not_any_more_says_so(shop: Gateway, tmp_path: Path):

@@ -1,7 +1,7 @@
 """Who is held out of the experiment of a type gets nothing of it, until that is settled.
 
 Whoever is held out is told nothing by any channel, so that what the others do can be compared. It is no
-choice of the person's. What is critical need not be spared: the catalog refuses a holdout for it.
+choice of the person's. The catalog refuses a holdout for what is critical, and this gate lets that pass as well.
 """
 
 from collections.abc import Sequence
@@ -31,9 +31,8 @@ class Place:
 
 
 def judge(case: Case, place: Place) -> Skip | None:
-    """Nothing for who is held out."""
-    del case
-    return HELD_OUT if place.held_out else None
+    """Nothing for who is held out, but for what is critical."""
+    return HELD_OUT if place.held_out and not case.critical else None
 
 
 def in_use(sources: Sources, cases: Sequence[Case]) -> bool:

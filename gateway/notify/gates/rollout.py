@@ -3,6 +3,9 @@
 A bucket is made of the type, the channel, a salt and the user's id or the room's name
 (`gateway.catalog.switches.Share`): so a larger part has all that were in the smaller one. Nobody is asked,
 and nothing is stored.
+
+What is critical is on for everybody or, at 0 %, for nobody. Neither the catalog nor `types` takes another
+percentage for it; one that was set before a type became critical counts as all.
 """
 
 from collections.abc import Sequence
@@ -14,9 +17,8 @@ RULE = "rollout"
 
 
 def judge(case: Case, share: Share) -> Skip | None:
-    """Nothing for a bucket that is not among those that it is on for."""
-    del case
-    if share.is_in:
+    """Nothing for a bucket that is not among those that it is on for; of what is critical only 0 % holds anything back."""
+    if share.is_in or (case.critical and share.percent > 0):
         return None
     return Skip(
         rule=RULE, detail=f"it is on for {share.percent:g} %, and bucket {share.bucket} is not among them"

@@ -1,5 +1,8 @@
 """No mail goes to an address that refused it for good, or whose reader has had enough of its kind.
 
+What is critical goes, but to an address that refused mail for good, and to one that somebody has suppressed for
+all mail by hand: a mailbox that was full last week may take a new password, and whoever wants no more news does.
+
 Who writes the list is `gateway.notify.suppressions`. It is asked at an emit, roughly, to spare mail that
 would be skipped anyway, and exactly as each mail leaves.
 """
@@ -8,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.notify.verdicts import EMAIL, Case, Gate, Moment, Skip, Sources
-from storage.suppressions import EVERYTHING, Reason, Suppression, category_scope, lane_scope
+from storage.suppressions import EVERYTHING, FIRM, Reason, Suppression, category_scope, lane_scope
 
 RULE = "suppression"
 
@@ -35,9 +38,9 @@ def judge(case: Case, suppressed: Suppressed) -> Skip | None:
 
 
 def _holds(suppression: Suppression, case: Case) -> bool:
-    """Whether it is about mail such as this. What nobody can turn off, no unsubscribe or complaint of a kind turns off."""
+    """Whether it is about mail such as this."""
     if suppression.scope == EVERYTHING:
-        return True
+        return not case.critical or suppression.reason in FIRM
     if case.critical:
         return False
     of_category = case.category is not None and suppression.scope == category_scope(case.category)

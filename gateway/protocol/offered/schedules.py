@@ -19,7 +19,7 @@ OPERATIONS: tuple[Operation, ...] = (
         use=lambda use, caller, asked: use.scheduler.cancel(asked, scope=caller.scope), shape=schedule.cancelled,
         route=Route(
             method="POST", path="/internal/cancel",
-            description="Of your own. It also meets what is scheduled under the key within a minute after it: the two may have overtaken each other.",
+            description="Of your own. It also meets what is scheduled, or emitted at once, under the key within a minute after it: the two may have overtaken each other.",
         ),
     ),
     Operation(

@@ -4,7 +4,7 @@ Whom a caller may choose for was judged by the operation's scope and role before
 """
 
 from gateway.notify.choosing import Choice, Chosen, HalfQuiet, VersionMismatch
-from gateway.notify.preferences import LockedPreference, UnknownPreference
+from gateway.notify.preferences import DigestRefused, LockedPreference, UnknownPreference
 from gateway.protocol import preferences
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.preferences import ChoiceRequest, Proven
@@ -30,7 +30,8 @@ async def choose(use: UseCases, caller: Caller, asked: ChoiceRequest, *, anew: b
     """Choose for the caller, or for another whom the caller may choose for.
 
     Raises `Problem` for what is locked and for another version, and `Invalid` for what the catalog does not
-    have. `anew` takes back all that is not named. The other connections of the user hear of it by the bus.
+    have, and for digests of what comes in none. `anew` takes back all that is not named. The other
+    connections of the user hear of it by the bus.
     """
     choice = Choice(
         user=asked.user or caller.user, patch=asked.patch, by=caller.name, version=asked.version, anew=anew
@@ -43,6 +44,8 @@ async def choose(use: UseCases, caller: Caller, asked: ChoiceRequest, *, anew: b
         ) from None
     except UnknownPreference as error:
         raise Invalid({place: ["The catalog has no such thing."] for place in error.places}) from None
+    except DigestRefused as error:
+        raise Invalid({place: ["Comes by itself: choose true or false."] for place in error.places}) from None
     except HalfQuiet:
         raise Invalid({"quiet_hours": ["Must have both start and end."]}) from None
     except VersionMismatch as error:

@@ -12,12 +12,21 @@ from gateway.notify.scheduling import PutOff
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
 from storage.errors import StorageError
+from storage.streams import Appended
+
+CANCELLED: Emitted = Appended(notifications=())
+"""What became of an emit that was cancelled a moment before it came."""
 
 
 async def emit(use: UseCases, caller: Caller, asked: EmitRequest) -> Emitted | PutOff:
-    """Emit one, or keep it for its time. Raises what either raises; stored when it returns."""
-    if asked.timing is None:
+    """Emit one, or keep it for its time. Raises what either raises; stored when it returns.
+
+    What was cancelled a moment before is not emitted: it is answered with no notifications.
+    """
+    if asked.timing is None and asked.cancel_key is None:
         return await use.emitter.emit(asked, scope=caller.scope)
+    if asked.timing is None:
+        return await _emit_unless_cancelled(use, caller, asked)
     [outcome] = await _put_off(use, caller, [asked])
     if isinstance(outcome, Exception):
         raise outcome
@@ -34,7 +43,7 @@ async def emit_many(
     """
     asked = [item for item in items if isinstance(item, EmitRequest)]
     now = [item for item in asked if item.timing is None]
-    emitted = iter(await use.emitter.emit_many(now, scope=caller.scope) if now else ())
+    emitted = iter(await _emit_now(use, caller, now) if now else ())
     put_off = iter(await _put_off(use, caller, [item for item in asked if item.timing is not None]))
     outcomes: list[Emitted | PutOff | Exception] = []
     for item in items:
@@ -45,6 +54,31 @@ async def emit_many(
         else:
             outcomes.append(next(emitted if item.timing is None else put_off))
     return outcomes
+
+
+async def _emit_unless_cancelled(use: UseCases, caller: Caller, asked: EmitRequest) -> Emitted:
+    """Emit what of it was not cancelled a moment before. Raises what the emitter does, and counts what it raises."""
+    try:
+        [left] = await use.scheduler.not_cancelled([asked], scope=caller.scope)
+    except StorageError as error:
+        use.emitter.refuse(error)
+        raise
+    return CANCELLED if left is None else await use.emitter.emit(left, scope=caller.scope)
+
+
+async def _emit_now(
+    use: UseCases, caller: Caller, asked: Sequence[EmitRequest]
+) -> Sequence[Emitted | Exception]:
+    """Emit what was not cancelled a moment before, and answer for all, in order.
+
+    Raises `StoreUnavailable` as the emitter does. Of a batch without a key nothing is asked.
+    """
+    if all(item.cancel_key is None for item in asked):
+        return await use.emitter.emit_many(asked, scope=caller.scope)
+    standing = await use.scheduler.not_cancelled(asked, scope=caller.scope)
+    left = [item for item in standing if item is not None]
+    emitted = iter(await use.emitter.emit_many(left, scope=caller.scope) if left else ())
+    return [CANCELLED if item is None else next(emitted) for item in standing]
 
 
 async def _put_off(

@@ -74,6 +74,7 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
         {"catalog.toml": HEAD + TYPE + "digest = { every = 'daily@25:00' }\n"},
         ["catalog.toml:8: types.T.digest.every: must be seconds, a time such as 90s, 10m, 2h or 7d, or a time of the reader's day"],
     ),
+    "a digest that is neither": ({"catalog.toml": HEAD + TYPE + "digest = 'daily'\n"}, ["catalog.toml:8: types.T.digest: must be a table"]),
     "a digest of nothing": (
         {"catalog.toml": HEAD + TYPE + "digest = { leading = true, size = 5 }\n"},
         ["catalog.toml:8: types.T.digest: every is missing", "catalog.toml:8: types.T.digest.size: nothing is called so"],
@@ -186,6 +187,12 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
                "catalog.toml:13: types.T.rollout.email.steps.2.at: must be a time with its zone",
                "catalog.toml:14: types.T.rollout.email.steps.3: percent is missing",
                "catalog.toml:15: types.T.rollout.email.steps.4.percent: must be a percentage"]),
+    "a rollout of what is critical": (
+        {"catalog.toml": HEAD + TYPE + "critical = true\n[types.T.rollout]\nin_app = 25\n[types.T.rollout.email]\npercent = 0\nsteps = [\n { at = 2026-12-01T08:00:00Z, percent = 50 },\n"
+         " { at = 2026-12-02T08:00:00Z, percent = 100 },\n]\n"},
+        ["catalog.toml:10: types.T.rollout.in_app: what is critical is for everybody or, at 0, for nobody",
+         "catalog.toml:14: types.T.rollout.email.steps.0.percent: what is critical is for everybody or, at 0, for nobody"],
+    ),
     "too many steps": ({"catalog.toml": HEAD + TYPE + "rollout.email.steps = [" + "1," * 101 + "]\n"},
                        ["catalog.toml:8: types.T.rollout.email.steps: has more than 100 steps"]),
     "variants without an experiment": (

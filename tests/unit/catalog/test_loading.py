@@ -113,6 +113,23 @@ def test_mail_may_be_needless_by_whatever_an_emit_may_name(tmp_path, unless):
     assert load(write(tmp_path, {"catalog.toml": text})).types["T"].email == EmailRule(unless=unless)
 
 
+@pytest.mark.parametrize(
+    ("lines", "in_digests"),
+    [
+        ("", True),
+        ("digest = false\n", False),
+        ("lane = 'bulk'\n", False),
+        ("lane = 'bulk'\ndigest = true\n", True),
+        ("lane = 'bulk'\ndigest = { every = '1h' }\n", True),
+    ],
+)
+def test_mail_of_the_bulk_lane_comes_in_no_digest_unless_its_type_says_so(tmp_path, lines, in_digests):
+    kind = load(write(tmp_path, {"catalog.toml": HEAD + TYPE + lines})).types["T"]
+
+    assert kind.in_digests is in_digests
+    assert (kind.digest is None) is ("every" not in lines)
+
+
 def test_mail_of_an_opt_in_category_waits_for_its_readers_yes_unless_it_is_critical(tmp_path):
     text = HEAD + '[categories.offers]\nname = { en = "Offers" }\nopt_in = true\n' + TYPE
     text += '[types.U]\ncategory = "offers"\n[types.V]\ncategory = "offers"\ncritical = true\n'

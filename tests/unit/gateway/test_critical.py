@@ -11,24 +11,53 @@ from hypothesis import strategies as st
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.kinds import Category, EmailRule, NotificationType
 from gateway.catalog.live import LiveCatalog
+from gateway.catalog.switches import Flag, Share
 from gateway.notify.decide import GATES, Judge, decide
+from gateway.notify.gates.address import Address
+from gateway.notify.gates.holdout import Place
 from gateway.notify.gates.preferences import Choice
 from gateway.notify.gates.quiet import SPREAD_SECONDS, Night
+from gateway.notify.gates.suppression import Suppressed
 from gateway.notify.gates.throttle import Usage
+from gateway.notify.gates.unless import Attention
 from gateway.notify.preferences import WEEKDAYS, Cell, Origin, Preferences, QuietHours
 from gateway.notify.verdicts import EMAIL, NO_DIGESTS, Case, Delay, Merge, Moment, Send, Skip, Sources
 from gateway.notify.windows import DAILY, Plan
+from storage.inboxes import Receipt
 from storage.people import Contact
+from storage.suppressions import EVERYTHING, Reason, Suppression
 
 NOW = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)
-STRICT = {"switch", "rollout", "holdout", "address", "suppression", "unless"}
-"""What holds for critical mail too: what the operator has switched off, that it has somewhere to go that takes mail, and its own
-sender's wish; of what is critical nobody is held out, for no such catalog is loaded. Of suppressions only those of all mail hold for it: `tests/unit/gateway/test_decide.py`."""
+ANN = "ann@example.org"
 
 times = st.builds(time, st.integers(0, 23), st.integers(0, 59))
+suppressions = st.builds(
+    Suppression,
+    id=st.just("s"),
+    address=st.just(ANN),
+    scope=st.sampled_from([EVERYTHING, "lane:bulk", "lane:transactional", "category:account"]),
+    reason=st.sampled_from(Reason),
+    source=st.just("server"),
+    created_at=st.just(NOW),
+)
 facts_of = {
+    Flag: st.builds(Flag),
+    Share: st.builds(
+        Share,
+        type=st.just("RESET"),
+        channel=st.just(EMAIL),
+        key=st.text(),
+        percent=st.just(0.0) | st.floats(0, 100),
+    ),
+    Place: st.builds(Place),
+    Address: st.builds(Address, st.sampled_from([ANN, None])),
+    Suppressed: st.builds(Suppressed, st.lists(suppressions, max_size=4)),
     Choice: st.builds(
         Choice, st.builds(Cell, st.sampled_from([True, False, "daily", "weekly"]), st.sampled_from(Origin))
+    ),
+    Attention: st.builds(
+        Attention,
+        receipt=st.builds(Receipt, read_at=st.just(NOW) | st.none(), seen_at=st.just(NOW) | st.none()),
     ),
     Night: st.builds(
         Night,
@@ -45,23 +74,48 @@ facts_of = {
     Plan: st.just(Plan(key="daily", every=DAILY))
     | st.builds(Plan, key=st.just("type:RESET"), every=st.floats(1, 3600)),
 }
-"""Of every gate that spares what is critical, all the facts that it could find."""
+"""Of every gate all the facts that it could find."""
 
 
 def case(**fields: Any) -> Case:
     return Case(**{"type": "RESET", "user": "ann", "channel": EMAIL, "now": NOW, "due_at": NOW, **fields})
 
 
-def test_every_gate_is_either_strict_or_spares_what_is_critical_and_is_tested_here():
-    assert {gate.rule for gate in GATES if not gate.spares_critical} == STRICT
-    assert {gate.facts for gate in GATES if gate.spares_critical} == set(facts_of)
+def stops(fact: Any) -> str | None:
+    """The rule that holds even what is critical: a kill switch, no mailbox, or an operator's own word. None: nothing does."""
+    match fact:
+        case Flag(type_on=on, channel_on=channel_on) if not (on and channel_on):
+            return "switch"
+        case Share(percent=0):
+            return "rollout"
+        case Address(email=None):
+            return "address"
+        case Suppressed(entries) if any(
+            each.scope == EVERYTHING and each.reason in (Reason.HARD_BOUNCE, Reason.MANUAL)
+            for each in entries
+        ):
+            return "suppression"
+    return None
 
 
-@given(st.tuples(*facts_of.values()), st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)))  # noqa: DTZ001 - made aware below
-def test_a_critical_mail_passes_every_gate_that_is_the_readers_whatever_it_finds(facts: Any, at: datetime):
-    moment = at.replace(tzinfo=UTC)
+def test_no_gate_is_left_out_here():
+    assert {gate.facts for gate in GATES} == set(facts_of)
 
-    assert decide(case(critical=True, now=moment, due_at=moment), facts) == Send()
+
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - made aware by `timezones`
+
+
+@given(st.tuples(*(facts.filter(lambda fact: stops(fact) is None) for facts in facts_of.values())), moments)
+def test_a_critical_mail_passes_every_gate_whatever_it_finds(facts: Any, at: datetime):
+    assert decide(case(critical=True, category="account", now=at, due_at=at), facts) == Send()
+
+
+@given(st.tuples(*facts_of.values()))
+def test_only_a_kill_switch_a_mailbox_that_takes_none_and_an_operators_word_hold_it(facts: Any):
+    verdict = decide(case(critical=True, category="account"), facts)
+
+    rule = next((found for fact in facts if (found := stops(fact)) is not None), None)
+    assert (verdict.rule if isinstance(verdict, Skip) else verdict) == (Send() if rule is None else rule)
 
 
 def test_the_same_facts_stop_what_is_not_critical():

@@ -175,7 +175,7 @@ OFFERS = {"category": "offers"}
         (OFFERS, ["category:offers"], True),
         ({"category": "orders"}, ["category:offers"], False),
         (BULK | OFFERS, ["category:news", "category:offers"], True),
-        # critical mail heeds what holds for all mail, and nothing narrower
+        # critical mail heeds what holds for all mail for good, and nothing narrower
         ({"critical": True}, [EVERYTHING], True),
         ({"critical": True} | BULK, ["lane:bulk"], False),
         ({"critical": True}, ["lane:transactional"], False),
@@ -190,6 +190,14 @@ def test_a_suppression_stops_what_is_in_its_scope(
 
     assert isinstance(verdict, Skip) is stopped
     assert isinstance(verdict, Send) or verdict.rule == "suppression"
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_only_a_hard_bounce_and_somebodys_own_word_hold_what_is_critical(reason: Reason) -> None:
+    verdict = decide(case(critical=True), [suppressed(EVERYTHING, reason=reason)])
+
+    assert isinstance(verdict, Skip) is (reason in (Reason.HARD_BOUNCE, Reason.MANUAL))
+    assert isinstance(decide(case(), [suppressed(EVERYTHING, reason=reason)]), Skip)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What holds of what a person has chosen: by precedence, by merge patches, and for what is critical."""
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +15,7 @@ from gateway.notify.preferences import (
     NOTHING,
     WEEKDAYS,
     Cell,
+    DigestRefused,
     LockedPreference,
     Origin,
     Preferences,
@@ -210,6 +212,33 @@ def test_what_is_critical_cannot_be_chosen_and_what_is_unknown_neither():
     check({"types": {"OTHER": None, "RESET": {"email": None}}, "categories": None}, CATALOG)
     check({"categories": {"empty": {"email": False}}, "channels": {"email": False}}, CATALOG)
     check({"channels": {"email": False}}, None)
+
+
+def test_mail_that_comes_in_no_digest_can_be_wanted_in_none_and_what_was_chosen_before_is_a_yes():
+    letter = NotificationType(name="LETTER", category="letters", in_digests=False, email=EmailRule())
+    advert = replace(letter, name="ADVERT", category="offers")
+    categories = {**CATALOG.categories, "letters": Category(key="letters", names={"en": "Letters"})}
+    catalog = replace(
+        CATALOG, categories=categories, types={**CATALOG.types, "LETTER": letter, "ADVERT": advert}
+    )
+
+    for patch, places in (
+        ({"types": {"LETTER": {"email": "daily"}, "NEWS": {"email": "daily"}}}, ["types.LETTER.email"]),
+        ({"categories": {"letters": {"email": "weekly"}}}, ["categories.letters.email"]),
+    ):
+        with pytest.raises(DigestRefused) as refused:
+            check(patch, catalog)
+        assert refused.value.places == places
+    # Another type of the category can be told in one.
+    check({"categories": {"offers": {"email": "weekly"}, "empty": {"email": "weekly"}}}, catalog)
+    check(
+        {"types": {"LETTER": {"email": True}, "ADVERT": None}, "categories": {"letters": {"email": False}}},
+        catalog,
+    )
+
+    assert _cell({"categories": {"offers": {"email": "weekly"}}}, advert) == Cell(True, Origin.CATEGORY)
+    assert _cell({"types": {"LETTER": {"email": "daily"}}}, letter) == Cell(True, Origin.TYPE)
+    assert _cell({"types": {"LETTER": {"email": False}}}, letter).is_refused
 
 
 def test_hours_zone_and_language_are_read_from_the_document():

@@ -173,6 +173,8 @@ export interface CellAnswer {
   readonly from: Origin;
   /** Critical: it cannot be chosen. */
   readonly locked: boolean;
+  /** False: its mail always comes by itself, and `daily` and `weekly` are refused. Absent: they may be chosen. */
+  readonly digests?: boolean;
 }
 
 export interface CellsAnswer {

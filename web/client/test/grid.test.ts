@@ -74,6 +74,22 @@ describe("a cell", () => {
 
     expect(found[1]?.cells.email).toMatchObject({ value: null, from: "mixed" });
   });
+
+  it("comes in no digest where its type does not, and a category where none of its types does", () => {
+    const server = new Gateway();
+    const chosen = server.preferences() as { grid: { channels: { email: object } }[] };
+    const [first] = chosen.grid;
+    const alone = (type: string) => ({
+      ...first,
+      type,
+      channels: { ...first?.channels, email: { value: true, from: "default", digests: false } },
+    });
+    const found = (...grid: object[]) =>
+      lines({ ...chosen, grid } as never, new Set(["orders"])).map(({ cells }) => !!cells.email.alone);
+
+    expect(found(alone("A"), alone("B"))).toEqual([false, true, true, true]);
+    expect(found(first as object, alone("B"))).toEqual([false, false, false, true]);
+  });
 });
 
 describe("a change", () => {

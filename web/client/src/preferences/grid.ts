@@ -12,6 +12,8 @@ export interface Cell {
   /** Null: not all are alike. */
   readonly value: Wish | null;
   readonly from: From;
+  /** Whether its mail comes in no digest. */
+  readonly alone?: boolean;
 }
 
 export interface Line {
@@ -75,11 +77,12 @@ function category(chosen: PreferencesAnswer, key: string, rows: readonly RowAnsw
       const plain = free.filter((cell) => cell.from !== "type");
       const of = plain.length ? plain : free;
       const value = allAlike(of.map((cell) => cell.value));
+      const alone = free.every((cell) => cell.digests === false);
       if (of[0]?.from === "channel") return { place, value, from: "channel" };
       const own = chosen.categories[key]?.[channel];
-      if (own !== undefined) return { place, value: own, from: "chosen" };
-      if (!plain.length) return { place, value, from: "types" };
-      return { place, value, from: value === null ? "mixed" : "default" };
+      if (own !== undefined) return { place, value: own, from: "chosen", alone };
+      if (!plain.length) return { place, value, from: "types", alone };
+      return { place, value, from: value === null ? "mixed" : "default", alone };
     }),
   };
 }
@@ -91,12 +94,13 @@ function type(chosen: PreferencesAnswer, row: RowAnswer): Line {
     name: row.type_name ?? "",
     several: false,
     cells: byChannel((channel) => {
-      const { locked, from } = row.channels[channel];
+      const { locked, from, digests } = row.channels[channel];
       const own = chosen.types[row.type]?.[channel] !== undefined;
       return {
         place: `types.${row.type}.${channel}`,
         value: row.channels[channel].value,
         from: locked ? "locked" : from === "channel" ? "channel" : own ? "chosen" : "default",
+        alone: digests === false,
       };
     }),
   };

@@ -158,7 +158,7 @@ export function table(options: {
           input.indeterminate = cell.value === null;
           if (often) often.value = typeof cell.value === "string" ? cell.value : "";
         }
-        if (often) often.hidden = !cell.value || cell.from === "channel";
+        if (often) often.hidden = !cell.value || cell.alone || cell.from === "channel";
         input.disabled = cell.from === "channel";
         if (isSaving) input.setAttribute("aria-busy", "true");
         else input.removeAttribute("aria-busy");
