@@ -147,8 +147,13 @@ async def test_a_campaign_moves_only_from_where_it_is_said_to_be(store):
     paused = await store.campaigns.move(made.id, [RUNNING], PAUSED, now=later(60), reason="why")
     assert (paused.state, paused.reason, paused.ended_at) == (PAUSED, "why", None)
     assert await store.campaigns.next_wake() is None
-    again = await store.campaigns.move(made.id, [PAUSED], RUNNING, now=later(70), wake_at=later(70))
-    assert (again.started_at, again.reason) == (later(50), None)
+    assert paused.resumed_at is None
+    again = await store.campaigns.move(
+        made.id, [PAUSED], RUNNING, now=later(70), wake_at=later(70), resumes=True
+    )
+    assert (again.started_at, again.reason, again.resumed_at) == (later(50), None, later(70))
+    await store.campaigns.move(made.id, [RUNNING], PAUSED, now=later(80))
+    assert (await store.campaigns.find(made.id)).resumed_at == later(70)
 
 
 async def test_a_campaign_is_led_by_one_until_its_lease_ends_or_it_is_given_back(store, other):

@@ -13,6 +13,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from gateway.experiments.bounds import SHORTEST
 from gateway.experiments.results import outcome
@@ -62,6 +63,13 @@ UNTELLABLE = "its data do not fit the type any more: it cannot be told in the ap
 PRUNED_AT_ONCE = 2_000
 """Rows in one keeping of the house."""
 
+
+class Brakes(Protocol):
+    """`Lanes.brakes`."""
+
+    async def __call__(self, campaign_id: str, *, resumed: datetime | None) -> str | None: ...
+
+
 logger = logging.getLogger(__name__)
 
 
@@ -90,11 +98,11 @@ class CampaignRunner(Part):
         due_clock: Clock,
         history_days: int,
         may_delete: Callable[[], bool],
-        braked: Callable[[], str | None],
+        brakes: Brakes,
     ) -> None:
         """What is due is judged by `due_clock`: what went out early cannot be called back.
 
-        `braked` says why bulk mail fares too badly to go on, if it does.
+        `brakes` says why its mail, or all bulk mail, fares too badly for a campaign to go on, if it does.
         """
         self.decided: Counter[str] = Counter()
         """Recipients that this node has decided for, by what they came to."""
@@ -108,7 +116,7 @@ class CampaignRunner(Part):
         self._due_clock = due_clock
         self._history_days = history_days
         self._may_delete = may_delete
-        self._braked = braked
+        self._brakes = brakes
         self._rounds = Rounds(self._turn, logger, "campaigns cannot be worked on")
         self._tasks = Tasks()
 
@@ -228,7 +236,10 @@ class CampaignRunner(Part):
         """
         campaign = lead.campaign
         plan = plan_of(campaign)
-        if (reason := self._braked() or self._drafter.speech.hindrance(campaign)) is not None:
+        reason = await self._brakes(campaign.id, resumed=campaign.resumed_at)
+        if reason is None:
+            reason = self._drafter.speech.hindrance(campaign)
+        if reason is not None:
             await self._give_up(campaign, reason, now)
             return None
         if campaign.announced is None and plan.in_app is not None:
