@@ -277,7 +277,7 @@ def _bar(told: dict[str, Any]) -> str:
 def _print_status(told: dict[str, Any]) -> None:
     """What became of the recipients, so that the sum can be seen to come out.
 
-    Such as `1,000 = 0 pending + 10 owed + 980 sent + …`. What is told of mail later (delivered, bounced) is a
+    Such as `1,000 = 0 pending + 10 owed + 980 sent + …`. What is told of mail later (delivered, clicked) is a
     part of those sent.
     """
     sums = told["accounting"]
@@ -286,7 +286,7 @@ def _print_status(told: dict[str, Any]) -> None:
     print(f"{sums['imported']:,} = " + " + ".join(f"{sums[part]:,} {part}" for part in parts))
     for rule, number in sorted(sums["skipped_by"].items()):
         print(f"  {number:,} skipped by {rule}")
-    for heard in ("delivered", "bounced", "complained"):
+    for heard in ("delivered", "bounced", "complained", "clicked"):
         if sums[heard]:
             print(f"  {sums[heard]:,} of those sent {heard}")
     if told["results"]:

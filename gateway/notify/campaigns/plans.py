@@ -18,7 +18,7 @@ from gateway.experiments.bounds import Metric
 from gateway.notify.preferences import Consent
 from mailer.address import compared
 from storage.campaigns import Campaign
-from storage.recipients import RecipientState
+from storage.recipients import Heard, RecipientState
 
 _NAMESPACE = UUID("0192f5ab-7c1e-7d63-9a52-6f0c5a1b8e47")
 """Of what is named by a campaign and an address. It must never change: a campaign that runs would send twice."""
@@ -162,8 +162,8 @@ class RecipientsRequest:
     """A page of a campaign's recipients."""
 
     campaign: str
-    state: RecipientState | None = None
-    """Only those in this state; None: all."""
+    state: RecipientState | Heard | None = None
+    """Only those in this state, or of whom this was heard; None: all."""
     after: str | None = None
     limit: int = 50
 
