@@ -227,6 +227,13 @@ class Campaigns(Protocol):
         """
         ...
 
+    async def stopped(self) -> int:
+        """How many are paused though nobody has asked for it: for a reason of their own.
+
+        It is asked now and then by every node, and costs by how many there are.
+        """
+        ...
+
     async def prune(self, *, before: datetime, limit: int) -> int:
         """Forget campaigns that ended before that time, and drafts from before it; answers how many rows that took.
 

@@ -14,6 +14,7 @@ INDEXES = {
     CAMPAIGNS: (
         IndexModel([("created_at", -1), ("_id", -1)], name="newest"),
         IndexModel([("wake_at", 1)], name="wake", partialFilterExpression={"wake_at": {"$exists": True}}),
+        IndexModel([("state", 1)], name="stopped", partialFilterExpression={"reason": {"$exists": True}}),
     ),
 }
 

@@ -176,6 +176,11 @@ class MongoCampaigns(MongoShelf, Campaigns):
         )
 
     @operation
+    async def stopped(self, c: Collections) -> int:
+        chosen = {"state": CampaignState.PAUSED.value, "reason": {"$exists": True}}
+        return await c[CAMPAIGNS].count_documents(chosen)
+
+    @operation
     async def prune(self, c: Collections, *, before: datetime, limit: int) -> int:
         """Mails before recipients, and these before the campaign: what is cut short is found again by the campaign."""
         at = micros(before)

@@ -50,6 +50,10 @@ ALTER TABLE campaigns ADD COLUMN chosen_at INTEGER;
         name="campaigns-3",
         run=statements("ALTER TABLE campaigns ADD COLUMN resumed_at INTEGER;"),
     ),
+    Migration(
+        name="campaigns-4",
+        run=statements("CREATE INDEX campaigns_stopped ON campaigns (state) WHERE reason IS NOT NULL;"),
+    ),
 )
 COLUMNS = (
     "id, name, type, plan, made_by, created_at, state, reason, send_at, started_at, ended_at, gathered, gathered_upto,"

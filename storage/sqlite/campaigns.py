@@ -180,6 +180,13 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
             is_dead=recipient == RecipientState.DEAD,
         )
 
+    @reading
+    def stopped(self, connection: sqlite3.Connection) -> int:
+        (count,) = connection.execute(
+            "SELECT COUNT(*) FROM campaigns WHERE state = 'paused' AND reason IS NOT NULL"
+        ).fetchone()
+        return int(count)
+
     @writing
     def prune(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:
         """One campaign at a time; its row goes when fewer than `limit` recipients were left."""

@@ -165,6 +165,23 @@ async def test_a_campaign_moves_only_from_where_it_is_said_to_be(store):
     assert (await store.campaigns.find(made.id)).resumed_at == later(70)
 
 
+async def test_those_are_counted_that_are_paused_though_nobody_has_asked_for_it(store, other):
+    asked, stopped, gone = [(await draft(store))[0] for _ in range(3)]
+    for each in (asked, stopped, gone):
+        await store.campaigns.move(each.id, [DRAFT], RUNNING, now=NOW, wake_at=NOW)
+    assert await store.campaigns.stopped() == 0
+
+    await store.campaigns.move(asked.id, [RUNNING], PAUSED, now=NOW)
+    for each in (stopped, gone):
+        await store.campaigns.move(each.id, [RUNNING], PAUSED, now=NOW, reason="6 % came back")
+    assert await other.campaigns.stopped() == 2
+    await store.campaigns.cancel(gone.id, [PAUSED], now=NOW)
+    assert await other.campaigns.stopped() == 1
+    await store.campaigns.move(stopped.id, [PAUSED], RUNNING, now=NOW, wake_at=NOW)
+
+    assert await other.campaigns.stopped() == 0
+
+
 async def test_a_campaign_is_led_by_one_until_its_lease_ends_or_it_is_given_back(store, other):
     made, _ = await draft(store, "ann")
     await store.campaigns.move(made.id, [DRAFT], RUNNING, now=NOW, wake_at=later(1))

@@ -494,6 +494,8 @@ async def test_a_campaign_begins_at_its_time_and_not_by_itself_when_that_is_long
         return (found["state"], found["reason"]) == ("paused", MISSED)
 
     await until(is_paused)
+    await here.node.keeping.housekeeper.tidy()
+    assert here.node.campaigns.runner.stopped == 1
     await told(here, "POST", f"/{late}/resume")
     assert sums(await ended(here, late)) == {"sent": 1}
 

@@ -106,6 +106,8 @@ class CampaignRunner(Part):
         """
         self.decided: Counter[str] = Counter()
         """Recipients that this node has decided for, by what they came to."""
+        self.stopped: int | None = None
+        """Campaigns of all nodes that are paused though nobody has asked for it; None until they were counted."""
         self._shelf = shelf
         self._recipients = recipients
         self._audiences = audiences
@@ -127,6 +129,11 @@ class CampaignRunner(Part):
             "state",
             self.decided,
         )
+        meters.watch_gauge(
+            "bellhop_campaigns_stopped",
+            "Campaigns that are paused though nobody has asked for it, of all nodes",
+            lambda: self.stopped,
+        )
 
     def start(self) -> None:
         self._tasks.start(self._rounds.run, name="campaigns")
@@ -143,7 +150,8 @@ class CampaignRunner(Part):
         self._wake_mailer((LaneName.BULK,))
 
     async def keep_house(self) -> None:
-        """Forget what ended longer ago than histories are kept."""
+        """Count those that have stopped, and forget what ended longer ago than histories are kept."""
+        self.stopped = await self._shelf.stopped()
         if self._history_days and self._may_delete():
             before = self._clock() - timedelta(days=self._history_days)
             await self._shelf.prune(before=before, limit=PRUNED_AT_ONCE)
