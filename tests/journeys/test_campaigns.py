@@ -557,13 +557,18 @@ async def test_a_time_is_told_by_the_clock_that_the_import_names(here: Gateway, 
     }  # fmt: skip
 
 
-async def test_who_may_send_newsletters_may_do_nothing_else(gateway: Gateway, tmp_path: Path):
+async def test_who_may_send_newsletters_may_ask_what_came_of_them_and_do_nothing_else(
+    gateway: Gateway, tmp_path: Path
+):
     own, emitter = (
         {"Authorization": f"Bearer {service_token(scope)}"} for scope in ("campaigns other", "emit")
     )
 
     assert (await gateway.ask("GET", "/internal/campaigns", **own)).status == 200
     assert (await gateway.ask("GET", "/internal/campaigns", **emitter)).status == 403
+    assert (await gateway.ask("GET", "/internal/stats", **own)).status == 200
+    assert (await gateway.ask("GET", "/internal/experiments/none", **own)).status == 404
+    assert (await gateway.ask("GET", "/internal/stats", **emitter)).status == 403
     for method, path in (
         ("DELETE", "/internal/users/ann/data"), ("POST", "/internal/emit"), ("GET", "/internal/mail"),
         ("POST", "/internal/suppressions"), ("PATCH", "/internal/types/NEWS"),
