@@ -83,7 +83,11 @@ def _describe_create(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--in-app", metavar="ROOM", help="tell the same in the app: topic:<name> or all")
     parser.add_argument("--send-at", metavar="TIME", help="begin then, such as 2026-12-01T09:00:00+01:00")
-    parser.add_argument("--local-time", metavar="HH:MM", help="by each recipient's own clock")
+    parser.add_argument(
+        "--local-time",
+        metavar="HH:MM",
+        help="by each recipient's own clock, the first such time from the beginning on",
+    )
     parser.add_argument("--rate", type=int, metavar="N", help="mails a minute at most")
     parser.add_argument(
         "--texts", type=calling.json_object, default={}, metavar="JSON", help="its own texts, by language"
