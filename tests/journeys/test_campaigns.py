@@ -440,6 +440,39 @@ async def test_a_dead_mail_that_is_revived_after_its_campaign_was_cancelled_is_n
         assert len(relay.received) == 2
 
 
+async def test_who_was_owed_a_mail_that_was_never_stored_is_cancelled_with_the_others(
+    tmp_path: Path, mongo_url: str
+):
+    """The node that led it has died between the two writes that MongoDB takes, and somebody cancels it then."""
+    settings = {"CATALOG": catalog(tmp_path), "STORE_URL": mongo_url, "MAIL_WORKER": "false"}
+    async with gateway(tmp_path, **settings) as here:
+        assert here.node is not None
+        store: Any = here.node.store
+        id_ = await make(here)
+        await fill(here, id_, people(2))
+        await told(here, "POST", f"/{id_}/start")
+
+        async def are_owed() -> bool:
+            return bool((await told(here, "GET", f"/{id_}"))["accounting"]["owed"] == 2)
+
+        await until(are_owed)
+        await told(here, "POST", f"/{id_}/pause")
+
+        async def is_at_rest() -> bool:
+            return await store.campaigns.next_wake() is None
+
+        await until(is_at_rest)
+        rows = store._operations.collections
+        row = await rows["recipients"].find_one({"user": "u0"})
+        await rows["obligations"].delete_one({"_id": row["mail"]})
+        long_ago = {"$inc": {"updated_at": -2 * 60 * 1_000_000}}
+        await rows["recipients"].update_one({"_id": row["_id"]}, long_ago)
+
+        await told(here, "POST", f"/{id_}/cancel")
+
+        assert sums(await ended(here, id_)) == {"cancelled": 2}
+
+
 def _message_ids(relay: SMTPRelay) -> list[str]:
     return [message_from_bytes(each.content, policy=policy.default)["Message-ID"] for each in relay.received]  # type: ignore[arg-type]
 

@@ -312,8 +312,12 @@ class CampaignRunner(Part):
         # Before: what ends between the two is collected.
         leased = (await self._recipients.counts(campaign.id)).mails.get(MailState.LEASED, 0)
         owed = await self._recipients.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
-        # Paused, what waits in the outbox stays owed until it is resumed.
-        under_way = leased if campaign.state is CampaignState.PAUSED else owed
+        if campaign.state is CampaignState.PAUSED:
+            # What waits in the outbox stays owed until it is resumed.
+            under_way = leased
+        else:
+            # Whose mail was never stored is pending again by that, and cancelled as it is led the next time.
+            under_way = owed or len(await self._recipients.pending(campaign.id, after=None, limit=1))
         return now + timedelta(seconds=COLLECT_SECONDS) if under_way else None
 
     async def _give_up(self, campaign: Campaign, reason: str, now: datetime) -> None:
