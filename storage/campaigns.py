@@ -52,6 +52,8 @@ class Campaign:
     send_at: datetime | None = None
     """When it is to begin; None: as it is started."""
     started_at: datetime | None = None
+    resumed_at: datetime | None = None
+    """When somebody has had it go on last: its brake judges what was sent from then on."""
     ended_at: datetime | None = None
     gathered: bool = False
     """Whether all its recipients are written down: no others come to it."""
@@ -155,6 +157,7 @@ class Campaigns(Protocol):
         now: datetime,
         wake_at: datetime | None = None,
         reason: str | None = None,
+        resumes: bool = False,
     ) -> Campaign | None:
         """Have it in another state, and looked at from `wake_at` on; None, and no change, when it is in none of `of`.
 
@@ -162,9 +165,9 @@ class Campaigns(Protocol):
         that is due again.
 
         `reason` is kept with the state, and None takes an earlier one away, as `wake_at` does: None is looked at no
-        more. `ended_at` is set by a state that is an end, and gone in any other. Of two who move it at once from the
-        same state one is answered None. When the mails could not all be held or let go, workers find the state with
-        each mail and put it off.
+        more. `ended_at` is set by a state that is an end, and gone in any other. With `resumes` `resumed_at` is `now`; else
+        it stays. Of two who move it at once from the same state one is answered None. When the mails could not all be
+        held or let go, workers find the state with each mail and put it off.
         """
         ...
 
@@ -221,6 +224,13 @@ class Campaigns(Protocol):
 
         It is asked right before a mail leaves, so it is a look-up by two keys, and reads what is durable: a pause that was
         answered holds every mail that is asked about from then on.
+        """
+        ...
+
+    async def stopped(self) -> int:
+        """How many are paused though nobody has asked for it: for a reason of their own.
+
+        It is asked now and then by every node, and costs by how many there are.
         """
         ...
 

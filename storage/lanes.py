@@ -33,12 +33,18 @@ OUTCOMES = frozenset(Outcome)
 
 
 class LaneCount(NamedTuple):
-    """What is counted: one outcome of one lane in one minute."""
+    """What is counted: one outcome of one lane in one minute, or of the mail of one campaign in it."""
 
-    lane: LaneName
+    lane: str
+    """A `LaneName`, or what `of_campaign` says."""
     minute: int
     """In which the mail was sent, or refused: numbered since 1970."""
     outcome: Outcome
+
+
+def of_campaign(campaign_id: str) -> str:
+    """The name under which the mail of one campaign is counted, beside its lane."""
+    return f"campaign:{campaign_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +86,10 @@ class Lanes(Protocol):
         """
         ...
 
-    async def sums(self, lane: LaneName, *, since: int) -> Mapping[Outcome, int]:
+    async def sums(self, lane: str, *, since: int) -> Mapping[Outcome, int]:
         """How many came to what, of the mail sent in that minute and after; an outcome of none may be absent.
 
-        Over all processes. What a newer release counts besides is left out.
+        `lane` is as in `LaneCount`. Over all processes; what a newer release counts besides is left out.
         """
         ...
 

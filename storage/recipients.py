@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from storage.campaigns import RULE, Campaign, Lead
+from storage.encoding import cursor_text, micros
 from storage.mail import AFTER_SENT, MailState
 from storage.outbox import Obligation
 
@@ -33,6 +34,14 @@ class RecipientState(StrEnum):
     SKIPPED = "skipped"  # a rule says that it gets none
     DEAD = "dead"  # given up on
     CANCELLED = "cancelled"  # the campaign was, before it was this one's turn
+
+
+class Heard(StrEnum):
+    """What was heard of those who were sent it, by which they can be looked for as by their state."""
+
+    BOUNCED = "bounced"  # the mail came back
+    COMPLAINED = "complained"  # its reader called it spam
+    CLICKED = "clicked"  # a person has followed a link of it
 
 
 class Counted(StrEnum):
@@ -155,6 +164,12 @@ class RecipientPage:
     next: str | None
 
 
+def place_of_click(row: RecipientRow) -> str:
+    """Where the page behind this one begins, among those who have clicked."""
+    assert row.clicked_at is not None
+    return cursor_text(micros(row.clicked_at), row.id)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """Counted, not kept: over the rows, and over the obligations beside them.
@@ -166,6 +181,8 @@ class Counts:
     skipped: Mapping[str, int] = field(default_factory=dict)
     """By rule."""
     mails: Mapping[MailState, int] = field(default_factory=dict)
+    clicked: int = 0
+    """Of those sent, who have followed a link."""
 
 
 class Recipients(Protocol):
@@ -238,11 +255,18 @@ class Recipients(Protocol):
         ...
 
     async def page(
-        self, campaign_id: str, *, state: RecipientState | None, after: str | None, limit: int
+        self,
+        campaign_id: str,
+        *,
+        state: RecipientState | Heard | None,
+        after: str | None,
+        limit: int,
     ) -> RecipientPage:
-        """In the order in which they were written down.
+        """In the order in which they were written down; those who have clicked in that in which they first did, those of whose
+        mail something was heard in any that stays.
 
-        Of one state, or of all for None. `after` is the id of the last before; `limit` of them at most.
+        Of one state, or of all for None. `after` is `next` of the page before; `limit` of them at most. Of those
+        who have clicked it raises `InvalidCursor` for any other.
         """
         ...
 

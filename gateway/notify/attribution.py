@@ -25,7 +25,7 @@ from mailer.relay_ids import is_unguessable
 from mailer.reports import Kind, Outcome, Report
 from storage.errors import StoreUnavailable
 from storage.mail import AFTER_SENT, Mail, MailState
-from storage.outbox import Outbox
+from storage.outbox import Outbox, Subject
 from storage.streams import Notification
 
 SETTLING_SECONDS = 0.2
@@ -60,6 +60,8 @@ class Ours:
     told: Notification
     """What the mail told; its id is the mail's."""
     mail: Mail
+    of: Subject | None
+    """What the mail is of; None of one that was deleted just then."""
 
     @property
     def id(self) -> str:
@@ -146,7 +148,9 @@ class Attribution:
     async def _find(self, mail: str) -> Ours | None:
         """The mail of this id; None also for a notification that owes none."""
         told = await self._outbox.find(mail)
-        return None if told is None or told.mail is None else Ours(told, told.mail)
+        if told is None or told.mail is None:
+            return None
+        return Ours(told, told.mail, await self._outbox.subject(mail))
 
     def _by_path(self, report: Report) -> list[str]:
         """What nobody but us can have written.

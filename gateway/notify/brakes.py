@@ -1,4 +1,4 @@
-"""When a lane's mail is to be paused: how much of it came back, or was called spam. Pure.
+"""When a lane's mail, or a campaign's, is to be paused: how much of it came back, or was called spam. Pure.
 
 Judged is what was sent within a window, and what became of that mail, whenever it was heard: a complaint of today about mail of
 last week says nothing of what is sent now.

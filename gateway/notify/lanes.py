@@ -1,4 +1,4 @@
-"""The lanes: how the mail of each fares, and the brake that pauses bulk mail when it fares badly.
+"""The lanes: how the mail of each fares, and the brake that pauses bulk mail, or a campaign, when it fares badly.
 
 Each process counts what it sends and hears, and adds that to what the store has of all. By those sums any of
 them may pause the lane. The pause stands in the store, so it holds for all and over restarts, until an
@@ -27,7 +27,7 @@ from gateway.notify.brakes import Bounds, Health, reason_to_pause
 from gateway.notify.settings import BrakeSettings
 from storage import lanes
 from storage.errors import StorageError
-from storage.lanes import MINUTE_SECONDS, UNTOUCHED, LaneCount, LaneState, Outcome, Pause
+from storage.lanes import MINUTE_SECONDS, UNTOUCHED, LaneCount, LaneState, Outcome, Pause, of_campaign
 from storage.mail import LaneName
 
 BRAKE = "brake"
@@ -172,8 +172,15 @@ class Lanes(Part):
         """As it was at the last look."""
         return self._health.get(lane) or Health(enough=self._bounds.mails)
 
-    def count(self, lane: LaneName, outcome: Outcome, *, sent_at: datetime | None = None) -> None:
-        """A mail of the lane that was sent then (now, where it is not said) has come to this.
+    def count(
+        self,
+        lane: LaneName,
+        outcome: Outcome,
+        *,
+        sent_at: datetime | None = None,
+        campaign: str | None = None,
+    ) -> None:
+        """A mail of the lane, and of the campaign if it is of one, that was sent then (now, where it is not said) has come to this.
 
         It is counted in the minute in which the mail was sent, not in that of the report: the brake judges
         what was sent. Never waits.
@@ -181,7 +188,10 @@ class Lanes(Part):
         # One timer for all that is counted until the look: the first sets it.
         if not self._counts:
             asyncio.get_running_loop().call_later(LOOK_SECONDS, self._news.set)
-        self._counts[LaneCount(lane, _minute(sent_at or self._clock()), outcome)] += 1
+        minute = _minute(sent_at or self._clock())
+        self._counts[LaneCount(lane, minute, outcome)] += 1
+        if campaign is not None:
+            self._counts[LaneCount(of_campaign(campaign), minute, outcome)] += 1
 
     # What is asked
 
@@ -262,14 +272,16 @@ class Lanes(Part):
 
         One question to the store, and two more where the relay fails.
         """
-        since = self._clock() - timedelta(seconds=self._bounds.window_seconds)
-        minute = _minute(since)
-        if (resumed := self.state(lane).since) is not None:
-            # From the next minute on: of the one in which it was resumed, some may be from before.
-            minute = max(minute, _minute(resumed) + 1)
+        minute = self._judged_from(self.state(lane).since)
         counts = await self._shelf.sums(lane, since=minute)
         failures = await self._failures(lane, since=minute) if counts.get(Outcome.FAILED) else 0
         return Health(counts=counts, enough=self._bounds.mails, failures=failures)
+
+    def _judged_from(self, resumed: datetime | None) -> int:
+        """The first minute whose mail is judged: of the window, and of what was resumed since then."""
+        minute = _minute(self._clock() - timedelta(seconds=self._bounds.window_seconds))
+        # From the next minute on: of the one in which it was resumed, some may be from before.
+        return minute if resumed is None else max(minute, _minute(resumed) + 1)
 
     async def _failures(self, lane: LaneName, *, since: int) -> int:
         """How often the relay has failed in a row; 0 unless that began long enough ago, for most failures mend themselves."""
@@ -289,6 +301,19 @@ class Lanes(Part):
         """
         pause = self.state(BRAKED).paused
         return pause.reason if pause is not None and pause.by == BRAKE else None
+
+    async def brakes(self, campaign_id: str, *, resumed: datetime | None) -> str | None:
+        """Why a campaign must not go on: the brake has paused bulk mail, or the campaign's own mail fares too badly.
+
+        Judged by the bounds of the lane, and by what was sent since it was `resumed`. Among much good mail of
+        others a bad list would be told late. One question to the store. Raises `StorageError`.
+        """
+        if (reason := self.braked()) is not None:
+            return reason
+        counts = await self._shelf.sums(of_campaign(campaign_id), since=self._judged_from(resumed))
+        # That the relay fails is the lane's matter.
+        reason = reason_to_pause(Health(counts=counts, enough=self._bounds.mails), self._bounds)
+        return None if reason is None else f"of its own mail: {reason}"
 
     async def _flush(self) -> None:
         """Store what was counted. What could not be is counted on; what a cancelled write had in it is given

@@ -147,6 +147,15 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holds=_each("bellhop_lane_paused", lambda value: value == 1),
         ),
         Rule(
+            name="BellhopCampaignPaused",
+            severity=Severity.WARNING,
+            summary="A campaign has paused by itself",
+            runbook="Too much of its mail came back, its time was over, or its type or templates are others: the dashboard and "
+            "`bellhop campaign status` say why. It waits until somebody resumes or cancels it.",
+            holding=5 * MINUTE,
+            holds=_each("bellhop_campaigns_stopped", lambda value: value > 0),
+        ),
+        Rule(
             name="BellhopCatalogRefused",
             severity=Severity.WARNING,
             summary="A reloaded catalog has mistakes",

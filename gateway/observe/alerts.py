@@ -31,7 +31,7 @@ WATCHED = (
     "bellhop_append_batch_seconds", "bellhop_append_queue", "bellhop_mail_dead", "bellhop_mail_stopped", "bellhop_mail",
     "bellhop_lane_bounce_rate", "bellhop_lane_complaint_rate", "bellhop_lane_complaints", "bellhop_lane_paused",
     "bellhop_catalog_refused", "bellhop_catalog_versions", "bellhop_connections", "bellhop_slow_consumers",
-    "bellhop_scheduled_missed",
+    "bellhop_scheduled_missed", "bellhop_campaigns_stopped",
 )  # fmt: skip
 """Others are not kept: an hour of all metrics would be large."""
 

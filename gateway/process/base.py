@@ -54,7 +54,7 @@ from mailer.worker import Outcome
 from storage import lanes, stats
 from storage.connect import connect as connect_store
 from storage.mail import LaneName
-from storage.outbox import Lease
+from storage.outbox import Kind, Lease, Subject
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
@@ -260,14 +260,15 @@ class Process(ABC):
         if self._trials is not None and self.catalog.has_trials:
             self._trials.mailed(outcome)
         if outcome.result is Result.SENT:
-            self.lanes.count(lane, lanes.Outcome.SENT)
+            self.lanes.count(lane, lanes.Outcome.SENT, campaign=_campaign_of(outcome.of))
         elif outcome.unheard:
             self.lanes.count(lane, lanes.Outcome.FAILED)
 
     async def _mail_bounced(self, lease: Lease, bounce: Bounce) -> None:
         """Note an address that refuses mail, and count it against the lane if it does so for good."""
         if bounce.severity is Severity.HARD:
-            self.lanes.count(lease.mail.order.lane, lanes.Outcome.REFUSED)
+            lane, campaign = lease.mail.order.lane, _campaign_of(lease.of)
+            self.lanes.count(lane, lanes.Outcome.REFUSED, campaign=campaign)
         await self.suppressions.bounced(lease, bounce)
 
     def _mail_returned(self, ours: Ours | None, fate: Fate) -> None:
@@ -275,7 +276,7 @@ class Process(ABC):
         lane = None if ours is None else ours.mail.order.lane
         self.metrics.mail_returned(lane, fate)
         if lane is not None and ours is not None and fate in _HEARD:
-            self.lanes.count(lane, _HEARD[fate], sent_at=ours.mail.sent_at)
+            self.lanes.count(lane, _HEARD[fate], sent_at=ours.mail.sent_at, campaign=_campaign_of(ours.of))
             if self.noter is not None:
                 self.noter.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
 
@@ -334,6 +335,11 @@ class Process(ABC):
     async def stop(self) -> None:
         """Stop what has started, the last first. Idempotent."""
         await self._running.stop()
+
+
+def _campaign_of(subject: Subject | None) -> str | None:
+    """The campaign that a mail is of; None for any other mail."""
+    return subject.id if subject is not None and subject.kind is Kind.CAMPAIGN else None
 
 
 def _unsubscribe_links(settings: Settings) -> UnsubscribeLinks | None:

@@ -83,7 +83,11 @@ def _describe_create(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--in-app", metavar="ROOM", help="tell the same in the app: topic:<name> or all")
     parser.add_argument("--send-at", metavar="TIME", help="begin then, such as 2026-12-01T09:00:00+01:00")
-    parser.add_argument("--local-time", metavar="HH:MM", help="by each recipient's own clock")
+    parser.add_argument(
+        "--local-time",
+        metavar="HH:MM",
+        help="by each recipient's own clock, the first such time from the beginning on",
+    )
     parser.add_argument("--rate", type=int, metavar="N", help="mails a minute at most")
     parser.add_argument(
         "--texts", type=calling.json_object, default={}, metavar="JSON", help="its own texts, by language"
@@ -277,7 +281,7 @@ def _bar(told: dict[str, Any]) -> str:
 def _print_status(told: dict[str, Any]) -> None:
     """What became of the recipients, so that the sum can be seen to come out.
 
-    Such as `1,000 = 0 pending + 10 owed + 980 sent + …`. What is told of mail later (delivered, bounced) is a
+    Such as `1,000 = 0 pending + 10 owed + 980 sent + …`. What is told of mail later (delivered, clicked) is a
     part of those sent.
     """
     sums = told["accounting"]
@@ -286,7 +290,7 @@ def _print_status(told: dict[str, Any]) -> None:
     print(f"{sums['imported']:,} = " + " + ".join(f"{sums[part]:,} {part}" for part in parts))
     for rule, number in sorted(sums["skipped_by"].items()):
         print(f"  {number:,} skipped by {rule}")
-    for heard in ("delivered", "bounced", "complained"):
+    for heard in ("delivered", "bounced", "complained", "clicked"):
         if sums[heard]:
             print(f"  {sums[heard]:,} of those sent {heard}")
     if told["results"]:

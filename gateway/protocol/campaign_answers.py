@@ -41,6 +41,9 @@ class AccountingAnswer(Schema):
     delivered = required.number(metadata={"description": "Of those sent, as far as anything was heard."})
     bounced = required.number()
     complained = required.number()
+    clicked = required.number(
+        metadata={"description": "Of those sent, of whom a person has followed a link."}
+    )
 
 
 class CampaignAnswer(Schema):
@@ -187,6 +190,7 @@ def accounting(value: Progress) -> Json:
         "exact": value.is_exact,
         "skipped_by": dict(value.counts.skipped),
         **{state.value: mails.get(state, 0) for state in heard},
+        "clicked": value.counts.clicked,
     }
 
 

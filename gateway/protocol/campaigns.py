@@ -37,7 +37,7 @@ from gateway.protocol.fields import (
 )
 from gateway.protocol.patterns import TYPE, VISIBLE
 from mailer.locales import is_tag
-from storage.recipients import RecipientState
+from storage.recipients import Heard, RecipientState
 
 NAME_MAX = 200
 """Characters."""
@@ -47,6 +47,8 @@ TESTED_AT_ONCE = 10
 """Addresses of one test: it goes to colleagues, and is no way around the recipients."""
 ATTRIBUTES_MAX = 20
 """That an audience may name."""
+LOOKED_FOR: Mapping[str, RecipientState | Heard] = {each.value: each for each in (*RecipientState, *Heard)}
+"""By what recipients are looked for."""
 IMPORT_BYTES_MAX = 1024**3
 """Of one import, decompressed; it is never in memory as a whole."""
 MISTAKES_TOLD = 20
@@ -198,17 +200,22 @@ class CampaignIdSchema(Schema):
 class RecipientsSchema(Schema):
     """A page of a campaign's recipients, in the order in which they were written down.
 
-    Of one state, or of all.
+    Of one state, or of all; of those of whom something was heard, in another.
     """
 
     campaign = _id()
-    state = fields.Enum(RecipientState, by_value=True, load_default=None)
+    state = fields.String(
+        load_default=None,
+        validate=validate.OneOf(list(LOOKED_FOR)),
+        metadata={"description": "`bounced`, `complained` and `clicked` are of those sent."},
+    )
     after = cursor_field()
     limit = _limit(50, 1000)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> RecipientsRequest:
-        return RecipientsRequest(**data)
+        state = data["state"]
+        return RecipientsRequest(**data | {"state": None if state is None else LOOKED_FOR[state]})
 
 
 class DryRunSchema(Schema):

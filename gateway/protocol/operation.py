@@ -22,7 +22,7 @@ from gateway.protocol.use_cases import Caller, UseCases
 EMIT = "emit"
 """The scope that lets a service emit, cancel what is still to come under a key, and say who has converted; nothing else."""
 CAMPAIGNS = "campaigns"
-"""The scope that lets a service make campaigns and run them, and nothing else."""
+"""The scope that lets a service make campaigns, run them, and ask for the figures of what came of them; and nothing else."""
 USER = "user"
 """Asked on the public site, by a user with the user's own token."""
 

@@ -14,6 +14,7 @@ INDEXES = {
     CAMPAIGNS: (
         IndexModel([("created_at", -1), ("_id", -1)], name="newest"),
         IndexModel([("wake_at", 1)], name="wake", partialFilterExpression={"wake_at": {"$exists": True}}),
+        IndexModel([("state", 1)], name="stopped", partialFilterExpression={"reason": {"$exists": True}}),
     ),
 }
 
@@ -57,6 +58,7 @@ async def move(
     now: datetime,
     wake_at: datetime | None = None,
     reason: str | None = None,
+    resumes: bool = False,
     lead: Lead | None = None,
 ) -> Campaign | None:
     """Change the state in one write that judges it; None when it is in none of `of`.
@@ -75,6 +77,8 @@ async def move(
         if value is not None:
             fields[name] = value
             del gone[name]
+    if resumes:
+        fields["resumed_at"] = at
     update: Document = {"$set": fields, "$unset": gone}
     if to is CampaignState.RUNNING:
         # The first time is the earliest: no clock goes back before it.
@@ -104,6 +108,7 @@ def campaign_of(row: Document) -> Campaign:
         reason=row.get("reason"),
         send_at=moment_or_none(row.get("send_at")),
         started_at=moment_or_none(row.get("started_at")),
+        resumed_at=moment_or_none(row.get("resumed_at")),
         ended_at=moment_or_none(row.get("ended_at")),
         gathered=row.get("gathered", False),
         gathered_upto=row.get("gathered_upto"),

@@ -82,6 +82,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
         now: datetime,
         wake_at: datetime | None = None,
         reason: str | None = None,
+        resumes: bool = False,
     ) -> Campaign | None:
         """The state in one write, and then the mail; what resumes lets the mail go before as well.
 
@@ -91,7 +92,9 @@ class MongoCampaigns(MongoShelf, Campaigns):
         if to is CampaignState.RUNNING and await campaign_rows.is_in(c, campaign_id, of):
             # Before as well: who dies behind the move leaves no mail held for ever. What leaves too early, its worker puts off.
             await campaign_recipients.let_go(c, campaign_id, now=micros(now))
-        moved = await campaign_rows.move(c, campaign_id, of, to, now=now, wake_at=wake_at, reason=reason)
+        moved = await campaign_rows.move(
+            c, campaign_id, of, to, now=now, wake_at=wake_at, reason=reason, resumes=resumes
+        )
         if moved is not None and to is CampaignState.PAUSED:
             await campaign_recipients.hold(c, campaign_id)
         elif moved is not None and to is CampaignState.RUNNING:
@@ -171,6 +174,11 @@ class MongoCampaigns(MongoShelf, Campaigns):
             is_owed=recipient == RecipientState.OWED,
             is_dead=recipient == RecipientState.DEAD,
         )
+
+    @operation
+    async def stopped(self, c: Collections) -> int:
+        chosen = {"state": CampaignState.PAUSED.value, "reason": {"$exists": True}}
+        return await c[CAMPAIGNS].count_documents(chosen)
 
     @operation
     async def prune(self, c: Collections, *, before: datetime, limit: int) -> int:

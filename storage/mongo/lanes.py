@@ -27,7 +27,7 @@ def _counted(counted: LaneCount, count: int) -> UpdateOne:
         {
             "$inc": {"count": count},
             "$setOnInsert": {
-                "lane": counted.lane.value,
+                "lane": str(counted.lane),
                 "minute": counted.minute,
                 "outcome": counted.outcome.value,
             },
@@ -37,7 +37,7 @@ def _counted(counted: LaneCount, count: int) -> UpdateOne:
 
 
 class MongoLanes(MongoShelf, Lanes):
-    """There are few documents: lanes times outcomes times the minutes in which there was mail."""
+    """There are few documents: lanes, and campaigns that send, times outcomes times the minutes in which there was mail."""
 
     INDEXES = INDEXES
 
@@ -48,10 +48,10 @@ class MongoLanes(MongoShelf, Lanes):
             await c[LANE_COUNTS].bulk_write(updates, ordered=False)
 
     @operation
-    async def sums(self, c: Collections, lane: LaneName, *, since: int) -> Mapping[Outcome, int]:
+    async def sums(self, c: Collections, lane: str, *, since: int) -> Mapping[Outcome, int]:
         sums = await c[LANE_COUNTS].aggregate(
             [
-                {"$match": {"lane": lane.value, "minute": {"$gte": since}}},
+                {"$match": {"lane": str(lane), "minute": {"$gte": since}}},
                 {"$group": {"_id": "$outcome", "count": {"$sum": "$count"}}},
             ]
         )

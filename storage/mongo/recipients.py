@@ -13,12 +13,13 @@ from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.errors import BulkWriteError
 
 from storage.campaigns import Campaign, CampaignState, Lead
-from storage.encoding import ERASED, FOREVER, is_writable, micros, moment
+from storage.encoding import ERASED, FOREVER, is_writable, micros, moment, position_of
 from storage.mail import AFTER_SENT, MailState
 from storage.mongo import campaign_recipients, campaign_rows, deciding, obligations, recipient_rows
 from storage.mongo.campaign_rows import CAMPAIGNS
 from storage.mongo.collections import Collections, Document
 from storage.mongo.errors import only_duplicates
+from storage.mongo.obligations import OBLIGATIONS
 from storage.mongo.recipient_rows import (
     OWED,
     PENDING,
@@ -36,6 +37,7 @@ from storage.recipients import (
     Counted,
     Counts,
     Decided,
+    Heard,
     Recipient,
     RecipientPage,
     RecipientRow,
@@ -43,6 +45,7 @@ from storage.recipients import (
     RecipientState,
     VariantCount,
     end_of,
+    place_of_click,
 )
 
 _SENT = RecipientState.SENT.value
@@ -128,7 +131,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def counts(self, c: Collections, campaign_id: str) -> Counts:
-        """Three sums by indexes; only to tell the rules apart are the rows of the skipped read."""
+        """Sums by indexes; only of the skipped, to tell the rules apart, and of those who have clicked are the rows read."""
         every = {"campaign": campaign_id}
         skipped = {**every, "state": RecipientState.SKIPPED.value}
         sums = partial(campaign_recipients.sums, c, RECIPIENTS, index="state")
@@ -136,10 +139,14 @@ class MongoRecipients(MongoShelf, Recipients):
         async def look(session: Session) -> Counts:
             rows = await sums(every, "$state", session=session)
             rules = await sums(skipped, "$rule", session=session)
+            clicked = await c[RECIPIENTS].count_documents(
+                {**every, "clicked_at": {"$exists": True}, "state": _SENT}, session=session, hint="clicked"
+            )
             return Counts(
                 rows={RecipientState(state): number for state, number in rows.items()},
                 skipped={rule or "": number for rule, number in rules.items()},
                 mails=await campaign_recipients.mails(c, campaign_id, session),
+                clicked=clicked,
             )
 
         # In one moment: else they would not come out even while it runs.
@@ -147,11 +154,21 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def page(
-        self, c: Collections, campaign_id: str, *, state: RecipientState | None, after: str | None, limit: int
+        self,
+        c: Collections,
+        campaign_id: str,
+        *,
+        state: RecipientState | Heard | None,
+        after: str | None,
+        limit: int,
     ) -> RecipientPage:
         """By the index of states, which is merged over all of them where none is asked for; then the mails of the page
         in one question.
         """
+        if state is Heard.CLICKED:
+            return await _clicked(c, campaign_id, after=after, limit=limit)
+        if isinstance(state, Heard):
+            return await _heard(c, campaign_id, state, after=after, limit=limit)
         chosen: Document = {"campaign": campaign_id, "_id": {"$gt": after or ""}}
         # Each state by name: the server merges the index's ranges, and sorts nothing.
         chosen["state"] = {"$in": [each.value for each in (RecipientState if state is None else [state])]}
@@ -256,6 +273,36 @@ class MongoRecipients(MongoShelf, Recipients):
         cursor = c[RECIPIENTS].find(chosen, {"variant": 1, "_id": 0}, hint=_INDEX[by])
         rows = await cursor.sort([(by.value, 1), ("_id", 1)]).limit(limit).to_list()
         return [row["variant"] for row in rows]
+
+
+async def _heard(
+    c: Collections, campaign_id: str, heard: Heard, *, after: str | None, limit: int
+) -> RecipientPage:
+    """The mails first, by the index of their states: they are read and sorted at each page, and are few, or the brake would hold.
+
+    Then their recipients in one question.
+    """
+    wanted = {"of.id": campaign_id, "mail.state": heard.value, "_id": {"$gt": after or ""}}
+    found = c[OBLIGATIONS].find(wanted, {"mail": 1}, hint="of state").sort("_id", 1)
+    mails = {row["_id"]: row["mail"] for row in await found.limit(limit + 1).to_list()}
+    ids = list(mails)[:limit]
+    rows = await c[RECIPIENTS].find({"campaign": campaign_id, "mail": {"$in": ids}}).to_list()
+    items = sorted((told_of(row, mails) for row in rows), key=lambda row: row.mail or "")
+    return RecipientPage(items=tuple(items), next=ids[-1] if len(mails) > limit else None)
+
+
+async def _clicked(c: Collections, campaign_id: str, *, after: str | None, limit: int) -> RecipientPage:
+    """By the index of those who have clicked."""
+    chosen: Document = {"campaign": campaign_id, "clicked_at": {"$exists": True}, "state": _SENT}
+    if after is not None:
+        at, id_ = position_of(after)
+        chosen["clicked_at"]["$gte"] = at
+        chosen["$or"] = [{"clicked_at": {"$gt": at}}, {"_id": {"$gt": id_}}]
+    found = c[RECIPIENTS].find(chosen, hint="clicked").sort([("clicked_at", 1), ("_id", 1)])
+    rows = await found.limit(limit + 1).to_list()
+    of_id = await mails_of(c, [row.get("mail") for row in rows[:limit]])
+    items = tuple(told_of(row, of_id) for row in rows[:limit])
+    return RecipientPage(items=items, next=place_of_click(items[-1]) if len(rows) > limit else None)
 
 
 def _latest(until: datetime | None) -> int:

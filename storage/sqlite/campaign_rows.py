@@ -46,10 +46,18 @@ ALTER TABLE campaigns ADD COLUMN chosen TEXT;
 ALTER TABLE campaigns ADD COLUMN chosen_at INTEGER;
 """),
     ),
+    Migration(
+        name="campaigns-3",
+        run=statements("ALTER TABLE campaigns ADD COLUMN resumed_at INTEGER;"),
+    ),
+    Migration(
+        name="campaigns-4",
+        run=statements("CREATE INDEX campaigns_stopped ON campaigns (state) WHERE reason IS NOT NULL;"),
+    ),
 )
 COLUMNS = (
     "id, name, type, plan, made_by, created_at, state, reason, send_at, started_at, ended_at, gathered, gathered_upto,"
-    " recipients, announced, frozen, paced_until, chosen, chosen_at"
+    " recipients, announced, frozen, paced_until, chosen, chosen_at, resumed_at"
 )
 
 
@@ -71,6 +79,7 @@ def move(
     now: datetime,
     wake_at: datetime | None = None,
     reason: str | None = None,
+    resumes: bool = False,
 ) -> Campaign | None:
     """Change the state in one statement that judges it; None when it is in none of `of`.
 
@@ -79,11 +88,12 @@ def move(
     values = {
         "id": campaign_id, "of": json.dumps(list(of)), "to": to, "reason": reason, "wake_at": micros_or_none(wake_at),
         "started_at": micros(now) if to is CampaignState.RUNNING else None,
-        "ended_at": micros(now) if to in ENDED else None,
+        "ended_at": micros(now) if to in ENDED else None, "resumed_at": micros(now) if resumes else None,
     }  # fmt: skip
     row = connection.execute(
         "UPDATE campaigns SET state = :to, reason = :reason, wake_at = :wake_at, token = NULL,"  # noqa: S608 - constants only
-        " started_at = COALESCE(started_at, :started_at), ended_at = :ended_at"
+        " started_at = COALESCE(started_at, :started_at), ended_at = :ended_at,"
+        " resumed_at = COALESCE(:resumed_at, resumed_at)"
         f" WHERE id = :id AND state IN (SELECT value FROM json_each(:of)) RETURNING {COLUMNS}",
         values,
     ).fetchone()
@@ -94,7 +104,7 @@ def campaign_of(row: tuple[Any, ...]) -> Campaign:
     """The campaign of a row that has the columns of `COLUMNS`."""
     (
         id_, name, type_, plan, by, created_at, state, reason, send_at, started_at, ended_at, gathered, upto, count,
-        announced, frozen, paced_until, chosen, chosen_at,
+        announced, frozen, paced_until, chosen, chosen_at, resumed_at,
     ) = row  # fmt: skip
     return Campaign(
         id=id_,
@@ -107,6 +117,7 @@ def campaign_of(row: tuple[Any, ...]) -> Campaign:
         reason=reason,
         send_at=moment_or_none(send_at),
         started_at=moment_or_none(started_at),
+        resumed_at=moment_or_none(resumed_at),
         ended_at=moment_or_none(ended_at),
         gathered=bool(gathered),
         gathered_upto=upto,

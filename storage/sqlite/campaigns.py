@@ -45,11 +45,11 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
     def create(self, connection: sqlite3.Connection, campaign: Campaign) -> None:
         """Raises `sqlite3.IntegrityError` for an id that is taken: ids are made anew."""
         connection.execute(
-            f"INSERT INTO campaigns ({campaign_rows.COLUMNS}) VALUES (?{', ?' * 18})",  # noqa: S608 - constants only
+            f"INSERT INTO campaigns ({campaign_rows.COLUMNS}) VALUES (?{', ?' * 19})",  # noqa: S608 - constants only
             (
                 campaign.id, campaign.name, campaign.type, campaign.plan, campaign.by, micros(campaign.created_at),
                 campaign.state, campaign.reason, micros_or_none(campaign.send_at), None, None, False, None, None, None,
-                None, None, None, None,
+                None, None, None, None, None,
             ),
         )  # fmt: skip
 
@@ -83,9 +83,12 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         now: datetime,
         wake_at: datetime | None = None,
         reason: str | None = None,
+        resumes: bool = False,
     ) -> Campaign | None:
         """The state and the mail that waits, in one transaction."""
-        moved = campaign_rows.move(connection, campaign_id, of, to, now=now, wake_at=wake_at, reason=reason)
+        moved = campaign_rows.move(
+            connection, campaign_id, of, to, now=now, wake_at=wake_at, reason=reason, resumes=resumes
+        )
         if moved is not None and to is CampaignState.PAUSED:
             campaign_recipients.hold(connection, campaign_id)
         elif moved is not None and to is CampaignState.RUNNING:
@@ -176,6 +179,13 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
             is_owed=recipient == RecipientState.OWED,
             is_dead=recipient == RecipientState.DEAD,
         )
+
+    @reading
+    def stopped(self, connection: sqlite3.Connection) -> int:
+        (count,) = connection.execute(
+            "SELECT COUNT(*) FROM campaigns WHERE state = 'paused' AND reason IS NOT NULL"
+        ).fetchone()
+        return int(count)
 
     @writing
     def prune(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:

@@ -36,7 +36,7 @@ CREATE TABLE lane_states (
 
 
 class SQLiteLanes(SQLiteShelf, Lanes):
-    """There are few rows: lanes times outcomes times the minutes in which there was mail."""
+    """There are few rows: lanes, and campaigns that send, times outcomes times the minutes in which there was mail."""
 
     MIGRATIONS = MIGRATIONS
 
@@ -50,7 +50,7 @@ class SQLiteLanes(SQLiteShelf, Lanes):
         )
 
     @reading
-    def sums(self, connection: sqlite3.Connection, lane: LaneName, *, since: int) -> Mapping[Outcome, int]:
+    def sums(self, connection: sqlite3.Connection, lane: str, *, since: int) -> Mapping[Outcome, int]:
         rows = connection.execute(
             "SELECT outcome, SUM(count) FROM lane_counts WHERE lane = ? AND minute >= ? GROUP BY outcome",
             (lane, since),

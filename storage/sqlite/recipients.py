@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from storage.campaigns import Campaign, CampaignState, Lead
-from storage.encoding import ERASED, FOREVER, is_writable, micros, moment_or_none
+from storage.encoding import ERASED, FOREVER, is_writable, micros, moment_or_none, position_of
 from storage.mail import AFTER_SENT, MailState
 from storage.people import Erasure
 from storage.recipients import (
     Counted,
     Counts,
     Decided,
+    Heard,
     Recipient,
     RecipientPage,
     RecipientRow,
@@ -21,6 +22,7 @@ from storage.recipients import (
     RecipientState,
     VariantCount,
     end_of,
+    place_of_click,
     second,
 )
 from storage.sqlite import campaign_recipients, campaign_rows, obligations, recipient_rows
@@ -131,10 +133,16 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
             "SELECT rule, COUNT(*) FROM recipients WHERE campaign = ? AND state = 'skipped' GROUP BY rule",
             (campaign_id,),
         ).fetchall()
+        (clicked,) = connection.execute(
+            "SELECT COUNT(*) FROM recipients INDEXED BY recipients_clicked"
+            " WHERE campaign = ? AND clicked_at IS NOT NULL AND state = 'sent'",
+            (campaign_id,),
+        ).fetchone()
         return Counts(
             rows={RecipientState(state): number for state, number in rows},
             skipped={rule or "": number for rule, number in skipped},
             mails=campaign_recipients.mails(connection, campaign_id),
+            clicked=clicked,
         )
 
     @reading
@@ -143,10 +151,12 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
         connection: sqlite3.Connection,
         campaign_id: str,
         *,
-        state: RecipientState | None,
+        state: RecipientState | Heard | None,
         after: str | None,
         limit: int,
     ) -> RecipientPage:
+        if isinstance(state, Heard):
+            return _heard(connection, campaign_id, state, after=after, limit=limit)
         chosen = (
             "r.campaign = ? AND r.id > ?" if state is None else "r.campaign = ? AND r.state = ? AND r.id > ?"
         )
@@ -250,6 +260,29 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
             (campaign_id, FOREVER if until is None else micros(until), limit),
         )
         return [variant for (variant,) in rows]
+
+
+def _heard(
+    connection: sqlite3.Connection, campaign_id: str, heard: Heard, *, after: str | None, limit: int
+) -> RecipientPage:
+    """By the index of those who have clicked, or by that of the campaign's mails by their state."""
+    if heard is not Heard.CLICKED:
+        rows = connection.execute(
+            f"SELECT {recipient_rows.TOLD} FROM obligations m JOIN recipients r ON r.campaign = m.of_id AND r.mail = m.id"  # noqa: S608 - constants only
+            " WHERE m.of_id = ? AND m.state = ? AND m.id > ? ORDER BY m.id LIMIT ?",
+            (campaign_id, heard, after or "", limit + 1),
+        ).fetchall()
+        items = tuple(map(recipient_rows.told_of, rows[:limit]))
+        return RecipientPage(items=items, next=items[-1].mail if len(rows) > limit else None)
+    at, id_ = (0, "") if after is None else position_of(after)
+    rows = connection.execute(
+        f"SELECT {recipient_rows.TOLD} FROM recipients r INDEXED BY recipients_clicked"  # noqa: S608 - constants only
+        " LEFT JOIN obligations m ON m.id = r.mail WHERE r.campaign = ? AND r.clicked_at IS NOT NULL"
+        " AND (r.clicked_at, r.id) > (?, ?) AND r.state = 'sent' ORDER BY r.clicked_at, r.id LIMIT ?",
+        (campaign_id, at, id_, limit + 1),
+    ).fetchall()
+    items = tuple(map(recipient_rows.told_of, rows[:limit]))
+    return RecipientPage(items=items, next=place_of_click(items[-1]) if len(rows) > limit else None)
 
 
 def _decide(connection: sqlite3.Connection, each: Decided, now: int) -> None:

@@ -14,7 +14,16 @@ from storage.mail import LaneName, MailState
 from storage.mongo import MongoStore, campaign_recipients, campaign_rows, obligations
 from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
-from storage.recipients import DUPLICATE, UNOWED, Counted, Decided, Recipient, RecipientState, VariantCount
+from storage.recipients import (
+    DUPLICATE,
+    UNOWED,
+    Counted,
+    Decided,
+    Heard,
+    Recipient,
+    RecipientState,
+    VariantCount,
+)
 from tests.contract.store_cases import NOW, later, mail, notification
 
 DRAFT, SCHEDULED, RUNNING = CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.RUNNING
@@ -147,8 +156,30 @@ async def test_a_campaign_moves_only_from_where_it_is_said_to_be(store):
     paused = await store.campaigns.move(made.id, [RUNNING], PAUSED, now=later(60), reason="why")
     assert (paused.state, paused.reason, paused.ended_at) == (PAUSED, "why", None)
     assert await store.campaigns.next_wake() is None
-    again = await store.campaigns.move(made.id, [PAUSED], RUNNING, now=later(70), wake_at=later(70))
-    assert (again.started_at, again.reason) == (later(50), None)
+    assert paused.resumed_at is None
+    again = await store.campaigns.move(
+        made.id, [PAUSED], RUNNING, now=later(70), wake_at=later(70), resumes=True
+    )
+    assert (again.started_at, again.reason, again.resumed_at) == (later(50), None, later(70))
+    await store.campaigns.move(made.id, [RUNNING], PAUSED, now=later(80))
+    assert (await store.campaigns.find(made.id)).resumed_at == later(70)
+
+
+async def test_those_are_counted_that_are_paused_though_nobody_has_asked_for_it(store, other):
+    asked, stopped, gone = [(await draft(store))[0] for _ in range(3)]
+    for each in (asked, stopped, gone):
+        await store.campaigns.move(each.id, [DRAFT], RUNNING, now=NOW, wake_at=NOW)
+    assert await store.campaigns.stopped() == 0
+
+    await store.campaigns.move(asked.id, [RUNNING], PAUSED, now=NOW)
+    for each in (stopped, gone):
+        await store.campaigns.move(each.id, [RUNNING], PAUSED, now=NOW, reason="6 % came back")
+    assert await other.campaigns.stopped() == 2
+    await store.campaigns.cancel(gone.id, [PAUSED], now=NOW)
+    assert await other.campaigns.stopped() == 1
+    await store.campaigns.move(stopped.id, [PAUSED], RUNNING, now=NOW, wake_at=NOW)
+
+    assert await other.campaigns.stopped() == 0
 
 
 async def test_a_campaign_is_led_by_one_until_its_lease_ends_or_it_is_given_back(store, other):
@@ -753,6 +784,48 @@ async def test_variants_are_counted_by_who_was_sent_them_and_who_has_clicked_fir
         ("a", later(7)), ("b", later(9)), ("b", later(5)), ("b", None), (None, later(3)),
     ]  # fmt: skip
     assert await store.recipients.variant_counts("no such") == {}
+
+
+async def test_who_has_clicked_or_whose_mail_came_back_is_counted_and_found_page_by_page(store, other):
+    users = [f"u{number}" for number in range(7)]
+    lead, recipients = await started(store, *users)
+    id_ = lead.campaign.id
+    decided = [owed(lead, one) for one in recipients]
+    await store.recipients.decide(lead, decided, now=NOW)
+    for lease in await leases(store):
+        await store.outbox.end(lease, Sent(), now=later(1))
+    mails = {one.user: each.obligation.id for one, each in zip(recipients, decided, strict=True)}
+    # Not told of the mail yet, it is no part of the sent.
+    await store.recipients.clicked(id_, mails["u6"], at=later(1))
+    assert (await store.recipients.counts(id_)).clicked == 0
+    await store.recipients.collect(id_, limit=9, now=later(2))
+    for seconds, user in ((9, "u0"), (5, "u1"), (9, "u2"), (50, "u1")):
+        await other.recipients.clicked(id_, mails[user], at=later(seconds))
+    for user in ("u3", "u4", "u5"):
+        await store.outbox.came_back(mails[user], MailState.BOUNCED, reason="gone", now=later(3))
+    await store.outbox.came_back(mails["u5"], MailState.COMPLAINED, reason="spam", now=later(4))
+
+    counts = await other.recipients.counts(id_)
+    assert (counts.clicked, counts.mails[MailState.BOUNCED], counts.rows[SENT]) == (4, 2, 7)
+    assert await _pages(other, id_, Heard.CLICKED) == ["u6", "u1", "u0", "u2"]
+    by_mail = sorted(("u3", "u4"), key=mails.__getitem__)
+    assert await _pages(other, id_, Heard.BOUNCED) == by_mail
+    assert await _pages(store, id_, Heard.COMPLAINED) == ["u5"]
+    assert await _pages(store, "no such", Heard.CLICKED) == []
+    assert await _pages(store, "no such", Heard.BOUNCED) == []
+    with pytest.raises(InvalidCursor):
+        await store.recipients.page(id_, state=Heard.CLICKED, after="nonsense", limit=2)
+
+
+async def _pages(store: Any, campaign_id: str, heard: Heard) -> list[str | None]:
+    """All of them, one a page."""
+    found, after = [], None
+    while True:
+        page = await store.recipients.page(campaign_id, state=heard, after=after, limit=1)
+        found += [row.user for row in page.items]
+        after = page.next
+        if after is None:
+            return found
 
 
 async def test_who_is_said_to_have_converted_counts_once_of_those_alone_who_were_sent_a_variant_before(

@@ -1,6 +1,7 @@
 """A newsletter over three nodes, with everything that can go meanwhile: every recipient one Message-ID, and the accounting exact.
 
 Five times the node that leads is killed, the relay is away for a while, and MongoDB elects another primary.
+One is cancelled in the moment in which the node that leads it is killed.
 `BELLHOP_TEST_RECIPIENTS` says how many recipients there are.
 """
 
@@ -162,7 +163,7 @@ async def test_every_recipient_has_one_message_id_whatever_fails(
                 flush=True,
             )
         await fault(room)
-    accounting = await _finished(first.gateway, id_)
+    accounting = await _over(first.gateway, id_, "finished")
     took = time.monotonic() - began
 
     ids: dict[str, set[bytes]] = {}
@@ -184,9 +185,39 @@ async def test_every_recipient_has_one_message_id_whatever_fails(
     assert repeated <= REPEATED_AT_MOST
 
 
-async def _finished(here: Gateway, id_: str) -> dict[str, int]:
+async def test_cancelled_as_the_leading_node_is_killed_nothing_leaves_but_what_was_under_way(room: Newsroom):
+    first, relay = room.nodes[0], room.relay
+    id_ = await make(first.gateway)
+    await fill(first.gateway, id_, people(RECIPIENTS))
+    await told(first.gateway, "POST", f"/{id_}/start")
+    # So early that some are not decided for: as many as that are owed at once.
+    await room.until_received(RECIPIENTS // 3)
+    leader = await room.leading()
+    other = next(node for node in room.nodes if node is not leader)
+
+    cancelled, _ = await asyncio.gather(told(other.gateway, "POST", f"/{id_}/cancel"), leader.kill())
+    by_then = len(relay.received)
+    await leader.start()
+    accounting = await _over(other.gateway, id_, "cancelled")
+
+    late = len(relay.received) - by_then
+    addresses = {received.recipients[0] for received in relay.received}
+    counted = sums(accounting)
+    assert counted.keys() == {"sent", "cancelled"}
+    assert sum(counted.values()) == RECIPIENTS
+    assert 0 < cancelled["cancelled"] <= counted["cancelled"]
+    assert late <= min(cancelled["under_way"], NODES * AT_ONCE)
+    # Nobody is sent it twice; what the relay has taken of the node that was killed, nobody could note.
+    assert len(addresses) == len(relay.received)
+    assert 0 <= len(addresses) - counted["sent"] <= AT_ONCE
+
+
+async def _over(here: Gateway, id_: str, state: str) -> dict[str, int]:
+    """The accounting, once it has come to that state and nobody is to come any more."""
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while (found := await told(here, "GET", f"/{id_}"))["state"] != "finished":
+        while True:
+            found = await told(here, "GET", f"/{id_}")
+            accounting: dict[str, int] = found["accounting"]
+            if found["state"] == state and not accounting["owed"] and not accounting["pending"]:
+                return accounting
             await asyncio.sleep(0.2)
-    accounting: dict[str, int] = found["accounting"]
-    return accounting

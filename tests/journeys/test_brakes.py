@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -222,3 +224,45 @@ async def test_a_campaign_that_runs_pauses_with_the_brakes_reason_and_goes_on_wh
         await news.told(here, "POST", f"/{id_}/resume")
 
         assert (await news.ended(here, id_))["sent"] == 3
+
+
+async def test_a_campaign_whose_own_list_is_bad_pauses_alone_among_much_good_mail_of_another(
+    tmp_path: Path,
+):
+    """Of all bulk mail of the day so few come back that the lane never would."""
+    # Slow enough that it is not over before its figures are looked at.
+    bad, rate = 1200, 6000
+    async with (
+        SMTPRelay() as relay,
+        gateway(tmp_path, MAIL_URL=url(relay), CATALOG=news.catalog(tmp_path)) as here,
+    ):
+        good = await news.make(here)
+        await news.fill(here, good, news.people(1000))
+        await news.told(here, "POST", f"/{good}/start")
+        assert (await news.ended(here, good))["sent"] == 1000
+        id_ = await news.make(here, rate=rate)
+        await news.fill(here, id_, [{"address": f"b{number}@example.org"} for number in range(bad)])
+        for number in range(0, bad, 16):
+            relay.refuse[f"b{number}@example.org"] = UNKNOWN
+        await news.told(here, "POST", f"/{id_}/start")
+        found: dict[str, Any] = {}
+
+        async def is_paused() -> bool:
+            found.update(await news.told(here, "GET", f"/{id_}"))
+            return str(found["state"]) == "paused"
+
+        await until(is_paused)
+        assert re.fullmatch(
+            r"of its own mail: \d+ of \d+ mails came back: \d+(\.\d+)? %, and 5 % may", found["reason"]
+        )
+        assert 200 <= found["accounting"]["sent"] + found["accounting"]["dead"] < bad
+        seen = await lane(here)
+        assert (seen["paused"], seen["bounce_rate"] < 0.05) == (None, True)
+
+        relay.refuse.clear()
+        await news.told(here, "POST", f"/{id_}/resume")
+
+        # By the same figures it is not paused again.
+        accounting = await news.ended(here, id_)
+        assert (await news.told(here, "GET", f"/{id_}"))["state"] == "finished"
+        assert accounting["sent"] + accounting["dead"] == bad

@@ -132,6 +132,13 @@ async def test_clicks_of_people_are_counted_for_the_variant_and_a_programs_are_n
     assert {row["user"]: (row["variant"], row["clicked_at"] is not None) for row in rows} == {
         users[0]: ("plain", False), users[1]: ("named", True)
     }  # fmt: skip
+    accounting = (await told(here, "GET", f"/{id_}"))["accounting"]
+    assert (accounting["sent"], accounting["clicked"], sums(accounting)) == (2, 1, {"sent": 2})
+    [clicked] = (await told(here, "GET", f"/{id_}/recipients?state=clicked"))["recipients"]
+    assert clicked["user"] == users[1]
+    for heard in ("bounced", "complained"):
+        assert (await told(here, "GET", f"/{id_}/recipients?state={heard}"))["recipients"] == []
+    assert (await here.ask("GET", f"/internal/campaigns/{id_}/recipients?state=opened")).status == 422
 
 
 async def test_a_backend_says_who_has_done_what_a_campaign_is_to_bring_about(

@@ -440,6 +440,39 @@ async def test_a_dead_mail_that_is_revived_after_its_campaign_was_cancelled_is_n
         assert len(relay.received) == 2
 
 
+async def test_who_was_owed_a_mail_that_was_never_stored_is_cancelled_with_the_others(
+    tmp_path: Path, mongo_url: str
+):
+    """The node that led it has died between the two writes that MongoDB takes, and somebody cancels it then."""
+    settings = {"CATALOG": catalog(tmp_path), "STORE_URL": mongo_url, "MAIL_WORKER": "false"}
+    async with gateway(tmp_path, **settings) as here:
+        assert here.node is not None
+        store: Any = here.node.store
+        id_ = await make(here)
+        await fill(here, id_, people(2))
+        await told(here, "POST", f"/{id_}/start")
+
+        async def are_owed() -> bool:
+            return bool((await told(here, "GET", f"/{id_}"))["accounting"]["owed"] == 2)
+
+        await until(are_owed)
+        await told(here, "POST", f"/{id_}/pause")
+
+        async def is_at_rest() -> bool:
+            return await store.campaigns.next_wake() is None
+
+        await until(is_at_rest)
+        rows = store._operations.collections
+        row = await rows["recipients"].find_one({"user": "u0"})
+        await rows["obligations"].delete_one({"_id": row["mail"]})
+        long_ago = {"$inc": {"updated_at": -2 * 60 * 1_000_000}}
+        await rows["recipients"].update_one({"_id": row["_id"]}, long_ago)
+
+        await told(here, "POST", f"/{id_}/cancel")
+
+        assert sums(await ended(here, id_)) == {"cancelled": 2}
+
+
 def _message_ids(relay: SMTPRelay) -> list[str]:
     return [message_from_bytes(each.content, policy=policy.default)["Message-ID"] for each in relay.received]  # type: ignore[arg-type]
 
@@ -494,6 +527,8 @@ async def test_a_campaign_begins_at_its_time_and_not_by_itself_when_that_is_long
         return (found["state"], found["reason"]) == ("paused", MISSED)
 
     await until(is_paused)
+    await here.node.keeping.housekeeper.tidy()
+    assert here.node.campaigns.runner.stopped == 1
     await told(here, "POST", f"/{late}/resume")
     assert sums(await ended(here, late)) == {"sent": 1}
 
@@ -555,13 +590,18 @@ async def test_a_time_is_told_by_the_clock_that_the_import_names(here: Gateway, 
     }  # fmt: skip
 
 
-async def test_who_may_send_newsletters_may_do_nothing_else(gateway: Gateway, tmp_path: Path):
+async def test_who_may_send_newsletters_may_ask_what_came_of_them_and_do_nothing_else(
+    gateway: Gateway, tmp_path: Path
+):
     own, emitter = (
         {"Authorization": f"Bearer {service_token(scope)}"} for scope in ("campaigns other", "emit")
     )
 
     assert (await gateway.ask("GET", "/internal/campaigns", **own)).status == 200
     assert (await gateway.ask("GET", "/internal/campaigns", **emitter)).status == 403
+    assert (await gateway.ask("GET", "/internal/stats", **own)).status == 200
+    assert (await gateway.ask("GET", "/internal/experiments/none", **own)).status == 404
+    assert (await gateway.ask("GET", "/internal/stats", **emitter)).status == 403
     for method, path in (
         ("DELETE", "/internal/users/ann/data"), ("POST", "/internal/emit"), ("GET", "/internal/mail"),
         ("POST", "/internal/suppressions"), ("PATCH", "/internal/types/NEWS"),

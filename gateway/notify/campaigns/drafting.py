@@ -23,6 +23,7 @@ from gateway.notify.campaigns.plans import (
     Plan,
     TestRequest,
     Variant,
+    beginning,
     first_at,
     given_of,
     obligation_id,
@@ -181,7 +182,7 @@ class Drafter:
         ]
         if not timed:
             return {}
-        begun = campaign.started_at or campaign.send_at or now
+        begun = beginning(campaign, now)
         unknown = [each.recipient.user for each, _ in timed if each.given.timezone is None]
         zones = await zones_of(self._sources, unknown) if unknown else {}
         waiting = {}

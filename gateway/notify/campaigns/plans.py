@@ -18,10 +18,12 @@ from gateway.experiments.bounds import Metric
 from gateway.notify.preferences import Consent
 from mailer.address import compared
 from storage.campaigns import Campaign
-from storage.recipients import RecipientState
+from storage.recipients import Heard, RecipientState
 
 _NAMESPACE = UUID("0192f5ab-7c1e-7d63-9a52-6f0c5a1b8e47")
 """Of what is named by a campaign and an address. It must never change: a campaign that runs would send twice."""
+PROMPT = timedelta(minutes=1)
+"""A campaign that begins no later than this has begun at its time."""
 
 
 class Imported(Struct, frozen=True, tag="import", tag_field="kind"):
@@ -162,8 +164,8 @@ class RecipientsRequest:
     """A page of a campaign's recipients."""
 
     campaign: str
-    state: RecipientState | None = None
-    """Only those in this state; None: all."""
+    state: RecipientState | Heard | None = None
+    """Only those in this state, or of whom this was heard; None: all."""
     after: str | None = None
     limit: int = 50
 
@@ -229,6 +231,20 @@ def obligation_id(campaign_id: str, address: str) -> str:
     `ann@shop.example` are one mail.
     """
     return str(uuid5(_NAMESPACE, f"{campaign_id}\0{compared(address)}"))
+
+
+def beginning(campaign: Campaign, now: datetime) -> datetime:
+    """The moment from which on a time of day is waited for: `send_at`, of one that has begun at that time, or will.
+
+    Whoever is to get it at 09:00 where it is 09:00 at that very moment must not wait a day for the second by which nobody
+    begins it on the dot.
+    """
+    begun, asked = campaign.started_at, campaign.send_at
+    if asked is None:
+        return begun or now
+    if begun is None:
+        return max(asked, now)
+    return asked if begun - asked < PROMPT else begun
 
 
 def first_at(wall: time, zone: tzinfo, since: datetime) -> datetime:

@@ -13,6 +13,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from gateway.experiments.bounds import SHORTEST
 from gateway.experiments.results import outcome
@@ -62,6 +63,13 @@ UNTELLABLE = "its data do not fit the type any more: it cannot be told in the ap
 PRUNED_AT_ONCE = 2_000
 """Rows in one keeping of the house."""
 
+
+class Brakes(Protocol):
+    """`Lanes.brakes`."""
+
+    async def __call__(self, campaign_id: str, *, resumed: datetime | None) -> str | None: ...
+
+
 logger = logging.getLogger(__name__)
 
 
@@ -90,14 +98,16 @@ class CampaignRunner(Part):
         due_clock: Clock,
         history_days: int,
         may_delete: Callable[[], bool],
-        braked: Callable[[], str | None],
+        brakes: Brakes,
     ) -> None:
         """What is due is judged by `due_clock`: what went out early cannot be called back.
 
-        `braked` says why bulk mail fares too badly to go on, if it does.
+        `brakes` says why its mail, or all bulk mail, fares too badly for a campaign to go on, if it does.
         """
         self.decided: Counter[str] = Counter()
         """Recipients that this node has decided for, by what they came to."""
+        self.stopped: int | None = None
+        """Campaigns of all nodes that are paused though nobody has asked for it; None until they were counted."""
         self._shelf = shelf
         self._recipients = recipients
         self._audiences = audiences
@@ -108,7 +118,7 @@ class CampaignRunner(Part):
         self._due_clock = due_clock
         self._history_days = history_days
         self._may_delete = may_delete
-        self._braked = braked
+        self._brakes = brakes
         self._rounds = Rounds(self._turn, logger, "campaigns cannot be worked on")
         self._tasks = Tasks()
 
@@ -118,6 +128,11 @@ class CampaignRunner(Part):
             "Recipients of campaigns that were decided for here, by what they came to",
             "state",
             self.decided,
+        )
+        meters.watch_gauge(
+            "bellhop_campaigns_stopped",
+            "Campaigns that are paused though nobody has asked for it, of all nodes",
+            lambda: self.stopped,
         )
 
     def start(self) -> None:
@@ -135,7 +150,8 @@ class CampaignRunner(Part):
         self._wake_mailer((LaneName.BULK,))
 
     async def keep_house(self) -> None:
-        """Forget what ended longer ago than histories are kept."""
+        """Count those that have stopped, and forget what ended longer ago than histories are kept."""
+        self.stopped = await self._shelf.stopped()
         if self._history_days and self._may_delete():
             before = self._clock() - timedelta(days=self._history_days)
             await self._shelf.prune(before=before, limit=PRUNED_AT_ONCE)
@@ -228,7 +244,10 @@ class CampaignRunner(Part):
         """
         campaign = lead.campaign
         plan = plan_of(campaign)
-        if (reason := self._braked() or self._drafter.speech.hindrance(campaign)) is not None:
+        reason = await self._brakes(campaign.id, resumed=campaign.resumed_at)
+        if reason is None:
+            reason = self._drafter.speech.hindrance(campaign)
+        if reason is not None:
             await self._give_up(campaign, reason, now)
             return None
         if campaign.announced is None and plan.in_app is not None:
@@ -293,8 +312,12 @@ class CampaignRunner(Part):
         # Before: what ends between the two is collected.
         leased = (await self._recipients.counts(campaign.id)).mails.get(MailState.LEASED, 0)
         owed = await self._recipients.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
-        # Paused, what waits in the outbox stays owed until it is resumed.
-        under_way = leased if campaign.state is CampaignState.PAUSED else owed
+        if campaign.state is CampaignState.PAUSED:
+            # What waits in the outbox stays owed until it is resumed.
+            under_way = leased
+        else:
+            # Whose mail was never stored is pending again by that, and cancelled as it is led the next time.
+            under_way = owed or len(await self._recipients.pending(campaign.id, after=None, limit=1))
         return now + timedelta(seconds=COLLECT_SECONDS) if under_way else None
 
     async def _give_up(self, campaign: Campaign, reason: str, now: datetime) -> None:

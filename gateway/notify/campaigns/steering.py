@@ -80,6 +80,7 @@ class Steering:
         """Go on where it was paused; one that has never begun begins at its time, or now if that is over.
 
         Its words stay as they were when it was started; the templates of its mail are those of now.
+        Its brake judges what is sent from now on.
         """
         campaign = await self._accounts.found(campaign_id)
         # Before it runs: else the runner would pause it at once for its templates.
@@ -88,7 +89,7 @@ class Steering:
         is_later = campaign.started_at is None and campaign.send_at is not None and campaign.send_at > now
         to = CampaignState.SCHEDULED if is_later else CampaignState.RUNNING
         wake_at = campaign.send_at if is_later else now
-        moved = await self._shelf.move(campaign_id, RESUMED_FROM, to, now=now, wake_at=wake_at)
+        moved = await self._shelf.move(campaign_id, RESUMED_FROM, to, now=now, wake_at=wake_at, resumes=True)
         return await self._moved(campaign_id, moved)
 
     async def _redesign(self, campaign: Campaign) -> None:

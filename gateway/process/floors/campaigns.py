@@ -30,7 +30,7 @@ class CampaignFloor:
             due_clock=member.clock.cautious,
             history_days=member.settings[StoreSettings].history_days,
             may_delete=lambda: member.clock.may_delete,
-            braked=member.lanes.braked,
+            brakes=member.lanes.brakes,
         )
         """What works on campaigns that run."""
         self.book = CampaignBook(

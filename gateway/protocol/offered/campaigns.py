@@ -1,7 +1,7 @@
 """Campaigns: one thing for many people, imported or found, decided for one by one, and accounted for.
 
-Whoever has the scope `campaigns` may ask all of it, and nothing else. What changes a campaign is written
-down, and of people who only look nothing is.
+Whoever has the scope `campaigns` may ask all of it, and beside it only for figures (`stats`, `experiments`). What
+changes a campaign is written down, and of people who only look nothing is.
 """
 
 from auth.principal import Role

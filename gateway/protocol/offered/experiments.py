@@ -1,13 +1,17 @@
-"""Experiments: what they have found, and what a backend knows of those on trial."""
+"""Experiments: what they have found, and what a backend knows of those on trial.
+
+What they have found are figures: whoever makes campaigns may ask for it.
+"""
 
 from auth.principal import Role
 from gateway.protocol import experiments
-from gateway.protocol.operation import EMIT, Operation, Route
+from gateway.protocol.operation import CAMPAIGNS, EMIT, Operation, Route
 from gateway.protocol.uses.experiments import convert, find_experiment
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        name="experiment", role=Role.VIEWER, summary="An experiment of a type or of a campaign, and what it has found so far",
+        name="experiment", role=Role.VIEWER, scope=CAMPAIGNS,
+        summary="An experiment of a type or of a campaign, and what it has found so far",
         asks=experiments.FindExperimentSchema, answers=experiments.FoundExperimentAnswer,
         use=find_experiment, shape=experiments.experiment,
         route=Route(

@@ -51,7 +51,7 @@ async def scraped(folder: Path, redis_url: str) -> dict[str, set[str]]:
     async with gateway(folder, **settings) as here, asyncio.timeout(20):
         assert here.node is not None
         # It counts every half minute or so; the first time is awaited by nobody.
-        await here.node.keeping.housekeeper.count()
+        await here.node.keeping.housekeeper.tidy()
         await here.emit("user:ann", email={"to": "ann@example.org"})
         await here.ask(
             "POST", "/internal/mail/reports", raw=b"Subject: x\r\n\r\n", Content_Type="message/rfc822"

@@ -97,6 +97,7 @@ async def test_a_condition_fires_when_it_has_held_for_its_time_and_ends_with_it(
         ("bellhop_lane_complaint_rate", {"lane": "bulk"}, 0.0031, "BellhopMailComplaints"),
         ("bellhop_lane_complaints", {"lane": "transactional"}, 1, "BellhopReceiptComplaint"),
         ("bellhop_lane_paused", {"lane": "bulk"}, 1, "BellhopLanePaused"),
+        ("bellhop_campaigns_stopped", {}, 1, "BellhopCampaignPaused"),
         ("bellhop_catalog_refused", {}, 1, "BellhopCatalogRefused"),
         ("bellhop_catalog_versions", {}, 2, "BellhopCatalogsDiffer"),
         ("bellhop_connections", {}, 91, "BellhopNodeNearlyFull"),

@@ -1,6 +1,6 @@
 """What a campaign is to do, as it is kept, and when it is whose time."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from gateway.notify.campaigns.plans import (
     OfTopic,
     OfUsers,
     Plan,
+    beginning,
     first_at,
     given_of,
     obligation_id,
@@ -22,6 +23,7 @@ from gateway.notify.campaigns.plans import (
 from storage.campaigns import Campaign
 
 NOW = datetime(2026, 11, 26, 8, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,40 @@ def test_a_time_on_the_wall_is_the_first_from_the_beginning_on(zone: str, wall: 
 
     assert found == datetime.fromisoformat(expected).replace(tzinfo=UTC)
     assert 0 <= (found - NOW).total_seconds() < 25 * 3600
+
+
+@pytest.mark.parametrize(
+    ("send_at", "started_at", "expected"),
+    [
+        (None, None, NOW),  # a draft, as it would be started now
+        (NOW + HOUR, None, NOW + HOUR),
+        (NOW - HOUR, None, NOW),
+        (None, NOW - HOUR, NOW - HOUR),
+        (NOW - HOUR, NOW - HOUR + timedelta(seconds=3), NOW - HOUR),  # looked at when it was due
+        (NOW - HOUR, NOW - HOUR / 2, NOW - HOUR / 2),  # nothing ran, and it began late
+    ],
+)
+def test_a_campaign_counts_from_its_time_on_if_it_begins_at_that(
+    send_at: datetime | None, started_at: datetime | None, expected: datetime
+):
+    campaign = Campaign(
+        id="c", name="n", type="T", plan="{}", by="b", created_at=NOW - 2 * HOUR, send_at=send_at,
+        started_at=started_at,
+    )  # fmt: skip
+
+    assert beginning(campaign, NOW) == expected
+
+
+def test_whose_time_it_is_as_a_campaign_begins_has_no_day_to_wait():
+    send_at = datetime(2026, 11, 30, 20, 0, tzinfo=UTC)
+    campaign = Campaign(
+        id="c", name="n", type="T", plan="{}", by="b", created_at=NOW, send_at=send_at,
+        started_at=send_at + timedelta(seconds=2),
+    )  # fmt: skip
+
+    since = beginning(campaign, send_at + timedelta(seconds=5))
+
+    assert first_at(time(9), ZoneInfo("Pacific/Auckland"), since) == send_at
 
 
 def test_a_time_that_the_wall_skips_comes_all_the_same():

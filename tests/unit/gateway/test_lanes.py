@@ -62,10 +62,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await made.store.close()
 
 
-def count(lanes: Lanes, lane: LaneName = BULK, **counts: int) -> None:
+def count(lanes: Lanes, lane: LaneName = BULK, *, campaign: str | None = None, **counts: int) -> None:
     for name, times in counts.items():
         for _ in range(times):
-            lanes.count(lane, Outcome(name))
+            lanes.count(lane, Outcome(name), campaign=campaign)
 
 
 async def test_what_one_sends_and_another_hears_of_pauses_bulk_mail_for_both(world: World) -> None:
@@ -181,6 +181,59 @@ async def test_who_resumes_a_lane_has_it_judged_by_what_is_sent_from_then_on(wor
     count(lanes, sent=10, complained=6)
     await lanes.look()
     assert lanes.is_paused(BULK)
+
+
+async def test_a_campaign_whose_own_mail_comes_back_is_braked_among_much_good_mail_of_others(
+    world: World,
+) -> None:
+    sender, hearer = await world.process(), await world.process()
+    count(sender, sent=1000)
+    count(sender, campaign="bad", sent=90, refused=4)
+    count(sender, campaign="good", sent=20, bounced=1)
+    hearer.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="bad")
+    await sender.look()
+    await hearer.look()
+    assert await hearer.brakes("bad", resumed=None) is None
+
+    hearer.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="bad")
+    await hearer.look()
+
+    reason = "of its own mail: 6 of 94 mails came back: 6.38 %, and 5 % may"
+    assert await sender.brakes("bad", resumed=None) == reason
+    assert await sender.brakes("good", resumed=None) is None
+    assert await sender.brakes("unknown", resumed=None) is None
+    assert not sender.is_paused(BULK)
+
+
+async def test_who_resumes_a_campaign_has_it_judged_by_what_is_sent_from_then_on(world: World) -> None:
+    lanes = await world.process()
+    count(lanes, sent=5000)
+    count(lanes, campaign="one", sent=20, complained=6)
+    await lanes.look()
+    assert await lanes.brakes("one", resumed=None) is not None
+    world.clock.now += timedelta(minutes=5)
+    resumed = world.clock.now
+
+    assert await lanes.brakes("one", resumed=resumed) is None
+    world.clock.now += timedelta(minutes=5)
+    # Of mail from before, heard of since.
+    for _ in range(6):
+        lanes.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="one")
+    count(lanes, campaign="one", sent=10)
+    await lanes.look()
+    assert await lanes.brakes("one", resumed=resumed) is None
+    count(lanes, campaign="one", bounced=6)
+    await lanes.look()
+
+    assert await lanes.brakes("one", resumed=resumed) is not None
+
+
+async def test_a_campaign_is_braked_with_its_lane_whatever_its_own_figures(world: World) -> None:
+    lanes = await world.process()
+    count(lanes, sent=20, bounced=20)
+    await lanes.look()
+
+    assert await lanes.brakes("one", resumed=None) == "20 of 20 mails came back: 100 %, and 5 % may"
 
 
 async def test_what_was_sent_before_the_window_is_not_judged(world: World) -> None:

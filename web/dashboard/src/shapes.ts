@@ -1155,6 +1155,8 @@ export interface AccountingAnswer {
   readonly delivered: number;
   readonly bounced: number;
   readonly complained: number;
+  /** Of those sent, of whom a person has followed a link. */
+  readonly clicked: number;
 }
 
 /** A campaign in full. */

@@ -18,6 +18,7 @@ const NOTHING = {
   delivered: 0,
   bounced: 0,
   complained: 0,
+  clicked: 0,
 };
 
 describe("a campaign", () => {
