@@ -26,8 +26,9 @@ from bench.servers import Server, bellhop, cost, token
 from storage.connect import connect
 from storage.ids import UUID7Source
 from storage.inboxes import Chosen
+from storage.notifications import Notification
 from storage.store import Store
-from storage.streams import Emission, Notification
+from storage.streams import Emission
 
 RESULTS = Path(__file__).parent / "RESULTS-history.md"
 BATCH = 1000

@@ -14,8 +14,8 @@ from msgspec import structs
 
 from mailer.courier import Foresee
 from storage.mail import Hold, LaneName, MailState
-from storage.outbox import Kind, Lease, Subject
-from storage.streams import Notification
+from storage.notifications import Notification
+from storage.obligations import Kind, Lease, Subject
 
 LEASE_SECONDS = 15.0
 """Of the first lease, at most: about as late as another worker sees by itself what a process leaves that dies between storing and sending."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from markupsafe import escape
 
 from mailer import letter
-from storage.streams import Notification
+from storage.notifications import Notification
 
 KEPT = 32
 """Bodies, at most; of more the oldest go."""

@@ -33,7 +33,8 @@ from mailer.relay_ids import key_of
 from mailer.transport import Outgoing
 from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent
 from storage.errors import StorageError
-from storage.outbox import Lease, Outbox
+from storage.obligations import Lease
+from storage.outbox import Outbox
 
 PROLONGING_SHARE = 1 / 3
 """Of the lease: so often is it prolonged, and at least two thirds are left for settling what has just gone out."""

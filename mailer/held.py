@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from storage.outbox import Lease
+from storage.obligations import Lease
 
 
 class LeaseOver(Exception):

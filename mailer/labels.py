@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from mailer import headers
-from storage.outbox import Kind, Lease
+from storage.obligations import Kind, Lease
 
 _OTHER = re.compile(r"[^A-Za-z0-9._-]")
 _SENDER = "bellhop"

@@ -10,8 +10,8 @@ from mailer.press import Press
 from mailer.sealing import NOTHING, Seal
 from mailer.transport import Transport
 from storage.mail import LaneName
-from storage.outbox import Lease
-from storage.streams import Notification
+from storage.notifications import Notification
+from storage.obligations import Lease
 
 WayOut = Callable[[Notification], Awaitable[str | None]]
 """The URL by which the reader of a mail says no to more of its kind; None where there is none. Raises `StorageError`."""

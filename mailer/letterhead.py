@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from mailer import address
 from mailer.address import Mailbox
 from mailer.unsubscribe import written
-from storage.streams import Notification
+from storage.notifications import Notification
 
 PLACEHOLDERS = ("id", "room", "type")
 """What of its notification a URL to unsubscribe by may hold, in braces."""

@@ -40,7 +40,7 @@ from mailer.printer import (
 from mailer.render import Renderer
 from mailer.transport import Outgoing
 from storage.mail import MailOrder
-from storage.streams import Notification
+from storage.notifications import Notification
 
 BRIEF_CHARACTERS = 1000
 """Of a body, and of data: what takes half a millisecond by the built-in templates, and a thread as long to get to and back."""

@@ -22,7 +22,7 @@ from mailer.letterhead import Letterhead
 from mailer.render import Compose, Renderer
 from mailer.transport import Outgoing
 from storage.mail import MailOrder
-from storage.streams import Notification
+from storage.notifications import Notification
 
 if TYPE_CHECKING:
     from mailer.designs import Designs

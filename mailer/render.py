@@ -19,7 +19,7 @@ from mailer.unseen import pictured, trapped
 from mailer.weblinks import is_path, web_url
 from mailer.words import words_in
 from storage.mail import LaneName, MailOrder
-from storage.streams import Notification
+from storage.notifications import Notification
 
 Compose = Callable[[Composition], Composed]
 _SUBJECT_LENGTH = 250

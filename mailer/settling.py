@@ -10,7 +10,8 @@ from mailer.held import Held
 from storage.coalescing import Coalescer
 from storage.endings import Ending, Gathered, Settled
 from storage.errors import StoreUnavailable
-from storage.outbox import Lease, Outbox
+from storage.obligations import Lease
+from storage.outbox import Outbox
 
 SETTLE_TRIES = 6
 TOGETHER = 100

@@ -21,7 +21,8 @@ from mailer.pacing import Pacing
 from mailer.settling import Settler
 from storage.endings import Buried, Ending, Postponed, Released, Skipped
 from storage.errors import StorageError, StoreUnavailable
-from storage.outbox import Lease, Outbox, Subject
+from storage.obligations import Lease, Subject
+from storage.outbox import Outbox
 
 POLL_SECONDS = 15.0
 """How long a mail may wait unnoticed that another node has appended."""

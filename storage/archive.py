@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from storage.inboxes import Receipt
-from storage.streams import Notification
+from storage.notifications import Notification
 
 ReaderOf = Callable[[str], str | None]
 """Answers the user whose own room it is; None for a room of many."""

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from storage.encoding import micros, moment, shown_until
 from storage.mail import Mail, MailState
-from storage.streams import Collapse, Notification
+from storage.notifications import Collapse, Notification
 
 LONGEST_WAIT: Final = timedelta(hours=1)
 """From the first of a chain whose mail waits, unless the mail of a single one waits longer by itself."""

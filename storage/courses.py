@@ -12,7 +12,7 @@ from typing import Any
 from storage.encoding import micros, moment
 from storage.endings import Buried, Ending, Postponed
 from storage.mail import MailState
-from storage.outbox import Lease, Subject
+from storage.obligations import Lease, Subject
 
 STEPS_KEPT = 20
 """Of one mail, the newest."""

@@ -5,44 +5,15 @@ in one digest or in none, whatever crashes. A digest is opened and given its ite
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from storage.streams import Notification
-
-if TYPE_CHECKING:
-    from storage.endings import Skipped
-    from storage.outbox import Obligation
+from storage.endings import Skipped
+from storage.notifications import Notification
+from storage.obligations import Digest, Obligation
 
 FULL = 10_000
 """Items with which a digest is due at once: the next one opens another."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Digest:
-    """What of one user's mail is gathered under one key, until it closes.
-
-    Of a room, a channel and a key one is open at a time, which the store sees to by a unique index. It is an item's digest
-    by the item saying so, never the other way round.
-    """
-
-    id: str
-    room: str
-    """The user's own."""
-    channel: str = "email"
-    key: str
-    """Of a room, a channel and a key one digest is open at most."""
-    rule: str
-    """The name of the rule by which it was opened."""
-    opened_at: datetime
-    closes_at: datetime
-    latest_at: datetime | None = None
-    """It is not put off beyond this, however many items come."""
-    gathered: int = 0
-    """How many items it was given."""
-    lead: str | None = None
-    """The id of the notification with whose mail, sent alone, it began."""
 
 
 class Digests(Protocol):
@@ -84,7 +55,7 @@ class Digests(Protocol):
         ...
 
     async def leave_out(
-        self, digest_id: str, items: Mapping[str, "Skipped"], *, token: str, now: datetime
+        self, digest_id: str, items: Mapping[str, Skipped], *, token: str, now: datetime
     ) -> bool:
         """Skip the mail of these notifications. False, and no change, when the lease is no longer this token's.
 
@@ -93,7 +64,7 @@ class Digests(Protocol):
         """
         ...
 
-    async def settle(self, digest_id: str, mail: "Obligation | None", *, token: str, now: datetime) -> bool:
+    async def settle(self, digest_id: str, mail: Obligation | None, *, token: str, now: datetime) -> bool:
         """End it, have what is gathered in it count as told, and owe the mail that tells it, in one transaction.
 
         `mail` has the digest's id; None: there is nothing to tell. False, and no change, when the lease is no longer this

@@ -16,7 +16,8 @@ import orjson
 
 from storage.errors import InvalidCursor
 from storage.inboxes import Receipt
-from storage.streams import Entry, IdempotencyKey, Notification
+from storage.notifications import Entry, Notification
+from storage.streams import IdempotencyKey
 from storage.suppressions import Evidence, Suppression
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

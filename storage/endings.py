@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from storage.digests import Digest
+from storage.obligations import Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from storage.beginnings import Membership
-from storage.streams import Notification
+from storage.notifications import Notification
 
 FAR = (1 << 62) - 1
 """A sequence that no room reaches."""

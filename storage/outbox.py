@@ -7,86 +7,18 @@ its id. What else is owed stands by itself.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from storage.courses import Course
 from storage.endings import Ending, Settled
-from storage.mail import LaneName, Mail, MailState
-from storage.streams import Notification
-
-if TYPE_CHECKING:
-    from storage.courses import Course
+from storage.mail import LaneName, MailState
+from storage.notifications import Notification
+from storage.obligations import Lease, Obligation, Subject
 
 ORPHAN_AGE = timedelta(hours=1)
 """How long an obligation waits for the notification that it is of."""
 ORPHAN_LOOK = timedelta(minutes=1)
 """Between two looks whether that has come."""
-
-
-class Kind(StrEnum):
-    """What an obligation is of."""
-
-    NOTIFICATION = "notification"
-    DIGEST = "digest"
-    CAMPAIGN = "campaign"  # one recipient of it
-
-
-class Channel(StrEnum):
-    """By what somebody is told. There is one so far. The name is kept with each obligation; `lease` goes by the lane alone,
-    and has to ask for the channel once there is a second.
-    """
-
-    EMAIL = "email"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What an obligation is of: its kind, and the id of that. A campaign's test mail is of `test:` and the campaign's id."""
-
-    kind: Kind
-    id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Obligation:
-    """Something that is owed to one person by one channel. It stands by itself.
-
-    It is one row or document from the first to the last. Its `id` is the caller's, made of what it is of, so that whoever
-    owes the same twice owes it once.
-    """
-
-    id: str
-    """Its own, and no notification's."""
-    of: Subject
-    channel: Channel = Channel.EMAIL
-    mail: Mail
-    news: Notification | None = None
-    """What is to be told, of a digest or a campaign: in no stream, and in the person's own room."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """A worker's right to send one mail until `until`. Ending it needs the token: a late worker changes nothing.
-
-    It is a snapshot: what is recalled after it was taken is sent all the same, unless the worker asks again.
-    """
-
-    id: str
-    """Of the obligation: its notification's, when it is that one's own."""
-    of: Subject
-    notification: Notification
-    """What is to be told."""
-    mail: Mail
-    token: str
-    until: datetime
-
-    @property
-    def is_own(self) -> bool:
-        """Whether it is the one mail that was stored with its notification.
-
-        Only such a one can be gathered into a digest, or be counted under a throttle.
-        """
-        return self.of.kind is Kind.NOTIFICATION and self.id == self.of.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +142,7 @@ class Outbox(Protocol):
         """
         ...
 
-    async def courses(self, ids: Sequence[str]) -> Mapping[str, "Course"]:
+    async def courses(self, ids: Sequence[str]) -> Mapping[str, Course]:
         """The courses of these obligations, by id; what is not there is absent.
 
         A mail that was sent at its first attempt is there, with no steps. None that was erased has any.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from storage.inboxes import Receipt
-from storage.streams import Notification
+from storage.notifications import Notification
 
 SAID: Final = ("email", "name", "locale")
 """What both the user's tokens and backends tell: of these the newer word counts."""

@@ -14,7 +14,7 @@ from typing import Protocol
 from storage.campaigns import RULE, Campaign, Lead
 from storage.encoding import cursor_text, micros
 from storage.mail import AFTER_SENT, MailState
-from storage.outbox import Obligation
+from storage.obligations import Obligation
 
 DUPLICATE = "duplicate"
 """By this a recipient is skipped whose address another recipient of the campaign has."""

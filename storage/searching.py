@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage.streams import Notification, Origin
+from storage.notifications import Notification, Origin
 
 LOOKED_AT = 10_000
 """Notifications that one page looks at: what is rare takes several pages, and none takes long."""

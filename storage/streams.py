@@ -1,113 +1,15 @@
-"""The shelf of notifications, each in its room's stream.
-
-What an emit makes are structs, which are made in a quarter of a dataclass's time. None can be part of a cycle, so the
-garbage collector need not know of them.
-"""
+"""The shelf of notifications, each in its room's stream."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from storage.errors import IdempotencyMismatch
-from storage.mail import Mail
-from storage.rhythms import Rhythm
-
-if TYPE_CHECKING:
-    from storage.searching import Found, FoundPage, Provenance, Search
-
-
-class Action(Struct, frozen=True, array_like=True, gc=False):
-    """A button of a notification: pressed once by each reader, and then answered.
-
-    `id` is what a client says when it is pressed, and is told apart from others of the same notification only.
-    """
-
-    id: str
-    label: str
-    link: str | None = None
-    """Where pressing it leads; None: nowhere."""
-    style: str = "default"
-
-
-class Words(Struct, frozen=True, array_like=True, gc=False):
-    """The texts of a notification in one language.
-
-    As an array it takes less room in the store: a new field goes to the end, and has a default.
-    """
-
-    title: str
-    body: str = ""
-    link: str | None = None
-    actions: tuple[Action, ...] = ()
-    image: str | None = None
-
-
-class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What was made of a notification when it was emitted, by the catalog, its switches and its sender: later ones change nothing of it."""
-
-    category: str | None = None
-    """None for a type that the catalog did not have; so are the next two."""
-    locale: str | None = None
-    """The language that its texts are in."""
-    timezone: str | None = None
-    """The zone that they, and its mail, tell the time in; None where they tell none."""
-    catalog_version: str | None = None
-    translations: dict[str, Words] = {}
-    """The texts in other languages, for a room whose readers have several."""
-    actions: tuple[Action, ...] = ()
-    image: str | None = None
-    """Where its picture is."""
-    hidden_by: str | None = None
-    """The rule by which it is not shown in-app."""
-    hidden_why: str | None = None
-    """The same in words."""
-    rhythm: Rhythm | None = None
-    """How often its mail may come, as its sender has said."""
-    variant: str | None = None
-    """Which of several ways to say it this is; None where there is one."""
-    trial: str | None = None
-    """The experiment that this variant has fallen to its reader in; None where it has not by lot."""
-
-
-class Collapse(Struct, frozen=True, gc=False):
-    """That a notification stands for the older ones of its room under the same key, as `storage.collapsing` says."""
-
-    key: str
-    count: int = 1
-    """How many it stands for, itself included; `append` knows."""
-
-
-class Notification(Struct, frozen=True, kw_only=True, gc=False):
-    """A fact addressed to one room. `seq` is None before it is appended, and for ever if not shown in-app."""
-
-    id: str
-    room: str
-    type: str
-    title: str
-    created_at: datetime
-    seq: int | None = None
-    body: str = ""
-    link: str | None = None
-    data: Mapping[str, Any]
-    expires_at: datetime | None = None
-    recalled_at: datetime | None = None
-    """Set when it was recalled; its texts and data are gone then, its place in the stream stays."""
-    in_app: bool = True
-    mail: Mail | None = None
-    entry: Entry | None = None
-    """None for a type that the catalog did not have, that no switch held up, and that its sender said nothing of."""
-    collapse: Collapse | None = None
-    """None for what stands by itself, and for what is not shown any more."""
-    superseded_by: str | None = None
-    """The id of the newer one that stands for it: it is kept, and shown to nobody."""
-
-    @property
-    def locale(self) -> str | None:
-        """The language of its words; None where nobody knows."""
-        return None if self.entry is None else self.entry.locale
+from storage.notifications import Notification, Origin
+from storage.searching import Found, FoundPage, Provenance, Search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +21,6 @@ class IdempotencyKey:
     text: str
     fingerprint: bytes
     """A digest of the request: the same key with another fingerprint is a mismatch."""
-
-
-class Origin(Struct, frozen=True, gc=False):
-    """Who has asked for an emission, and by which request."""
-
-    by: str
-    """A service's name; of people no more than what they are."""
-    request_id: str | None = None
-    """None where it was not asked over HTTP."""
 
 
 class Emission(Struct, frozen=True, kw_only=True, gc=False):
@@ -255,11 +148,11 @@ class Streams(Protocol):
         """Of each of these that has a trial, which; shown in-app or not. One question for up to 1,000."""
         ...
 
-    async def provenance(self, notification_id: str) -> "Provenance | None":
+    async def provenance(self, notification_id: str) -> Provenance | None:
         """By which call it was emitted, as far as that is kept; None for an unknown id."""
         ...
 
-    async def search(self, asked: "Search", *, before: str | None, limit: int) -> "FoundPage":
+    async def search(self, asked: Search, *, before: str | None, limit: int) -> FoundPage:
         """A page of what was emitted, newest first, whatever became of it. Raises `InvalidCursor` as `history` does.
 
         A page looks at `LOOKED_AT` notifications at most, of all or of the room that is asked for, and may have fewer

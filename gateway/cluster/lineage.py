@@ -21,7 +21,8 @@ from gateway.ground.tasks import Tasks
 from storage.epochs import Epochs
 from storage.errors import IdempotencyMismatch, StorageError
 from storage.groupcommit import Appends
-from storage.streams import Appended, Emission, Notification, Streams
+from storage.notifications import Notification
+from storage.streams import Appended, Emission, Streams
 
 CHECK_SECONDS = 2.0
 """How often the store is looked at while nothing is suspected."""

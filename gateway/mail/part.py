@@ -22,8 +22,8 @@ from mailer.sealing import Seal
 from mailer.transport import Transport
 from mailer.worker import Outcome, Worker
 from storage.mail import LaneName
+from storage.notifications import Notification
 from storage.outbox import Outbox
-from storage.streams import Notification
 
 BULK_SHARE = 4
 """By this is the concurrency of all mail divided for that of bulk mail, unless that is set."""

@@ -15,8 +15,9 @@ from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.notify.requests import Unfit
 from storage.inboxes import Acted, Chosen, Inboxes, Marked
+from storage.notifications import Notification
 from storage.stats import Outcome
-from storage.streams import Notification, Streams
+from storage.streams import Streams
 
 # What of each is different then, as its reader's history has it.
 UNREAD: Json = {"read": False, "archived": False, "snoozed_until": None}

@@ -25,8 +25,9 @@ from mailer.relay_ids import is_unguessable
 from mailer.reports import Kind, Outcome, Report
 from storage.errors import StoreUnavailable
 from storage.mail import AFTER_SENT, Mail, MailState
-from storage.outbox import Outbox, Subject
-from storage.streams import Notification
+from storage.notifications import Notification
+from storage.obligations import Subject
+from storage.outbox import Outbox
 
 SETTLING_SECONDS = 0.2
 """The pause between two looks at a mail that its worker still holds."""

@@ -30,7 +30,7 @@ from gateway.notify.verdicts import EMAIL, AnyGate, Case, Moment, Send, Sources,
 from storage.campaigns import TEST
 from storage.errors import StorageError
 from storage.mail import HASTENED
-from storage.outbox import Kind, Lease, Subject
+from storage.obligations import Kind, Lease, Subject
 
 GATES: tuple[AnyGate, ...] = (
     # The order of rules. What is off for all comes before what is about one person. The address comes before

@@ -25,7 +25,8 @@ from gateway.notify.repair import Repairs
 from gateway.notify.streams import DeliveryStats, Guest, Sockets, Stream, namespace_of
 from gateway.notify.translations import MARK, Variants
 from gateway.notify.written import WrittenLog
-from storage.streams import Notification, Streams
+from storage.notifications import Notification
+from storage.streams import Streams
 
 HOLE_SECONDS = 0.05
 """Of two emits that are published by two nodes at once, the later may come first: most holes close in this time."""

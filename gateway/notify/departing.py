@@ -16,10 +16,11 @@ from gateway.notify.decide import Judge, case_of
 from gateway.notify.gates import campaign, throttle
 from gateway.notify.verdicts import Case, Delay, Merge, Send, Sources, Verdict
 from storage.campaigns import Campaigns
-from storage.digests import Digest, Digests
+from storage.digests import Digests
 from storage.endings import Ending, Gathered, Postponed, Skipped
 from storage.ids import uuid7
-from storage.outbox import Lease, Outbox
+from storage.obligations import Digest, Lease
+from storage.outbox import Outbox
 from storage.rhythms import Throttle
 
 

@@ -14,10 +14,9 @@ from urllib.parse import urljoin
 from gateway.catalog.own import DIGEST
 from gateway.ground.encoding import time
 from gateway.notify.digest_words import DigestWords, words_in
-from storage.digests import Digest
 from storage.mail import LaneName, Mail, MailOrder, MailState
-from storage.outbox import Kind, Obligation, Subject
-from storage.streams import Entry, Notification
+from storage.notifications import Entry, Notification
+from storage.obligations import Digest, Kind, Obligation, Subject
 
 LISTED: Final = 20
 """How many notifications the mail lists: the newest. The others are only counted."""

@@ -24,12 +24,11 @@ from gateway.notify.rounds import Rounds, rest_until
 from gateway.notify.verdicts import EMAIL, Case, Moment, Skip, Sources
 from gateway.notify.whereabouts import zones_of
 from storage import digests as shelf
-from storage.digests import Digest
 from storage.endings import Skipped
 from storage.errors import StorageError
 from storage.mail import LaneName, Unless
-from storage.outbox import Obligation
-from storage.streams import Notification
+from storage.notifications import Notification
+from storage.obligations import Digest, Obligation
 
 CLOSED_AT_ONCE = 16
 """Digests that are leased in one round, and closed side by side."""

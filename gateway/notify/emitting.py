@@ -20,7 +20,8 @@ from gateway.notify.requests import EmitRequest
 from storage.errors import StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.mail import LaneName
-from storage.streams import Appended, Emission, Notification
+from storage.notifications import Notification
+from storage.streams import Appended, Emission
 
 STEP_NOTIFICATIONS = 1000
 """How many notifications are made, stored and delivered before others have their turn."""

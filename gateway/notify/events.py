@@ -11,7 +11,7 @@ from typing import Any
 from gateway.ground.encoding import Json, dumps, time
 from gateway.notify.translations import joined, versions
 from storage.inboxes import Count, Muted
-from storage.streams import Action, Notification
+from storage.notifications import Action, Notification
 
 
 def encode(name: str, payload: Mapping[str, Any]) -> bytes:

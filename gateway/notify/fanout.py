@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from gateway.cluster.bus.base import TRANSIENT, Bus, Frame
 from gateway.cluster.gossip import HeadGossip
 from gateway.notify import events
-from storage.streams import Notification
+from storage.notifications import Notification
 
 
 class Receiver(Protocol):

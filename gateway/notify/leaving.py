@@ -20,7 +20,7 @@ from gateway.notify.preferences import Origin, Row, Value, ordered, refused_dige
 from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
-from storage.streams import Notification
+from storage.notifications import Notification
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog

@@ -17,7 +17,7 @@ from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Verd
 from gateway.notify.wording import Filled
 from storage.errors import StorageError
 from storage.mail import LaneName, Mail, MailOrder, MailState
-from storage.streams import Notification
+from storage.notifications import Notification
 
 USERS_NAMED = 100
 """In an error or beside an answer so many users are named: all are counted."""

@@ -29,14 +29,15 @@ from storage import people as shelf
 from storage.audit import Audit, Deed
 from storage.campaigns import Campaign
 from storage.clicks import Clicks, Hit
-from storage.digests import Digest, Digests
+from storage.digests import Digests
+from storage.notifications import Notification
+from storage.obligations import Digest
 from storage.opens import Open, Opens
 from storage.outbox import Outbox
 from storage.people import Contact, Found, UserData
 from storage.preferences import CHANGES_KEPT, Change
 from storage.recipients import RecipientRow, Recipients
 from storage.schedule import Schedule, Scheduled
-from storage.streams import Notification
 from storage.suppressions import Suppression
 from storage.trials import Part, Trials
 

@@ -27,7 +27,8 @@ from gateway.notify.wording import Filled, Scribe
 from storage.errors import StorageError
 from storage.ids import uuid7
 from storage.mail import Mail
-from storage.streams import Collapse, Emission, Entry, IdempotencyKey, Notification, Origin
+from storage.notifications import Collapse, Entry, Notification, Origin
+from storage.streams import Emission, IdempotencyKey
 
 _OF_ADMINS = f"{ADMIN}:"
 """How the scope of an admin's connection begins."""

@@ -19,8 +19,9 @@ from mailer.errors import RenderFailure, TemplateFailure
 from mailer.press import Press
 from mailer.transport import Outgoing
 from storage.mail import LaneName
+from storage.notifications import Notification
 from storage.outbox import Outbox
-from storage.streams import Notification, Streams
+from storage.streams import Streams
 
 ROOMS_SHOWN = 20
 """How many rooms are shown: each costs a look at presence and one at the contacts."""

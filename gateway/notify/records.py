@@ -13,10 +13,11 @@ from gateway.ground.clock import Clock
 from gateway.notify.fanout import Fanout
 from storage.clicks import Clicks, Hit
 from storage.inboxes import Inboxes, Receipt
+from storage.notifications import Notification
 from storage.opens import Open, Opens
 from storage.outbox import Outbox
 from storage.searching import Found
-from storage.streams import Notification, Streams
+from storage.streams import Streams
 
 LATEST = 50
 """How many are shown of those that were emitted last."""

@@ -8,17 +8,14 @@ itself make the same ones.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
 from storage.inboxes import Place
 from storage.mail import LaneName, MailState, Unless
+from storage.notifications import Action
 from storage.rhythms import Rhythm
-from storage.streams import Action
-
-if TYPE_CHECKING:
-    from gateway.notify.campaigns.plans import Plan
 
 NOTIFICATION = "notification"
 """The event that a notification is, unless it is not stored and has a name of its own."""
@@ -233,24 +230,3 @@ class DisconnectRequest:
     user: str
     reason: str | None = None
     """Why, for the logs; no client is told."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypePreviewRequest:
-    """A type as a reader would get it."""
-
-    type: str
-    data: Mapping[str, Any] | None = None
-    """The data to show it with; None: those of the example."""
-    example: int = 0
-    """Which of the type's examples, from 0, where no data are given."""
-    locale: str | None = None
-    """None: the user's, else the catalog's own."""
-    user: str | None = None
-    """The user for whom it is also decided, gate by gate; None: nobody."""
-    variant: str | None = None
-    """The variant that is to be shown, of its experiment or of the campaign. None: the one that falls to the user, or is
-    chosen for everybody; of a campaign the first.
-    """
-    campaign: "Plan | None" = None
-    """The campaign that says it, of which the words and variants count alone. None: the type says it itself."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from msgspec import Struct, structs
 
-from storage.streams import Action, Entry, Words
+from storage.notifications import Action, Entry, Words
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog

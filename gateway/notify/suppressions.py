@@ -22,7 +22,7 @@ from mailer.bounces import SOFT_DAYS, SOFT_HOLD, SOFT_WINDOW_DAYS, Bounce, Sever
 from storage.coalescing import Coalescer
 from storage.errors import StorageError
 from storage.ids import uuid7
-from storage.outbox import Lease
+from storage.obligations import Lease
 from storage.suppressions import (
     EVERYTHING,
     Evidence,

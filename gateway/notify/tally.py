@@ -23,7 +23,7 @@ from mailer.courier import Result
 from storage import tallies
 from storage.errors import StorageError
 from storage.mail import MailState
-from storage.streams import Notification
+from storage.notifications import Notification
 
 FLUSH_SECONDS = 5.0
 """The time between two writes; what was counted since the last one is what a crash takes along."""

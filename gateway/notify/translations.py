@@ -16,7 +16,7 @@ from msgspec import structs
 from gateway.engine import Packet
 from mailer.locales import lookup
 from storage.inboxes import HistoryPage, InboxItem
-from storage.streams import Notification, Words
+from storage.notifications import Notification, Words
 
 MARK = 0x0A
 """The first byte of a frame of several languages: a line end, which no event begins with, and none holds."""

@@ -18,7 +18,7 @@ from gateway.ground.rooms import user_room
 from gateway.notify.campaigns.speech import sendable
 from gateway.notify.decide import Explained, Judge
 from gateway.notify.drawing import draw
-from gateway.notify.requests import EmailRequest, EmitRequest, TypePreviewRequest, Unfit
+from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
 from gateway.notify.verdicts import EMAIL, Case
 from gateway.notify.wording import Filled, Scribe
 from mailer.choice import chosen
@@ -28,7 +28,7 @@ from mailer.press import Press
 from mailer.transport import Outgoing
 from storage.ids import uuid7
 from storage.mail import LaneName, MailOrder
-from storage.streams import Collapse, Notification
+from storage.notifications import Collapse, Notification
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
@@ -40,6 +40,27 @@ READER = "reader@example.org"
 
 class NoSuchType(Exception):
     """The catalog does not have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypePreviewRequest:
+    """A type as a reader would get it."""
+
+    type: str
+    data: Mapping[str, Any] | None = None
+    """The data to show it with; None: those of the example."""
+    example: int = 0
+    """Which of the type's examples, from 0, where no data are given."""
+    locale: str | None = None
+    """None: the user's, else the catalog's own."""
+    user: str | None = None
+    """The user for whom it is also decided, gate by gate; None: nobody."""
+    variant: str | None = None
+    """The variant that is to be shown, of its experiment or of the campaign. None: the one that falls to the user, or is
+    chosen for everybody; of a campaign the first.
+    """
+    campaign: "Plan | None" = None
+    """The campaign that says it, of which the words and variants count alone. None: the type says it itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

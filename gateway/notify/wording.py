@@ -21,7 +21,7 @@ from gateway.notify.said import Memory, Said, Text, pictured
 from gateway.notify.verdicts import EMAIL, NOBODY_CHOSE, Chosen
 from storage.errors import StorageError
 from storage.mail import LaneName, Unless
-from storage.streams import Words
+from storage.notifications import Words
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog

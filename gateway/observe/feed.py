@@ -19,7 +19,7 @@ from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
 from gateway.notify.emitting import Listener
-from storage.streams import Notification
+from storage.notifications import Notification
 
 SHOWN_PER_SECOND = 20
 """Notifications, of this node's own emits."""

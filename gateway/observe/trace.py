@@ -24,9 +24,11 @@ from gateway.observe.peers import Facts, Peers, Told
 from gateway.observe.traced import NodeView, Trace, TracedMail
 from storage.campaigns import TEST, Campaign, Campaigns
 from storage.courses import Course
-from storage.outbox import Kind, MailSearch, Outbox, Subject
+from storage.notifications import Notification
+from storage.obligations import Kind, Subject
+from storage.outbox import MailSearch, Outbox
 from storage.searching import FoundPage, Search
-from storage.streams import Notification, Streams
+from storage.streams import Streams
 
 MAILS = 20
 """Of one notification, that are shown. The newest ones."""

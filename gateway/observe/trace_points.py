@@ -15,8 +15,8 @@ from storage.audit import DONE, Deed
 from storage.courses import Course, StepKind
 from storage.inboxes import Receipt
 from storage.mail import Mail, MailState
+from storage.notifications import Notification
 from storage.searching import Provenance
-from storage.streams import Notification
 
 READERS = 100
 """Whose acts are shown."""

@@ -12,9 +12,9 @@ from gateway.notify.sayings import Saying
 from storage.campaigns import Campaign
 from storage.inboxes import Receipt
 from storage.mail import Mail
-from storage.outbox import Subject
+from storage.notifications import Notification
+from storage.obligations import Subject
 from storage.searching import Provenance
-from storage.streams import Notification
 
 
 class Via(StrEnum):

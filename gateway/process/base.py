@@ -54,7 +54,7 @@ from mailer.worker import Outcome
 from storage import lanes, stats
 from storage.connect import connect as connect_store
 from storage.mail import LaneName
-from storage.outbox import Kind, Lease, Subject
+from storage.obligations import Kind, Lease, Subject
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog

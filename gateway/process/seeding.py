@@ -24,7 +24,7 @@ from gateway.process.shop import ORDER_UPDATE, SCOPE, confirmation
 from storage.groupcommit import GroupCommit
 from storage.ids import UUID7Source
 from storage.mail import LaneName
-from storage.streams import Notification
+from storage.notifications import Notification
 
 ANN, BOB = user_room("ann"), user_room("bob")
 

@@ -158,7 +158,7 @@ async def _send(in_force: "Settings", address: str) -> tuple[bool, str]:
     from mailer.errors import MailError
     from storage.ids import uuid7
     from storage.mail import MailOrder
-    from storage.streams import Notification
+    from storage.notifications import Notification
 
     now = datetime.now(UTC)
     probe = Notification(

@@ -11,7 +11,7 @@ from marshmallow import Schema, fields, post_load, validate
 from gateway.protocol.emit_rules import LINK_MAX
 from gateway.protocol.fields import Text
 from gateway.protocol.patterns import ACTION_ID, LINK, VISIBLE
-from storage.streams import Action
+from storage.notifications import Action
 
 ACTIONS_MAX = 3
 """Buttons of one notification."""

@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from gateway.experiments.bounds import METRICS, NAME, NAME_LONGEST
-from gateway.notify.requests import TypePreviewRequest
+from gateway.notify.type_preview import TypePreviewRequest
 from gateway.protocol import campaign_trials, required
 from gateway.protocol.answers.notifications import ActionAnswer
 from gateway.protocol.asking import OneFieldSchema

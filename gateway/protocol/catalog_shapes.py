@@ -18,7 +18,7 @@ from gateway.notify.types import KnownTypes, NamedCategory, TypeDetail, TypeStat
 from gateway.notify.verdicts import Send
 from gateway.protocol import trial_results
 from mailer.transport import Outgoing
-from storage.streams import Notification
+from storage.notifications import Notification
 from storage.switches import Change
 
 

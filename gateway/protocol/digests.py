@@ -12,8 +12,8 @@ from gateway.notify.digest_news import LISTED
 from gateway.notify.digests import LeftOut, OpenDigest
 from gateway.protocol import required
 from gateway.protocol.answers.waiting import DigestAnswer
-from storage.digests import Digest
-from storage.streams import Notification
+from storage.notifications import Notification
+from storage.obligations import Digest
 
 
 class DigestItemAnswer(Schema):

@@ -24,10 +24,10 @@ from gateway.protocol import clicks
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
+from storage.notifications import Entry, Notification
 from storage.outbox import MailPage
 from storage.schedule import Scheduled
 from storage.searching import Found
-from storage.streams import Entry, Notification
 
 
 def address(value: Notification) -> Json:

@@ -15,7 +15,7 @@ from gateway.protocol import required, shapes
 from gateway.protocol.answers.notifications import MailAnswer, ReceiptAnswer, RecordAnswer
 from gateway.protocol.fields import Moment, Text, UserId, cursor_field, limit_field
 from gateway.protocol.patterns import KEY, PRINTABLE, TYPE
-from storage.outbox import Kind
+from storage.obligations import Kind
 from storage.searching import Found, FoundPage, Search
 
 # What is asked

@@ -19,7 +19,8 @@ from gateway.protocol import shapes
 from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StorageError
 from storage.inboxes import Inboxes, InboxItem
-from storage.streams import Notification, Streams
+from storage.notifications import Notification
+from storage.streams import Streams
 
 logger = logging.getLogger(__name__)
 

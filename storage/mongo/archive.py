@@ -28,8 +28,8 @@ from storage.mongo.heads import ROOMS, Position, positions
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.standings import INBOXES, RECEIPTS
 from storage.mongo.transactions import atomically
+from storage.notifications import Notification
 from storage.people import Erasure
-from storage.streams import Notification
 
 PIECES = "archive_pieces"
 KEYS = "archive_keys"

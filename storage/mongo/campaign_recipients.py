@@ -12,7 +12,7 @@ from storage.mail import MailState
 from storage.mongo.collections import Collections, Document
 from storage.mongo.obligations import OBLIGATIONS
 from storage.mongo.recipient_rows import OWED, PENDING, RECIPIENTS, UNDECIDED
-from storage.outbox import Kind
+from storage.obligations import Kind
 from storage.recipients import RecipientState
 
 INDEXES = {

@@ -10,7 +10,7 @@ from storage.mongo import obligations
 from storage.mongo.collections import Collections, Document
 from storage.mongo.errors import only_duplicates
 from storage.mongo.recipient_rows import OWED, PENDING, RECIPIENTS, UNDECIDED
-from storage.outbox import Obligation
+from storage.obligations import Obligation
 from storage.recipients import Decided, second
 
 

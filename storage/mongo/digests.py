@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import IndexModel, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 
-from storage.digests import FULL, Digest, Digests
+from storage.digests import FULL, Digests
 from storage.encoding import FOREVER, micros, micros_or_none, moment, moment_or_none
 from storage.endings import Gathered, Skipped
 from storage.mongo import obligations
@@ -18,9 +18,9 @@ from storage.mongo.leasing import take_due
 from storage.mongo.obligations import OBLIGATIONS
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.transactions import atomically
-from storage.outbox import Kind, Lease, Obligation
+from storage.notifications import Notification
+from storage.obligations import Digest, Kind, Lease, Obligation
 from storage.people import Erasure
-from storage.streams import Notification
 
 DIGESTS = "digests"
 INDEXES = {

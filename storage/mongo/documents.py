@@ -15,7 +15,7 @@ from storage.encoding import (
 from storage.inboxes import Receipt
 from storage.mongo import obligations
 from storage.mongo.collections import Document
-from storage.streams import Collapse, Entry, Notification
+from storage.notifications import Collapse, Entry, Notification
 
 WIPED_BELOW = -1
 """`until` of what was wiped and lies below its room's `cleared`: no index holds it any more."""

@@ -11,7 +11,7 @@ from storage.mongo import collapsing
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, together
 from storage.mongo.documents import notification_of, receipt_from
 from storage.mongo.standings import RECEIPTS, inboxes_of
-from storage.streams import Notification
+from storage.notifications import Notification
 
 ROOMS_PER_MERGE = 100
 """Fewer than the number of ranges up to which the server merges sorted index scans instead of sorting."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from storage.errors import IdempotencyMismatch
 from storage.mongo.collections import Document
 from storage.mongo.documents import document_of
-from storage.streams import Appended, Emission, Notification
+from storage.notifications import Notification
+from storage.streams import Appended, Emission
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from storage.mail import MailState
 from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.obligations import BOTH, ENDED, OBLIGATIONS
-from storage.outbox import Lease
+from storage.obligations import Lease
 
 
 async def end_together(

@@ -18,7 +18,8 @@ from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
 from storage.mongo.mail_pages import told
 from storage.mongo.obligations import BOTH, ENDED, OBLIGATIONS
-from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, Subject
+from storage.obligations import Kind, Lease, Subject
+from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK
 
 _ORPHAN_AGE, _ORPHAN_LOOK = (round(each.total_seconds() * 1_000_000) for each in (ORPHAN_AGE, ORPHAN_LOOK))
 _NOT_YET = "not yet"

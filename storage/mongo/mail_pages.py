@@ -13,8 +13,9 @@ from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
 from storage.mongo.obligations import ANY_CASE, BOTH, OBLIGATIONS, OF_ROOM, TO_ADDRESS
 from storage.mongo.pages import ids_of
-from storage.outbox import Kind, MailPage, MailSearch
-from storage.streams import Notification
+from storage.notifications import Notification
+from storage.obligations import Kind
+from storage.outbox import MailPage, MailSearch
 
 
 async def held(c: Collections, *, after: str | None, limit: int) -> MailPage:

@@ -19,7 +19,7 @@ from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.errors import only_duplicates
 from storage.mongo.pages import ids_of
 from storage.mongo.schema import Migration
-from storage.outbox import Kind, Obligation, Subject
+from storage.obligations import Kind, Obligation, Subject
 
 OBLIGATIONS = "obligations"
 BOTH = (NOTIFICATIONS, OBLIGATIONS)

@@ -10,7 +10,7 @@ from storage.mongo.documents import notification_of
 from storage.mongo.epochs import in_force
 from storage.mongo.muting import hidden
 from storage.mongo.standings import RANGES_PER_QUERY, Standings, standings, within
-from storage.streams import Notification
+from storage.notifications import Notification
 
 
 async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[Opening]:

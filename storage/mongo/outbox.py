@@ -23,17 +23,10 @@ from storage.mongo.mail_pages import told
 from storage.mongo.obligations import BOTH, ENDED, OBLIGATIONS, THROTTLES
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.transactions import atomically
-from storage.outbox import (
-    Kind,
-    Lease,
-    MailPage,
-    MailSearch,
-    Obligation,
-    Outbox,
-    Subject,
-)
+from storage.notifications import Notification
+from storage.obligations import Kind, Lease, Obligation, Subject
+from storage.outbox import MailPage, MailSearch, Outbox
 from storage.people import Erasure
-from storage.streams import Notification
 
 
 class MongoOutbox(MongoShelf, Outbox):

@@ -14,8 +14,9 @@ from storage.encoding import (
 )
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
+from storage.notifications import Origin
 from storage.searching import LOOKED_AT, Found, FoundPage, Provenance, Search
-from storage.streams import IdempotencyKey, Origin
+from storage.streams import IdempotencyKey
 
 NEWEST = [("created_at", -1), ("_id", -1)]
 

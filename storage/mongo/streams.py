@@ -15,9 +15,10 @@ from storage.mongo.heads import ROOMS, positions
 from storage.mongo.pages import ids_of
 from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
+from storage.notifications import Notification
 from storage.people import Erasure
 from storage.searching import Found, FoundPage, Provenance, Search
-from storage.streams import Appended, Emission, Notification, Placed, Streams, Tried
+from storage.streams import Appended, Emission, Placed, Streams, Tried
 
 INDEXES = {
     NOTIFICATIONS: (

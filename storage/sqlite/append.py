@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from storage.collapsing import Latest, Pair, following, latest_of, pair_of
 from storage.encoding import key_text, micros
 from storage.errors import IdempotencyMismatch
+from storage.notifications import Notification
 from storage.sqlite import collapsing, obligations
 from storage.sqlite.heads import heads
 from storage.sqlite.rows import NOTIFICATION, Row, find, insert, notification_of, row_of
-from storage.streams import Appended, Emission, Notification
+from storage.streams import Appended, Emission
 
 
 class _Append:

@@ -18,12 +18,12 @@ from storage.archive import (
 )
 from storage.encoding import WIPED, is_writable, micros, micros_or_none, moment, writable
 from storage.inboxes import Receipt
+from storage.notifications import Notification
 from storage.people import Erasure
 from storage.sqlite import clearing, obligations, rows
 from storage.sqlite.rows import NOTIFICATION, RECEIPT, SHOWN_UNTIL, notification_of, receipt_from
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.streams import Notification
 
 MIGRATIONS = (
     Migration(

@@ -8,16 +8,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.digests import FULL, Digest, Digests
+from storage.digests import FULL, Digests
 from storage.encoding import FOREVER, micros, micros_or_none, moment, moment_or_none
 from storage.endings import Gathered, Skipped
-from storage.outbox import Kind, Lease, Obligation
+from storage.notifications import Notification
+from storage.obligations import Digest, Kind, Lease, Obligation
 from storage.people import Erasure
 from storage.sqlite import obligations
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.streams import Notification
 
 MIGRATIONS = (
     Migration(

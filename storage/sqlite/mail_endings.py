@@ -6,7 +6,7 @@ from datetime import datetime
 from storage.courses import step_of
 from storage.encoding import micros
 from storage.endings import Buried, Postponed, Released, Sent, Settled, Skipped
-from storage.outbox import Lease
+from storage.obligations import Lease
 from storage.sqlite import obligations
 
 

@@ -9,7 +9,8 @@ from msgspec import structs
 from storage import collapsing
 from storage.encoding import ERASED, EXPIRED, ORPHANED, RECALLED, micros, moment
 from storage.mail import LaneName
-from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, Subject
+from storage.obligations import Kind, Lease, Subject
+from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK
 from storage.sqlite.mail_pages import FROM, OWED, told
 from storage.sqlite.rows import NOTIFICATION_WIDTH
 

@@ -7,10 +7,11 @@ from msgspec import structs
 
 from storage.encoding import FOREVER, micros, news_of, position_of, writable
 from storage.mail import HASTENED
-from storage.outbox import Kind, MailPage, MailSearch
+from storage.notifications import Notification
+from storage.obligations import Kind
+from storage.outbox import MailPage, MailSearch
 from storage.sqlite import obligations
 from storage.sqlite.rows import MAIL, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
-from storage.streams import Notification
 
 OWED = f"{NOTIFICATION}, m.id, m.of_kind, m.of_id, m.news, m.created_at"
 FROM = "FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"

@@ -15,9 +15,9 @@ from storage import collapsing
 from storage.courses import STEPS_KEPT, Course, Step, fields_of, step_from
 from storage.encoding import ERASED, micros, micros_or_none, moment, moment_or_none, news_text
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
-from storage.outbox import Kind, Obligation, Subject
+from storage.notifications import Notification
+from storage.obligations import Kind, Obligation, Subject
 from storage.sqlite.schema import Migration, statements
-from storage.streams import Notification
 
 MIGRATIONS = (
     Migration(

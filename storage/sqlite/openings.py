@@ -6,12 +6,12 @@ from itertools import chain, islice
 
 from storage.encoding import micros
 from storage.inboxes import Opening, OpeningRequest
+from storage.notifications import Notification
 from storage.sqlite import beginnings
 from storage.sqlite.epochs import in_force
 from storage.sqlite.muting import shown
 from storage.sqlite.standings import Standing, of_user, standings, turn
 from storage.sqlite.streams import span
-from storage.streams import Notification
 
 
 def openings(

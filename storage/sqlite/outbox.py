@@ -14,21 +14,14 @@ from storage.encoding import (
 )
 from storage.endings import Ending, Gathered, Settled
 from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
-from storage.outbox import (
-    Kind,
-    Lease,
-    MailPage,
-    MailSearch,
-    Obligation,
-    Outbox,
-    Subject,
-)
+from storage.notifications import Notification
+from storage.obligations import Kind, Lease, Obligation, Subject
+from storage.outbox import MailPage, MailSearch, Outbox
 from storage.people import Erasure
 from storage.sqlite import digests, mail_endings, mail_leases, mail_pages, obligations
 from storage.sqlite.mail_endings import changed
 from storage.sqlite.mail_pages import FROM, OWED, told
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.streams import Notification
 
 
 class SQLiteOutbox(SQLiteShelf, Outbox):

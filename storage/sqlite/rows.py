@@ -18,8 +18,8 @@ from storage.encoding import (
     shown_until,
 )
 from storage.inboxes import Receipt
+from storage.notifications import Collapse, Notification, Origin
 from storage.sqlite import obligations
-from storage.streams import Collapse, Notification, Origin
 
 _COLUMNS = (
     "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at,"

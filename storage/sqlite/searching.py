@@ -10,10 +10,11 @@ from typing import Any
 
 from storage.encoding import cursor_of, cursor_text, is_writable, key_parts, key_text, micros, position_of
 from storage.ids import first_of
+from storage.notifications import Origin
 from storage.searching import LOOKED_AT, Found, FoundPage, Provenance, Search
 from storage.sqlite import obligations
 from storage.sqlite.rows import NOTIFICATION, NOTIFICATION_WIDTH, Row, notification_of
-from storage.streams import IdempotencyKey, Origin
+from storage.streams import IdempotencyKey
 
 MARGIN = timedelta(minutes=10)
 """By so much a notification's id may be made before or after the time that it says."""

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros, writable
 from storage.errors import IdempotencyMismatch, Unstorable
+from storage.notifications import Notification
 from storage.people import Erasure
 from storage.searching import Found, FoundPage, Provenance, Search
 from storage.sqlite import append, clearing, heads, obligations, rows, searching
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.streams import Appended, Emission, Notification, Placed, Streams, Tried
+from storage.streams import Appended, Emission, Placed, Streams, Tried
 
 MIGRATIONS = (
     Migration(

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from storage.connect import connect
-from storage.outbox import Kind, Obligation, Subject
+from storage.obligations import Kind, Obligation, Subject
 from tests.contract.store_cases import emission, mail, notification
 
 

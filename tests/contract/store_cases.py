@@ -9,8 +9,9 @@ from pathlib import Path
 
 from storage.ids import uuid7
 from storage.mail import Mail, MailOrder, MailState
+from storage.notifications import Notification
 from storage.store import Store
-from storage.streams import Appended, Emission, IdempotencyKey, Notification
+from storage.streams import Appended, Emission, IdempotencyKey
 
 NOW = datetime(2026, 11, 22, 8, 27, 41, 123456, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from storage.connect import connect
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
-from storage.streams import Appended, Collapse, Emission, Notification
+from storage.notifications import Collapse, Notification
+from storage.streams import Appended, Emission
 
 BATCH = 5
 

@@ -19,9 +19,9 @@ from storage.archive import PieceState
 from storage.inboxes import Chosen, HistoryQuery
 from storage.mongo import MongoStore
 from storage.mongo import archive as mongo_archive
+from storage.notifications import Collapse, Entry, Notification, Words
 from storage.sqlite import SQLiteStore
 from storage.store import Store
-from storage.streams import Collapse, Entry, Notification, Words
 from tests.contract.store_cases import NOW, fill, later, mail, notification, put, sequences
 from tests.support.amounts import amount
 from tests.support.archives import TOMORROW, Hour, archivist, depot, everything, put_all_away, quietly

@@ -3,8 +3,8 @@
 import asyncio
 
 from storage.inboxes import Chosen, HistoryQuery, Place, Receipt
+from storage.notifications import Action, Entry, Words
 from storage.snoozes import Returned
-from storage.streams import Action, Entry, Words
 from tests.contract.store_cases import NOW, fill, later, notification, put
 
 ROOMS = ["user:1", "all"]

@@ -12,8 +12,8 @@ from storage.archive import Kept, Piece, PieceState
 from storage.endings import Buried, Sent
 from storage.inboxes import Chosen, HistoryQuery
 from storage.mail import LaneName, MailState
+from storage.notifications import Notification
 from storage.store import Store
-from storage.streams import Notification
 from tests.contract.store_cases import NOW, fill, later, mail, notification, put, sequences
 
 ANN = "user:ann"

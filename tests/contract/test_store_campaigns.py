@@ -12,7 +12,7 @@ from storage.errors import InvalidCursor
 from storage.ids import uuid7
 from storage.mail import LaneName, MailState
 from storage.mongo import MongoStore, campaign_recipients, campaign_rows, obligations
-from storage.outbox import Kind, Obligation, Subject
+from storage.obligations import Kind, Obligation, Subject
 from storage.people import Contact, Told
 from storage.recipients import (
     DUPLICATE,

@@ -6,8 +6,8 @@ from typing import Any
 
 from storage.clicks import Hit, HitKind
 from storage.ids import uuid7
-from storage.outbox import Kind as Of
-from storage.outbox import Obligation, Subject
+from storage.obligations import Kind as Of
+from storage.obligations import Obligation, Subject
 from tests.contract.store_cases import NOW, later, mail, notification, put
 
 LAMP, RUG = "https://shop.example/lamp", "https://shop.example/$rug"

@@ -8,15 +8,16 @@ import pytest
 
 from storage.collapsing import LONGEST_WAIT
 from storage.connect import connect
-from storage.digests import Digest
 from storage.endings import Gathered, Postponed, Sent
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.ids import uuid7
 from storage.inboxes import Chosen, Count, HistoryQuery
 from storage.mail import LaneName, MailState
 from storage.mongo import collapsing
+from storage.notifications import Collapse
+from storage.obligations import Digest
 from storage.outbox import MailSearch
-from storage.streams import Appended, Collapse
+from storage.streams import Appended
 from tests.contract.store_cases import (
     NOW,
     Writer,

@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 
 from storage import digests as shelf
-from storage.digests import Digest
 from storage.endings import Gathered, Postponed, Sent, Skipped
 from storage.ids import uuid7
 from storage.inboxes import Chosen
 from storage.mail import LaneName, Mail, MailOrder, MailState
-from storage.outbox import Kind, Lease, MailSearch, Obligation, Subject
-from storage.streams import Notification
+from storage.notifications import Notification
+from storage.obligations import Digest, Kind, Lease, Obligation, Subject
+from storage.outbox import MailSearch
 from tests.contract.store_cases import NOW, later, mail, notification, put
 
 ROOM = "user:ann"

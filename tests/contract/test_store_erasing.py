@@ -13,13 +13,12 @@ from storage.audit import Deed
 from storage.campaigns import Campaign
 from storage.clicks import Hit
 from storage.connect import connect, file_of
-from storage.digests import Digest
 from storage.ids import uuid7
 from storage.inboxes import Chosen
 from storage.lanes import Pause
 from storage.mail import LaneName
+from storage.obligations import Digest, Kind, Obligation, Subject
 from storage.opens import Open
-from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
 from storage.preferences import Change
 from storage.recipients import Recipient

@@ -6,8 +6,8 @@ import pytest
 
 from storage.errors import InvalidCursor
 from storage.inboxes import Chosen, HistoryQuery, Marked, Receipt
+from storage.notifications import Entry
 from storage.outbox import ANY
-from storage.streams import Entry
 from tests.contract.store_cases import (
     NOW,
     fill,

@@ -7,7 +7,8 @@ import pytest
 from storage.endings import Buried, Sent
 from storage.ids import uuid7
 from storage.mail import LaneName, MailState
-from storage.outbox import ANY, Kind, MailSearch, Obligation, Subject
+from storage.obligations import Kind, Obligation, Subject
+from storage.outbox import ANY, MailSearch
 from storage.store import Store
 from tests.contract.store_cases import NOW, later, mail, notification, put
 

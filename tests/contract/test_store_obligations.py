@@ -16,7 +16,8 @@ from storage.endings import Buried, Postponed, Released, Sent, Skipped
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
 from storage.mail import HASTENED, LaneName, Mail, MailState
-from storage.outbox import ANY, ORPHAN_AGE, Kind, Lease, MailSearch, Obligation, Subject
+from storage.obligations import Kind, Lease, Obligation, Subject
+from storage.outbox import ANY, ORPHAN_AGE, MailSearch
 from tests.contract.store_cases import NOW, ROOT, later, mail, notification, put
 
 TRANSACTIONAL, BULK = LaneName

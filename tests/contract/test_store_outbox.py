@@ -21,7 +21,8 @@ from hypothesis.stateful import (
 from storage.connect import connect
 from storage.endings import Buried, Postponed, Released, Sent, Skipped
 from storage.mail import Hold, LaneName, MailState
-from storage.outbox import Kind, Lease, MailSearch, Subject
+from storage.obligations import Kind, Lease, Subject
+from storage.outbox import MailSearch
 from tests.contract.store_cases import NOW, later, mail, notification, put
 from tests.support.amounts import amount
 

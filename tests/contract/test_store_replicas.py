@@ -12,11 +12,12 @@ from pymongo import AsyncMongoClient
 from storage.connect import connect
 from storage.inboxes import Chosen, HistoryPage, HistoryQuery
 from storage.mail import LaneName
+from storage.notifications import Notification
 from storage.people import Contact
 from storage.preferences import Change
 from storage.stats import Bucket, Event, Outcome, Question, Series, Step, key_of_one
 from storage.store import Store
-from storage.streams import Appended, Notification
+from storage.streams import Appended
 from tests.contract.store_cases import NOW, emission, fill, key, later, mail, notification, put, sequences
 from tests.support.members import Members, replica_set
 

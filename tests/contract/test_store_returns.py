@@ -8,7 +8,8 @@ from storage.endings import Sent
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
 from storage.mail import AFTER_SENT, LaneName, MailState
-from storage.outbox import Kind, MailSearch, Obligation, Subject
+from storage.obligations import Kind, Obligation, Subject
+from storage.outbox import MailSearch
 from storage.strays import RAW_BYTES, Stray
 from tests.contract.store_cases import NOW, later, mail, notification, put
 

@@ -5,7 +5,7 @@ from msgspec import structs
 from storage.endings import Sent
 from storage.inboxes import Chosen, HistoryQuery, Receipt
 from storage.mail import LaneName, MailState
-from storage.streams import Entry, Words
+from storage.notifications import Entry, Words
 from tests.contract.store_cases import (
     NOW,
     fill,

@@ -9,9 +9,10 @@ from storage.endings import Buried, Postponed, Released, Sent
 from storage.errors import InvalidCursor
 from storage.ids import UUID7Source, uuid7
 from storage.mail import LaneName, MailState
-from storage.outbox import Kind, Obligation, Subject
+from storage.notifications import Origin
+from storage.obligations import Kind, Obligation, Subject
 from storage.searching import Provenance, Search
-from storage.streams import Emission, Origin
+from storage.streams import Emission
 from tests.contract.store_cases import NOW, emission, key, later, mail, notification, put
 
 SHOP = Origin(by="shop", request_id="req-1")

@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from storage.streams import Entry, Placed, Tried
+from storage.notifications import Entry
+from storage.streams import Placed, Tried
 from storage.trials import ArmCount, Converted, Part, Participant, Reached, Reported
 from tests.contract.store_cases import NOW, later, notification, put
 

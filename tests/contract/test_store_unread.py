@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from storage.connect import connect
 from storage.inboxes import Chosen, Count, HistoryQuery, Muted, Place
-from storage.streams import Collapse
+from storage.notifications import Collapse
 from tests.contract.store_cases import NOW, later, notification, put
 from tests.support.amounts import amount
 

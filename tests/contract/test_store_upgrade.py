@@ -21,7 +21,8 @@ from storage.endings import Sent
 from storage.errors import StoreConfigurationError
 from storage.inboxes import HistoryQuery
 from storage.mail import AFTER_SENT, LaneName, MailState
-from storage.outbox import Kind, Lease, MailSearch, Subject
+from storage.obligations import Kind, Lease, Subject
+from storage.outbox import MailSearch
 from storage.streams import Emission, IdempotencyKey
 from tests.contract.notes import HALF, HALT, connect_with_notes
 from tests.contract.releases.questions import LATER, answers

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from storage.ids import uuid7
 from storage.mail import LaneName, Mail, MailOrder, MailState
-from storage.outbox import Kind, Obligation, Subject
-from storage.streams import Notification
+from storage.notifications import Notification
+from storage.obligations import Kind, Obligation, Subject
 from tests.journeys.test_mailing import mail_in, until
 from tests.support.gateway import Gateway, gateway
 from tests.support.smtp import Hang, Reply, SMTPRelay

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.process.node import Node
-from storage.outbox import Lease
+from storage.obligations import Lease
 from tests.support.gateway import Gateway, gateway, gateway_process
 from tests.support.postfix import logins, policy_service, postfix
 from tests.support.smtp import SMTPRelay, Wait

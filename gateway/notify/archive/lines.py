@@ -22,7 +22,7 @@ from gateway.notify.archive.sealing import key_of, seal, unseal
 from storage.archive import Kept, Key
 from storage.encoding import data_of, data_text
 from storage.inboxes import Receipt
-from storage.streams import Notification
+from storage.notifications import Notification
 
 
 class Content(Struct, omit_defaults=True):

@@ -42,9 +42,9 @@ from storage.campaigns import TEST, Campaign
 from storage.errors import StorageError
 from storage.ids import uuid7
 from storage.mail import LaneName
-from storage.outbox import Kind, Obligation, Subject
+from storage.notifications import Notification
+from storage.obligations import Kind, Obligation, Subject
 from storage.recipients import Decided, Recipient, RecipientState
-from storage.streams import Notification
 
 LOCAL_TIME = "local_time"
 """In the place of a rule: a recipient waits for the time on the own wall."""

@@ -10,9 +10,11 @@ from datetime import datetime
 from gateway.ground.rooms import user_of
 from gateway.notify.clicks.judging import Posted
 from storage.campaigns import Campaigns
-from storage.outbox import Kind, Outbox
+from storage.notifications import Notification
+from storage.obligations import Kind
+from storage.outbox import Outbox
 from storage.recipients import Recipients
-from storage.streams import Notification, Streams
+from storage.streams import Streams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

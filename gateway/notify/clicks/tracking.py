@@ -15,7 +15,7 @@ from gateway.notify.verdicts import Chosen
 from mailer.clicks import ClickLinks, Marks, target_key
 from storage import clicks as shelf
 from storage.campaigns import TEST
-from storage.outbox import Lease
+from storage.obligations import Lease
 
 KNOWN_TARGETS = 10_000
 """How many targets are remembered that need not be kept again: a newsletter's are the same in each mail. At

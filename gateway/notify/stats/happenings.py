@@ -19,7 +19,7 @@ from msgspec import Struct, structs
 
 from gateway.ground.rooms import user_of
 from gateway.notify.translations import MARK
-from storage.outbox import Kind, Subject
+from storage.obligations import Kind, Subject
 from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one
 from storage.streams import Placed, Streams
 

@@ -42,8 +42,9 @@ from storage import inboxes
 from storage.clicks import HitKind
 from storage.errors import StorageError
 from storage.mail import LaneName, MailState
+from storage.notifications import Notification
 from storage.stats import Event, Outcome, Series, Stats, StatsChannel, key_of_many
-from storage.streams import Notification, Placed, Streams
+from storage.streams import Placed, Streams
 
 FLUSH_SECONDS = 2.0
 """What happened within so long, a crash takes along."""

@@ -35,7 +35,7 @@ from storage import trials as shelf
 from storage.clicks import HitKind
 from storage.errors import StorageError
 from storage.inboxes import Marked
-from storage.outbox import Kind
+from storage.obligations import Kind
 from storage.stats import Outcome
 from storage.streams import Streams, Tried
 from storage.trials import ArmCount, Converted, Note, Participant, Reached, Reported

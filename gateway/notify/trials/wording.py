@@ -20,7 +20,7 @@ from gateway.notify.drawing import Lot, draw
 from gateway.notify.requests import EmitRequest
 from gateway.notify.said import Memory, Text
 from gateway.notify.wording import Filled, Scribe, for_all, given
-from storage.streams import Entry
+from storage.notifications import Entry
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog

@@ -11,8 +11,8 @@ from gateway.observe.traced import Trace
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
 from storage.errors import StorageError
+from storage.notifications import Notification
 from storage.searching import Found
-from storage.streams import Notification
 
 T = TypeVar("T")
 

@@ -34,9 +34,9 @@ from storage.endings import Ending, Gathered, Postponed, Skipped
 from storage.errors import StorageError, StoreUnavailable
 from storage.inboxes import Receipt
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
-from storage.outbox import Kind, Lease, Subject
+from storage.notifications import Notification
+from storage.obligations import Kind, Lease, Subject
 from storage.people import Contact
-from storage.streams import Notification
 from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression
 
 NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)

@@ -16,7 +16,7 @@ from gateway.engine import Packet
 from gateway.notify import events
 from gateway.notify.delivery import HELD_LIMIT, WAITING_LIMIT, Delivery
 from storage.errors import StoreUnavailable
-from storage.streams import Notification
+from storage.notifications import Notification
 from tests.support.amounts import amount
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -22,18 +22,18 @@ from gateway.notify.digests import Digester
 from gateway.notify.preferences import Preferences
 from gateway.notify.verdicts import EMAIL, NOTHING_SENT, Case, Merge, Moment, Send, Skip, Sources
 from mailer.press import Press
-from storage.digests import Digest
 from storage.endings import Ending, Gathered, Postponed, Sent, Skipped
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
 from storage.inboxes import Chosen
 from storage.mail import LaneName, Mail, MailOrder, MailState
-from storage.outbox import Kind, Lease
+from storage.notifications import Entry, Notification
+from storage.obligations import Digest, Kind, Lease
 from storage.people import Contact
 from storage.rhythms import Digest as DigestRule
 from storage.rhythms import Throttle
 from storage.sqlite import SQLiteStore
-from storage.streams import Emission, Entry, Notification
+from storage.streams import Emission
 from storage.suppressions import Suppression
 from tests.unit.mailer.letters import LETTERHEAD
 

@@ -15,7 +15,7 @@ from gateway.notify.requests import EmailRequest, EmitRequest
 from gateway.protocol import emit, emit_plain, emit_rules, fields
 from gateway.protocol.parsing import Invalid
 from storage.mail import Unless
-from storage.streams import Action
+from storage.notifications import Action
 from tests.support.amounts import amount
 
 PLAIN = {"to": "user:42", "type": "ORDER_UPDATE", "title": "Your order has shipped"}

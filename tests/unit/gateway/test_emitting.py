@@ -31,9 +31,10 @@ from gateway.protocol import problems
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.mail import Hold, MailState
+from storage.notifications import Entry, Notification
 from storage.people import Contact
 from storage.sqlite import SQLiteStore
-from storage.streams import Appended, Emission, Entry, Notification
+from storage.streams import Appended, Emission
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from gateway.cluster.switchboard import Switchboard
 from gateway.notify.emitting import Listener
 from gateway.observe import feed as feeds
 from gateway.observe.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Feed
-from storage.streams import Notification
+from storage.notifications import Notification
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DEADLINE_SECONDS = 20

@@ -12,8 +12,9 @@ from gateway.notify.requests import MailRequest
 from storage.endings import Buried
 from storage.ids import uuid7
 from storage.mail import LaneName, Mail, MailOrder, MailState
+from storage.notifications import Notification
 from storage.sqlite import SQLiteStore
-from storage.streams import Emission, Notification
+from storage.streams import Emission
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

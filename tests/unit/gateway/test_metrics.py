@@ -14,7 +14,8 @@ from gateway.observe import metrics
 from gateway.observe.metrics import Metrics
 from gateway.observe.writes import Writes
 from storage.errors import StoreUnavailable
-from storage.streams import Appended, Emission, Notification
+from storage.notifications import Notification
+from storage.streams import Appended, Emission
 from tests.support.gateway import gateway
 
 

@@ -24,9 +24,10 @@ from storage.endings import Sent
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
 from storage.mail import LaneName, Mail, MailOrder, MailState
-from storage.outbox import Kind, Obligation, Subject
+from storage.notifications import Entry, Notification
+from storage.obligations import Kind, Obligation, Subject
 from storage.sqlite import SQLiteStore
-from storage.streams import Emission, Entry, Notification
+from storage.streams import Emission
 from storage.suppressions import Reason
 from tests.support.amounts import amount
 from tests.support.corpus import NOBODYS_PATH, RECIPIENT, SAMPLES, Sample

@@ -10,8 +10,8 @@ from gateway.ground import encoding
 from gateway.notify import events
 from gateway.notify.people import Person
 from gateway.protocol import user_shapes
+from storage.notifications import Notification
 from storage.people import Contact
-from storage.streams import Notification
 
 MOMENT = datetime(2026, 11, 22, 8, 27, 41, 123_999, tzinfo=UTC)
 

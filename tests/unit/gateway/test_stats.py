@@ -26,10 +26,10 @@ from storage.errors import StoreUnavailable
 from storage.ids import uuid7
 from storage.inboxes import Chosen, Marked
 from storage.mail import LaneName, MailState
-from storage.outbox import Kind, Subject
+from storage.notifications import Entry, Words
+from storage.obligations import Kind, Subject
 from storage.sqlite import SQLiteStore
 from storage.stats import Bucket, Event, Outcome, Question, Series, Step, key_of_one
-from storage.streams import Entry, Words
 from tests.contract.store_cases import mail, notification, put
 
 NOON = datetime(2026, 12, 1, 12, 30, 15, tzinfo=UTC)

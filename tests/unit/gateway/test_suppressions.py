@@ -19,9 +19,9 @@ from mailer.address import compared
 from mailer.bounces import Bounce, Severity
 from storage.errors import StoreUnavailable
 from storage.mail import Mail, MailOrder, MailState
-from storage.outbox import Kind, Lease, Subject
+from storage.notifications import Notification
+from storage.obligations import Kind, Lease, Subject
 from storage.sqlite import SQLiteStore
-from storage.streams import Notification
 from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression
 
 NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)

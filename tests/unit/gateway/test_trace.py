@@ -19,9 +19,9 @@ from gateway.observe.peers import QUESTIONS_WAITING, Peers
 from gateway.observe.traced import TracedMail, Via
 from storage.courses import Course
 from storage.mail import HASTENED, Mail, MailOrder, MailState
-from storage.outbox import Kind, Subject
+from storage.notifications import Entry, Notification
+from storage.obligations import Kind, Subject
 from storage.searching import Provenance
-from storage.streams import Entry, Notification
 
 NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
 MAIL = Mail(

@@ -9,7 +9,7 @@ from gateway.engine import Packet
 from gateway.notify import events
 from gateway.notify.translations import MARK, Variants, page_spoken, spoken
 from storage.inboxes import HistoryPage, InboxItem, Receipt
-from storage.streams import Entry, Notification, Words
+from storage.notifications import Entry, Notification, Words
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -22,10 +22,10 @@ from mailer.worker import Outcome as MailOutcome
 from storage.clicks import HitKind
 from storage.errors import StoreUnavailable
 from storage.inboxes import Marked
-from storage.outbox import Kind, Subject
+from storage.notifications import Entry, Notification
+from storage.obligations import Kind, Subject
 from storage.sqlite import SQLiteStore
 from storage.stats import Outcome
-from storage.streams import Entry, Notification
 from storage.switches import Settings
 from storage.trials import ArmCount, Participant
 from tests.contract.store_cases import notification, put

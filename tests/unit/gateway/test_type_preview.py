@@ -10,12 +10,12 @@ from gateway.catalog.loading import load
 from gateway.notify.campaigns.plans import Imported, OwnTexts, Plan, Variant
 from gateway.notify.decide import Judge
 from gateway.notify.languages import Languages
-from gateway.notify.requests import TypePreviewRequest, Unfit
-from gateway.notify.type_preview import NoSuchType, TypePreviewer
+from gateway.notify.requests import Unfit
+from gateway.notify.type_preview import NoSuchType, TypePreviewer, TypePreviewRequest
 from gateway.notify.wording import Scribe
 from mailer.errors import TemplateFailure
 from storage.mail import LaneName, MailOrder
-from storage.streams import Notification
+from storage.notifications import Notification
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 CATALOG = """

@@ -22,8 +22,9 @@ from gateway.notify.verdicts import NobodyChose, Sources
 from gateway.notify.wording import Filled, Scribe, UnknownType
 from storage.errors import StoreUnavailable
 from storage.mail import LaneName, Unless
+from storage.notifications import Action
 from storage.people import Contact
-from storage.streams import Action, Emission
+from storage.streams import Emission
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 CATALOG = """

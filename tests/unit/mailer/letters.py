@@ -9,7 +9,7 @@ from mailer.press import Press
 from mailer.render import Renderer
 from mailer.transport import Outgoing
 from storage.mail import MailOrder
-from storage.streams import Notification
+from storage.notifications import Notification
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 ID = "019a0c5e-7d00-7000-8000-000000000001"

@@ -8,8 +8,8 @@ import pytest
 
 from mailer.at_once import LEASE_SECONDS, AtOnce
 from storage.mail import LaneName, Mail, MailOrder, MailState
-from storage.outbox import Lease
-from storage.streams import Collapse, Notification
+from storage.notifications import Collapse, Notification
+from storage.obligations import Lease
 from tests.unit.mailer.letters import notification
 
 NOW = datetime(2026, 11, 22, 8, 27, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 
 from mailer.labels import labels
 from storage.mail import LaneName, Mail, MailState
-from storage.outbox import Kind, Lease, Subject
-from storage.streams import Entry
+from storage.notifications import Entry
+from storage.obligations import Kind, Lease, Subject
 from tests.unit.mailer.letters import ID, NOW, notification, order
 
 DOMAIN = "shop.example"

@@ -20,7 +20,7 @@ from mailer.errors import MailConfigurationError, RenderFailure, TemplateFailure
 from mailer.press import Press
 from mailer.transport import Outgoing
 from storage.mail import LaneName
-from storage.streams import Entry, Notification
+from storage.notifications import Entry, Notification
 from tests.unit.mailer.letters import ID, LETTERHEAD, PRESS, RENDERER, notification, order
 
 DEADLINE_SECONDS = 60

@@ -7,7 +7,7 @@ import pytest
 from mailer.render import Renderer
 from mailer.words import WORDS, words_in
 from storage.mail import LaneName
-from storage.streams import Entry
+from storage.notifications import Entry
 from tests.unit.mailer.letters import LETTERHEAD, notification, order
 
 URL = "https://shop.example/u/ann"

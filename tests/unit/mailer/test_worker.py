@@ -26,14 +26,15 @@ from mailer.relay import Relay
 from mailer.smtp import SMTPTransport
 from mailer.transport import Transport
 from mailer.worker import Outcome, Worker
-from storage.digests import Digest
 from storage.endings import Ending, Gathered, Postponed, Sent
 from storage.errors import StoreUnavailable
 from storage.inboxes import Chosen, Inboxes
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
-from storage.outbox import Lease, Outbox
+from storage.notifications import Notification
+from storage.obligations import Digest, Lease
+from storage.outbox import Outbox
 from storage.sqlite import SQLiteStore
-from storage.streams import Appended, Emission, Notification
+from storage.streams import Appended, Emission
 from tests.support.smtp import Authority, Hang, Reply, SMTPRelay, Wait
 from tests.unit.mailer.letters import ID, LETTERHEAD, PRESS, notification
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from storage.inboxes import Chosen, HistoryQuery
+from storage.notifications import Notification
 from storage.sqlite import SQLiteStore
 from storage.sqlite.history import history
-from storage.streams import Emission, Notification
+from storage.streams import Emission
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROOM = "user:ann"

@@ -8,7 +8,7 @@ from storage.mongo import MongoStore, append
 from storage.mongo.append import _Batch
 from storage.mongo.heads import QUIET_LOOKS, Position, positions
 from storage.mongo.mail_leases import SPARE
-from storage.streams import Collapse
+from storage.notifications import Collapse
 from tests.contract.store_cases import NOW, emission, key, mail, notification, put, sequences
 
 
