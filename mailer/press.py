@@ -262,12 +262,13 @@ class _Process:
     async def end(self, *, within_seconds: float) -> int | None:
         """Have it end, as it does when there is nothing more to read, or be ended after that time; answers its exit code."""
         self._sink.close()
-        try:
-            async with asyncio.timeout(within_seconds):
-                await self._process.wait()
-        except TimeoutError:
+        # No `asyncio.timeout`: in a task that is cancelled it does not tell its own end from that, up to Python 3.11.2.
+        gone = asyncio.ensure_future(self._process.wait())
+        await asyncio.wait([gone], timeout=within_seconds)
+        if not gone.done():
             with suppress(ProcessLookupError):
                 self._process.kill()
+            await gone
         # Until its pipe has ended too, so that nothing of it outlives the loop.
         await self._process.communicate()
         return self._process.returncode
