@@ -76,6 +76,15 @@ async def leases(store: Any, limit: int = 100, at: Any = NOW) -> list[Any]:
     return await store.outbox.lease(lane=LaneName.BULK, limit=limit, lease_seconds=60, now=at)
 
 
+async def buried(store: Any, lead: Lead, one: Recipient, *others: Decided) -> Decided:
+    """A recipient whose mail was given up on, and noted as dead; `others` are decided for along with it."""
+    await store.recipients.decide(lead, [decided := owed(lead, one), *others], now=NOW)
+    [lease] = await leases(store)
+    await store.outbox.end(lease, Buried(reason="no"), now=NOW)
+    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
+    return decided
+
+
 async def rows(store: Any, campaign_id: str) -> dict[RecipientState, int]:
     return {
         state: number for state, number in (await store.recipients.counts(campaign_id)).rows.items() if number
@@ -439,10 +448,7 @@ async def test_what_a_worker_must_know_of_a_mail(store):
 async def test_the_dead_are_tried_again_under_the_same_id_and_a_finished_campaign_runs(store):
     lead, [ann, bob] = await started(store, "ann", "bob")
     gone = Decided(id=bob.id, state=DEAD, reason="data do not fit")
-    await store.recipients.decide(lead, [one := owed(lead, ann), gone], now=NOW)
-    [lease] = await leases(store)
-    await store.outbox.end(lease, Buried(reason="no"), now=NOW)
-    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
+    one = await buried(store, lead, ann, gone)
     assert await store.campaigns.finish(lead, now=NOW)
 
     assert await store.campaigns.retry(lead.campaign.id, now=later(5)) == 2
@@ -458,10 +464,7 @@ async def test_the_dead_are_tried_again_under_the_same_id_and_a_finished_campaig
 
 async def test_a_dead_mail_that_is_revived_by_itself_is_its_recipients_again(store):
     lead, [ann] = await started(store, "ann")
-    await store.recipients.decide(lead, [one := owed(lead, ann)], now=NOW)
-    [lease] = await leases(store)
-    await store.outbox.end(lease, Buried(reason="no"), now=NOW)
-    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
+    one = await buried(store, lead, ann)
     await store.campaigns.finish(lead, now=NOW)
 
     await store.outbox.revive([one.obligation.id], now=later(1))
@@ -476,10 +479,7 @@ async def test_a_dead_mail_that_is_revived_by_itself_is_its_recipients_again(sto
 
 async def test_a_dead_mail_that_is_revived_after_its_campaign_was_cancelled_is_seen_off(store):
     lead, [ann, bob] = await started(store, "ann", "bob")
-    await store.recipients.decide(lead, [one := owed(lead, ann)], now=NOW)
-    [lease] = await leases(store)
-    await store.outbox.end(lease, Buried(reason="no"), now=NOW)
-    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
+    one = await buried(store, lead, ann)
     await store.campaigns.cancel(lead.campaign.id, [RUNNING], now=later(1))
     over = await store.campaigns.lead(lease_seconds=60, now=later(1))
     await store.campaigns.rest(over, wake_at=None, now=later(1))
@@ -501,10 +501,7 @@ async def test_a_dead_mail_that_is_revived_after_its_campaign_was_cancelled_is_s
 async def test_a_mail_that_is_revived_as_its_cancelled_campaign_comes_to_rest_is_seen_off(store, other):
     """Whoever leads it has found nothing under way, and does not know of the mail that is tried again since."""
     lead, [ann] = await started(store, "ann")
-    await store.recipients.decide(lead, [one := owed(lead, ann)], now=NOW)
-    [lease] = await leases(store)
-    await store.outbox.end(lease, Buried(reason="no"), now=NOW)
-    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
+    one = await buried(store, lead, ann)
     await store.campaigns.cancel(lead.campaign.id, [RUNNING], now=later(1))
     over = await store.campaigns.lead(lease_seconds=60, now=later(1))
 

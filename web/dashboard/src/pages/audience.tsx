@@ -1,5 +1,6 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import type { ReactNode } from "react";
 import { Field } from "../ui/field.tsx";
+import { useGrowing } from "../ui/growing.ts";
 import { Icon } from "../ui/icons.tsx";
 
 type Kind = "import" | "topic" | "users";
@@ -111,15 +112,7 @@ export function AudienceFields(props: {
 function Attributes(props: { asked: AudienceAsked; change: (asked: AudienceAsked) => void }): ReactNode {
   const { asked, change } = props;
   const { attributes } = asked;
-  const adds = useRef<HTMLButtonElement>(null);
-  const goTo = useRef<number | "add" | null>(null);
-  useEffect(() => {
-    // Whoever has removed one stands nowhere else.
-    if (goTo.current === "add") {
-      goTo.current = null;
-      adds.current?.focus();
-    }
-  });
+  const growing = useGrowing();
   const set = (attribute: Attribute) =>
     change({ ...asked, attributes: attributes.map((one) => (one.key === attribute.key ? attribute : one)) });
   return (
@@ -138,11 +131,7 @@ function Attributes(props: { asked: AudienceAsked; change: (asked: AudienceAsked
                   required
                   value={one.name}
                   autoComplete="off"
-                  ref={(input) => {
-                    if (goTo.current !== one.key) return;
-                    goTo.current = null;
-                    input?.focus();
-                  }}
+                  ref={(input) => growing.arrived(one.key, input)}
                   onChange={(event) => set({ ...one, name: event.target.value })}
                 />
               )}
@@ -165,7 +154,7 @@ function Attributes(props: { asked: AudienceAsked; change: (asked: AudienceAsked
             title="Remove"
             aria-label={`Remove the attribute ${one.name}`}
             onClick={() => {
-              goTo.current = "add";
+              growing.removed();
               change({ ...asked, attributes: attributes.filter(({ key }) => key !== one.key) });
             }}
           >
@@ -175,12 +164,12 @@ function Attributes(props: { asked: AudienceAsked; change: (asked: AudienceAsked
       ))}
       {attributes.length < MOST ? (
         <button
-          ref={adds}
+          ref={growing.adds}
           type="button"
           className="button small add"
           onClick={() => {
             const key = Math.max(0, ...attributes.map((one) => one.key)) + 1;
-            goTo.current = key;
+            growing.added(key);
             change({ ...asked, attributes: [...attributes, { key, name: "", value: "" }] });
           }}
         >

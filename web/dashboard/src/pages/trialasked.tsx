@@ -1,6 +1,7 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import type { ReactNode } from "react";
 import type { Errors } from "../judge.ts";
 import { Field } from "../ui/field.tsx";
+import { useGrowing } from "../ui/growing.ts";
 import { Icon } from "../ui/icons.tsx";
 
 /** What is said in one language. */
@@ -119,15 +120,7 @@ export function Ways(props: {
   language: string;
 }): ReactNode {
   const { asked, change, errors, language } = props;
-  const adds = useRef<HTMLButtonElement>(null);
-  const goTo = useRef<number | "add" | null>(null);
-  useEffect(() => {
-    // Whoever has removed one stands nowhere else.
-    if (goTo.current === "add") {
-      goTo.current = null;
-      adds.current?.focus();
-    }
-  });
+  const growing = useGrowing();
   return (
     <>
       <Field
@@ -162,24 +155,20 @@ export function Ways(props: {
               change({ ...asked, others: asked.others.map((each) => (each.key === next.key ? next : each)) })
             }
             remove={() => {
-              goTo.current = "add";
+              growing.removed();
               change({ ...asked, others: asked.others.filter(({ key }) => key !== one.key) });
             }}
-            arrived={(input) => {
-              if (goTo.current !== one.key) return;
-              goTo.current = null;
-              input.focus();
-            }}
+            arrived={(input) => growing.arrived(one.key, input)}
           />
         ))}
         {asked.others.length + 1 < MOST ? (
           <button
-            ref={adds}
+            ref={growing.adds}
             type="button"
             className="button small add"
             onClick={() => {
               const next = withAnother(asked);
-              goTo.current = next.others.at(-1)?.key ?? null;
+              growing.added(next.others.at(-1)?.key ?? null);
               change(next);
             }}
           >
@@ -199,8 +188,8 @@ function OneWay(props: {
   wrong: (field: string) => string | null;
   set: (way: Way) => void;
   remove: () => void;
-  /** Its first text is there. */
-  arrived: (input: HTMLInputElement) => void;
+  /** Its first text is there, or has gone. */
+  arrived: (input: HTMLInputElement | null) => void;
 }): ReactNode {
   const { way, language, wrong, set } = props;
   const said = way.texts[language] ?? NOTHING;
@@ -217,9 +206,7 @@ function OneWay(props: {
         <legend>Variant {way.name}</legend>
         <div className="pair">
           <Field label="Its subject" error={wrongly("subject")}>
-            {(given) => (
-              <input {...given} {...text("subject")} ref={(input) => void (input && props.arrived(input))} />
-            )}
+            {(given) => <input {...given} {...text("subject")} ref={props.arrived} />}
           </Field>
           <Field label="Its title" error={wrongly("title")}>
             {(given) => <input {...given} {...text("title")} />}
