@@ -14,7 +14,7 @@ from gateway.experiments.bounds import METRICS, NAME, NAME_LONGEST
 from gateway.notify.type_preview import TypePreviewRequest
 from gateway.protocol import campaign_trials, required
 from gateway.protocol.answers.notifications import ActionAnswer
-from gateway.protocol.asking import OneFieldSchema
+from gateway.protocol.asking.basics import OneFieldSchema
 from gateway.protocol.fields import Flag, Object, Percent, Text, UserId, locale_field
 from gateway.protocol.patterns import TYPE
 from gateway.protocol.trial_results import ArmAnswer, ResultsAnswer

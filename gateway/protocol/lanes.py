@@ -11,7 +11,7 @@ from marshmallow import Schema, fields, post_load, validate
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.lanes import BRAKED, REASON_OF_OPERATOR, Lane, LanePage, PauseRequest
 from gateway.protocol import required
-from gateway.protocol.asking import OneFieldSchema
+from gateway.protocol.asking.basics import OneFieldSchema
 from gateway.protocol.fields import Text
 from gateway.protocol.patterns import VISIBLE
 from storage.lanes import Outcome, Pause

@@ -8,8 +8,8 @@ from marshmallow import Schema, fields
 from gateway.ground.encoding import Json, time
 from gateway.observe.nodes import NodesPage, NodeState
 from gateway.protocol import required
-from gateway.protocol.asking import OneFieldSchema
-from gateway.protocol.fields import Text
+from gateway.protocol.asking.basics import OneFieldSchema
+from gateway.protocol.fields import Text, limit_field
 from gateway.protocol.patterns import PRINTABLE
 
 
@@ -20,6 +20,15 @@ class NodeSchema(OneFieldSchema):
     """
 
     node = Text(PRINTABLE, "printable", longest=128, required=True)
+
+
+class OverviewSchema(OneFieldSchema):
+    """Of how many minutes.
+
+    The minutes before now; no more are kept.
+    """
+
+    minutes = limit_field(60, 60)
 
 
 class NodeAnswer(Schema):

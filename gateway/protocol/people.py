@@ -19,7 +19,7 @@ from gateway.notify.profiles import ProfileChange
 from gateway.notify.topics import MembersChange, MembersRequest, TopicsRequest
 from gateway.protocol import required
 from gateway.protocol.answers.users import UserTopicAnswer
-from gateway.protocol.asking import OneFieldSchema
+from gateway.protocol.asking.basics import OneFieldSchema
 from gateway.protocol.fields import EmailAddress, Flag, Items, Object, Text, UserId, locale_field
 from gateway.protocol.patterns import PRINTABLE, VISIBLE
 from storage.people import Found, Profile

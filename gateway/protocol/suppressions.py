@@ -12,7 +12,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.suppressions import LiftRequest, SuppressionsRequest, SuppressRequest
 from gateway.protocol import required
-from gateway.protocol.asking import OneFieldSchema
+from gateway.protocol.asking.basics import OneFieldSchema
 from gateway.protocol.fields import EmailAddress, Items, Moment, Text, cursor_field, limit_field
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.patterns import PRINTABLE

@@ -34,7 +34,7 @@ from gateway.notify.languages import Languages
 from gateway.notify.muting import Mutes
 from gateway.notify.topics import TopicBook
 from gateway.notify.translations import spoken
-from gateway.protocol import asking
+from gateway.protocol.asking import connecting
 from gateway.protocol.operations import events_for
 from gateway.sockets.events import ADMIN, ROOT, Answer
 from gateway.sockets.expiries import Expiries
@@ -159,7 +159,7 @@ class Arrival:
             if at.topics.in_use and session.namespace == ROOT:
                 session.topics = await at.topics.of(session.user)
                 session.rooms = rooms_in(session.namespace, session.principal, session.topics)
-            since, epoch = asking.since(self._since, session.rooms), asking.epoch(self._since)
+            since, epoch = connecting.since(self._since, session.rooms), connecting.epoch(self._since)
             session.muted = await at.mutes.of(session.user)
             session.locale = await at.languages.of_reader(session.user, session.principal.locale)
             # Join before reading the store: a repetition can be dropped, a hole cannot be seen.

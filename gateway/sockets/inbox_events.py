@@ -14,7 +14,8 @@ from gateway.notify import events
 from gateway.notify.acting import Acting
 from gateway.notify.reading import Reading
 from gateway.notify.translations import spoken
-from gateway.protocol import asking, shapes
+from gateway.protocol import shapes
+from gateway.protocol.asking import connecting, inbox
 from gateway.protocol.problems import Problem
 from gateway.sockets.arrival import REPLAYS
 from gateway.sockets.events import ADMIN, ROOT, Answer, Ask, Events
@@ -67,25 +68,25 @@ class InboxEvents:
         of another place.
         """
         page = await self._reading.history(
-            session.user, session.rooms, asking.history(payload), locale=session.locale
+            session.user, session.rooms, inbox.history(payload), locale=session.locale
         )
         return shapes.history(page)
 
     async def _read(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         """Mark some or all as read. Idempotent: what was read stays read since the first time."""
-        marked = await self._reading.read(session.user, session.rooms, asking.read(payload))
+        marked = await self._reading.read(session.user, session.rooms, inbox.read(payload))
         return events.count(marked)
 
     async def _seen(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         """Mark as seen, which changes no count; the answer is empty."""
-        await self._reading.seen(session.user, session.rooms, asking.ids(payload))
+        await self._reading.seen(session.user, session.rooms, inbox.ids(payload))
         return {}
 
     def _doing(self, do: Do) -> Ask:
         """Has something done with ids. All of them are alike but for the use case: they take `ids`, and answer the counts."""
 
         async def ask(session: Session, payload: Mapping[str, Any]) -> Answer:
-            return events.count(await do(session.user, session.rooms, asking.ids(payload)))
+            return events.count(await do(session.user, session.rooms, inbox.ids(payload)))
 
         return ask
 
@@ -93,8 +94,8 @@ class InboxEvents:
         """Hide one notification until a time. Raises `Problem` `not_found`, and `Invalid` for a time that is
         past or too far ahead.
         """
-        asked = asking.snooze(payload)
-        asking.check_until(asked.until, self._clock())
+        asked = inbox.snooze(payload)
+        inbox.check_until(asked.until, self._clock())
         return events.count(
             _shown(await self._acting.snooze(session.user, session.rooms, asked.id, until=asked.until))
         )
@@ -103,7 +104,7 @@ class InboxEvents:
         """Note that the user has pressed an action of one notification. The first press stays; a later one is
         answered with it.
         """
-        asked = asking.act(payload)
+        asked = inbox.act(payload)
         acted = _shown(await self._acting.act(session.user, session.rooms, asked.id, action=asked.action))
         return {**events.count(acted), "acted": acted.acted, "acted_at": time_or_none(acted.acted_at)}
 
@@ -115,7 +116,7 @@ class InboxEvents:
         sequences tell the client what it has.
         """
         given = payload.get("since")
-        since, epoch = asking.since(given, session.rooms), asking.epoch(given)
+        since, epoch = connecting.since(given, session.rooms), connecting.epoch(given)
         for _ in range(REPLAYS):
             muted = session.muted
             opening = await self._inboxes.opening(

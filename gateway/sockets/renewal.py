@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.ground import encoding
 from gateway.notify.contacts import contact_of
-from gateway.protocol import asking
+from gateway.protocol.asking import connecting
 from gateway.protocol.parsing import Invalid
 from gateway.sockets.arrival import Reception
 from gateway.sockets.events import ADMIN, ROOT, Answer, Events
@@ -37,7 +37,7 @@ class Renewal:
         role, and `StorageError`. In each case the session goes on as it was, to its old end.
         """
         at = self._at
-        principal = await at.verifier.verify(asking.token(payload))
+        principal = await at.verifier.verify(connecting.token(payload))
         if principal.user != session.user:
             raise Invalid({"token": ["It is another user's."]})
         if session.namespace == ADMIN and principal.role is None:

@@ -39,7 +39,11 @@ from gateway.ground import logs
 from gateway.ground.origins import Origins
 from gateway.ground.rooms import is_room
 from gateway.http import coding, edge, static
-from gateway.protocol import asking, emit, emit_rules
+from gateway.protocol import emit, emit_rules
+from gateway.protocol.asking import connecting, inbox
+from gateway.protocol.asking.inbox import HistorySchema
+from gateway.protocol.asking.mail import MailSchema
+from gateway.protocol.asking.users import DisconnectSchema, RosterSchema, UserSchema
 from gateway.protocol.campaign_rows import CsvRows, Records
 from gateway.protocol.fields import in_query, unsound
 from gateway.protocol.parsing import Invalid, parser
@@ -69,11 +73,11 @@ BEGINNINGS = ["", 'a="', "https://a"]
 ENDS = ["", "!", "\0"]
 
 
-user = parser(asking.UserSchema())
-roster = parser(asking.RosterSchema())
-disconnect = parser(asking.DisconnectSchema())
-history_of_a_query = parser(in_query(asking.HistorySchema)())
-mail_of_a_query = parser(in_query(asking.MailSchema)())
+user = parser(UserSchema())
+roster = parser(RosterSchema())
+disconnect = parser(DisconnectSchema())
+history_of_a_query = parser(in_query(HistorySchema)())
+mail_of_a_query = parser(in_query(MailSchema)())
 
 
 def texts(size: int) -> list[str]:
@@ -247,15 +251,15 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "emit, data": lambda text: emit.parse({**EMIT, "data": dict.fromkeys(text.split(","), text[:10])}),
     "emit, fields": lambda text: emit.parse(dict.fromkeys(text.split(","), 1)),
     "data": lambda text: unsound({"a": [text] * 3}, 8),
-    "history": lambda text: asking.history({"before": text}),
-    "history, types": lambda text: asking.history({"type": text.split(",")}),
+    "history": lambda text: inbox.history({"before": text}),
+    "history, types": lambda text: inbox.history({"type": text.split(",")}),
     "history of a query": lambda text: history_of_a_query({"limit": text, "unread": text}),
     "roster": lambda text: roster({"prefix": text, "after": text}),
     "mail": lambda text: mail_of_a_query({"state": text, "before": text}),
-    "ids": lambda text: asking.ids({"ids": [text, text]}),
-    "since": lambda text: asking.since({text: 1}, ["all"]),
+    "ids": lambda text: inbox.ids({"ids": [text, text]}),
+    "since": lambda text: connecting.since({text: 1}, ["all"]),
     "reason": lambda text: disconnect({"user": "ann", "reason": text}),
-    "a new token": lambda text: asking.token({"token": text}),
+    "a new token": lambda text: connecting.token({"token": text}),
     # Packets
     "packet": packet,
     "packet, id": lambda text: packet("2" + "1" * 90 + text),

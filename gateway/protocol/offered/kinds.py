@@ -7,13 +7,15 @@ as long as a session looks.
 from auth.principal import Role
 from gateway.observe import overview
 from gateway.protocol import (
-    asking,
     catalog,
     catalog_shapes,
     shapes,
     telling,
 )
 from gateway.protocol.answers.nodes import OverviewAnswer
+from gateway.protocol.asking.basics import NothingSchema
+from gateway.protocol.asking.connecting import WatchSchema
+from gateway.protocol.nodes import OverviewSchema
 from gateway.protocol.operation import Audit, Operation, Route
 from gateway.protocol.uses.kinds import preview_type, type_in_full
 from gateway.protocol.uses.records import watch_feed
@@ -21,7 +23,7 @@ from gateway.protocol.uses.records import watch_feed
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="types", role=Role.VIEWER, summary="The types of the catalog, and those switched without, with what holds for each",
-        asks=asking.NothingSchema, answers=catalog.TypesAnswer,
+        asks=NothingSchema, answers=catalog.TypesAnswer,
         use=lambda use, *_: use.types.known(), shape=catalog_shapes.types,
         route=Route(method="GET", path="/internal/types"),
         event="types",
@@ -65,13 +67,13 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="overview", role=Role.VIEWER, summary="What all nodes did, step by step",
-        asks=asking.OverviewSchema, answers=OverviewAnswer,
+        asks=OverviewSchema, answers=OverviewAnswer,
         use=lambda use, _, minutes: use.observatory.look(minutes * 60), shape=overview.shape,
         event="overview",
     ),
     Operation(
         name="feed", role=Role.VIEWER, summary="Be shown what is emitted, or no more",
-        asks=asking.WatchSchema, answers=telling.LatestAnswer, use=watch_feed, shape=shapes.latest,
+        asks=WatchSchema, answers=telling.LatestAnswer, use=watch_feed, shape=shapes.latest,
         event="feed",
     ),
 )  # fmt: skip

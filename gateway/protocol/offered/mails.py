@@ -6,7 +6,6 @@ or sends all of it, is an admin's. Of an address no more than its domain is writ
 
 from auth.principal import Role
 from gateway.protocol import (
-    asking,
     deeds,
     lanes,
     returns,
@@ -21,6 +20,8 @@ from gateway.protocol.answers.mail import (
     RenderedMailAnswer,
     RevivedAnswer,
 )
+from gateway.protocol.asking.basics import IdSchema, IdsSchema, NothingSchema
+from gateway.protocol.asking.mail import HeldSchema, MailSchema
 from gateway.protocol.deeds import OF_ALL, OF_ID, OF_IDS
 from gateway.protocol.operation import Audit, Operation, RawBody, Route, id_in
 from gateway.protocol.uses.mails import drop_mail, hasten_mail, preview_mail, revive_one
@@ -29,40 +30,40 @@ OPERATIONS: tuple[Operation, ...] = (
     # What became of mail, and trying it again.
     Operation(
         name="mail", role=Role.VIEWER, summary="Mail by its state, newest first",
-        asks=asking.MailSchema, answers=MailPageAnswer,
+        asks=MailSchema, answers=MailPageAnswer,
         use=lambda use, _, asked: use.mailroom.page(asked), shape=shapes.mail_page,
         route=Route(method="GET", path="/internal/mail"),
         event="mail",
     ),
     Operation(
         name="mail_counts", role=Role.VIEWER, summary="How much mail is in each state",
-        asks=asking.NothingSchema, answers=MailCountsAnswer,
+        asks=NothingSchema, answers=MailCountsAnswer,
         use=lambda use, *_: use.mailroom.counts(), shape=shapes.mail_counts,
         event="mail_counts",
     ),
     Operation(
         name="preview_mail", role=Role.VIEWER, summary="A mail as its reader will see it",
-        asks=asking.IdSchema, answers=RenderedMailAnswer,
+        asks=IdSchema, answers=RenderedMailAnswer,
         use=preview_mail, shape=shapes.rendered,
         event="preview_mail",
     ),
     Operation(
         name="revive_one", role=Role.SUPPORT, summary="Try dead mail again",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=RevivedAnswer, use=revive_one, shape=shapes.revived,
+        asks=IdSchema, answers=RevivedAnswer, use=revive_one, shape=shapes.revived,
         route=Route(method="POST", path="/internal/mail/{id}/revive", problems=("not_found",), of_path=id_in),
     ),
     Operation(
         name="revive", role=Role.SUPPORT, summary="Try dead mail again",
         audit=OF_IDS,
-        asks=asking.IdsSchema, answers=RevivedAnswer,
+        asks=IdsSchema, answers=RevivedAnswer,
         use=lambda use, _, asked: use.mailroom.revive(asked), shape=shapes.revived,
         event="revive",
     ),
     Operation(
         name="revive_all", summary="Try all dead mail again, up to a bound",
         audit=OF_ALL,
-        asks=asking.NothingSchema, answers=AllRevivedAnswer,
+        asks=NothingSchema, answers=AllRevivedAnswer,
         use=lambda use, *_: use.mailroom.revive_all(), shape=shapes.all_revived,
         event="revive_all",
     ),
@@ -70,7 +71,7 @@ OPERATIONS: tuple[Operation, ...] = (
     # Mail that waits for its time.
     Operation(
         name="held", role=Role.VIEWER, summary="Mail that a rule holds, the earliest due first",
-        asks=asking.HeldSchema, answers=MailPageAnswer,
+        asks=HeldSchema, answers=MailPageAnswer,
         use=lambda use, _, asked: use.mailroom.held(asked), shape=shapes.mail_page,
         route=Route(
             method="GET", path="/internal/mail/held",
@@ -81,7 +82,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="hasten_mail", role=Role.SUPPORT, summary="Send mail now that waits for its time",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=MailIdsAnswer, use=hasten_mail, shape=shapes.ids,
+        asks=IdSchema, answers=MailIdsAnswer, use=hasten_mail, shape=shapes.ids,
         route=Route(
             method="POST", path="/internal/mail/{id}/send", problems=("not_found",), of_path=id_in,
             description="Quiet hours hold it no more. Whatever keeps it from being sent at all still does.",
@@ -91,7 +92,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="drop_mail", summary="Never send mail that waits for its time",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=MailIdsAnswer, use=drop_mail, shape=shapes.ids,
+        asks=IdSchema, answers=MailIdsAnswer, use=drop_mail, shape=shapes.ids,
         route=Route(
             method="DELETE", path="/internal/mail/{id}", problems=("not_found",), of_path=id_in,
             description="The notification stays: it is its mail alone that is `skipped`, by `cancelled`.",
@@ -144,7 +145,7 @@ OPERATIONS: tuple[Operation, ...] = (
     # Lanes, which can be paused.
     Operation(
         name="lanes", role=Role.VIEWER, summary="How the mail of each lane fares, and whether it is paused",
-        asks=asking.NothingSchema, answers=lanes.LanesAnswer,
+        asks=NothingSchema, answers=lanes.LanesAnswer,
         use=lambda use, *_: use.lanes.page(), shape=lanes.page,
         route=Route(method="GET", path="/internal/lanes"),
         event="lanes",
@@ -175,7 +176,7 @@ OPERATIONS: tuple[Operation, ...] = (
     # What came back.
     Operation(
         name="report", summary="Hand in mail that came back",
-        asks=asking.NothingSchema, answers=returns.ReturnAnswer,
+        asks=NothingSchema, answers=returns.ReturnAnswer,
         use=lambda use, _, raw: use.returns.take(raw), shape=returns.dealt,
         route=Route(
             method="POST", path="/internal/mail/reports", raw_body=RawBody(returns.REPORT_TYPE, returns.REPORT_BYTES_MAX),

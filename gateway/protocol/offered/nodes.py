@@ -5,8 +5,9 @@ waiting.
 """
 
 from auth.principal import Role
-from gateway.protocol import alerts, asking, nodes, shapes
+from gateway.protocol import alerts, nodes, shapes
 from gateway.protocol.answers.nodes import NothingAnswer
+from gateway.protocol.asking.basics import NothingSchema
 from gateway.protocol.deeds import OF_ID
 from gateway.protocol.operation import Operation, Route
 from gateway.protocol.uses.nodes import drain_node
@@ -14,14 +15,14 @@ from gateway.protocol.uses.nodes import drain_node
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="nodes", role=Role.VIEWER, summary="The nodes of the cluster, as each tells of itself",
-        asks=asking.NothingSchema, answers=nodes.NodesAnswer,
+        asks=NothingSchema, answers=nodes.NodesAnswer,
         use=lambda use, *_: use.nodes.page(), shape=nodes.page,
         route=Route(method="GET", path="/internal/nodes"),
         event="nodes",
     ),
     Operation(
         name="alerts", role=Role.VIEWER, summary="The alerts that are firing, as each node judges itself, with what to do",
-        asks=asking.NothingSchema, answers=alerts.AlertsAnswer,
+        asks=NothingSchema, answers=alerts.AlertsAnswer,
         use=lambda use, *_: use.alerts.page(), shape=alerts.page,
         route=Route(method="GET", path="/internal/alerts"),
         event="alerts",

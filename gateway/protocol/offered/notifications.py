@@ -5,7 +5,6 @@ What is emitted by backends is not written down of services, who do it all day; 
 
 from auth.principal import Role
 from gateway.protocol import (
-    asking,
     batch,
     deeds,
     emit,
@@ -14,6 +13,8 @@ from gateway.protocol import (
 )
 from gateway.protocol.answers.emitting import EmittedAnswer, PreviewAnswer, ResultsAnswer
 from gateway.protocol.answers.notifications import AdminHistoryAnswer, RecordAnswer, RecordWithReceiptsAnswer
+from gateway.protocol.asking.basics import IdSchema
+from gateway.protocol.asking.inbox import AdminHistorySchema
 from gateway.protocol.deeds import OF_ID
 from gateway.protocol.operation import EMIT, Audit, Operation, Route, id_in
 from gateway.protocol.patterns import KEY
@@ -65,14 +66,14 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="notification", role=Role.VIEWER, summary="A notification, its mail and its receipts",
-        asks=asking.IdSchema, answers=RecordWithReceiptsAnswer,
+        asks=IdSchema, answers=RecordWithReceiptsAnswer,
         use=notification, shape=shapes.full_record,
         route=Route(method="GET", path="/internal/notifications/{id}", problems=("not_found",), of_path=id_in),
         event="notification", under="notification",
     ),
     Operation(
         name="trace", role=Role.VIEWER, summary="All that is known of the way of one notification, on one line of time",
-        asks=asking.IdSchema, answers=tracing.TraceAnswer,
+        asks=IdSchema, answers=tracing.TraceAnswer,
         use=trace, shape=tracing.trace,
         route=Route(
             method="GET", path="/internal/notifications/{id}/trace", problems=("not_found",), of_path=id_in,
@@ -93,7 +94,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="recall", summary="Recall a notification",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=RecordAnswer, use=recall, shape=shapes.record,
+        asks=IdSchema, answers=RecordAnswer, use=recall, shape=shapes.record,
         route=Route(
             method="DELETE", path="/internal/notifications/{id}", problems=("not_found",), of_path=id_in,
             description="It is taken off every screen, its texts are wiped, its mail is not sent. Repeating it changes nothing.",
@@ -102,7 +103,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="history", role=Role.VIEWER, summary="The admins' own history, or that of a user or of a room, newest first",
-        asks=asking.AdminHistorySchema, answers=AdminHistoryAnswer,
+        asks=AdminHistorySchema, answers=AdminHistoryAnswer,
         use=any_history, shape=shapes.admin_history,
         event="history",
     ),

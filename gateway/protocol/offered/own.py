@@ -6,13 +6,14 @@ All of them are the caller's own, but for a history: with a role it may be anoth
 from gateway.notify import events
 from gateway.notify.choosing import shown
 from gateway.protocol import (
-    asking,
     catalog,
     catalog_shapes,
     preferences,
     shapes,
 )
 from gateway.protocol.answers.notifications import CountAnswer, HistoryAnswer
+from gateway.protocol.asking.basics import NothingSchema
+from gateway.protocol.asking.inbox import HistorySchema, ReadSchema, UserHistorySchema
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.uses.choices import choose, own_preferences
 from gateway.protocol.uses.histories import own_categories, own_history, read, user_history
@@ -23,29 +24,29 @@ _CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choi
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="own_history", scope=USER, summary="One's own history, newest first",
-        asks=asking.HistorySchema, answers=HistoryAnswer, use=own_history, shape=shapes.history,
+        asks=HistorySchema, answers=HistoryAnswer, use=own_history, shape=shapes.history,
         route=Route(method="GET", path="/api/notifications"),
     ),
     Operation(
         name="user_history", scope=USER, summary="A user's history: one's own, or any with one of the roles",
-        asks=asking.UserHistorySchema, answers=HistoryAnswer,
+        asks=UserHistorySchema, answers=HistoryAnswer,
         use=user_history, shape=shapes.history,
         route=Route(method="GET", path="/api/notifications/{user}", problems=("forbidden",)),
     ),
     Operation(
         name="read", scope=USER, summary="Mark as read",
-        asks=asking.ReadSchema, answers=CountAnswer, use=read, shape=events.count,
+        asks=ReadSchema, answers=CountAnswer, use=read, shape=events.count,
         route=Route(method="POST", path="/api/notifications/read"),
     ),
     Operation(
         name="own_categories", scope=USER, summary="What notifications are about, in one's own language",
-        asks=asking.NothingSchema, answers=catalog.OwnCategoriesAnswer,
+        asks=NothingSchema, answers=catalog.OwnCategoriesAnswer,
         use=own_categories, shape=catalog_shapes.own_categories,
         route=Route(method="GET", path="/api/categories"),
     ),
     Operation(
         name="own_preferences", scope=USER, summary="What one has chosen to be told",
-        asks=asking.NothingSchema, answers=preferences.PreferencesAnswer,
+        asks=NothingSchema, answers=preferences.PreferencesAnswer,
         use=own_preferences, shape=shown,
         route=Route(method="GET", path="/api/preferences"),
     ),

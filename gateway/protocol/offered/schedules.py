@@ -5,9 +5,9 @@ A service cancels by its own key, a person by the id of one that waits.
 
 from auth.principal import Role
 from gateway.protocol import (
-    asking,
     schedule,
 )
+from gateway.protocol.asking.basics import IdSchema
 from gateway.protocol.deeds import OF_ID
 from gateway.protocol.operation import EMIT, Operation, Route, id_in
 from gateway.protocol.uses.emitting import drop_scheduled, hasten_scheduled
@@ -32,7 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="drop_scheduled", summary="Cancel one of what is still to come, or was missed",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
+        asks=IdSchema, answers=schedule.ChangedScheduleAnswer,
         use=drop_scheduled, shape=schedule.ids,
         route=Route(method="DELETE", path="/internal/scheduled/{id}", problems=("not_found",), of_path=id_in),
         event="cancel_scheduled",
@@ -40,7 +40,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="hasten_scheduled", summary="Emit now what is still to come, or was missed",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
+        asks=IdSchema, answers=schedule.ChangedScheduleAnswer,
         use=hasten_scheduled, shape=schedule.ids,
         route=Route(method="POST", path="/internal/scheduled/{id}/send", problems=("not_found",), of_path=id_in),
         event="send_scheduled",

@@ -7,7 +7,6 @@ down of people alone, or not at all.
 from auth.principal import Role
 from gateway.ground.rooms import topic_room
 from gateway.protocol import (
-    asking,
     deeds,
     people,
     preferences,
@@ -15,6 +14,7 @@ from gateway.protocol import (
 )
 from gateway.protocol.answers.nodes import NothingAnswer
 from gateway.protocol.answers.users import ProfileAnswer
+from gateway.protocol.asking.users import UserSchema
 from gateway.protocol.deeds import OF_CHOICE
 from gateway.protocol.operation import Audit, Operation, Route
 from gateway.protocol.uses.choices import choose_anew, choose_for, user_preferences
@@ -33,7 +33,7 @@ OPERATIONS: tuple[Operation, ...] = (
     # Profiles.
     Operation(
         name="profile", role=Role.VIEWER, summary="What is known of a user",
-        asks=asking.UserSchema, answers=ProfileAnswer, use=profile, shape=people.profile,
+        asks=UserSchema, answers=ProfileAnswer, use=profile, shape=people.profile,
         route=Route(method="GET", path="/internal/users/{user}", problems=("not_found",)),
         event="profile",
     ),
@@ -65,7 +65,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="forget_profile", summary="Take back what was told of a user",
-        asks=asking.UserSchema, answers=NothingAnswer,
+        asks=UserSchema, answers=NothingAnswer,
         use=lambda use, _, user: use.profiles.forget(user), shape=shapes.nothing,
         route=Route(
             method="DELETE", path="/internal/users/{user}",
@@ -75,7 +75,7 @@ OPERATIONS: tuple[Operation, ...] = (
     # Topics and their members.
     Operation(
         name="user_topics", role=Role.VIEWER, summary="The topics that you have put a user into",
-        asks=asking.UserSchema, answers=people.UserTopicsAnswer,
+        asks=UserSchema, answers=people.UserTopicsAnswer,
         use=lambda use, _, user: use.topics.since(user), shape=people.user_topics,
         route=Route(method="GET", path="/internal/users/{user}/topics"),
         event="user_topics",
@@ -121,7 +121,7 @@ OPERATIONS: tuple[Operation, ...] = (
     # Preferences.
     Operation(
         name="user_preferences", role=Role.VIEWER, summary="What a user has chosen to be told, and who has chosen so",
-        asks=asking.UserSchema, answers=preferences.UserPreferencesAnswer,
+        asks=UserSchema, answers=preferences.UserPreferencesAnswer,
         use=user_preferences, shape=preferences.proven,
         route=Route(method="GET", path="/internal/users/{user}/preferences"),
         event="user_preferences",

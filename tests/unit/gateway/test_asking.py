@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from gateway.protocol import asking
+from gateway.protocol.asking import connecting, inbox
+from gateway.protocol.asking.inbox import AdminHistorySchema, HistorySchema, UserHistorySchema
+from gateway.protocol.asking.mail import MailSchema
+from gateway.protocol.asking.users import DisconnectSchema, RosterSchema, UserSchema
 from gateway.protocol.fields import INTEGER_MAX, in_query
 from gateway.protocol.parsing import Invalid, parser
 from storage.mail import MailState
@@ -16,20 +19,20 @@ def errors(parse: Any, body: object) -> dict[str, list[str]]:
     return caught.value.errors
 
 
-admin_history = parser(asking.AdminHistorySchema())
-user_history = parser(asking.UserHistorySchema())
-history_of_a_query = parser(in_query(asking.HistorySchema)())
-roster = parser(asking.RosterSchema())
-roster_of_a_query = parser(in_query(asking.RosterSchema)())
-mail = parser(asking.MailSchema())
-mail_of_a_query = parser(in_query(asking.MailSchema)())
-disconnect = parser(asking.DisconnectSchema())
-user = parser(asking.UserSchema())
+admin_history = parser(AdminHistorySchema())
+user_history = parser(UserHistorySchema())
+history_of_a_query = parser(in_query(HistorySchema)())
+roster = parser(RosterSchema())
+roster_of_a_query = parser(in_query(RosterSchema)())
+mail = parser(MailSchema())
+mail_of_a_query = parser(in_query(MailSchema)())
+disconnect = parser(DisconnectSchema())
+user = parser(UserSchema())
 
 
 def test_reading_is_of_some_or_of_all():
-    assert asking.read({"ids": ["a", "b"]}) == ["a", "b"]
-    assert asking.read({"all": True}) is None
+    assert inbox.read({"ids": ["a", "b"]}) == ["a", "b"]
+    assert inbox.read({"all": True}) is None
     for body in (
         {},
         {"ids": []},
@@ -39,19 +42,19 @@ def test_reading_is_of_some_or_of_all():
         {"ids": [1]},
         {"ids": ["x" * 65]},
     ):
-        assert errors(asking.read, body)
+        assert errors(inbox.read, body)
 
 
 def test_ids_are_one_to_a_thousand():
-    assert asking.ids({"ids": ["a"]}) == ["a"]
-    assert errors(asking.ids, {"ids": ["a"] * 1001})
+    assert inbox.ids({"ids": ["a"]}) == ["a"]
+    assert errors(inbox.ids, {"ids": ["a"] * 1001})
 
 
 def test_a_page_of_history():
-    page = asking.history({"before": "c", "limit": 100, "type": ["A", "B"], "unread": True})
+    page = inbox.history({"before": "c", "limit": 100, "type": ["A", "B"], "unread": True})
 
     assert (page.before, page.limit, page.types, page.unread_only) == ("c", 100, ("A", "B"), True)
-    assert asking.history({}).limit == 20
+    assert inbox.history({}).limit == 20
     for body in (
         {"limit": 0},
         {"limit": 101},
@@ -61,7 +64,7 @@ def test_a_page_of_history():
         {"type": "A"},
         {"unread": 1},
     ):
-        assert errors(asking.history, body)
+        assert errors(inbox.history, body)
 
 
 def test_the_same_page_as_the_query_of_a_url():
@@ -99,11 +102,11 @@ def test_small_requests():
     assert disconnect({"user": "ann"}).user == "ann"
     assert disconnect({"user": "ann"}).reason is None
     assert disconnect({"user": "ann", "reason": "spam"}).reason == "spam"
-    assert asking.token({"token": "a.b.c"}) == "a.b.c"
+    assert connecting.token({"token": "a.b.c"}) == "a.b.c"
     assert user({"user": "ann"}) == "ann"
     assert user_history({"user": "ann"}).page.limit == 20
     assert errors(disconnect, {"user": ""})
-    assert errors(asking.token, {"token": "x" * 9000})
+    assert errors(connecting.token, {"token": "x" * 9000})
     assert errors(user, {"user": "a\n"})
     assert errors(disconnect, {"user": "ann", "reason": "a\n"})
 
@@ -111,9 +114,9 @@ def test_small_requests():
 def test_since_is_of_the_rooms_one_is_in():
     rooms = ("user:42", "topic:deals", "all")
 
-    assert asking.since(None, rooms) == {}
+    assert connecting.since(None, rooms) == {}
     since = {"user:42": 7, "topic:gone": "x", "all": None}
-    assert asking.since(since, rooms) == {"user:42": 7, "all": INTEGER_MAX}
+    assert connecting.since(since, rooms) == {"user:42": 7, "all": INTEGER_MAX}
     for wrong in (-1, True, "7", 1.5, 2**63):
-        assert errors(lambda value: asking.since(value, rooms), {"all": wrong})
-    assert errors(lambda value: asking.since(value, rooms), [])
+        assert errors(lambda value: connecting.since(value, rooms), {"all": wrong})
+    assert errors(lambda value: connecting.since(value, rooms), [])
