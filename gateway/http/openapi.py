@@ -21,7 +21,7 @@ from gateway.ground import spans
 from gateway.http.edge import json_response
 from gateway.notify.lanes import BRAKED
 from gateway.observe.metrics import release
-from gateway.protocol import campaigns, emit_mail, fields, rhythms, timing
+from gateway.protocol import campaigns, emit_mail, queries, rhythms, timing
 from gateway.protocol.answers.emitting import ProblemSchema
 from gateway.protocol.answers.nodes import AliveAnswer, ReadinessAnswer
 from gateway.protocol.fields import ROOMS_MAX, WISHES, Rooms, Wish
@@ -90,7 +90,7 @@ def described(operation: Operation, route: Route) -> Description:
     has_more = judged and bool(operation.asks().fields.keys() - in_path)
     body = query = None
     if has_more and route.asks_by_query:
-        query = fields.in_query(operation.asks)(exclude=in_path)
+        query = queries.in_query(operation.asks)(exclude=in_path)
     elif has_more:
         body = operation.asks(exclude=in_path)
     return Description(

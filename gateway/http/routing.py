@@ -14,7 +14,7 @@ from aiohttp import web
 
 from gateway.http import edge
 from gateway.http.edge import json_response
-from gateway.protocol import fields
+from gateway.protocol import queries
 from gateway.protocol.auditing import perform
 from gateway.protocol.operation import Operation, Route
 from gateway.protocol.parsing import Invalid, Parse, parser
@@ -83,8 +83,8 @@ def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Await
     parse, lists = operation.parse, frozenset[str]()
     if where.asks_by_query:
         # In a query everything is text and may be a list: the same fields are read more leniently there.
-        schema = fields.in_query(operation.asks)
-        parse, lists = parser(schema()), fields.lists_of(schema)
+        schema = queries.in_query(operation.asks)
+        parse, lists = parser(schema()), queries.lists_of(schema)
 
     async def read(request: web.Request) -> Any:
         path: Mapping[str, str] = request.match_info

@@ -20,9 +20,10 @@ from auth.principal import USER_ID_MAX, is_user_id
 from gateway.ground.zones import ZONE_CHARACTERS, zone
 from gateway.notify.campaigns.plans import Given, RecipientRequest
 from gateway.notify.preferences import Consent
-from gateway.protocol.fields import DATA_DEPTH_MAX, Moment, unsound
+from gateway.protocol.fields import Moment
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.patterns import VISIBLE
+from gateway.protocol.soundness import DATA_DEPTH_MAX, unsound
 from mailer import address
 from mailer.locales import is_tag
 

@@ -27,8 +27,8 @@ from gateway.protocol.emit_rules import (
     contradictions,
     fingerprint,
 )
-from gateway.protocol.fields import DATA_DEPTH_MAX, INTEGER_MAX, unsound
 from gateway.protocol.patterns import EVENT, INVISIBLE, KEY, TYPE
+from gateway.protocol.soundness import DATA_DEPTH_MAX, INTEGER_MAX, unsound
 from mailer.locales import is_tag
 
 

@@ -7,17 +7,17 @@ Each says in its metadata what it judges, which becomes the OpenAPI document: th
 raises `ValidationError` with a sentence for the caller.
 """
 
-import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from auth.principal import USER_ID_MAX, is_user_id
 from gateway.ground.rooms import is_room
 from gateway.protocol.patterns import ADDRESS
+from gateway.protocol.soundness import DATA_DEPTH_MAX, unsound
 from mailer import address, locales
 from storage.encoding import is_writable
 
@@ -25,11 +25,6 @@ ROOMS_MAX = 1000
 """Rooms of one emit."""
 CURSOR_MAX = 512
 """Characters. Cursors are ours; a longer one is none."""
-DATA_DEPTH_MAX = 32
-"""Levels of objects and lists in a caller's data. MongoDB takes 100 for a whole document."""
-INTEGER_MAX = 2**63 - 1
-"""The largest that both stores can keep."""
-
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 """Later times would overflow where a span is added to them."""
 WISHES = ("daily", "weekly")
@@ -296,81 +291,3 @@ class Object(fields.Dict):
         if problem:
             raise ValidationError(problem)
         return value
-
-
-class WholeText(fields.Integer):
-    """A whole number as the query of a URL has it: digits.
-
-    Nine digits at most: no limit is as large.
-    """
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
-    ) -> int:
-        if re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) is None:
-            raise ValidationError("Must be a whole number.")
-        return super()._deserialize(value, attr, data, **options)
-
-
-class FlagText(Flag):
-    """`true` or `false` in the query of a URL."""
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
-    ) -> bool:
-        del attr, data, options
-        if value not in ("true", "false"):
-            raise ValidationError("Must be true or false.")
-        return bool(value == "true")
-
-
-def in_query(schema: type[Schema]) -> type[Schema]:
-    """The same request as the query of a URL has it: with texts for numbers and flags.
-
-    For GET and DELETE, whose parameters are texts. The schema keeps its name, by which the OpenAPI document
-    refers to it.
-    """
-    as_text: dict[str, Any] = {}
-    for name, field in schema().fields.items():
-        if isinstance(field, fields.Integer):
-            as_text[name] = WholeText(load_default=field.load_default, validate=field.validate)
-        elif isinstance(field, Flag):
-            as_text[name] = FlagText(load_default=field.load_default)
-    return schema.from_dict(as_text, name=schema.__name__)
-
-
-def lists_of(schema: type[Schema]) -> frozenset[str]:
-    """The fields that hold several values. In a query these may be repeated."""
-    return frozenset(name for name, field in schema().fields.items() if isinstance(field, Items))
-
-
-def unsound(value: Any, depth: int) -> str | None:
-    """What keeps a JSON value from being stored and sent on; None when nothing does.
-
-    `depth` is how many levels may follow. It recurses `depth` times at most, so no nesting can exhaust the
-    stack.
-    """
-    if isinstance(value, str):
-        return None if is_writable(value) else "Must be sound Unicode: there is a lone surrogate."
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int):
-        return (
-            None if -INTEGER_MAX <= value <= INTEGER_MAX else "Integers must fit 64 bit: send it as a string."
-        )
-    if isinstance(value, float):
-        # An integer too long for 64 bit arrives as the nearest float: what was meant is lost already.
-        return None if math.isfinite(value) else "Numbers must be finite."
-    if depth == 0:
-        return f"Must not be nested more than {DATA_DEPTH_MAX} deep."
-    inner: Collection[Any] = value
-    if isinstance(value, dict):
-        for key in value:
-            if not is_writable(key) or "\0" in key:
-                return "Keys must be sound Unicode without NUL."
-        inner = value.values()
-    for item in inner:
-        problem = unsound(item, depth - 1)
-        if problem:
-            return problem
-    return None

@@ -29,8 +29,9 @@ from gateway.ground.tasks import Tasks
 from gateway.notify.requests import NOTIFICATION
 from gateway.notify.streams import namespace_of
 from gateway.protocol.emit_rules import EMIT_BYTES_MAX, RESERVED_EVENTS
-from gateway.protocol.fields import DATA_DEPTH_MAX, ROOMS_MAX, unsound
+from gateway.protocol.fields import ROOMS_MAX
 from gateway.protocol.patterns import EVENT
+from gateway.protocol.soundness import DATA_DEPTH_MAX, unsound
 
 EMITS_PER_SECOND = 1000
 """Rooms that guests may emit to in a second, at each node; what is beyond is dropped, as all that is not stored may be."""

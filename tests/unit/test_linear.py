@@ -45,9 +45,10 @@ from gateway.protocol.asking.inbox import HistorySchema
 from gateway.protocol.asking.mail import MailSchema
 from gateway.protocol.asking.users import DisconnectSchema, RosterSchema, UserSchema
 from gateway.protocol.campaign_rows import CsvRows, Records
-from gateway.protocol.fields import in_query, unsound
 from gateway.protocol.parsing import Invalid, parser
 from gateway.protocol.problems import Problem
+from gateway.protocol.queries import in_query
+from gateway.protocol.soundness import unsound
 from mailer import address, plain, postmark, relay_ids, replies, reports, ses, sns
 from mailer.envelope import ReturnPath
 from mailer.mailbox import account_of

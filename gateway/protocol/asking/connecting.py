@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping
 
 from auth.tokens import TOKEN_CHARACTERS_MAX
 from gateway.protocol.asking.basics import OneFieldSchema
-from gateway.protocol.fields import INTEGER_MAX, Flag, Text
+from gateway.protocol.fields import Flag, Text
 from gateway.protocol.parsing import Invalid, parser
+from gateway.protocol.soundness import INTEGER_MAX
 
 EPOCH = "epoch"
 """The name under which `since` has the epoch; no room can have it."""

@@ -8,8 +8,9 @@ from gateway.protocol.asking import connecting, inbox
 from gateway.protocol.asking.inbox import AdminHistorySchema, HistorySchema, UserHistorySchema
 from gateway.protocol.asking.mail import MailSchema
 from gateway.protocol.asking.users import DisconnectSchema, RosterSchema, UserSchema
-from gateway.protocol.fields import INTEGER_MAX, in_query
 from gateway.protocol.parsing import Invalid, parser
+from gateway.protocol.queries import in_query
+from gateway.protocol.soundness import INTEGER_MAX
 from storage.mail import MailState
 
 

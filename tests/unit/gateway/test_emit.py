@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from gateway.notify.requests import EmailRequest, EmitRequest
-from gateway.protocol import emit, emit_plain, emit_rules, fields
+from gateway.protocol import emit, emit_plain, emit_rules, soundness
 from gateway.protocol.parsing import Invalid
 from storage.mail import Unless
 from storage.notifications import Action
@@ -456,4 +456,4 @@ def test_depth_is_bounded_before_anything_recurses_deep():
     for _ in range(100_000):
         deep = [deep]
 
-    assert fields.unsound(deep, fields.DATA_DEPTH_MAX)
+    assert soundness.unsound(deep, soundness.DATA_DEPTH_MAX)
