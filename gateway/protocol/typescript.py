@@ -14,8 +14,9 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from gateway.protocol import campaigns, catalog, telling
+from gateway.protocol import campaigns, telling
 from gateway.protocol.answers.notifications import CountAnswer, HistoryAnswer
+from gateway.protocol.answers.types import OwnCategoriesAnswer
 from gateway.protocol.fields import WISHES, Wish
 from gateway.protocol.operations import OPERATIONS
 
@@ -42,7 +43,7 @@ def client_shapes() -> str:
             *telling.EVENTS.values(),
             HistoryAnswer,
             CountAnswer,
-            catalog.OwnCategoriesAnswer,
+            OwnCategoriesAnswer,
         ]
     )
 

@@ -13,7 +13,7 @@ from gateway.experiments.lots import Aside, Split
 from gateway.notify.campaigns import trial
 from gateway.notify.campaigns.speech import REDESIGNED
 from gateway.notify.clicks import judging
-from gateway.protocol.catalog import TypePreviewAnswer
+from gateway.protocol.answers.type_previews import TypePreviewAnswer
 from gateway.protocol.experiments import FoundExperimentAnswer
 from tests.journeys.news import catalog as news_catalog
 from tests.journeys.news import ended, fill, make, sums, told

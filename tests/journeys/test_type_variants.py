@@ -10,7 +10,8 @@ import pytest
 
 from gateway.experiments.lots import Aside, Split
 from gateway.notify.clicks import judging
-from gateway.protocol.catalog import TypeDetailAnswer, TypePreviewAnswer
+from gateway.protocol.answers.type_previews import TypePreviewAnswer
+from gateway.protocol.answers.types import TypeDetailAnswer
 from gateway.protocol.experiments import FoundExperimentAnswer
 from tests.journeys.test_clicks import AGREED, LINKS, follow, judged, links_in
 from tests.journeys.test_mailing import mail_in, spooled

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.catalog import folder as folders
 from gateway.catalog.loading import TYPES_MAX
-from gateway.protocol.catalog import TypeDetailAnswer, TypesAnswer
+from gateway.protocol.answers.types import TypeDetailAnswer, TypesAnswer
 from gateway.sockets.settings import SocketSettings
 from tests.journeys.test_mailing import mail_in
 from tests.support.gateway import Gateway, gateway_process, token

@@ -5,13 +5,9 @@ All of them are the caller's own, but for a history: with a role it may be anoth
 
 from gateway.notify import events
 from gateway.notify.choosing import shown
-from gateway.protocol import (
-    catalog,
-    catalog_shapes,
-    preferences,
-    shapes,
-)
+from gateway.protocol import preferences, shapes, type_shapes
 from gateway.protocol.answers.notifications import CountAnswer, HistoryAnswer
+from gateway.protocol.answers.types import OwnCategoriesAnswer
 from gateway.protocol.asking.basics import NothingSchema
 from gateway.protocol.asking.inbox import HistorySchema, ReadSchema, UserHistorySchema
 from gateway.protocol.operation import USER, Operation, Route
@@ -40,8 +36,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="own_categories", scope=USER, summary="What notifications are about, in one's own language",
-        asks=NothingSchema, answers=catalog.OwnCategoriesAnswer,
-        use=own_categories, shape=catalog_shapes.own_categories,
+        asks=NothingSchema, answers=OwnCategoriesAnswer,
+        use=own_categories, shape=type_shapes.own_categories,
         route=Route(method="GET", path="/api/categories"),
     ),
     Operation(

@@ -1,7 +1,6 @@
-"""What is answered about types: the JSON of `gateway.notify.types`, as `gateway.protocol.catalog` says it.
+"""What is answered about types: the JSON of `gateway.notify.types`, as `answers.types` and `answers.type_previews` say it.
 
-It only writes down what it is given, and neither waits nor judges. It stands apart because schemas and shapes
-together would be too long.
+It only writes down what it is given, and neither waits nor judges.
 """
 
 from collections.abc import Sequence
