@@ -11,6 +11,7 @@ from gateway.protocol import (
     people,
     preferences,
     shapes,
+    topics,
 )
 from gateway.protocol.answers.nodes import NothingAnswer
 from gateway.protocol.answers.users import ProfileAnswer
@@ -75,46 +76,46 @@ OPERATIONS: tuple[Operation, ...] = (
     # Topics and their members.
     Operation(
         name="user_topics", role=Role.VIEWER, summary="The topics that you have put a user into",
-        asks=UserSchema, answers=people.UserTopicsAnswer,
-        use=lambda use, _, user: use.topics.since(user), shape=people.user_topics,
+        asks=UserSchema, answers=topics.UserTopicsAnswer,
+        use=lambda use, _, user: use.topics.since(user), shape=topics.user_topics,
         route=Route(method="GET", path="/internal/users/{user}/topics"),
         event="user_topics",
     ),
     Operation(
         name="topics", role=Role.VIEWER, summary="The topics that have members, by name",
-        asks=people.TopicsSchema, answers=people.TopicsAnswer,
-        use=lambda use, _, asked: use.topics.named(asked), shape=people.topics,
+        asks=topics.TopicsSchema, answers=topics.TopicsAnswer,
+        use=lambda use, _, asked: use.topics.named(asked), shape=topics.topics,
         route=Route(method="GET", path="/internal/topics"),
         event="topics",
     ),
     Operation(
         name="members", role=Role.VIEWER, summary="Who is a member of a topic, by user id",
-        asks=people.MembersSchema, answers=people.MembersAnswer,
-        use=lambda use, _, asked: use.topics.members(asked), shape=people.members,
+        asks=topics.MembersSchema, answers=topics.MembersAnswer,
+        use=lambda use, _, asked: use.topics.members(asked), shape=topics.members,
         route=Route(method="GET", path="/internal/topics/{topic}/members"),
         event="members",
     ),
     Operation(
         name="change_members", summary="Put users into a topic, and take users out",
         audit=Audit(target=lambda asked: topic_room(asked.topic), detail=deeds.members, of_services=False),
-        asks=people.MembersChangeSchema, answers=people.MembersChangedAnswer,
-        use=change_members, shape=people.members_changed,
+        asks=topics.MembersChangeSchema, answers=topics.MembersChangedAnswer,
+        use=change_members, shape=topics.members_changed,
         route=Route(
-            method="POST", path="/internal/topics/{topic}/members", body_bytes=people.MEMBERS_BYTES,
+            method="POST", path="/internal/topics/{topic}/members", body_bytes=topics.MEMBERS_BYTES,
             description="1,000 users together at most. Live connections on every node come in and go out at once. A topic that a token names stays as long as the token.",
         ),
         event="change_members",
     ),
     Operation(
         name="add_member", summary="Put a user into a topic",
-        asks=people.JoinSchema, answers=people.MembersChangedAnswer,
-        use=change_members, shape=people.members_changed,
+        asks=topics.JoinSchema, answers=topics.MembersChangedAnswer,
+        use=change_members, shape=topics.members_changed,
         route=Route(method="PUT", path="/internal/topics/{topic}/members/{user}"),
     ),
     Operation(
         name="remove_member", summary="Take a user out of a topic",
-        asks=people.LeaveSchema, answers=people.MembersChangedAnswer,
-        use=change_members, shape=people.members_changed,
+        asks=topics.LeaveSchema, answers=topics.MembersChangedAnswer,
+        use=change_members, shape=topics.members_changed,
         route=Route(method="DELETE", path="/internal/topics/{topic}/members/{user}"),
     ),
 
