@@ -23,7 +23,7 @@ from aiohttp import web
 from gateway.ground.clock import Clock
 from gateway.ground.fetching import up_to
 from gateway.ground.parts import Part
-from gateway.http import edge
+from gateway.http import edge, reading
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.notify.returns import Returns
 from gateway.protocol import returns as shapes
@@ -104,7 +104,7 @@ class ProviderHooks(Part):
         """
         with _told():
             # SNS says text/plain, whatever it sends.
-            message = await self._inspector.read(edge.json_of(await self._bounded(request)))
+            message = await self._inspector.read(reading.json_of(await self._bounded(request)))
             if message.kind is sns.Kind.NOTIFICATION:
                 raw = message.text.encode(errors="replace")
                 return await self._heard(SES, lambda: ses.read(message.text), raw)
@@ -132,7 +132,7 @@ class ProviderHooks(Part):
         if self._places.locked():
             raise Problem("unavailable", "Too many at once.", headers={"Retry-After": "5"})
         async with self._places:
-            return await edge.read_body(request, limit=BODY_BYTES)
+            return await reading.read_body(request, limit=BODY_BYTES)
 
     # Postmark
 
@@ -140,7 +140,7 @@ class ProviderHooks(Part):
         """Take a message of Postmark, if it comes with the password."""
         # Before the body is read: who may not tell cannot make us read it.
         self._admit(request.headers.get("Authorization", ""))
-        body = await edge.read_body(request, limit=BODY_BYTES)
+        body = await reading.read_body(request, limit=BODY_BYTES)
         with _told():
             return await self._heard(POSTMARK, lambda: postmark.read(body), body)
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway.http import edge
+from gateway.http import reading
 from gateway.notify.campaigns.book import CampaignBook, Imports
 from gateway.notify.campaigns.plans import RecipientRequest
 from gateway.protocol import campaigns
@@ -42,7 +42,7 @@ async def take_in(request: web.Request, book: CampaignBook, *, by: str, may_choo
     records = Records(quoted=isinstance(rows, CsvRows))
     tally = _Tally(partial(book.take, campaign, by=by, may_choose=may_choose))
     step = 0
-    async for chunk in edge.read_chunks(request, limit=campaigns.IMPORT_BYTES_MAX):
+    async for chunk in reading.read_chunks(request, limit=campaigns.IMPORT_BYTES_MAX):
         for line, record in records.take(chunk):
             await tally.add(rows.row(line, record))
             step += 1
@@ -56,7 +56,7 @@ async def take_in(request: web.Request, book: CampaignBook, *, by: str, may_choo
 def _rows(request: web.Request) -> JsonRows | CsvRows:
     """What reads records of the body's type. Raises `Problem` for another."""
     given = request.headers.get("Content-Type", "")
-    if len(given) <= edge.MEDIA_TYPE_CHARACTERS:
+    if len(given) <= reading.MEDIA_TYPE_CHARACTERS:
         if request.content_type in (NDJSON, "application/ndjson", "application/jsonl"):
             return JsonRows()
         if request.content_type == CSV:

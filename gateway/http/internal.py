@@ -10,7 +10,7 @@ from aiohttp import web
 
 from auth.principal import ADMIN, Role, Service
 from auth.services import Services
-from gateway.http import edge, imports, openapi, routing, static
+from gateway.http import edge, imports, openapi, reading, routing, static
 from gateway.http.edge import json_response
 from gateway.http.health import Health
 from gateway.http.rates import EmitRate
@@ -86,7 +86,7 @@ class InternalSite:
     async def _emit(self, request: web.Request, caller: Caller) -> web.Response:
         """Answer `POST /internal/emit`: 202 once it is stored, with `Idempotency-Replayed` if it had been before."""
         try:
-            body = await edge.read_json(request, limit=emit_rules.EMIT_BYTES_MAX)
+            body = await reading.read_json(request, limit=emit_rules.EMIT_BYTES_MAX)
             asked = emit.parse(body, idempotency_key=_idempotency_key(request))
             await self._emit_rate.spend(caller.scope, len(asked.rooms))
         except Exception as error:
@@ -102,8 +102,8 @@ class InternalSite:
         """Answer a batch: 207, with an outcome for each item in its place. Only what concerns the whole is an
         error: the text is no JSON, the rate is used up.
         """
-        text = await edge.read_json_text(request, limit=batch.BATCH_BYTES_MAX)
-        items = await batch.parse(text, edge.json_of)
+        text = await reading.read_json_text(request, limit=batch.BATCH_BYTES_MAX)
+        items = await batch.parse(text, reading.json_of)
         # All at once: a batch passes the rate as a whole, or is tried again as a whole.
         await self._emit_rate.spend(caller.scope, batch.notifications_of(items))
         outcomes = await emitting.emit_many(self._use, caller, items)

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.http import edge
+from gateway.http import reading
 from gateway.http.edge import json_response
 from gateway.protocol import queries
 from gateway.protocol.auditing import perform
@@ -75,7 +75,7 @@ def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Await
     if (raw := where.raw_body) is not None:
 
         async def read_raw(request: web.Request) -> bytes:
-            return await edge.read_bytes(request, media_type=raw.media_type, limit=raw.bytes_max)
+            return await reading.read_bytes(request, media_type=raw.media_type, limit=raw.bytes_max)
 
         return read_raw
     in_path, of_path = where.in_path, where.of_path
@@ -92,10 +92,10 @@ def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Await
             return of_path(path)
         given: Any = {}
         if has_more and where.asks_by_query:
-            given = edge.parameters(request, lists=lists)
+            given = reading.parameters(request, lists=lists)
         elif has_more:
-            limit = where.body_bytes or edge.BODY_BYTES_MAX
-            given = await edge.read_json(request, limit=limit, required=where.body_required)
+            limit = where.body_bytes or reading.BODY_BYTES_MAX
+            given = await reading.read_json(request, limit=limit, required=where.body_required)
         return _parsed(parse, given, {name: path[name] for name in in_path})
 
     return read

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gateway.catalog.channels import CHANNELS
 from gateway.ground.parts import Part
-from gateway.http import edge
+from gateway.http import reading
 from gateway.http import unsubscribe_page as pages
 from gateway.http.unsubscribe_words import WORDS, PageWords, language
 from gateway.notify.leaving import MAIL, Leaving, Place, Visit
@@ -60,7 +60,7 @@ class UnsubscribePages(Part):
     async def _leave(self, request: web.Request) -> web.Response:
         """Turn off what the link is of: the button of the page, and the one click of RFC 8058. Idempotent."""
         # Whatever stands in it: what is asked is said by the path alone.
-        await edge.read_body(request, limit=BODY_BYTES)
+        await reading.read_body(request, limit=BODY_BYTES)
         visit = await self._leaving.leave(_token(request), mail=_mail(request))
         return _answered(
             request, visit, lambda found, words, tongue: pages.answer(found, words, language=tongue, page=_page(request))
@@ -75,7 +75,7 @@ class UnsubscribePages(Part):
 
     async def _lower(self, request: web.Request) -> web.Response:
         """Turn off what was shown as on and is not ticked any more. Idempotent."""
-        places, untrack = _unwanted(await edge.read_body(request, limit=FORM_BYTES))
+        places, untrack = _unwanted(await reading.read_body(request, limit=FORM_BYTES))
         visit = await self._leaving.lower(_token(request), places, untrack=untrack, mail=_mail(request))
         return _answered(
             request, visit, lambda found, words, tongue: pages.preferences(found, words, language=tongue, saved=True)

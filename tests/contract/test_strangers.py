@@ -15,7 +15,7 @@ import pytest
 
 from gateway.engine import bodies, requests
 from gateway.engine import http as engine_http
-from gateway.http import edge
+from gateway.http import reading
 from tests.support.gateway import API_KEY, Gateway, gateway, token
 from tests.support.rawsocket import RawSocket, hang_up_all
 
@@ -414,7 +414,7 @@ async def test_who_may_ask_is_asked_for_the_body(here):
 
 
 async def test_a_body_that_does_not_come_is_waited_for_so_long(here, monkeypatch):
-    monkeypatch.setattr(edge, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(reading, "BODY_SECONDS", 0.2)
 
     found = await answers(
         port_of(here, "internal"), keyed("POST /internal/emit", "Content-Length: 500"), b"{"

@@ -38,7 +38,7 @@ from gateway.engine.frames import FrameError, FrameReader
 from gateway.ground import logs
 from gateway.ground.origins import Origins
 from gateway.ground.rooms import is_room
-from gateway.http import coding, edge, static
+from gateway.http import coding, reading, static
 from gateway.protocol import emit, emit_rules
 from gateway.protocol.asking import connecting, inbox
 from gateway.protocol.asking.inbox import HistorySchema
@@ -216,8 +216,8 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "request id": logs.accepted_request_id,
     "log word": logs._word,
     "content encoding": lambda text: coding_of(request(Content_Encoding=text)),
-    "media type": lambda text: run(edge.read_json_text(request(Content_Type="a/b" + text), limit=1)),
-    "parameters": lambda text: edge.parameters(request(text)),
+    "media type": lambda text: run(reading.read_json_text(request(Content_Type="a/b" + text), limit=1)),
+    "parameters": lambda text: reading.parameters(request(text)),
     "if-none-match": lambda text: static._is_known(request(If_None_Match=text), '"x"'),
     "accept-encoding": coding.prefers_gzip,
     "if-modified-since": lambda text: request(If_Modified_Since=text).if_modified_since,
@@ -225,8 +225,8 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "service": lambda text: run(SERVICES.authenticate(text)),
     "service, a token": lambda text: run(SERVICES.authenticate("Bearer " + text)),
     "idempotency key": lambda text: emit.parse(EMIT, idempotency_key=text),
-    "JSON": lambda text: edge.json_of(raw(text)),
-    "JSON, a text": lambda text: edge.json_of(json.dumps(text).encode()),
+    "JSON": lambda text: reading.json_of(raw(text)),
+    "JSON, a text": lambda text: reading.json_of(json.dumps(text).encode()),
     "gzip": inflated,
     # Tokens
     "token": token,
