@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.catalog import loading
 from gateway.ground import encoding
-from gateway.http import openapi
+from gateway.http import descriptions, openapi
 from tests.support.amounts import amount
 from tests.support.gateway import API_KEY, Gateway, gateway, token
 
@@ -102,7 +102,7 @@ NEVER_WELL = frozenset(
 class Asking:
     """Asks one operation, and holds each answer to the description."""
 
-    def __init__(self, site: Gateway, operation: openapi.Description, known: Mapping[str, str]) -> None:
+    def __init__(self, site: Gateway, operation: descriptions.Description, known: Mapping[str, str]) -> None:
         document = schemathesis.openapi.from_dict(dict(openapi.document()))
         self._operation = document[operation.path][operation.method]
         self._known = known
@@ -187,7 +187,7 @@ async def test_no_request_gets_an_answer_that_is_not_described(tmp_path: Path, p
     with (catalog / "catalog.toml").open("a", encoding="utf-8") as file:
         file.write(TRIED)
     async with gateway(tmp_path, CATALOG=str(catalog)) as site:
-        for operation in openapi.DESCRIPTIONS[part::PARTS]:
+        for operation in descriptions.DESCRIPTIONS[part::PARTS]:
             asking = Asking(site, operation, await known_for(site, operation))
             status = await asyncio.to_thread(asking.well)
             is_well = status in (200, 201, 202, 207) or (operation.method, operation.path) in NEVER_WELL
@@ -195,7 +195,7 @@ async def test_no_request_gets_an_answer_that_is_not_described(tmp_path: Path, p
             await asyncio.to_thread(asking.in_many_ways)
 
 
-async def known_for(site: Gateway, operation: openapi.Description) -> Mapping[str, str]:
+async def known_for(site: Gateway, operation: descriptions.Description) -> Mapping[str, str]:
     """What the operation's path can name, made anew: the one before may have deleted it."""
     known = {
         "type": "REVIEW", "user": "ann", "topic": "sale", "lane": "bulk", "node": "another", "experiment": "TRIED",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gateway.http import openapi, static
+from gateway.http import descriptions, static
 from storage.endings import Buried
 from storage.errors import StoreUnavailable
 from storage.mail import LaneName
@@ -828,6 +828,6 @@ async def test_the_description_and_the_routes_are_the_same_list(site: Gateway):
     }
     pages = {path for _, path in routes if re.match(r"/(demo|dashboard|internal/docs|socket\.io)", path)}
 
-    described = {(operation.method, operation.path) for operation in openapi.DESCRIPTIONS}
+    described = {(operation.method, operation.path) for operation in descriptions.DESCRIPTIONS}
 
     assert {(method, path) for method, path in routes if path not in pages} == described

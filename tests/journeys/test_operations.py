@@ -11,7 +11,7 @@ from marshmallow import Schema, fields, post_load
 
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground import encoding
-from gateway.http import internal, openapi
+from gateway.http import descriptions, internal
 from gateway.protocol.fields import UserId
 from gateway.protocol.offered import campaigns
 from gateway.protocol.operation import Operation, Route
@@ -226,9 +226,9 @@ async def test_a_new_operation_is_an_entry_and_its_use_case(tmp_path: Path, node
     assert wrong["error"]["code"] == "validation_failed"
 
 
-def described(operation: Operation, key: Callable[[openapi.Description], Any]) -> Any:
+def described(operation: Operation, key: Callable[[descriptions.Description], Any]) -> Any:
     assert operation.route is not None
-    return key(openapi.described(operation, operation.route))
+    return key(descriptions.described(operation, operation.route))
 
 
 def test_a_new_operation_is_described_by_its_entry_alone():

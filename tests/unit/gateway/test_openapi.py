@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from auth.principal import Role
-from gateway.http import openapi
+from gateway.http import descriptions, openapi
 from gateway.protocol import emit
 from gateway.protocol.operation import USER
 from gateway.protocol.operations import OPERATIONS
@@ -30,7 +30,9 @@ def test_every_reference_leads_somewhere():
 def test_every_operation_has_a_name_of_its_own_and_says_who_may_ask():
     operations = [each for item in openapi.document()["paths"].values() for each in item.values()]
 
-    assert len({each["operationId"] for each in operations}) == len(operations) == len(openapi.DESCRIPTIONS)
+    assert (
+        len({each["operationId"] for each in operations}) == len(operations) == len(descriptions.DESCRIPTIONS)
+    )
     for each in operations:
         assert ("security" in each) == ("401" in each["responses"])
 
