@@ -17,8 +17,8 @@ from tests.contract.conftest import SPEAK_REDIS
 from tests.contract.test_bus import Node, healthy, secret, until
 from tests.contract.test_presence import Announced, until_answered, visitor
 from tests.support import servers
+from tests.support.authority import Authority
 from tests.support.proxy import Proxy
-from tests.support.smtp import Authority
 
 
 class Gateways:

@@ -9,8 +9,8 @@ import pytest
 from storage.connect import connect
 from storage.errors import StoreUnavailable
 from tests.contract.store_cases import fill, sequences
+from tests.support.authority import Authority
 from tests.support.proxy import Proxy
-from tests.support.smtp import Authority
 
 
 @pytest.fixture

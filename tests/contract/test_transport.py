@@ -10,7 +10,8 @@ import pytest
 from mailer.connect import connect
 from mailer.errors import RelayFailure
 from mailer.transport import Outgoing, Transport
-from tests.support.smtp import Authority, Reply, SMTPRelay
+from tests.support.authority import Authority
+from tests.support.smtp import Reply, SMTPRelay
 from tests.unit.mailer.letters import letter
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import servers
+from tests.support.authority import Authority
 from tests.support.gateway import gateway, gateway_process, token
 from tests.support.node import NodeProcess
 from tests.support.proxy import Proxy
-from tests.support.smtp import Authority
 
 
 class Redises:

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.authority import Authority
 from tests.support.servers import START_SECONDS, ServerMissing, free_port
-from tests.support.smtp import Authority
 
 USER, PASSWORD = "bounces", 'a password of the tests\\"'
 _numbers = itertools.count()

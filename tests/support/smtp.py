@@ -1,26 +1,17 @@
-"""A real SMTP relay on loopback that can be told, per step, to refuse, to fall silent or to hang up.
-
-Certificates are made at run time; nothing here is a secret.
-"""
+"""A real SMTP relay on loopback that can be told, per step, to refuse, to fall silent or to hang up."""
 
 import asyncio
-import datetime as dt
-import ipaddress
-import ssl
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.support.authority import Authority
 
 DEADLINE_SECONDS = 40
 
@@ -76,67 +67,6 @@ class Received:
     """The address that it came from."""
     at: float = field(default_factory=time.monotonic)
     """When it was taken."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authority:
-    """A certificate authority and a server of its own for one name and 127.0.0.1; `server.pem` and `server.key` are in the folder."""
-
-    cafile: Path
-    server: ssl.SSLContext
-
-    @classmethod
-    def make(cls, folder: Path, name: str = "localhost") -> "Authority":
-        folder.mkdir(parents=True, exist_ok=True)
-        now = dt.datetime.now(dt.UTC)
-        ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-
-        def draft(name: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-            return (
-                x509.CertificateBuilder()
-                .subject_name(name)
-                .issuer_name(ca_name)
-                .public_key(public_key)
-                .serial_number(x509.random_serial_number())
-                .not_valid_before(now - dt.timedelta(hours=1))
-                .not_valid_after(now + dt.timedelta(hours=1))
-                .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-                .add_extension(
-                    x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-                )
-            )
-
-        ca = (
-            draft(ca_name, ca_key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(
-                x509.KeyUsage(
-                    digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
-                    key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
-                    decipher_only=False,
-                ),
-                critical=True,
-            )
-            .sign(ca_key, hashes.SHA256())
-        )  # fmt: skip
-        names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        certificate = (
-            draft(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key.public_key())
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .sign(ca_key, hashes.SHA256())
-        )
-        pem = serialization.Encoding.PEM
-        cafile, chain, key_file = folder / "ca.pem", folder / "server.pem", folder / "server.key"
-        cafile.write_bytes(ca.public_bytes(pem))
-        chain.write_bytes(certificate.public_bytes(pem))
-        key_file.write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain, key_file)
-        return cls(cafile=cafile, server=context)
 
 
 def _step(step: str) -> Callable[["_Session", str | None], Awaitable[None]]:

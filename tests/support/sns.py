@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
-from tests.support.smtp import Authority
+from tests.support.authority import Authority
 
 HOST = "sns.eu-west-1.amazonaws.com"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail"

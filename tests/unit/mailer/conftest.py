@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.smtp import Authority
+from tests.support.authority import Authority
 
 
 @pytest.fixture(scope="session")

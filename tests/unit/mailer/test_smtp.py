@@ -22,17 +22,8 @@ from mailer.errors import (
 )
 from mailer.relay import Relay, StartTLS
 from mailer.smtp import SMTPTransport
-from tests.support.smtp import (
-    Action,
-    Authority,
-    Drop,
-    DropInside,
-    Hang,
-    Normal,
-    Raw,
-    Reply,
-    SMTPRelay,
-)
+from tests.support.authority import Authority
+from tests.support.smtp import Action, Drop, DropInside, Hang, Normal, Raw, Reply, SMTPRelay
 from tests.unit.mailer.letters import letter
 
 

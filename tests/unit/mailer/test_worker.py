@@ -35,7 +35,8 @@ from storage.obligations import Digest, Lease
 from storage.outbox import Outbox
 from storage.sqlite import SQLiteStore
 from storage.streams import Appended, Emission
-from tests.support.smtp import Authority, Hang, Reply, SMTPRelay, Wait
+from tests.support.authority import Authority
+from tests.support.smtp import Hang, Reply, SMTPRelay, Wait
 from tests.unit.mailer.letters import ID, LETTERHEAD, PRESS, notification
 
 DEADLINE_SECONDS = 40
