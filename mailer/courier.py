@@ -5,22 +5,17 @@ What a failure means is decided in `breaker`; how a mail travels is the transpor
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from mailer import bounces
 from mailer.backoff import Bury, Postpone, Random, patience_seconds
-from mailer.bounces import Bounce
 from mailer.breaker import Breaker
 from mailer.descriptors import ran_out
 from mailer.domains import Domains
 from mailer.errors import (
     DeliveryFailure,
     DescriptorFailure,
-    PermanentFailure,
     RelayFailure,
     TemplateFailure,
     TemporaryFailure,
@@ -28,16 +23,17 @@ from mailer.errors import (
 from mailer.held import Held, LeaseOver
 from mailer.labels import labels
 from mailer.lanes import Lane
+from mailer.outcomes import Result
+from mailer.prolonging import Prolonging
 from mailer.refusals import GOODBYE
 from mailer.relay_ids import key_of
 from mailer.transport import Outgoing
+from mailer.unreachable import Bounced, Unreachable
 from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent
 from storage.errors import StorageError
 from storage.obligations import Lease
 from storage.outbox import Outbox
 
-PROLONGING_SHARE = 1 / 3
-"""Of the lease: so often is it prolonged, and at least two thirds are left for settling what has just gone out."""
 ATTEMPT_SECONDS = 4500.0
 """More than all the relay's answers may take together: the last resort against a send that never ends."""
 RENDERING_SHARE = 0.5
@@ -55,32 +51,12 @@ Foresee = Callable[[Sequence[str]], None]
 Decide = Callable[[Lease, datetime], Awaitable[Ending | None]]
 """Judges a mail once more as it is about to leave: how its lease ends without it, or None. May raise `StorageError`."""
 
-REFUSED_IN_A_ROW = 20
-"""Recipients that a relay refuses for good without taking one: from there on it is the relay that is wrong, and not they."""
-
-Bounced = Callable[[Lease, Bounce], Awaitable[None]]
-"""Told that the address of a mail refused it, before the mail is settled; raises nothing."""
-
 logger = logging.getLogger(__name__)
 
 
 def foresee_nothing(addresses: Sequence[str]) -> None:
     """Each is asked about as its mail is judged."""
     del addresses
-
-
-class Result(StrEnum):
-    """What became of a mail in a worker's hands, for its log and its counts."""
-
-    SENT = "sent"
-    SKIPPED = "skipped"  # not needed any more
-    HELD = (
-        "held"  # not now, and nothing has failed: a rule wants it later, or its domain takes no more at once
-    )
-    GATHERED = "gathered"  # it waits in a digest now
-    POSTPONED = "postponed"  # will be tried again
-    BURIED = "buried"  # given up on
-    LOST = "lost"  # the lease had ended, or the store could not be told: another attempt will follow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +94,9 @@ class Courier:
     ) -> None:
         """`taken` is called when the relay has taken a mail, before the store is told; `let_go` when its turn or its moment has come."""
         self._lane = lane
-        self._outbox = outbox
+        self._prolonging = Prolonging(outbox, lease_seconds=policy.lease_seconds, clock=clock)
         self._decide = decide
-        self._bounced = bounced
+        self._unreachable = Unreachable(bounced)
         self._breaker = breaker
         self._policy = policy
         self._clock = clock
@@ -128,7 +104,6 @@ class Courier:
         self._taken = taken
         self._let_go = let_go
         self._domains = Domains(lane.concurrency, random=random)
-        self._refused_in_a_row = 0
         self._places = asyncio.Semaphore(lane.concurrency)
         self.awaiting = 0
         """How many mails wait for their turn, or are ready and wait until the lane's rate lets them go."""
@@ -191,12 +166,12 @@ class Courier:
             held.unheard = isinstance(failure, RelayFailure) or (
                 isinstance(failure, TemporaryFailure) and not failure.heard
             )
-            await self._tell_of_bounce(lease, failure)
+            await self._unreachable.failed(lease, failure)
             return self._failed(lease, failure)
         else:
             if isinstance(ending, Sent):
                 self._domains.taken(passage)
-                self._refused_in_a_row = 0
+                self._unreachable.taken()
                 self._breaker.accepted(lease.mail.order.to)
                 self._taken()
             return _result(ending), ending
@@ -216,7 +191,7 @@ class Courier:
         """The ending without a failure; what fails otherwise, a defect too, is raised as one of `mailer.errors`."""
         bound = asyncio.timeout(self._policy.attempt_seconds)
         try:
-            async with bound, self._kept_leased(held, bound):
+            async with bound, self._prolonging.kept(held, bound):
                 ending = await self._decide(held.lease, self._clock())
                 if ending is not None:
                     return ending
@@ -273,61 +248,6 @@ class Courier:
         domain = outgoing.sender.rpartition("@")[2]
         return replace(outgoing, raw=labels(lease, domain, can_be_left=url is not None) + outgoing.raw)
 
-    @asynccontextmanager
-    async def _kept_leased(self, held: Held, bound: asyncio.Timeout) -> AsyncIterator[None]:
-        """Prolong the lease meanwhile; when another worker has the mail, `bound` ends the attempt."""
-        name = f"lease {held.lease.notification.id}"
-        tasks: list[asyncio.Task[None]] = []
-
-        def begin() -> None:
-            tasks.append(asyncio.create_task(self._prolong(held, bound), name=name))
-
-        # A timer until then, and no task: most mails have gone by that time.
-        timer = asyncio.get_running_loop().call_later(PROLONGING_SHARE * held.seconds, begin)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            for task in tasks:
-                task.cancel()
-                await asyncio.wait({task})
-
-    async def _prolong(self, held: Held, bound: asyncio.Timeout) -> None:
-        """Prolong the lease again and again, until cancelled. An error is told and tried again; a lease that was lost
-        ends the attempt.
-        """
-        seconds = self._policy.lease_seconds
-        while True:
-            lease = held.lease
-            extra = {"notification": lease.notification.id}
-            asked_at = asyncio.get_running_loop().time()
-            try:
-                ours = await self._outbox.prolong(lease, lease_seconds=seconds, now=self._clock())
-            except Exception as error:  # noqa: BLE001 - to be tried again: while the store is away nobody else has it
-                logger.warning("lease not prolonged", extra=extra | {"error": type(error).__name__})
-            else:
-                if not ours and lease is held.lease:
-                    logger.warning("mail under way was taken by another worker", extra=extra)
-                    bound.reschedule(asyncio.get_running_loop().time())
-                    return
-                # Of one that was taken anew meanwhile the end is known.
-                held.until = asked_at + seconds if ours else held.until
-            await asyncio.sleep(PROLONGING_SHARE * seconds)
-
-    async def _tell_of_bounce(self, lease: Lease, failure: DeliveryFailure | RelayFailure) -> None:
-        """Have a refusal of the address be noted, unless the relay has refused `REFUSED_IN_A_ROW` of them: then it is
-        the relay that is wrong.
-        """
-        bounce = _bounce(failure)
-        if bounce is None:
-            return
-        self._refused_in_a_row += 1
-        if self._refused_in_a_row <= REFUSED_IN_A_ROW:
-            await self._bounced(lease, bounce)
-        elif self._refused_in_a_row == REFUSED_IN_A_ROW + 1:
-            # A relay that knows nobody, such as another's mail server, must not strike off everybody.
-            logger.error("the relay refuses one recipient after another: none is suppressed for it any more")
-
     def _failed(self, lease: Lease, failure: DeliveryFailure | RelayFailure) -> tuple[Result, Ending]:
         """What the breaker makes of a failure."""
         decision = self._breaker.decide(failure, recipient=lease.mail.order.to, attempts=lease.mail.attempts)
@@ -369,14 +289,6 @@ def _result(ending: Ending) -> Result:
             return Result.GATHERED
         case _:
             return Result.SKIPPED
-
-
-def _bounce(failure: DeliveryFailure | RelayFailure) -> Bounce | None:
-    """What the failure says of the address; None when nothing."""
-    if not isinstance(failure, DeliveryFailure):
-        return None
-    permanent = isinstance(failure, PermanentFailure)
-    return bounces.at_the_door(failure.recipient_status, str(failure), permanent=permanent)
 
 
 def _unexpected(error: Exception) -> DeliveryFailure | RelayFailure:

@@ -4,24 +4,23 @@ Several workers, in this process or in others, share one outbox: the leases keep
 """
 
 import asyncio
-import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from mailer.at_once import AtOnce
-from mailer.backoff import Random, pause_seconds
+from mailer.backoff import Random
 from mailer.breaker import Breaker
-from mailer.courier import Bounced, Courier, Decide, Foresee, Policy, Result, foresee_nothing
+from mailer.courier import Courier, Decide, Foresee, Policy, foresee_nothing
+from mailer.hands import Hands
 from mailer.held import Held
 from mailer.lanes import Lane
+from mailer.outcomes import Outcome
 from mailer.pacing import Pacing
 from mailer.settling import Settler
-from storage.endings import Buried, Ending, Postponed, Released, Skipped
-from storage.errors import StorageError, StoreUnavailable
-from storage.obligations import Lease, Subject
+from mailer.store_pause import StorePause
+from mailer.unreachable import Bounced
+from storage.obligations import Lease
 from storage.outbox import Outbox
 
 POLL_SECONDS = 15.0
@@ -31,33 +30,6 @@ PUT_OFF_REST_SECONDS = 0.1
 """How long the place of a mail stays empty that was put off untried: a long backlog of such must not be rushed through."""
 GATHER_SECONDS = 0.1
 """How long the end of a mail waits for others, in a lane with a stock."""
-STORE_PAUSE_SECONDS = (1.0, 30.0)
-
-_OVER = frozenset({Result.SENT, Result.SKIPPED, Result.GATHERED, Result.BURIED})
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What one lease came to."""
-
-    id: str
-    """Of the obligation."""
-    of: Subject
-    type: str
-    """Of what the mail tells."""
-    result: Result
-    seconds: float
-    """From the lease to the settled end."""
-    rule: str | None = None
-    """By which it was skipped."""
-    code: int | None = None
-    attempts: int
-    variant: str | None = None
-    """Which of several ways to say it this was."""
-    unheard: bool = False
-    """Whether it failed before the relay had heard of it: that was away, or takes nothing of us."""
 
 
 class Worker:
@@ -90,7 +62,6 @@ class Worker:
         self._outbox = outbox
         self._clock = clock
         self._random = random
-        self._observe = observe
         self._foresee = foresee
         self._policy = policy
         self._poll_seconds = poll_seconds
@@ -100,9 +71,11 @@ class Worker:
         self._reopened = asyncio.Event()
         self._ended = asyncio.Event()
         self._running = False
-        self._held: dict[str, Held] = {}
-        self._store_failures = 0
+        self._store = StorePause(random)
         self._breaker = Breaker(attempts=policy.attempts, retry_seconds=policy.retry_seconds, random=random)
+        self._settler = Settler(
+            outbox, clock=clock, random=random, gather_seconds=GATHER_SECONDS if lane.stock else 0.0
+        )
         self._courier = Courier(
             lane,
             outbox,
@@ -116,16 +89,19 @@ class Worker:
             taken=self._reopened.set,
             let_go=self._let_go,
         )
-        self._settler = Settler(
-            outbox, clock=clock, random=random, gather_seconds=GATHER_SECONDS if lane.stock else 0.0
+        self._hands = Hands(
+            lane.name,
+            courier=self._courier,
+            settler=self._settler,
+            observe=observe,
+            store_failed=self._store.failed,
+            over=self._over,
         )
         self._leader: Worker | None = None
         self.followers: list[Callable[[], None]] = []
         """Called when all that is due is under way, after it was not."""
         self.behindhand = True
         """Whether more may be due than is under way; so it is until the first look."""
-        self._paused_until = 0.0
-        """By the loop's clock."""
         self._pacing = Pacing(lane.concurrency + lane.stock)
         self.at_once = AtOnce(
             lane.name,
@@ -134,7 +110,7 @@ class Worker:
             has_room=self._has_room,
             may_try=self._may_try,
             foresee=foresee,
-            start=self._start,
+            start=self._hands.take,
             hand_back=self._hand_back,
             wake=self.wake,
         )
@@ -142,7 +118,7 @@ class Worker:
     @property
     def held(self) -> int:
         """How many mails are under way, or wait for their turn."""
-        return len(self._held)
+        return len(self._hands)
 
     @property
     def stopped(self) -> bool:
@@ -170,7 +146,7 @@ class Worker:
             # Only a cancelled run still holds mail here that nobody waits for: a drain has its own bound.
             if not self._stopping.is_set():
                 self._stopping.set()
-                await self._give_back()
+                await self._hands.give_back()
                 await self._settler.close()
             self._ended.set()
 
@@ -189,9 +165,8 @@ class Worker:
         self._reopened.set()
         if self._running:
             await self._ended.wait()
-        if tasks := self._tasks():
-            await asyncio.wait(tasks, timeout=seconds)
-        await self._give_back()
+        await self._hands.finish(seconds)
+        await self._hands.give_back()
         await self._settler.close()
 
     # The loop
@@ -202,7 +177,6 @@ class Worker:
 
         No error of the store's ends it: it is paused for then, and leases nothing.
         """
-        loop = asyncio.get_running_loop()
         if (pause := self._paused_seconds()) > 0:
             self.behindhand = True
             # Not until woken: every emit wakes, and would end the pause.
@@ -211,57 +185,59 @@ class Worker:
             return
         # Cleared before the store is asked: a wake during the question counts.
         self._wake.clear()
-        if self._leader is not None and self._leader.behindhand:
-            await self._rest(self._wake, self._poll_seconds)
-            return
-        if self._lane.is_paused():
-            # Until woken: what is owed stays as it is, and no attempt counts.
-            await self._rest(self._wake, self._poll_seconds)
-            return
-        if self._free <= 0 or self._pacing.has_stock(self._courier.awaiting):
-            # Whoever has woken us may have owed more.
-            self.behindhand = True
-            await self._rest(self._wake, self._poll_seconds)
-            return
-        free = self._free
-        if (
-            self.behindhand
-            and not self.stopped
-            and (patience := self._pacing.patience(free, loop.time())) > 0
-        ):
+        if (patience := self._patience()) > 0:
             await self._rest(self._wake, patience)
             return
-        self._pacing.leasing()
         try:
-            leased_at = loop.time()
-            now = self._clock()
-            leases = await self._outbox.lease(
-                lane=self._lane.name, limit=free, lease_seconds=self._policy.lease_seconds, now=now
-            )
-            self._pacing.lease_seconds = loop.time() - leased_at
-            if len(leases) > 1:
-                self._foresee([lease.mail.order.to for lease in leases])
-            for lease in leases:
-                self._start(lease, leased_at, self._policy.lease_seconds)
-            self._note(behindhand=len(leases) == free)
-            due = None if self.behindhand else await self._outbox.next_due(lane=self._lane.name)
+            due = await self._lease()
         except Exception as error:  # noqa: BLE001 - nothing may end the worker; told and paused over
-            self._pause_for_store(error)
+            self._store.failed(error)
             return
-        if self._store_failures:
-            logger.info("mail worker resumed", extra={"failures": self._store_failures})
-            self._store_failures = 0
+        self._store.answered()
         rest = self._poll_seconds * (0.5 + 0.5 * self._random())
         if due is not None:
             rest = min(rest, max((due - self._clock()).total_seconds(), SHORTEST_REST_SECONDS))
         await self._rest(self._wake, rest)
+
+    def _patience(self) -> float:
+        """How many seconds nothing is leased unless something wakes: behind its leader, paused, full, or not worth a lease yet."""
+        # Of a lane that is paused what is owed stays as it is, and no attempt counts.
+        if (self._leader is not None and self._leader.behindhand) or self._lane.is_paused():
+            return self._poll_seconds
+        free = self._free
+        if free <= 0 or self._pacing.has_stock(self._courier.awaiting):
+            # Whoever has woken us may have owed more.
+            self.behindhand = True
+            return self._poll_seconds
+        if self.behindhand and not self.stopped:
+            return self._pacing.patience(free, asyncio.get_running_loop().time())
+        return 0.0
+
+    async def _lease(self) -> datetime | None:
+        """Take in hand what is due, as much as there is room for; when the next is due, if that is all.
+
+        Raises what the store raises.
+        """
+        loop, free = asyncio.get_running_loop(), self._free
+        self._pacing.leasing()
+        leased_at = loop.time()
+        leases = await self._outbox.lease(
+            lane=self._lane.name, limit=free, lease_seconds=self._policy.lease_seconds, now=self._clock()
+        )
+        self._pacing.lease_seconds = loop.time() - leased_at
+        if len(leases) > 1:
+            self._foresee([lease.mail.order.to for lease in leases])
+        for lease in leases:
+            self._hands.take(lease, leased_at, self._policy.lease_seconds)
+        self._note(behindhand=len(leases) == free)
+        return None if self.behindhand else await self._outbox.next_due(lane=self._lane.name)
 
     @property
     def _free(self) -> int:
         """How many mails more may be held."""
         # After a refusal by the relay one mail goes ahead: eight wrong logins at once could lock the account.
         places = 1 if self.stopped else self._lane.concurrency + self._lane.stock
-        return places - len(self._held) - self.at_once.expected
+        return places - len(self._hands) - self.at_once.expected
 
     def _has_room(self) -> bool:
         """Whether a mail may be sent at once: none that is due before it waits."""
@@ -275,7 +251,7 @@ class Worker:
 
     def _paused_seconds(self) -> float:
         """How much longer nothing is to be tried."""
-        return max(self._paused_until, self._breaker.paused_until) - asyncio.get_running_loop().time()
+        return max(self._store.paused_until, self._breaker.paused_until) - asyncio.get_running_loop().time()
 
     def _let_go(self) -> None:
         """One mail less waits for its moment."""
@@ -294,111 +270,15 @@ class Worker:
             async with asyncio.timeout(seconds):
                 await until.wait()
 
-    def _start(self, lease: Lease, leased_at: float, seconds: float) -> None:
-        """Have a leased mail carried. One that is under way here already goes on under the newer lease."""
-        if held := self._held.get(lease.id):
-            # Its lease had ended, for the store was away or the clock was set: what is under way goes on under the new.
-            held.lease, held.until = lease, leased_at + seconds
-            return
-        self._hold(Held(lease=lease, since=leased_at, seconds=seconds), self._deliver)
-
     def _hand_back(self, lease: Lease) -> None:
         """Nothing is to be tried any more: it is due again as if it had not been leased. One that drains leaves it to its lease's end."""
-        if self._stopping.is_set():
-            return
-        self._hold(Held(lease=lease, since=asyncio.get_running_loop().time(), seconds=0.0), self._released)
+        if not self._stopping.is_set():
+            self._hands.hand_back(lease)
 
-    def _hold(self, held: Held, work: Callable[[Held], Coroutine[Any, Any, None]]) -> None:
-        """Have one more under way, until the work on it is done."""
-        id_ = held.lease.id
-        self._held[id_] = held
-        held.task = asyncio.create_task(work(held), name=f"mail {id_}")
-        held.task.add_done_callback(lambda _task: self._finished(id_))
-
-    async def _released(self, held: Held) -> None:
-        await self._settler.end(held, Released())
-
-    def _finished(self, obligation_id: str) -> None:
-        held = self._held.pop(obligation_id)
+    def _over(self, held: Held) -> None:
+        """One mail less is in hand."""
         if held.put_off:
             asyncio.get_running_loop().call_later(PUT_OFF_REST_SECONDS, self._wake.set)
         elif self.behindhand or not held.is_over:
             # Else nothing more is due, and of this one nothing will be: who owes more, or the next due time, wakes.
             self._wake.set()
-
-    def _tasks(self) -> list["asyncio.Task[None]"]:
-        return [held.task for held in self._held.values() if held.task is not None]
-
-    def _pause_for_store(self, error: Exception) -> None:
-        self._store_failures += 1
-        first, longest = STORE_PAUSE_SECONDS
-        pause = pause_seconds(self._store_failures, first=first, longest=longest, random=self._random)
-        if isinstance(error, StoreUnavailable):
-            pause = max(pause, min(error.retry_after, longest))
-            if self._store_failures == 1:
-                logger.warning("mail worker waits for the store", extra={"pause_seconds": round(pause, 1)})
-        else:
-            logger.error("mail worker failed", exc_info=error, extra={"pause_seconds": round(pause, 1)})
-        self._paused_until = asyncio.get_running_loop().time() + pause
-
-    async def _give_back(self) -> None:
-        """End what is under way: each delivery releases its own lease, or finishes the settling it has begun."""
-        tasks = self._tasks()
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-
-    # One mail
-
-    async def _deliver(self, held: Held) -> None:
-        """Carry one mail, settle it, and tell what came of it. Cancelled, it settles by what the relay may have heard."""
-        loop = asyncio.get_running_loop()
-        ending: Ending
-        try:
-            try:
-                result, ending = await self._courier.carry(held)
-            except StorageError as error:
-                # Nothing was sent, and it is nobody's fault. When the store cannot even take it back, the lease runs out.
-                self._pause_for_store(error)
-                result, ending = Result.POSTPONED, Released()
-            held.put_off = result is Result.HELD
-            if not await self._settler.end(held, ending):
-                result = Result.LOST
-            held.is_over = result in _OVER
-        except asyncio.CancelledError:
-            await self._settler.end(held, self._courier.cut_off(held))
-            raise
-        code = ending.code if isinstance(ending, (Postponed, Buried)) else None
-        entry = held.lease.notification.entry
-        self._tell(
-            held.lease,
-            Outcome(
-                id=held.lease.id,
-                of=held.lease.of,
-                type=held.lease.notification.type,
-                result=result,
-                seconds=loop.time() - held.since,
-                rule=ending.rule if isinstance(ending, Skipped) else None,
-                code=code,
-                attempts=held.lease.mail.attempts,
-                variant=None if entry is None else entry.variant,
-                unheard=held.unheard,
-            ),
-        )
-
-    def _tell(self, lease: Lease, outcome: Outcome) -> None:
-        extra = {
-            "notification": lease.notification.id,
-            "type": lease.notification.type,
-            "lane": self._lane.name,
-            "attempts": outcome.attempts,
-            "seconds": round(outcome.seconds, 3),
-            "code": outcome.code,
-        }
-        level = logging.ERROR if outcome.result is Result.BURIED else logging.INFO
-        logger.log(level, "mail %s", outcome.result.value, extra=extra)
-        try:
-            self._observe(outcome)
-        except Exception:
-            logger.exception("mail outcome not observed")

@@ -14,13 +14,15 @@ from gateway.ground.parts import Meters, Part
 from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
-from mailer.courier import Bounced, Decide, Foresee, Policy, foresee_nothing
+from mailer.courier import Decide, Foresee, Policy, foresee_nothing
 from mailer.lanes import NO_CLICKS, Clicks, Lane, WayOut, no_way_out
 from mailer.letterhead import Letterhead
+from mailer.outcomes import Outcome
 from mailer.press import Press
 from mailer.sealing import Seal
 from mailer.transport import Transport
-from mailer.worker import Outcome, Worker
+from mailer.unreachable import Bounced
+from mailer.worker import Worker
 from storage.mail import LaneName
 from storage.notifications import Notification
 from storage.outbox import Outbox

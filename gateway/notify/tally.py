@@ -19,7 +19,7 @@ from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.emitting import Listener
 from gateway.notify.verdicts import EMAIL, IN_APP
-from mailer.courier import Result
+from mailer.outcomes import Result
 from storage import tallies
 from storage.errors import StorageError
 from storage.mail import MailState

@@ -47,10 +47,9 @@ from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
 from mailer.bounces import Bounce, Severity
 from mailer.clicks import ClickLinks
-from mailer.courier import Result
 from mailer.lanes import NO_CLICKS, Clicks, WayOut, no_way_out
+from mailer.outcomes import Outcome, Result
 from mailer.unsubscribe import UnsubscribeLinks
-from mailer.worker import Outcome
 from storage import lanes, stats
 from storage.connect import connect as connect_store
 from storage.mail import LaneName

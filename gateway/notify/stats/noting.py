@@ -36,8 +36,8 @@ from gateway.notify.stats.happenings import (
     weight_of_frame,
 )
 from gateway.notify.stats.names import Names
-from mailer.courier import Result
-from mailer.worker import Outcome as MailOutcome
+from mailer.outcomes import Outcome as MailOutcome
+from mailer.outcomes import Result
 from storage import inboxes
 from storage.clicks import HitKind
 from storage.errors import StorageError

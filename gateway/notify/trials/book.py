@@ -29,8 +29,8 @@ from gateway.notify.clicks.news import Clicked
 from gateway.notify.requests import Unfit
 from gateway.notify.rounds import Rounds
 from gateway.notify.switching import Switching
-from mailer.courier import Result
-from mailer.worker import Outcome as MailOutcome
+from mailer.outcomes import Outcome as MailOutcome
+from mailer.outcomes import Result
 from storage import trials as shelf
 from storage.clicks import HitKind
 from storage.errors import StorageError

@@ -18,8 +18,8 @@ from gateway.notify.stats.names import OTHERS, Names
 from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.recounting import MINUTES_KEPT, Recounter, basis, kept_from
 from gateway.notify.verdicts import EMAIL
-from mailer.courier import Result
-from mailer.worker import Outcome as MailOutcome
+from mailer.outcomes import Outcome as MailOutcome
+from mailer.outcomes import Result
 from storage import stats
 from storage.clicks import HitKind
 from storage.errors import StoreUnavailable

@@ -12,7 +12,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Switch
 from gateway.notify import tally
 from gateway.notify.tally import NOTHING, OTHERS, Tally
-from mailer.courier import Result
+from mailer.outcomes import Result
 from storage import tallies
 from storage.errors import StoreUnavailable
 from storage.mail import MailState

@@ -17,8 +17,8 @@ from gateway.notify.drawing import draw
 from gateway.notify.trials import book as module
 from gateway.notify.trials.book import TrialBook
 from gateway.notify.verdicts import EMAIL
-from mailer.courier import Result
-from mailer.worker import Outcome as MailOutcome
+from mailer.outcomes import Outcome as MailOutcome
+from mailer.outcomes import Result
 from storage.clicks import HitKind
 from storage.errors import StoreUnavailable
 from storage.inboxes import Marked

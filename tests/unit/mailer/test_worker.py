@@ -19,13 +19,14 @@ from gateway.notify.departing import ending_of
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.verdicts import Sources
 from mailer.budget import LocalBudget
-from mailer.courier import BUSY_DOMAIN, Policy, Result
+from mailer.courier import BUSY_DOMAIN, Policy
 from mailer.lanes import Lane
+from mailer.outcomes import Outcome, Result
 from mailer.press import Press
 from mailer.relay import Relay
 from mailer.smtp import SMTPTransport
 from mailer.transport import Transport
-from mailer.worker import Outcome, Worker
+from mailer.worker import Worker
 from storage.endings import Ending, Gathered, Postponed, Sent
 from storage.errors import StoreUnavailable
 from storage.inboxes import Chosen, Inboxes
@@ -529,7 +530,7 @@ async def test_a_condition_about_a_room_of_many_is_not_judged(bench: Bench) -> N
 async def test_a_receipt_that_cannot_be_read_gives_the_mail_back_uncounted(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailer.worker.STORE_PAUSE_SECONDS", (0.02, 0.02))
+    monkeypatch.setattr("mailer.store_pause.STORE_PAUSE_SECONDS", (0.02, 0.02))
     bench.outbox.fail("receipts_of", 1)
     await bench.owe(unless=Unless.READ)
 
@@ -1211,7 +1212,7 @@ async def test_a_refused_recipient_shows_that_the_relay_works_again(
 async def test_a_store_that_is_away_is_waited_for(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mailer.worker.STORE_PAUSE_SECONDS", (0.02, 0.02))
+    monkeypatch.setattr("mailer.store_pause.STORE_PAUSE_SECONDS", (0.02, 0.02))
     bench.outbox.fail("lease", 3)
     await bench.owe()
 
@@ -1227,7 +1228,7 @@ async def test_a_store_that_is_away_is_waited_for(
 async def test_a_defect_of_the_store_does_not_end_the_worker(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailer.worker.STORE_PAUSE_SECONDS", (0.02, 0.02))
+    monkeypatch.setattr("mailer.store_pause.STORE_PAUSE_SECONDS", (0.02, 0.02))
     bench.outbox.fail("lease", 1, ZeroDivisionError())
     await bench.owe()
 
