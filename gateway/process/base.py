@@ -5,7 +5,7 @@ there are, in which order, and what its doors are. Nothing is dialled, opened or
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -20,18 +20,12 @@ from gateway.ground.parts import Part, Running
 from gateway.ground.settings import Settings
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
-from gateway.mail.part import Desk, MailPart, presses_of
-from gateway.mail.seals import return_path_of, seals_of, sender_domains
+from gateway.mail.part import presses_of
+from gateway.mail.seals import return_path_of, sender_domains
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings
-from gateway.notify.attribution import Ours
-from gateway.notify.clicks.tracking import Tracker
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
-from gateway.notify.departing import Departures
-from gateway.notify.digests import Digester
-from gateway.notify.fates import Fate
 from gateway.notify.lanes import Lanes, bounds_of
-from gateway.notify.leaving import WaysOut
 from gateway.notify.mailboxes import RefusalBook
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.returns import Returns
@@ -44,29 +38,17 @@ from gateway.notify.tally import Tally
 from gateway.notify.trials.book import TrialBook
 from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
+from gateway.process.reckoning import Reckoning
 from gateway.process.settings import ProcessSettings
-from mailer.bounces import Bounce, Severity
 from mailer.clicks import ClickLinks
-from mailer.lanes import NO_CLICKS, Clicks, WayOut, no_way_out
-from mailer.outcomes import Outcome, Result
 from mailer.unsubscribe import UnsubscribeLinks
-from storage import lanes, stats
 from storage.connect import connect as connect_store
-from storage.mail import LaneName
-from storage.obligations import Kind, Lease, Subject
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
 
 DRAIN_SHARE = 0.8
 """Of the grace: what then remains is given back or cut off, which wants some of it too."""
-
-_HEARD = {
-    Fate.DELIVERED: lanes.Outcome.DELIVERED,
-    Fate.BOUNCED: lanes.Outcome.BOUNCED,
-    Fate.COMPLAINED: lanes.Outcome.COMPLAINED,
-}
-"""What is heard of a mail that says something of its lane."""
 
 
 class Process(ABC):
@@ -107,6 +89,18 @@ class Process(ABC):
         self.catalog = LiveCatalog()
         """The catalog in force, once its part has loaded one."""
         self.catalog.on_change.append(self._adopt_designs)
+        self.unsubscribe_links = _unsubscribe_links(settings)
+        """None where mails have no links to turn things off."""
+        self.click_links = _click_links(settings)
+        """None where links are not led by way of us."""
+        self._known()
+        self._judging()
+        self._counting()
+        self._added: list[Part] = []
+        self._running = Running()
+
+    def _known(self) -> None:
+        """What is known of people, of addresses, and of how mail fares."""
         self.contacts = ContactBook(self.store.people)
         """What is known of users' addresses."""
         self.preferences = PreferenceBook(self.store.preferences, self.clock)
@@ -117,10 +111,11 @@ class Process(ABC):
             self.store.suppressions, self.clock, note_refusal=self.refusals.note
         )
         """Addresses that must not be written to."""
-        self.lanes = Lanes(self.store.lanes, bounds_of(settings[BrakeSettings]), self.clock)
+        self.lanes = Lanes(self.store.lanes, bounds_of(self.settings[BrakeSettings]), self.clock)
         """How lanes fare, and whether they are paused."""
-        self.unsubscribe_links = _unsubscribe_links(settings)
-        """None where mails have no links to turn things off."""
+
+    def _judging(self) -> None:
+        """What decides whether something is sent, and by what."""
         self.sources = Sources(
             catalog=self.catalog,
             contacts=self.contacts,
@@ -131,82 +126,42 @@ class Process(ABC):
             sendings=self.store.outbox,
             digests=self.store.digests,
             is_online=self._is_online,
-            zone=ZoneInfo(settings[PeopleSettings].timezone),
+            zone=ZoneInfo(self.settings[PeopleSettings].timezone),
         )
         """What the gates ask when they decide."""
-        self.returns = Returns(
-            outbox=self.store.outbox,
-            strays=self.store.strays,
-            suppressions=self.suppressions,
-            path=return_path_of(settings),
-            links=self.unsubscribe_links,
-            domains=sender_domains(settings),
-            clock=self.clock,
-            count=self._mail_returned,
-        )
-        """What deals with mail that comes back."""
         self.judge = Judge(self.sources)
         """What decides whether something is sent."""
+
+    def _counting(self) -> None:
+        """What counts what became of things, and what deals with mail that comes back."""
         self.tally = Tally(self.store.tallies, self.catalog, self.clock)
         """Counts of what became of each type."""
         self.noter = self._noter()
         """What tells the statistics; None where there are to be none."""
-        self._trials: TrialBook | None = None
-        self.click_links = _click_links(settings)
-        """None where links are not led by way of us."""
-        self._added: list[Part] = []
-        self._running = Running()
-
-    def mail_part(self) -> MailPart:
-        """The workers that send what is owed.
-
-        Made once: two in one process would share places and budgets.
-        """
-        desk = Desk(
+        self.reckoning = Reckoning(
+            metrics=self.metrics,
+            by_lane=self.lanes,
+            tally=self.tally,
+            noter=self.noter,
+            catalog=self.catalog,
+            suppressions=self.suppressions,
+        )
+        """Counts what became of mail."""
+        self.returns = Returns(
             outbox=self.store.outbox,
-            decide=Departures(
-                judge=self.judge,
-                sources=self.sources,
-                outbox=self.store.outbox,
-                digests=self.store.digests,
-                campaigns=self.store.campaigns,
-            ).decide,
-            bounced=self._mail_bounced,
-            presses=self.presses,
-            seals=seals_of(self.settings),
+            strays=self.store.strays,
+            suppressions=self.suppressions,
+            path=return_path_of(self.settings),
+            links=self.unsubscribe_links,
+            domains=sender_domains(self.settings),
             clock=self.clock,
-            budget=self.links.budget,
-            way_out=self._way_out(),
-            clicks=self._tracker(),
-            foresee=self.suppressions.foresee,
-            ended=self._mail_ended,
-            is_paused=self.lanes.is_paused,
+            count=self.reckoning.returned,
         )
-        mail = MailPart(self.settings[MailSettings], self.settings[BulkSettings], desk)
-        self.lanes.resumed.append(mail.wake)
-        return mail
-
-    def digester(self, wake_mailer: Callable[[Iterable[LaneName]], None]) -> Digester:
-        """What closes the digests that are due.
-
-        `due_clock` is behind the other: what is due is taken a moment late rather than early, if the clocks
-        of store and node differ.
-        """
-        return Digester(
-            self.store.digests,
-            judge=self.judge,
-            sources=self.sources,
-            clock=self.clock,
-            due_clock=self.clock.cautious,
-            wake_mailer=wake_mailer,
-            base_url=self.settings[SiteSettings].base_url,
-            lease_seconds=self.settings[MailSettings].lease_seconds,
-            kept_days=self.settings[StoreSettings].history_days,
-        )
+        """What deals with mail that comes back."""
 
     def hear_trials(self, switching: Switching) -> TrialBook:
         """What knows of the experiments of types, and hears from now on of the mail that leaves here."""
-        self._trials = TrialBook(
+        trials = TrialBook(
             self.store.trials,
             live=self.catalog,
             streams=self.store.streams,
@@ -215,7 +170,8 @@ class Process(ABC):
             history_days=self.settings[StoreSettings].history_days,
             may_delete=lambda: self.clock.may_delete,
         )
-        return self._trials
+        self.reckoning.trials = trials
+        return trials
 
     def _noter(self) -> Noter | None:
         """What tells the statistics; None where there are to be none."""
@@ -228,56 +184,6 @@ class Process(ABC):
             self.clock,
             varies=lambda type_: self.catalog.trial(type_) is not None,
         )
-
-    def _way_out(self) -> WayOut:
-        """The links by which mail can be refused; none without a secret and a site."""
-        if self.unsubscribe_links is None:
-            return no_way_out
-        return WaysOut(self.store.links, self.unsubscribe_links, self.catalog).of
-
-    def _tracker(self) -> Clicks:
-        """What makes links tracked ones; nothing does without a secret and a site."""
-        if self.click_links is None:
-            return NO_CLICKS
-        return Tracker(
-            self.store.clicks,
-            self.click_links,
-            catalog=self.catalog,
-            preferences=self.preferences,
-            clock=self.clock,
-            days=self.settings[StoreSettings].click_days,
-        )
-
-    def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
-        """Count what became of a mail, everywhere where that is counted. Called on the loop for each; neither
-        waits nor raises.
-        """
-        self.metrics.mail_outcome(lane, outcome.result)
-        self.tally.mailed(outcome.type, outcome.result)
-        if self.noter is not None:
-            self.noter.mailed(lane, outcome)
-        if self._trials is not None and self.catalog.has_trials:
-            self._trials.mailed(outcome)
-        if outcome.result is Result.SENT:
-            self.lanes.count(lane, lanes.Outcome.SENT, campaign=_campaign_of(outcome.of))
-        elif outcome.unheard:
-            self.lanes.count(lane, lanes.Outcome.FAILED)
-
-    async def _mail_bounced(self, lease: Lease, bounce: Bounce) -> None:
-        """Note an address that refuses mail, and count it against the lane if it does so for good."""
-        if bounce.severity is Severity.HARD:
-            lane, campaign = lease.mail.order.lane, _campaign_of(lease.of)
-            self.lanes.count(lane, lanes.Outcome.REFUSED, campaign=campaign)
-        await self.suppressions.bounced(lease, bounce)
-
-    def _mail_returned(self, ours: Ours | None, fate: Fate) -> None:
-        """Count what came back; of a mail that is none of ours there is no lane."""
-        lane = None if ours is None else ours.mail.order.lane
-        self.metrics.mail_returned(lane, fate)
-        if lane is not None and ours is not None and fate in _HEARD:
-            self.lanes.count(lane, _HEARD[fate], sent_at=ours.mail.sent_at, campaign=_campaign_of(ours.of))
-            if self.noter is not None:
-                self.noter.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
 
     def _adopt_designs(self, catalog: "Catalog | None") -> None:
         """Mail of a catalog's types is made by its designs."""
@@ -334,11 +240,6 @@ class Process(ABC):
     async def stop(self) -> None:
         """Stop what has started, the last first. Idempotent."""
         await self._running.stop()
-
-
-def _campaign_of(subject: Subject | None) -> str | None:
-    """The campaign that a mail is of; None for any other mail."""
-    return subject.id if subject is not None and subject.kind is Kind.CAMPAIGN else None
 
 
 def _unsubscribe_links(settings: Settings) -> UnsubscribeLinks | None:

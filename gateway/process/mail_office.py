@@ -19,6 +19,7 @@ from gateway.ground.settings import Settings
 from gateway.mail.part import PressPart
 from gateway.notify.store import ClockPart, StorePart
 from gateway.notify.switching import Switching
+from gateway.process.mailing import digester, mail_part
 from gateway.process.office import Office
 from gateway.process.outlet import OutletPart
 
@@ -33,8 +34,8 @@ class MailOffice(Office):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.mail = self.mail_part()
-        self.digests = self.digester(self.mail.wake)
+        self.mail = mail_part(self)
+        self.digests = digester(self, self.mail.wake)
         # On a bus of its own it tells nobody and hears nothing: the nodes find in the store what became of a mail,
         # and this process finds there what is switched.
         self.switching = Switching(self.store.switches, self.catalog, LocalBus(), self.clock)

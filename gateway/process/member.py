@@ -25,6 +25,7 @@ from gateway.notify.switching import Switching
 from gateway.notify.versions import Versions
 from gateway.observe.writes import Writes
 from gateway.process.base import Process
+from gateway.process.mailing import digester, mail_part
 from gateway.sockets.part import server_of
 from gateway.sockets.settings import SocketSettings
 from storage.connect import file_of
@@ -96,12 +97,12 @@ class Member(Process):
 
     def _mailing(self) -> None:
         """The mail worker, unless it has a process of its own."""
-        self.mail = self.mail_part() if self.settings[MailSettings].worker else None
+        self.mail = mail_part(self) if self.settings[MailSettings].worker else None
         """The workers; None where they have a process of their own."""
         self.wake_mailer: Callable[[Iterable[LaneName]], None] = (
             _nobody_to_wake if self.mail is None else self.mail.wake
         )
-        self.digests = self.digester(self.wake_mailer)
+        self.digests = digester(self, self.wake_mailer)
         """What closes digests."""
 
 

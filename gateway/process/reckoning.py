@@ -1,0 +1,83 @@
+"""Counting what became of mail, everywhere where that is counted: metrics, lanes, tallies, statistics and experiments."""
+
+from gateway.catalog.live import LiveCatalog
+from gateway.notify.attribution import Ours
+from gateway.notify.fates import Fate
+from gateway.notify.lanes import Lanes
+from gateway.notify.stats.noting import Noter
+from gateway.notify.suppressions import SuppressionList
+from gateway.notify.tally import Tally
+from gateway.notify.trials.book import TrialBook
+from gateway.observe.metrics import Metrics
+from mailer.bounces import Bounce, Severity
+from mailer.outcomes import Outcome, Result
+from storage import lanes, stats
+from storage.mail import LaneName
+from storage.obligations import Kind, Lease, Subject
+
+_HEARD = {
+    Fate.DELIVERED: lanes.Outcome.DELIVERED,
+    Fate.BOUNCED: lanes.Outcome.BOUNCED,
+    Fate.COMPLAINED: lanes.Outcome.COMPLAINED,
+}
+"""What is heard of a mail that says something of its lane."""
+
+
+class Reckoning:
+    """What the workers, and who takes what comes back, tell of mail. One for a process.
+
+    Called on the loop for each mail; what counts neither waits nor raises.
+    """
+
+    def __init__(
+        self,
+        *,
+        metrics: Metrics,
+        by_lane: Lanes,
+        tally: Tally,
+        noter: Noter | None,
+        catalog: LiveCatalog,
+        suppressions: SuppressionList,
+    ) -> None:
+        self._metrics = metrics
+        self._lanes = by_lane
+        self._tally = tally
+        self._noter = noter
+        self._catalog = catalog
+        self._suppressions = suppressions
+        self.trials: TrialBook | None = None
+        """Set where experiments are to hear of it."""
+
+    def ended(self, lane: LaneName, outcome: Outcome) -> None:
+        """A worker is done with a mail, for now or for good."""
+        self._metrics.mail_outcome(lane, outcome.result)
+        self._tally.mailed(outcome.type, outcome.result)
+        if self._noter is not None:
+            self._noter.mailed(lane, outcome)
+        if self.trials is not None and self._catalog.has_trials:
+            self.trials.mailed(outcome)
+        if outcome.result is Result.SENT:
+            self._lanes.count(lane, lanes.Outcome.SENT, campaign=_campaign_of(outcome.of))
+        elif outcome.unheard:
+            self._lanes.count(lane, lanes.Outcome.FAILED)
+
+    async def bounced(self, lease: Lease, bounce: Bounce) -> None:
+        """Note an address that refuses mail, and count it against the lane if it does so for good."""
+        if bounce.severity is Severity.HARD:
+            lane, campaign = lease.mail.order.lane, _campaign_of(lease.of)
+            self._lanes.count(lane, lanes.Outcome.REFUSED, campaign=campaign)
+        await self._suppressions.bounced(lease, bounce)
+
+    def returned(self, ours: Ours | None, fate: Fate) -> None:
+        """Count what came back; of a mail that is none of ours there is no lane."""
+        lane = None if ours is None else ours.mail.order.lane
+        self._metrics.mail_returned(lane, fate)
+        if lane is not None and ours is not None and fate in _HEARD:
+            self._lanes.count(lane, _HEARD[fate], sent_at=ours.mail.sent_at, campaign=_campaign_of(ours.of))
+            if self._noter is not None:
+                self._noter.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
+
+
+def _campaign_of(subject: Subject | None) -> str | None:
+    """The campaign that a mail is of; None for any other mail."""
+    return subject.id if subject is not None and subject.kind is Kind.CAMPAIGN else None
