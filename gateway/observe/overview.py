@@ -9,10 +9,10 @@ answer may take several commands.
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from gateway.cluster.bus.base import Bus
@@ -20,6 +20,7 @@ from gateway.cluster.commands import OverviewAsk, OverviewTell
 from gateway.ground.encoding import Json, time
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
+from gateway.observe.steps import Row, added_up, millis, row_of, step_of
 from gateway.observe.trends import SAMPLES_KEPT, Step, Trends
 
 ANSWER_SECONDS = 0.4
@@ -32,9 +33,6 @@ STEPS_AT_ONCE = 100
 """In one command, whose size the bus bounds."""
 ASKS_LIMIT = 100
 """Questions of other nodes that wait to be answered."""
-
-Row = dict[str, Any]
-"""A step as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,13 +171,13 @@ class Observatory(Part):
         if after != peer.latest:
             return
         try:
-            steps = [_step(row) for row in rows]
+            steps = [step_of(row) for row in rows]
         except (LookupError, TypeError, ValueError, AttributeError):
             # Of another version, which tells it in another way.
             return
         if steps:
             peer.steps.extend(steps)
-            peer.latest = _millis(steps[-1].at)
+            peer.latest = millis(steps[-1].at)
 
     def _forget_gone(self) -> None:
         """Let go of nodes that have said nothing for as long as anything is told of."""
@@ -193,7 +191,7 @@ class Observatory(Part):
         """Tell those who ask what they do not have yet, some steps at a time."""
         while True:
             node, after = await self._asks.get()
-            steps = [step for step in self._trends.steps(SAMPLES_KEPT) if _millis(step.at) > after]
+            steps = [step for step in self._trends.steps(SAMPLES_KEPT) if millis(step.at) > after]
             for first in range(0, max(1, len(steps)), STEPS_AT_ONCE):
                 some = steps[first : first + STEPS_AT_ONCE]
                 await self._bus.order_all(
@@ -201,99 +199,11 @@ class Observatory(Part):
                         to=node,
                         node=self._node,
                         after=after,
-                        rows=[_row(step) for step in some],
+                        rows=[row_of(step) for step in some],
                         more=first + STEPS_AT_ONCE < len(steps),
                     )
                 )
-                after = _millis(some[-1].at) if some else after
-
-
-def added_up(
-    told: Mapping[str, Sequence[Step]], *, telling: Collection[str], step_seconds: float, limit: int
-) -> list[Step]:
-    """The newest `limit` steps of all nodes together, up to the last that every node that is `telling` has told.
-
-    Nodes sample at the same moments of the clock, give or take half a step.
-    """
-    if len(told) == 1:
-        return list(next(iter(told.values())))[-limit:]
-    by_slot: dict[int, dict[str, list[Step]]] = {}
-    ends = []
-    for node, steps in told.items():
-        for step in steps:
-            by_slot.setdefault(_slot(step, step_seconds), {}).setdefault(node, []).append(step)
-        if steps and node in telling:
-            ends.append(_slot(steps[-1], step_seconds))
-    # Beyond, some have told and others have not: that would look like a fall.
-    end = min(ends, default=0)
-    return [_sum(by_slot[slot].values()) for slot in sorted(by_slot) if end - limit < slot <= end]
-
-
-def _slot(step: Step, step_seconds: float) -> int:
-    """Which step of the clock a sample is of."""
-    return round(step.at.timestamp() / step_seconds)
-
-
-def _sum(parts: Collection[Sequence[Step]]) -> Step:
-    """One step of what the nodes did in it; a node that was busy may have two samples in one slot."""
-    steps = [step for part in parts for step in part]
-    return Step(
-        at=max(step.at for step in steps),
-        seconds=max(step.seconds for step in steps),
-        connections=sum(part[-1].connections for part in parts),
-        deliveries=sum(step.deliveries for step in steps),
-        emits=_counts([step.emits for step in steps]),
-        mail=_counts([step.mail for step in steps]),
-        append_p99_seconds=_slowest([step.append_p99_seconds for step in steps]),
-        emit_p99_seconds=_slowest([step.emit_p99_seconds for step in steps]),
-    )
-
-
-def _counts(steps: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Counts by outcome, added up."""
-    counts: dict[str, float] = {}
-    for of_step in steps:
-        for outcome, count in of_step.items():
-            counts[outcome] = counts.get(outcome, 0.0) + count
-    return counts
-
-
-def _slowest(latencies: Sequence[float | None]) -> float | None:
-    """The largest of those that are known."""
-    return max((seconds for seconds in latencies if seconds is not None), default=None)
-
-
-def _millis(moment: datetime) -> int:
-    """A time as it goes over the bus."""
-    return round(moment.timestamp() * 1000)
-
-
-def _row(step: Step) -> Row:
-    """A step as it goes over the bus."""
-    return {
-        "at": _millis(step.at),
-        "seconds": step.seconds,
-        "connections": step.connections,
-        "deliveries": step.deliveries,
-        "emits": {outcome: count for outcome, count in step.emits.items() if count},
-        "mail": {outcome: count for outcome, count in step.mail.items() if count},
-        "append_p99": step.append_p99_seconds,
-        "emit_p99": step.emit_p99_seconds,
-    }
-
-
-def _step(row: Row) -> Step:
-    """Raises LookupError, TypeError, ValueError or AttributeError for what is no row of ours."""
-    return Step(
-        at=datetime.fromtimestamp(row["at"] / 1000, UTC),
-        seconds=float(row["seconds"]),
-        connections=float(row["connections"]),
-        deliveries=float(row["deliveries"]),
-        emits={str(outcome): float(count) for outcome, count in row["emits"].items()},
-        mail={str(outcome): float(count) for outcome, count in row["mail"].items()},
-        append_p99_seconds=None if row["append_p99"] is None else float(row["append_p99"]),
-        emit_p99_seconds=None if row["emit_p99"] is None else float(row["emit_p99"]),
-    )
+                after = millis(some[-1].at) if some else after
 
 
 def shape(seen: Overview) -> Json:
