@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.process import campaign_import, campaigning, cli
+from gateway.process import campaign_import, campaign_progress, cli
 from tests.journeys.news import catalog, ended, fill, make, people, sums, told
 from tests.support.gateway import API_KEY, Gateway, gateway
 
@@ -32,7 +32,7 @@ def run(here: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: p
         if name.startswith("BELLHOP_"):
             monkeypatch.delenv(name)
     monkeypatch.setattr(campaign_import, "PATIENCE_SECONDS", (0.01,))
-    monkeypatch.setattr(campaigning, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(campaign_progress, "WATCH_SECONDS", 0.05)
 
     async def bellhop(command: str, *arguments: str) -> tuple[int, str, str]:
         given = ["campaign", command, *arguments, "--url", here.internal, "--key-file", str(key)]
