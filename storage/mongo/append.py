@@ -31,7 +31,7 @@ from storage.mongo.documents import notification_of
 from storage.mongo.errors import said
 from storage.mongo.heads import REMEMBERED_ROOMS, ROOMS, Heads, positions
 from storage.mongo.insertions import Item, Work, items_of, numbered_rooms
-from storage.mongo.obligations import document_of as mail_document
+from storage.mongo.mail_rows import document_of as mail_document
 from storage.streams import Appended, Emission
 
 DUPLICATE_KEY = 11000

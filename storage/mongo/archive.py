@@ -20,7 +20,7 @@ from storage.archive import (
 )
 from storage.encoding import ERASED, WIPED, is_writable, micros, moment, writable
 from storage.inboxes import Receipt
-from storage.mongo import clearing, obligations
+from storage.mongo import clearing, mail_rows
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections, Document, both
 from storage.mongo.documents import document_of, notification_of, receipt_from
 from storage.mongo.errors import only_duplicates
@@ -302,7 +302,7 @@ def _document(n: Notification) -> Document:
     if n.superseded_by is not None:
         document["superseded_by"] = n.superseded_by
     if n.mail is not None:
-        document["mail"] = obligations.ended_document(n.mail)
+        document["mail"] = mail_rows.ended_document(n.mail)
     return document
 
 

@@ -10,7 +10,7 @@ from storage.campaigns import CANCELLED_REASON, RULE
 from storage.encoding import writable
 from storage.mail import MailState
 from storage.mongo.collections import Collections, Document
-from storage.mongo.obligations import OBLIGATIONS
+from storage.mongo.mail_rows import OBLIGATIONS
 from storage.mongo.recipient_rows import OWED, PENDING, RECIPIENTS, UNDECIDED
 from storage.obligations import Kind
 from storage.recipients import RecipientState

@@ -22,7 +22,7 @@ from storage.encoding import cursor_text, is_writable, micros, moment, position_
 from storage.mongo import campaign_recipients, campaign_rows
 from storage.mongo.campaign_rows import CAMPAIGNS
 from storage.mongo.collections import Collections, Document
-from storage.mongo.obligations import OBLIGATIONS
+from storage.mongo.mail_rows import OBLIGATIONS
 from storage.mongo.recipient_rows import RECIPIENTS
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.transactions import atomically

@@ -6,7 +6,7 @@ from pymongo import DeleteMany, UpdateOne
 
 from storage.archive import Going, floors
 from storage.encoding import FOREVER, WIPED
-from storage.mongo import obligations
+from storage.mongo import mail_rows, obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import WIPED_BELOW
 from storage.mongo.heads import ROOMS, positions
@@ -25,7 +25,7 @@ _CONTENTS = (
     "superseded_by",
 )
 """What goes of a notification that is wiped."""
-_PLACE = {"created_at": 1, "room": 1, "seq": 1, obligations.OWES: 1}
+_PLACE = {"created_at": 1, "room": 1, "seq": 1, mail_rows.OWES: 1}
 """The fields by which it is judged whether a notification can go."""
 
 
@@ -93,7 +93,7 @@ async def choose(c: Collections, *, before: int, limit: int) -> list[Going]:
         if not page:
             break
         after = (page[-1]["created_at"], page[-1]["_id"])
-        settled = [_chosen(d) for d in page if "seq" not in d and not obligations.owes(d)]
+        settled = [_chosen(d) for d in page if "seq" not in d and not mail_rows.owes(d)]
         chosen += settled[: limit - len(chosen)]
         for room in dict.fromkeys(d["room"] for d in page if "seq" in d):
             if room not in visited and len(chosen) < limit:
@@ -128,7 +128,7 @@ async def _oldest_end(
     cursor = c[NOTIFICATIONS].find({"room": room, "seq": {"$gt": 0}}, _PLACE)
     for document in await cursor.sort("seq", 1).limit(limit).to_list():
         stays = among is not None and document["_id"] not in among
-        if document["created_at"] >= before or obligations.owes(document) or stays:
+        if document["created_at"] >= before or mail_rows.owes(document) or stays:
             break
         chosen.append(_chosen(document))
     return chosen
@@ -140,7 +140,7 @@ async def removable(c: Collections, ids: Sequence[str]) -> list[Going]:
     What is not there any more is passed over. Of a room it is the beginning again, so that no hole is made.
     """
     there = await c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}}, _PLACE).to_list()
-    chosen = [_chosen(d) for d in there if "seq" not in d and not obligations.owes(d)]
+    chosen = [_chosen(d) for d in there if "seq" not in d and not mail_rows.owes(d)]
     among = frozenset(ids)
     for room in dict.fromkeys(d["room"] for d in there if "seq" in d):
         chosen += await _oldest_end(c, room, before=FOREVER, limit=len(ids), among=among)

@@ -13,7 +13,8 @@ from pymongo import IndexModel, UpdateMany
 from storage.collapsing import REASON, RULE, Latest, Pair
 from storage.encoding import ROOMS_PER_QUERY, WIPED, writable
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
-from storage.mongo.obligations import WAITING_STATES, supersede_apart
+from storage.mongo.mail_rows import WAITING_STATES
+from storage.mongo.obligations import supersede_apart
 
 INDEXES = (
     IndexModel(

@@ -11,11 +11,11 @@ from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from storage.digests import FULL, Digests
 from storage.encoding import FOREVER, micros, micros_or_none, moment, moment_or_none
 from storage.endings import Gathered, Skipped
-from storage.mongo import obligations
+from storage.mongo import mail_rows
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
 from storage.mongo.leasing import take_due
-from storage.mongo.obligations import OBLIGATIONS
+from storage.mongo.mail_rows import OBLIGATIONS
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.transactions import atomically
 from storage.notifications import Notification
@@ -202,7 +202,7 @@ class MongoDigests(MongoShelf, Digests):
                 session=session,
             )
             if mail is not None:
-                await c[OBLIGATIONS].insert_one(obligations.owed_document(mail), session=session)
+                await c[OBLIGATIONS].insert_one(mail_rows.owed_document(mail), session=session)
             return True
 
         return await atomically(c, work)

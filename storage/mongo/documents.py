@@ -13,7 +13,7 @@ from storage.encoding import (
     shown_until,
 )
 from storage.inboxes import Receipt
-from storage.mongo import obligations
+from storage.mongo import mail_rows
 from storage.mongo.collections import Document
 from storage.notifications import Collapse, Entry, Notification
 
@@ -47,7 +47,7 @@ def document_of(notification: Notification) -> Document:
     if notification.expires_at is not None:
         document["expires_at"] = document["until"]
     if notification.mail is not None:
-        document["mail"] = obligations.document_of(notification.mail)
+        document["mail"] = mail_rows.document_of(notification.mail)
     if notification.entry is not None:
         document["entry"] = entry_document(notification.entry)
     return document
@@ -74,7 +74,7 @@ def notification_of(document: Document) -> Notification:
         expires_at=moment_or_none(get("expires_at")),
         recalled_at=moment_or_none(get("recalled_at")),
         in_app=seq is not None,
-        mail=None if mail is None else obligations.mail_of(mail),
+        mail=None if mail is None else mail_rows.mail_of(mail),
         entry=None if entry is None else msgspec.convert(entry, Entry),
         collapse=None if collapse is None else Collapse(collapse["key"], collapse["count"]),
         superseded_by=get("superseded_by"),

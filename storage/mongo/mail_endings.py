@@ -10,9 +10,9 @@ from storage.courses import step_of
 from storage.encoding import micros
 from storage.endings import Buried, Postponed, Released, Sent, Settled, Skipped
 from storage.mail import MailState
-from storage.mongo import obligations
+from storage.mongo import mail_rows
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
-from storage.mongo.obligations import BOTH, ENDED, OBLIGATIONS
+from storage.mongo.mail_rows import BOTH, ENDED, OBLIGATIONS
 from storage.obligations import Lease
 
 
@@ -60,7 +60,7 @@ def ended(lease: Lease, ending: Settled, now: datetime) -> Document:
             # While it is leased nobody else moves the time it is due.
             fields |= {"mail.state": "pending", "mail.wake": micros(lease.mail.due_at)}
             attempts = -1
-    update = {"$set": fields, "$unset": removed} | obligations.stepped(step_of(ending, lease, now))
+    update = {"$set": fields, "$unset": removed} | mail_rows.stepped(step_of(ending, lease, now))
     return update | ({"$inc": {"mail.attempts": attempts}} if attempts else {})
 
 

@@ -13,11 +13,11 @@ from storage import collapsing
 from storage.encoding import ERASED, EXPIRED, ORPHANED, RECALLED, micros, moment
 from storage.mail import LaneName
 from storage.mongo import collapsing as chains
-from storage.mongo import obligations
+from storage.mongo import mail_rows
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
 from storage.mongo.mail_pages import told
-from storage.mongo.obligations import BOTH, ENDED, OBLIGATIONS
+from storage.mongo.mail_rows import BOTH, ENDED, OBLIGATIONS
 from storage.obligations import Kind, Lease, Subject
 from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK
 
@@ -143,7 +143,7 @@ async def _lease_apart(c: Collections, due: Sequence[Document], *, until: int, n
                 id=document["_id"],
                 of=subject,
                 notification=news,
-                mail=obligations.mail_of(document["mail"]),
+                mail=mail_rows.mail_of(document["mail"]),
                 token=token,
                 until=moment(until),
             )

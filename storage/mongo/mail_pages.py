@@ -8,10 +8,10 @@ from pymongo.asynchronous.cursor import AsyncCursor
 
 from storage.encoding import FOREVER, micros, news_of, position_of, writable
 from storage.mail import HASTENED, MailState
-from storage.mongo import obligations
+from storage.mongo import mail_rows
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
-from storage.mongo.obligations import ANY_CASE, BOTH, OBLIGATIONS, OF_ROOM, TO_ADDRESS
+from storage.mongo.mail_rows import ANY_CASE, BOTH, OBLIGATIONS, OF_ROOM, TO_ADDRESS
 from storage.mongo.pages import ids_of
 from storage.notifications import Notification
 from storage.obligations import Kind
@@ -111,7 +111,7 @@ async def told(c: Collections, documents: Sequence[Document]) -> dict[str, Notif
     found = {n["_id"]: n for n in await c[NOTIFICATIONS].find({"_id": {"$in": of}}).to_list()} if of else {}
     answer: dict[str, Notification] = {}
     for document in documents:
-        id_, mail = document["_id"], obligations.mail_of(document["mail"])
+        id_, mail = document["_id"], mail_rows.mail_of(document["mail"])
         if document["of"]["id"] in found:
             answer[id_] = structs.replace(notification_of(found[document["of"]["id"]]), id=id_, mail=mail)
         elif "news" in document:

@@ -15,12 +15,12 @@ from storage.encoding import (
 )
 from storage.endings import Ending, Gathered, Settled
 from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
-from storage.mongo import digests, mail_endings, mail_leases, mail_pages, obligations
+from storage.mongo import digests, mail_endings, mail_leases, mail_pages, mail_rows, obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
 from storage.mongo.mail_endings import change_held, ended, said
 from storage.mongo.mail_pages import told
-from storage.mongo.obligations import BOTH, ENDED, OBLIGATIONS, THROTTLES
+from storage.mongo.mail_rows import BOTH, ENDED, OBLIGATIONS, THROTTLES
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.transactions import atomically
 from storage.notifications import Notification
@@ -34,8 +34,8 @@ class MongoOutbox(MongoShelf, Outbox):
     both.
     """
 
-    INDEXES = obligations.INDEXES
-    MIGRATIONS = obligations.MIGRATIONS
+    INDEXES = mail_rows.INDEXES
+    MIGRATIONS = mail_rows.MIGRATIONS
 
     @operation
     async def owe(self, c: Collections, owed: Sequence[Obligation]) -> int:
@@ -109,7 +109,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def courses(self, c: Collections, ids: Sequence[str]) -> dict[str, Course]:
-        return await obligations.courses(c, writable(ids))
+        return await mail_rows.courses(c, writable(ids))
 
     @operation
     async def subject(self, c: Collections, obligation_id: str) -> Subject | None:
@@ -150,7 +150,7 @@ class MongoOutbox(MongoShelf, Outbox):
         outweighed = [each.value for each in AFTER_SENT[: AFTER_SENT.index(state)]]
         chosen = {"_id": obligation_id, "mail.state": {"$in": outweighed}}
         fields = {"mail.state": state.value, "mail.reason": reason, "mail.updated_at": micros(now)}
-        update = {"$set": fields} | obligations.stepped(heard(state, reason, now))
+        update = {"$set": fields} | mail_rows.stepped(heard(state, reason, now))
         for name in BOTH:
             if (await c[name].update_one(chosen, update)).matched_count:
                 return True
@@ -173,7 +173,7 @@ class MongoOutbox(MongoShelf, Outbox):
                     "mail.updated_at": at,
                 },
                 "$unset": {"mail.reason": "", "mail.code": ""},
-                **obligations.stepped(Step(at=now, kind=StepKind.REVIVED)),
+                **mail_rows.stepped(Step(at=now, kind=StepKind.REVIVED)),
             },
         )
 

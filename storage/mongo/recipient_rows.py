@@ -7,7 +7,7 @@ from pymongo import IndexModel
 from storage.encoding import moment, moment_or_none
 from storage.mail import MailState
 from storage.mongo.collections import Collections, Document
-from storage.mongo.obligations import OBLIGATIONS
+from storage.mongo.mail_rows import OBLIGATIONS
 from storage.recipients import Recipient, RecipientRow, RecipientState
 
 RECIPIENTS = "recipients"

@@ -19,7 +19,7 @@ from storage.mongo import campaign_recipients, campaign_rows, deciding, obligati
 from storage.mongo.campaign_rows import CAMPAIGNS
 from storage.mongo.collections import Collections, Document
 from storage.mongo.errors import only_duplicates
-from storage.mongo.obligations import OBLIGATIONS
+from storage.mongo.mail_rows import OBLIGATIONS
 from storage.mongo.recipient_rows import (
     OWED,
     PENDING,

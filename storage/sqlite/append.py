@@ -10,7 +10,7 @@ from storage.collapsing import Latest, Pair, following, latest_of, pair_of
 from storage.encoding import key_text, micros
 from storage.errors import IdempotencyMismatch
 from storage.notifications import Notification
-from storage.sqlite import collapsing, obligations
+from storage.sqlite import collapsing, mail_rows, obligations
 from storage.sqlite.heads import heads
 from storage.sqlite.rows import NOTIFICATION, Row, find, insert, notification_of, row_of
 from storage.streams import Appended, Emission
@@ -56,7 +56,7 @@ class _Append:
         if not keys:
             return
         rows = self._connection.execute(
-            f"SELECT {NOTIFICATION}, n.key, n.fingerprint FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants
+            f"SELECT {NOTIFICATION}, n.key, n.fingerprint FROM notifications n {mail_rows.JOIN}"  # noqa: S608 - constants
             " WHERE n.key IN (SELECT value FROM json_each(?)) ORDER BY n.key, n.ordinal",
             (json.dumps(keys),),
         )
@@ -97,7 +97,7 @@ class _Append:
                 row_of(given, key, place, fingerprint, waits_since=since, origin=emission.origin)
             )
             if given.mail is not None:
-                self._mails.append(obligations.row_of(given, given.mail))
+                self._mails.append(mail_rows.row_of(given, given.mail))
             numbered.append(given)
         return tuple(numbered)
 

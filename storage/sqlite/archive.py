@@ -20,7 +20,7 @@ from storage.encoding import WIPED, is_writable, micros, micros_or_none, moment,
 from storage.inboxes import Receipt
 from storage.notifications import Notification
 from storage.people import Erasure
-from storage.sqlite import clearing, obligations, rows
+from storage.sqlite import clearing, mail_rows, obligations, rows
 from storage.sqlite.rows import NOTIFICATION, RECEIPT, SHOWN_UNTIL, notification_of, receipt_from
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -114,7 +114,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
         """One snapshot: of each what it was together with what its reader did."""
         found = connection.execute(
             f"SELECT {NOTIFICATION} FROM json_each(?) asked CROSS JOIN notifications n ON n.id = asked.value"  # noqa: S608 - constants only
-            f" {obligations.JOIN} ORDER BY asked.key",
+            f" {mail_rows.JOIN} ORDER BY asked.key",
             (json.dumps(ids),),
         ).fetchall()
         kept = []
@@ -255,7 +255,7 @@ def _put_back(connection: sqlite3.Connection, kept: Kept, reader: str | None) ->
         (n.superseded_by, n.id),
     )
     if n.mail is not None:
-        obligations.insert(connection, [obligations.row_of(n, n.mail)])
+        obligations.insert(connection, [mail_rows.row_of(n, n.mail)])
         connection.execute("UPDATE obligations SET digest = ? WHERE id = ?", (n.mail.digest, n.id))
     if reader is not None and n.seq is not None and kept.receipt not in (None, Receipt()):
         _put_back_receipt(connection, reader, kept)

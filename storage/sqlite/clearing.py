@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from storage.archive import Going, floors
 from storage.encoding import FOREVER, WIPED
-from storage.sqlite import obligations
+from storage.sqlite import mail_rows, obligations
 from storage.sqlite.heads import HEAD
 
 BARE_ENTRY = "json_remove(entry, '$.translations', '$.actions', '$.image')"
@@ -105,7 +105,7 @@ def _oldest_end(
     """
     chosen: list[Going] = []
     for notification_id, seq, created_at, owed in connection.execute(
-        f"SELECT n.id, n.seq, n.created_at, {obligations.OWES} FROM notifications n LEFT JOIN obligations m ON m.id = n.id"  # noqa: S608 - constants only
+        f"SELECT n.id, n.seq, n.created_at, {mail_rows.OWES} FROM notifications n LEFT JOIN obligations m ON m.id = n.id"  # noqa: S608 - constants only
         " WHERE n.room = ? AND n.seq IS NOT NULL ORDER BY n.seq LIMIT ?",
         (room, limit),
     ):

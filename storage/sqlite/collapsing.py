@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from storage.collapsing import Latest, Pair
 from storage.encoding import WIPED, is_writable
-from storage.sqlite import obligations
+from storage.sqlite import mail_rows, obligations
 from storage.sqlite.clearing import BARE_ENTRY, clear
 
 Succession = tuple[str, str, int]
@@ -24,7 +24,7 @@ def latest(connection: sqlite3.Connection, pairs: Iterable[Pair]) -> dict[Pair, 
         " CASE m.state WHEN 'pending' THEN n.waits_since END"
         " FROM json_each(?) asked CROSS JOIN notifications n"
         " ON n.room = asked.value ->> 0 AND n.collapse_key = asked.value ->> 1 AND n.collapse_key IS NOT NULL"
-        f" {obligations.JOIN}",
+        f" {mail_rows.JOIN}",
         (json.dumps(asked),),
     )
     return {

@@ -9,7 +9,7 @@ from typing import Any
 
 from storage.encoding import FOREVER, cursor_of, position_of, writable
 from storage.inboxes import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem, Place
-from storage.sqlite import obligations
+from storage.sqlite import mail_rows
 from storage.sqlite.rows import (
     NOTIFICATION,
     NOTIFICATION_WIDTH,
@@ -100,7 +100,7 @@ def _returned(
         values |= {"own": query.muted.own, "muted": json.dumps(writable(query.muted.types))}
     rows = connection.execute(
         f"SELECT {_ITEM} NULL FROM receipts c INDEXED BY receipts_returned"  # noqa: S608 - constants and conditions
-        f" CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq {obligations.JOIN} LEFT JOIN {_INBOXES}"
+        f" CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq {mail_rows.JOIN} LEFT JOIN {_INBOXES}"
         " WHERE c.user = :user AND c.returned_at IS NOT NULL AND n.room IN (SELECT value FROM json_each(:rooms))"
         f" AND n.shown_until > :now{conditions} ORDER BY c.returned_at DESC, n.id DESC LIMIT {RETURNED_MAX}",
         {**values, "user": query.user, "rooms": json.dumps(rooms), "now": now},
@@ -146,7 +146,7 @@ def _room_history(
     rows = connection.execute(
         f"SELECT {_ITEM}"  # noqa: S608 - constants and conditions
         f" {COVERED_AT}, {_PLACE} AS place"
-        f" FROM {read} {obligations.JOIN} LEFT JOIN {_INBOXES}"
+        f" FROM {read} {mail_rows.JOIN} LEFT JOIN {_INBOXES}"
         # No index knows the places: SQLite keeps to that of the room, where it finds the row ids too.
         f" WHERE n.room = :room AND (place, n.id) < (:before, :last) AND n.seq > {_ABOVE if query.unread_only else 0}"
         f" AND n.shown_until > :now{there}{conditions}"

@@ -7,7 +7,7 @@ from storage.courses import step_of
 from storage.encoding import micros
 from storage.endings import Buried, Postponed, Released, Sent, Settled, Skipped
 from storage.obligations import Lease
-from storage.sqlite import obligations
+from storage.sqlite import mail_rows
 
 
 def end(connection: sqlite3.Connection, lease: Lease, ending: Settled, now: datetime) -> bool:
@@ -22,7 +22,7 @@ def end(connection: sqlite3.Connection, lease: Lease, ending: Settled, now: date
                 "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, relay_key = ?,"
                 " sent_at = ?, wake_at = NULL"
             )
-            values: obligations.Row = (relay_id, relay_key, at)
+            values: mail_rows.Row = (relay_id, relay_key, at)
         case Skipped(rule=rule, reason=reason):
             change = "state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL"
             values = (reason, rule)
@@ -39,7 +39,7 @@ def end(connection: sqlite3.Connection, lease: Lease, ending: Settled, now: date
         case Released():
             change, values = "state = 'pending', attempts = attempts - 1, wake_at = due_at", ()
     if (step := step_of(ending, lease, now)) is not None:
-        change, values = f"{change}, {obligations.STEPPED}", (*values, obligations.step_text(step))
+        change, values = f"{change}, {mail_rows.STEPPED}", (*values, mail_rows.step_text(step))
     return changed(
         connection,
         f"UPDATE obligations SET {change}, updated_at = ?, token = NULL WHERE id = ? AND token = ?",  # noqa: S608 - constants only
@@ -47,6 +47,6 @@ def end(connection: sqlite3.Connection, lease: Lease, ending: Settled, now: date
     )
 
 
-def changed(connection: sqlite3.Connection, statement: str, values: obligations.Row) -> bool:
+def changed(connection: sqlite3.Connection, statement: str, values: mail_rows.Row) -> bool:
     """Whether the statement found its mail, whose lease is still this token's."""
     return connection.execute(statement, values).rowcount == 1

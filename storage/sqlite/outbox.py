@@ -18,7 +18,7 @@ from storage.notifications import Notification
 from storage.obligations import Kind, Lease, Obligation, Subject
 from storage.outbox import MailPage, MailSearch, Outbox
 from storage.people import Erasure
-from storage.sqlite import digests, mail_endings, mail_leases, mail_pages, obligations
+from storage.sqlite import digests, mail_endings, mail_leases, mail_pages, mail_rows, obligations
 from storage.sqlite.mail_endings import changed
 from storage.sqlite.mail_pages import FROM, OWED, told
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -27,7 +27,7 @@ from storage.sqlite.shelf import SQLiteShelf, reading, writing
 class SQLiteOutbox(SQLiteShelf, Outbox):
     """What is owed, a row each. The write lock keeps workers apart, so a lease is a select and an update."""
 
-    MIGRATIONS = obligations.MIGRATIONS
+    MIGRATIONS = mail_rows.MIGRATIONS
 
     @writing
     def owe(self, connection: sqlite3.Connection, owed: Sequence[Obligation]) -> int:
@@ -103,7 +103,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
 
     @reading
     def courses(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Course]:
-        return obligations.courses(connection, writable(ids))
+        return mail_rows.courses(connection, writable(ids))
 
     @reading
     def subject(self, connection: sqlite3.Connection, obligation_id: str) -> Subject | None:
@@ -140,10 +140,10 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         if state is MailState.SENT:
             return False  # it outweighs nothing
         outweighed = json.dumps(AFTER_SENT[: AFTER_SENT.index(state)])
-        step = obligations.step_text(heard(state, reason, now))
+        step = mail_rows.step_text(heard(state, reason, now))
         return changed(
             connection,
-            f"UPDATE obligations SET state = ?, reason = ?, updated_at = ?, {obligations.STEPPED}"  # noqa: S608 - constants only
+            f"UPDATE obligations SET state = ?, reason = ?, updated_at = ?, {mail_rows.STEPPED}"  # noqa: S608 - constants only
             " WHERE id = ? AND state IN (SELECT value FROM json_each(?))",
             (state, reason, micros(now), step, obligation_id, outweighed),
         )
@@ -151,12 +151,12 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     @writing
     def revive(self, connection: sqlite3.Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
         """One statement for all of them; the answer is in the order of `ids`."""
-        at, step = micros(now), obligations.step_text(Step(at=now, kind=StepKind.REVIVED))
+        at, step = micros(now), mail_rows.step_text(Step(at=now, kind=StepKind.REVIVED))
         revived = {
             row[0]
             for row in connection.execute(
                 "UPDATE obligations SET state = 'pending', attempts = 0, due_at = ?, wake_at = ?,"  # noqa: S608 - constants only
-                f" updated_at = ?, reason = NULL, code = NULL, {obligations.STEPPED}"
+                f" updated_at = ?, reason = NULL, code = NULL, {mail_rows.STEPPED}"
                 " WHERE id IN (SELECT value FROM json_each(?)) AND state = 'dead' RETURNING id",
                 (at, at, at, step, json.dumps(writable(ids))),
             )

@@ -19,7 +19,7 @@ from storage.encoding import (
 )
 from storage.finding import BLANKS, CANDIDATES, LAST, forms, matching, sought
 from storage.people import TOLD, Contact, Erasure, Found, People, Profile, Told, UserData
-from storage.sqlite import obligations
+from storage.sqlite import mail_rows, obligations
 from storage.sqlite.rows import NOTIFICATION, RECEIPT, notification_of, receipt_from
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -254,7 +254,7 @@ class SQLitePeople(SQLiteShelf, People):
     def user_data(self, connection: sqlite3.Connection, user: str, room: str, *, limit: int) -> UserData:
         """One snapshot over the tables of notifications, receipts and inboxes."""
         notifications = connection.execute(
-            f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants only
+            f"SELECT {NOTIFICATION} FROM notifications n {mail_rows.JOIN}"  # noqa: S608 - constants only
             " WHERE n.room = ? AND (n.shown_until <> ? OR n.superseded_by IS NOT NULL) ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
             (room, WIPED, limit),
         )

@@ -19,13 +19,13 @@ from storage.encoding import (
 )
 from storage.inboxes import Receipt
 from storage.notifications import Collapse, Notification, Origin
-from storage.sqlite import obligations
+from storage.sqlite import mail_rows
 
 _COLUMNS = (
     "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at,"
     " n.entry, n.collapse_key, n.collapsed, n.superseded_by"
 )
-NOTIFICATION = f"{_COLUMNS}, {obligations.COLUMNS}"
+NOTIFICATION = f"{_COLUMNS}, {mail_rows.COLUMNS}"
 """The columns that `notification_of` takes, of notifications `n` and obligations `m`."""
 NOTIFICATION_WIDTH = NOTIFICATION.count(",") + 1
 MAIL = _COLUMNS.count(",") + 1
@@ -84,7 +84,7 @@ def notification_of(row: Row) -> Notification:
         entry=None if row[11] is None else entry_of(row[11]),
         collapse=None if row[12] is None else Collapse(row[12], row[13]),
         superseded_by=row[14],
-        mail=None if row[MAIL] is None else obligations.mail_of(row[MAIL:NOTIFICATION_WIDTH]),
+        mail=None if row[MAIL] is None else mail_rows.mail_of(row[MAIL:NOTIFICATION_WIDTH]),
     )
 
 
@@ -135,7 +135,7 @@ def insert_new(connection: sqlite3.Connection, row: Sequence[Any]) -> bool:
 def find(connection: sqlite3.Connection, notification_id: str) -> Notification | None:
     """One notification by its id, with its mail; None when it is not there."""
     row = connection.execute(
-        f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN} WHERE n.id = ?",  # noqa: S608 - constants only
+        f"SELECT {NOTIFICATION} FROM notifications n {mail_rows.JOIN} WHERE n.id = ?",  # noqa: S608 - constants only
         (notification_id,),
     ).fetchone()
     return None if row is None else notification_of(row)

@@ -12,7 +12,7 @@ from storage.encoding import cursor_of, cursor_text, is_writable, key_parts, key
 from storage.ids import first_of
 from storage.notifications import Origin
 from storage.searching import LOOKED_AT, Found, FoundPage, Provenance, Search
-from storage.sqlite import obligations
+from storage.sqlite import mail_rows
 from storage.sqlite.rows import NOTIFICATION, NOTIFICATION_WIDTH, Row, notification_of
 from storage.streams import IdempotencyKey
 
@@ -68,7 +68,7 @@ def search(connection: sqlite3.Connection, asked: Search, *, before: str | None,
         ).fetchone()
     by, conditions, values = _conditions(asked)
     rows = connection.execute(
-        f"SELECT {FOUND} FROM notifications n {by} {obligations.JOIN}"  # noqa: S608 - constants, and marks for values
+        f"SELECT {FOUND} FROM notifications n {by} {mail_rows.JOIN}"  # noqa: S608 - constants, and marks for values
         f" WHERE {' AND '.join(['n.id < ?', 'n.id >= ?', *conditions])} ORDER BY n.id DESC LIMIT ?",
         (last, first if edge is None else edge[0], *values, limit + 1),
     ).fetchall()

@@ -10,7 +10,7 @@ from storage.errors import IdempotencyMismatch, Unstorable
 from storage.notifications import Notification
 from storage.people import Erasure
 from storage.searching import Found, FoundPage, Provenance, Search
-from storage.sqlite import append, clearing, heads, obligations, rows, searching
+from storage.sqlite import append, clearing, heads, mail_rows, rows, searching
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -118,7 +118,7 @@ def span(
     By the index of streams. With `WIPED` for a time, what has expired and is not wiped yet is in it.
     """
     rows = connection.execute(
-        f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants only
+        f"SELECT {NOTIFICATION} FROM notifications n {mail_rows.JOIN}"  # noqa: S608 - constants only
         " WHERE n.room = ? AND n.seq > ? AND n.seq <= ? AND n.shown_until > ? ORDER BY n.seq LIMIT ?",
         (room, after, upto, shown_at, limit),
     )
@@ -175,7 +175,7 @@ class SQLiteStreams(SQLiteShelf, Streams):
         """By the primary key from its end: it reads `limit` rows, whatever they are."""
         found = connection.execute(
             f"SELECT {searching.FOUND} FROM (SELECT * FROM notifications ORDER BY id DESC LIMIT ?) n"  # noqa: S608
-            f" {obligations.JOIN} WHERE n.shown_until > ? ORDER BY n.id DESC",
+            f" {mail_rows.JOIN} WHERE n.shown_until > ? ORDER BY n.id DESC",
             (limit, micros(now)),
         )
         return [searching.found_of(row) for row in found]
