@@ -1,15 +1,14 @@
 """The shelf of the archive, in the collections `archive_pieces`, a document for each month with its last piece, and `archive_keys`."""
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from pymongo import IndexModel, UpdateOne
+from pymongo import IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
 from storage.archive import (
-    KEPT_OF_RECEIPTS,
     Archive,
     Kept,
     Key,
@@ -18,13 +17,11 @@ from storage.archive import (
     ReaderOf,
     of_one_month,
 )
-from storage.encoding import ERASED, WIPED, is_writable, micros, moment, writable
+from storage.encoding import is_writable, micros, moment, writable
 from storage.inboxes import Receipt
-from storage.mongo import clearing, mail_rows
-from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections, Document, both
-from storage.mongo.documents import document_of, notification_of, receipt_from
-from storage.mongo.errors import only_duplicates
-from storage.mongo.heads import ROOMS, Position, positions
+from storage.mongo import clearing, restoring
+from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections, Document, both, insert_new
+from storage.mongo.documents import notification_of, receipt_from
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.standings import INBOXES, RECEIPTS
 from storage.mongo.transactions import atomically
@@ -154,7 +151,7 @@ class MongoArchive(MongoShelf, Archive):
             if user not in known
         ]
         if missing:
-            await _insert(c, KEYS, missing)
+            await insert_new(c, KEYS, missing)
         return {each["_id"]: _key_of(each) for each in await c[KEYS].find(asked).to_list()}
 
     @operation
@@ -171,46 +168,11 @@ class MongoArchive(MongoShelf, Archive):
     async def restore(
         self, c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime
     ) -> int:
-        """Marks and receipts before the notifications, so that nothing is unread meanwhile. May be repeated."""
-        rooms = {each.notification.room for each in kept if each.notification.seq is not None}
-        places = await positions(c, list(rooms))
-        gone = {each.notification.id for each in await _of_erased(c, kept, reader_of)}
-        fitting = [
-            each for each in kept if _fits(each.notification, places) and each.notification.id not in gone
-        ]
-        if not fitting:
-            return 0
-        # What is read first: nothing is shown as unread meanwhile.
-        await _cover(c, fitting, reader_of, now=micros(now))
-        await _put_back_receipts(c, fitting, reader_of)
-        restored = await _insert(c, NOTIFICATIONS, [_document(each.notification) for each in fitting])
-        # Whoever was erased meanwhile may have been looked for before it was there.
-        if late := await _of_erased(c, fitting, reader_of):
-            restored -= await _take_back(c, late, now=micros(now))
-        return restored
+        return await restoring.restore(c, kept, reader_of, now=micros(now))
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
         await c[KEYS].delete_one({"_id": erasure.user})
         return 0
-
-
-async def _of_erased(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) -> list[Kept]:
-    """Those of users who were erased since."""
-    rooms = {each.notification.room for each in kept if reader_of(each.notification.room) is not None}
-    marked = {"_id": {"$in": list(rooms)}, "erased_at": {"$exists": True}}
-    erased = {row["_id"]: row["erased_at"] for row in await c[ROOMS].find(marked, {"erased_at": 1}).to_list()}
-    return [
-        each
-        for each in kept
-        if micros(each.notification.created_at) <= erased.get(each.notification.room, -1)
-    ]
-
-
-async def _take_back(c: Collections, kept: Sequence[Kept], *, now: int) -> int:
-    """Take away what they say, and what their readers did; answers of how many."""
-    ids = [each.notification.id for each in kept]
-    await c[RECEIPTS].delete_many({"notification": {"$in": ids}})
-    return await clearing.wipe(c, ids, reason=ERASED, now=now)
 
 
 async def _leads(c: Collections, turn: int) -> bool:
@@ -236,15 +198,6 @@ async def _turn_into(c: Collections, piece: Piece, state: PieceState, turn: int)
         return bool(turned.matched_count)
 
     return await atomically(c, turn_it)
-
-
-async def _insert(c: Collections, name: str, documents: Sequence[Document]) -> int:
-    """Insert what is not there; answers how many were not."""
-    try:
-        return len((await c[name].insert_many(list(documents), ordered=False)).inserted_ids)
-    except BulkWriteError as error:
-        inserted: int = only_duplicates(error)["nInserted"]
-        return inserted
 
 
 def _piece_of(document: Document) -> Piece:
@@ -284,61 +237,3 @@ async def _receipts(
         for n in notifications
         if n.room in readers
     }
-
-
-def _fits(n: Notification, places: Mapping[str, Position]) -> bool:
-    return is_writable(n.id) and (n.seq is None or n.seq <= places[n.room].floor)
-
-
-def _document(n: Notification) -> Document:
-    """The notification as it comes back: as it was stored, at its place, with its mail as it ended, and in no chain."""
-    document = document_of(n)
-    if n.seq is not None:
-        document["seq"] = n.seq
-    if not n.title or n.superseded_by is not None:
-        document["until"] = WIPED
-    if n.recalled_at is not None:
-        document["recalled_at"] = micros(n.recalled_at)
-    if n.superseded_by is not None:
-        document["superseded_by"] = n.superseded_by
-    if n.mail is not None:
-        document["mail"] = mail_rows.ended_document(n.mail)
-    return document
-
-
-async def _put_back_receipts(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) -> None:
-    """Give readers back what they did, where they have no receipt of it by now; one unordered bulk."""
-    updates = []
-    for each in kept:
-        n, receipt = each.notification, each.receipt
-        reader = reader_of(n.room)
-        if reader is None or n.seq is None or receipt is None:
-            continue
-        times = {name: at for name in KEPT_OF_RECEIPTS if (at := getattr(receipt, name)) is not None}
-        said: Document = {name: micros(at) for name, at in times.items()}
-        if receipt.acted is not None:
-            said["acted"] = receipt.acted
-        if said:
-            place = {"user": reader, "room": n.room, "seq": n.seq}
-            updates.append(UpdateOne(place, {"$setOnInsert": {"notification": n.id, **said}}, upsert=True))
-    if updates:
-        await c[RECEIPTS].bulk_write(updates, ordered=False)
-
-
-async def _cover(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, now: int) -> None:
-    """All that comes back has been read."""
-    last: dict[str, int] = {}
-    for each in kept:
-        n = each.notification
-        if n.seq is not None:
-            last[n.room] = max(n.seq, last.get(n.room, 0))
-    own = [
-        UpdateOne({"user": reader, "room": room}, {"$setOnInsert": {"read_upto": 0}}, upsert=True)
-        for room in last
-        if (reader := reader_of(room)) is not None
-    ]
-    if own:
-        await c[INBOXES].bulk_write(own, ordered=False)
-    for room, seq in last.items():
-        covered = {"$set": {"read_upto": seq, "read_at": {"$ifNull": ["$read_at", now]}}}
-        await c[INBOXES].update_many({"room": room, "read_upto": {"$lt": seq}}, [covered])

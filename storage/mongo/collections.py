@@ -1,18 +1,19 @@
 """The client and its collections."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from storage.errors import StoreConfigurationError
+from storage.mongo.errors import only_duplicates
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -94,6 +95,18 @@ def connected(url: str) -> Collections:
             "the MongoDB URL cannot be used: it reads mongodb://user:password@host:27017/database?replicaSet=name, "
             "with user and password percent-encoded"
         ) from None
+
+
+async def insert_new(c: Collections, name: str, documents: Sequence[Document]) -> int:
+    """Insert what is not there; answers how many were not.
+
+    Unordered, so what is known keeps no other from being stored. After an error some may be.
+    """
+    try:
+        return len((await c[name].insert_many(documents, ordered=False)).inserted_ids)
+    except BulkWriteError as error:
+        inserted: int = only_duplicates(error)["nInserted"]
+        return inserted
 
 
 async def together(*reads: Awaitable[T]) -> list[T]:

@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 
-from pymongo.errors import BulkWriteError
-
 from storage import collapsing
 from storage.encoding import ERASED
-from storage.mongo.collections import NOTIFICATIONS, Collections, Document
-from storage.mongo.errors import only_duplicates
+from storage.mongo.collections import NOTIFICATIONS, Collections, Document, insert_new
 from storage.mongo.mail_rows import OBLIGATIONS, WAITING_STATES, owed_document
 from storage.mongo.pages import ids_of
 from storage.obligations import Obligation
@@ -20,12 +17,7 @@ async def owe(c: Collections, owed: Sequence[Obligation]) -> int:
     """
     if not owed:
         return 0
-    documents = [owed_document(obligation) for obligation in owed]
-    try:
-        return len((await c[OBLIGATIONS].insert_many(documents, ordered=False)).inserted_ids)
-    except BulkWriteError as error:
-        inserted: int = only_duplicates(error)["nInserted"]
-        return inserted
+    return await insert_new(c, OBLIGATIONS, [owed_document(obligation) for obligation in owed])
 
 
 async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> None:

@@ -8,18 +8,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
-from pymongo.errors import BulkWriteError
 
 from storage.campaigns import Campaign, CampaignState, Lead
-from storage.encoding import ERASED, FOREVER, is_writable, micros, moment, position_of
-from storage.mail import AFTER_SENT, MailState
-from storage.mongo import campaign_recipients, campaign_rows, deciding, obligations, recipient_rows
+from storage.encoding import ERASED, FOREVER, is_writable, micros, moment
+from storage.mail import AFTER_SENT
+from storage.mongo import (
+    campaign_recipients,
+    campaign_rows,
+    collecting,
+    deciding,
+    obligations,
+    recipient_pages,
+    recipient_rows,
+)
 from storage.mongo.campaign_rows import CAMPAIGNS
-from storage.mongo.collections import Collections, Document
-from storage.mongo.errors import only_duplicates
-from storage.mongo.mail_rows import OBLIGATIONS
+from storage.mongo.collections import Collections, Document, insert_new
 from storage.mongo.recipient_rows import (
     OWED,
     PENDING,
@@ -33,7 +37,6 @@ from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.transactions import atomically
 from storage.people import Erasure
 from storage.recipients import (
-    UNOWED,
     Counted,
     Counts,
     Decided,
@@ -44,13 +47,10 @@ from storage.recipients import (
     Recipients,
     RecipientState,
     VariantCount,
-    end_of,
-    place_of_click,
 )
 
 _SENT = RecipientState.SENT.value
 _INDEX = {Counted.CLICK: "clicked", Counted.CONVERSION: "converted"}
-_UNOWED = round(UNOWED.total_seconds() * 1_000_000)
 
 
 class MongoRecipients(MongoShelf, Recipients):
@@ -68,10 +68,11 @@ class MongoRecipients(MongoShelf, Recipients):
         now: datetime,
         gathering: bool = False,
     ) -> int | None:
-        """Insert, between two looks at the campaign: what came too late is taken back."""
+        """Insert, between two looks at the campaign: what came too late is taken back. A user who is known is refused by the unique index."""
         if not await campaign_rows.takes(c, campaign_id, gathering=gathering):
             return None
-        number = await _insert(c, campaign_id, recipients, micros(now))
+        documents = [document_of(campaign_id, each, micros(now)) for each in recipients]
+        number = await insert_new(c, RECIPIENTS, documents) if documents else 0
         if not await campaign_rows.takes(c, campaign_id, gathering=gathering):
             await _take_back(c, campaign_id, [each.id for each in recipients])
             return None
@@ -109,22 +110,7 @@ class MongoRecipients(MongoShelf, Recipients):
 
     @operation
     async def collect(self, c: Collections, campaign_id: str, *, limit: int, now: datetime) -> int:
-        """Page by page through those who are owed, until some have ended: one page where little is under way."""
-        owed: Document = {"campaign": campaign_id, "state": OWED}
-        changes: list[UpdateOne] = []
-        rows: list[Document] = []
-        # Page by page: the first may be of mails that all wait, and those behind them have ended.
-        while not changes:
-            behind = {"_id": {"$gt": rows[-1]["_id"]}} if rows else {}
-            cursor = c[RECIPIENTS].find({**owed, **behind}, {"mail": 1, "updated_at": 1}).sort("_id", 1)
-            rows = await cursor.limit(limit).to_list()
-            if not rows:
-                break
-            of_id = await mails_of(c, [row["mail"] for row in rows])
-            found = [_collecting(row, of_id.get(row["mail"]), micros(now)) for row in rows]
-            changes = [change for change in found if change is not None]
-        if changes:
-            await c[RECIPIENTS].bulk_write(changes, ordered=False)
+        await collecting.collect(c, campaign_id, limit=limit, now=micros(now))
         return await campaign_recipients.count(c, campaign_id, [RecipientState.OWED])
 
     # What is told of them
@@ -162,21 +148,7 @@ class MongoRecipients(MongoShelf, Recipients):
         after: str | None,
         limit: int,
     ) -> RecipientPage:
-        """By the index of states, which is merged over all of them where none is asked for; then the mails of the page
-        in one question.
-        """
-        if state is Heard.CLICKED:
-            return await _clicked(c, campaign_id, after=after, limit=limit)
-        if isinstance(state, Heard):
-            return await _heard(c, campaign_id, state, after=after, limit=limit)
-        chosen: Document = {"campaign": campaign_id, "_id": {"$gt": after or ""}}
-        # Each state by name: the server merges the index's ranges, and sorts nothing.
-        chosen["state"] = {"$in": [each.value for each in (RecipientState if state is None else [state])]}
-        rows = await c[RECIPIENTS].find(chosen).sort("_id", 1).limit(limit + 1).to_list()
-        shown = rows[:limit]
-        of_id = await mails_of(c, [row.get("mail") for row in shown])
-        items = tuple(told_of(row, of_id) for row in shown)
-        return RecipientPage(items=items, next=items[-1].id if len(rows) > limit else None)
+        return await recipient_pages.page(c, campaign_id, state=state, after=after, limit=limit)
 
     @operation
     async def of_user(self, c: Collections, user: str, *, limit: int) -> list[tuple[Campaign, RecipientRow]]:
@@ -275,36 +247,6 @@ class MongoRecipients(MongoShelf, Recipients):
         return [row["variant"] for row in rows]
 
 
-async def _heard(
-    c: Collections, campaign_id: str, heard: Heard, *, after: str | None, limit: int
-) -> RecipientPage:
-    """The mails first, by the index of their states: they are read and sorted at each page, and are few, or the brake would hold.
-
-    Then their recipients in one question.
-    """
-    wanted = {"of.id": campaign_id, "mail.state": heard.value, "_id": {"$gt": after or ""}}
-    found = c[OBLIGATIONS].find(wanted, {"mail": 1}, hint="of state").sort("_id", 1)
-    mails = {row["_id"]: row["mail"] for row in await found.limit(limit + 1).to_list()}
-    ids = list(mails)[:limit]
-    rows = await c[RECIPIENTS].find({"campaign": campaign_id, "mail": {"$in": ids}}).to_list()
-    items = sorted((told_of(row, mails) for row in rows), key=lambda row: row.mail or "")
-    return RecipientPage(items=tuple(items), next=ids[-1] if len(mails) > limit else None)
-
-
-async def _clicked(c: Collections, campaign_id: str, *, after: str | None, limit: int) -> RecipientPage:
-    """By the index of those who have clicked."""
-    chosen: Document = {"campaign": campaign_id, "clicked_at": {"$exists": True}, "state": _SENT}
-    if after is not None:
-        at, id_ = position_of(after)
-        chosen["clicked_at"]["$gte"] = at
-        chosen["$or"] = [{"clicked_at": {"$gt": at}}, {"_id": {"$gt": id_}}]
-    found = c[RECIPIENTS].find(chosen, hint="clicked").sort([("clicked_at", 1), ("_id", 1)])
-    rows = await found.limit(limit + 1).to_list()
-    of_id = await mails_of(c, [row.get("mail") for row in rows[:limit]])
-    items = tuple(told_of(row, of_id) for row in rows[:limit])
-    return RecipientPage(items=items, next=place_of_click(items[-1]) if len(rows) > limit else None)
-
-
 def _latest(until: datetime | None) -> int:
     return FOREVER if until is None else micros(until)
 
@@ -314,41 +256,11 @@ def _done(until: datetime | None) -> Document:
     return {"$exists": True, "$lte": _latest(until)}
 
 
-async def _insert(c: Collections, campaign_id: str, recipients: Sequence[Recipient], now: int) -> int:
-    """Insert those who are new; answers how many. A user who is known is refused by the unique index."""
-    if not recipients:
-        return 0
-    documents = [document_of(campaign_id, each, now) for each in recipients]
-    try:
-        return len((await c[RECIPIENTS].insert_many(documents, ordered=False)).inserted_ids)
-    except BulkWriteError as error:
-        inserted: int = only_duplicates(error)["nInserted"]
-        return inserted
-
-
 async def _take_back(c: Collections, campaign_id: str, ids: Sequence[str]) -> None:
     """They came too late, as the campaign was started: nobody has decided anything of them, and nobody is to count them."""
     await c[RECIPIENTS].delete_many({"_id": {"$in": list(ids)}, "state": PENDING})
     left = await campaign_recipients.count_all(c, campaign_id)
     await c[CAMPAIGNS].update_one({"_id": campaign_id, "gathered": True}, {"$set": {"recipients": left}})
-
-
-def _collecting(row: Document, mail: Document | None, now: int) -> UpdateOne | None:
-    """What becomes of a recipient whose mail is as it is; None while that is under way."""
-    chosen = {"_id": row["_id"], "state": OWED}
-    if mail is None:
-        # Its mail was not stored, or is being so.
-        again = {"$set": {"state": PENDING, "wake_at": 0, "updated_at": now}, "$unset": {"mail": ""}}
-        return UpdateOne(chosen, again) if row["updated_at"] + _UNOWED <= now else None
-    if mail["state"] in ("pending", "leased"):
-        return None
-    state, rule, reason = end_of(MailState(mail["state"]), mail.get("decided_by"), mail.get("reason"))
-    told = {"rule": rule, "reason": reason}
-    fields = {name: value for name, value in told.items() if value is not None}
-    update: Document = {"$set": {"state": state.value, "updated_at": now, **fields}}
-    if gone := {name: "" for name, value in told.items() if value is None}:
-        update["$unset"] = gone
-    return UpdateOne(chosen, update)
 
 
 async def _erase(c: Collections, users: Sequence[str], *, now: int) -> None:

@@ -4,10 +4,9 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from storage.campaigns import Campaign, CampaignState, Lead
-from storage.encoding import ERASED, FOREVER, is_writable, micros, moment_or_none, position_of
+from storage.encoding import ERASED, FOREVER, is_writable, micros, moment_or_none
 from storage.mail import AFTER_SENT, MailState
 from storage.people import Erasure
 from storage.recipients import (
@@ -22,10 +21,15 @@ from storage.recipients import (
     RecipientState,
     VariantCount,
     end_of,
-    place_of_click,
-    second,
 )
-from storage.sqlite import campaign_recipients, campaign_rows, obligations, recipient_rows
+from storage.sqlite import (
+    campaign_recipients,
+    campaign_rows,
+    deciding,
+    obligations,
+    recipient_pages,
+    recipient_rows,
+)
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 
 _SENT = list(AFTER_SENT)
@@ -98,8 +102,8 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
         owed = []
         for each in decided:
             if each.obligation is None:
-                _decide(connection, each, micros(now))
-            elif _owe(connection, each, each.obligation.id, micros(now)):
+                deciding.write_down(connection, each, micros(now))
+            elif deciding.owe(connection, each, each.obligation.id, micros(now)):
                 owed.append(each.obligation)
         obligations.owe(connection, owed)
         return len(owed)
@@ -155,21 +159,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
         after: str | None,
         limit: int,
     ) -> RecipientPage:
-        if isinstance(state, Heard):
-            return _heard(connection, campaign_id, state, after=after, limit=limit)
-        chosen = (
-            "r.campaign = ? AND r.id > ?" if state is None else "r.campaign = ? AND r.state = ? AND r.id > ?"
-        )
-        values: tuple[Any, ...] = (
-            (campaign_id, after or "") if state is None else (campaign_id, state, after or "")
-        )
-        rows = connection.execute(
-            f"SELECT {recipient_rows.TOLD} FROM recipients r LEFT JOIN obligations m ON m.id = r.mail"  # noqa: S608 - constants only
-            f" WHERE {chosen} ORDER BY r.id LIMIT ?",
-            (*values, limit + 1),
-        ).fetchall()
-        items = tuple(map(recipient_rows.told_of, rows[:limit]))
-        return RecipientPage(items=items, next=items[-1].id if len(rows) > limit else None)
+        return recipient_pages.page(connection, campaign_id, state=state, after=after, limit=limit)
 
     @reading
     def of_user(
@@ -260,53 +250,6 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
             (campaign_id, FOREVER if until is None else micros(until), limit),
         )
         return [variant for (variant,) in rows]
-
-
-def _heard(
-    connection: sqlite3.Connection, campaign_id: str, heard: Heard, *, after: str | None, limit: int
-) -> RecipientPage:
-    """By the index of those who have clicked, or by that of the campaign's mails by their state."""
-    if heard is not Heard.CLICKED:
-        rows = connection.execute(
-            f"SELECT {recipient_rows.TOLD} FROM obligations m JOIN recipients r ON r.campaign = m.of_id AND r.mail = m.id"  # noqa: S608 - constants only
-            " WHERE m.of_id = ? AND m.state = ? AND m.id > ? ORDER BY m.id LIMIT ?",
-            (campaign_id, heard, after or "", limit + 1),
-        ).fetchall()
-        items = tuple(map(recipient_rows.told_of, rows[:limit]))
-        return RecipientPage(items=items, next=items[-1].mail if len(rows) > limit else None)
-    at, id_ = (0, "") if after is None else position_of(after)
-    rows = connection.execute(
-        f"SELECT {recipient_rows.TOLD} FROM recipients r INDEXED BY recipients_clicked"  # noqa: S608 - constants only
-        " LEFT JOIN obligations m ON m.id = r.mail WHERE r.campaign = ? AND r.clicked_at IS NOT NULL"
-        " AND (r.clicked_at, r.id) > (?, ?) AND r.state = 'sent' ORDER BY r.clicked_at, r.id LIMIT ?",
-        (campaign_id, at, id_, limit + 1),
-    ).fetchall()
-    items = tuple(map(recipient_rows.told_of, rows[:limit]))
-    return RecipientPage(items=items, next=place_of_click(items[-1]) if len(rows) > limit else None)
-
-
-def _decide(connection: sqlite3.Connection, each: Decided, now: int) -> None:
-    """Write down what was decided of one who is pending still."""
-    connection.execute(
-        "UPDATE recipients SET state = ?, wake_at = ?, rule = ?, reason = ?, variant = ?, updated_at = ?"
-        " WHERE id = ? AND state = 'pending'",
-        (
-            each.state, None if each.wake_at is None else micros(each.wake_at), each.rule, each.reason, each.variant, now,
-            each.id,
-        ),
-    )  # fmt: skip
-
-
-def _owe(connection: sqlite3.Connection, each: Decided, obligation_id: str, now: int) -> bool:
-    """Whether it is this recipient whose mail it is: not one that was decided before, nor the second of an address."""
-    changed = connection.execute(
-        "UPDATE OR IGNORE recipients SET state = 'owed', wake_at = NULL, mail = ?, rule = NULL, reason = NULL,"
-        " variant = ?, updated_at = ? WHERE id = ? AND state = 'pending'",
-        (obligation_id, each.variant, now, each.id),
-    ).rowcount
-    if not changed:
-        _decide(connection, second(each), now)
-    return bool(changed)
 
 
 def _erase(connection: sqlite3.Connection, users: Sequence[str], *, now: int) -> None:

@@ -17,8 +17,7 @@ from gateway.notify.archive.writing import Archivist
 from gateway.notify.retention import Housekeeper
 from storage.archive import PieceState
 from storage.inboxes import Chosen, HistoryQuery
-from storage.mongo import MongoStore
-from storage.mongo import archive as mongo_archive
+from storage.mongo import MongoStore, restoring
 from storage.notifications import Collapse, Entry, Notification, Words
 from storage.sqlite import SQLiteStore
 from storage.store import Store
@@ -291,13 +290,13 @@ async def test_who_was_erased_since_it_was_read_is_not_put_back(store, other, fi
     kept = await everything(store, files, users, ["all"])
     await other.people.erase_user("ann", "user:ann", now=later(9))
     if isinstance(store, MongoStore):
-        insert = mongo_archive._insert  # noqa: SLF001 - the moment before
+        insert = restoring.insert_new
 
         async def erase_and_insert(*args):
             await other.people.erase_user("bob", "user:bob", now=later(9))
             return await insert(*args)
 
-        monkeypatch.setattr(mongo_archive, "_insert", erase_and_insert)
+        monkeypatch.setattr(restoring, "insert_new", erase_and_insert)
     else:
         await other.people.erase_user("bob", "user:bob", now=later(9))
 
