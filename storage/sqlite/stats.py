@@ -1,17 +1,22 @@
-"""The shelf of statistics: a row for each event, and one for each series of a step.
+"""The shelf of statistics: a row for each event, and one for each series of a step."""
 
-What events and roll-ups share is written once, in `stats_series`; outcomes are columns, and their places in events.
-"""
-
-import secrets
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from storage.encoding import micros, moment
-from storage.errors import InvalidCursor
-from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
+from storage.sqlite.stats_rows import (
+    MIGRATIONS,
+    NAMES,
+    PLACES,
+    STEPS,
+    counts_of,
+    mark_stale,
+    position_behind,
+    series_ids,
+    series_named,
+)
 from storage.stats import (
     DIMENSIONS,
     OUTCOMES,
@@ -29,85 +34,6 @@ from storage.stats import (
     key_of_one,
 )
 
-_COLUMNS = ", ".join(OUTCOMES)
-_NAMES = ", ".join(f"s.{name}" for name in DIMENSIONS)
-_STEPS = {step: place for place, step in enumerate(Step)}
-_PLACES = {outcome: place for place, outcome in enumerate(OUTCOMES)}
-
-MIGRATIONS = (
-    Migration(
-        name="stats-1",
-        run=statements("""
-CREATE TABLE stats_series (
-    id INTEGER PRIMARY KEY,
-    type TEXT NOT NULL,
-    channel TEXT NOT NULL,
-    lane TEXT NOT NULL,
-    campaign TEXT NOT NULL,
-    rule TEXT NOT NULL,
-    UNIQUE (type, channel, lane, campaign, rule)
-);
-CREATE TABLE stats_events (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, -- in the order in which they came
-    key BLOB NOT NULL UNIQUE,
-    at INTEGER NOT NULL,
-    series INTEGER NOT NULL,
-    outcome INTEGER NOT NULL,           -- its place among all
-    count INTEGER NOT NULL
-);
-CREATE INDEX stats_events_at ON stats_events (at);
-CREATE TABLE stats_rollups (
-    step INTEGER NOT NULL,              -- 0 minute, 1 hour, 2 day
-    start INTEGER NOT NULL,
-    series INTEGER NOT NULL,
-    emitted INTEGER NOT NULL,
-    delivered INTEGER NOT NULL,
-    seen INTEGER NOT NULL,
-    read INTEGER NOT NULL,
-    clicked INTEGER NOT NULL,
-    accepted INTEGER NOT NULL,
-    sent INTEGER NOT NULL,
-    bounced INTEGER NOT NULL,
-    complained INTEGER NOT NULL,
-    skipped INTEGER NOT NULL,
-    dead INTEGER NOT NULL,
-    PRIMARY KEY (step, start, series)
-) WITHOUT ROWID;
-CREATE TABLE stats_stale (
-    step INTEGER NOT NULL,
-    start INTEGER NOT NULL,
-    mark TEXT NOT NULL,
-    PRIMARY KEY (step, start)
-) WITHOUT ROWID;
-CREATE TABLE stats_lead (
-    id INTEGER PRIMARY KEY CHECK (id = 0),
-    holder TEXT NOT NULL,
-    turn INTEGER NOT NULL,
-    until INTEGER NOT NULL
-);
-"""),
-    ),
-    # Anew, for what makes a series unique. Each has the number that it had: events and roll-ups have that.
-    Migration(
-        name="stats-variants",
-        run=statements("""
-ALTER TABLE stats_series RENAME TO stats_series_before;
-CREATE TABLE stats_series (
-    id INTEGER PRIMARY KEY,
-    type TEXT NOT NULL,
-    channel TEXT NOT NULL,
-    lane TEXT NOT NULL,
-    campaign TEXT NOT NULL,
-    rule TEXT NOT NULL,
-    variant TEXT NOT NULL,
-    UNIQUE (type, channel, lane, campaign, rule, variant)
-);
-INSERT INTO stats_series SELECT id, type, channel, lane, campaign, rule, '' FROM stats_series_before;
-DROP TABLE stats_series_before;
-"""),
-    ),
-)
-
 
 class SQLiteStats(SQLiteShelf, Stats):
     """Events and roll-ups share their series by number. One writes after the other, so the positions of events are the
@@ -121,24 +47,24 @@ class SQLiteStats(SQLiteShelf, Stats):
         """An insert that passes over what is known, and then the marks, also of what was known: counting it again
         changes nothing.
         """
-        ids = _series_ids(connection, {event.series for event in events})
+        ids = series_ids(connection, {event.series for event in events})
         connection.executemany(
             "INSERT OR IGNORE INTO stats_events (key, at, series, outcome, count) VALUES (?, ?, ?, ?, ?)",
             [
-                (each.key, micros(each.at), ids[each.series], _PLACES[each.outcome], each.count)
+                (each.key, micros(each.at), ids[each.series], PLACES[each.outcome], each.count)
                 for each in events
             ],
         )
         # What happened together shares its time.
         for start in {Step.MINUTE.start(at) for at in {event.at for event in events}}:
-            _mark(connection, Bucket(Step.MINUTE, start))
+            mark_stale(connection, Bucket(Step.MINUTE, start))
 
     @reading
     def series_of(self, connection: sqlite3.Connection, mails: Sequence[str]) -> dict[str, Series]:
         found: dict[str, Series] = {}
         for mail in mails:
             row = connection.execute(
-                f"SELECT {_NAMES} FROM stats_events e"  # noqa: S608 - names of columns only
+                f"SELECT {NAMES} FROM stats_events e"  # noqa: S608 - names of columns only
                 " JOIN stats_series s ON s.id = e.series WHERE e.key = ?",
                 (key_of_one(mail, Outcome.SENT),),
             ).fetchone()
@@ -183,10 +109,10 @@ class SQLiteStats(SQLiteShelf, Stats):
         else:
             for series, *counts in connection.execute(
                 f"SELECT series, {_SUMS} FROM stats_rollups WHERE step = ? AND start >= ? AND start < ? GROUP BY series",  # noqa: S608 - constants only
-                (_STEPS[of], *span),
+                (STEPS[of], *span),
             ):
-                found[series] = _counts(counts)
-        names = _series_named(connection, found)
+                found[series] = counts_of(counts)
+        names = series_named(connection, found)
         return {names[series]: counts for series, counts in found.items()}
 
     @writing
@@ -202,18 +128,18 @@ class SQLiteStats(SQLiteShelf, Stats):
         """Delete and insert under one lock, with the look at the turn."""
         if connection.execute("SELECT 1 FROM stats_lead WHERE turn = ?", (turn,)).fetchone() is None:
             return False
-        place = (_STEPS[bucket.step], micros(bucket.start))
-        ids = _series_ids(connection, counts)
+        place = (STEPS[bucket.step], micros(bucket.start))
+        ids = series_ids(connection, counts)
         connection.execute("DELETE FROM stats_rollups WHERE step = ? AND start = ?", place)
         connection.executemany(
             f"INSERT INTO stats_rollups VALUES (?, ?, ?{', ?' * len(OUTCOMES)})",  # noqa: S608 - marks only
             [(*place, ids[series], *(each.get(o, 0) for o in OUTCOMES)) for series, each in counts.items()],
         )
         if bucket.step.above is not None:
-            _mark(connection, bucket.within(bucket.step.above))
+            mark_stale(connection, bucket.within(bucket.step.above))
         connection.executemany(
             "DELETE FROM stats_stale WHERE step = ? AND start = ? AND mark = ?",
-            [(_STEPS[each.bucket.step], micros(each.bucket.start), each.mark) for each in of],
+            [(STEPS[each.bucket.step], micros(each.bucket.start), each.mark) for each in of],
         )
         return True
 
@@ -222,7 +148,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         by = [DIMENSIONS[DIMENSIONS.index(name)] for name in question.by]
         told = [*(["r.start"] if question.each else []), *(f"s.{name}" for name in by)]
         where = {name: value for name, value in (question.where or {}).items() if name in DIMENSIONS}
-        span = (_STEPS[question.step], micros(question.since), micros(question.until))
+        span = (STEPS[question.step], micros(question.since), micros(question.until))
         conditions = [*([_SPAN] if question.each else []), *(f"s.{name} = ?" for name in where)]
         # As a whole it is added up by series first: of these there are few, whose names are looked up once. Of each bucket a
         # series has one row anyway.
@@ -238,7 +164,7 @@ class SQLiteStats(SQLiteShelf, Stats):
             Sum(
                 moment(row[0]) if question.each else None,
                 tuple(row[width - len(by) : width]),
-                _counts(row[width:]),
+                counts_of(row[width:]),
             )
             for row in rows
             if row[width] is not None
@@ -258,10 +184,10 @@ class SQLiteStats(SQLiteShelf, Stats):
         del now  # one writes after the other: what has come is settled
         earliest = None if since is None else micros(since)
         rows = connection.execute(
-            f"SELECT e.position, e.key, e.at, e.outcome, e.count, {_NAMES}"  # noqa: S608 - names of columns only
+            f"SELECT e.position, e.key, e.at, e.outcome, e.count, {NAMES}"  # noqa: S608 - names of columns only
             " FROM stats_events e JOIN stats_series s ON s.id = e.series"
             " WHERE e.position > ? AND e.at >= ? ORDER BY e.position LIMIT ?",
-            (_position(connection, after, earliest), earliest or 0, limit),
+            (position_behind(connection, after, earliest), earliest or 0, limit),
         ).fetchall()
         return [
             Told(
@@ -287,7 +213,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         return connection.execute(
             "DELETE FROM stats_rollups WHERE (step, start, series) IN"
             " (SELECT step, start, series FROM stats_rollups WHERE step = ? AND start < ? LIMIT ?)",
-            (_STEPS[step], micros(before), limit),
+            (STEPS[step], micros(before), limit),
         ).rowcount
 
 
@@ -295,56 +221,3 @@ _SUMS = ", ".join(f"SUM({outcome})" for outcome in OUTCOMES)
 _SPAN = "step = ? AND start >= ? AND start < ?"
 _SUMS_AS = ", ".join(f"SUM({outcome}) AS {outcome}" for outcome in OUTCOMES)
 _BY_SERIES = f"(SELECT series, {_SUMS_AS} FROM stats_rollups WHERE {_SPAN} GROUP BY series)"  # noqa: S608 - names of columns only
-
-
-def _counts(row: Sequence[int]) -> dict[Outcome, int]:
-    return {outcome: count for outcome, count in zip(OUTCOMES, row, strict=True) if count}
-
-
-def _mark(connection: sqlite3.Connection, bucket: Bucket) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO stats_stale VALUES (?, ?, ?)",
-        (_STEPS[bucket.step], micros(bucket.start), secrets.token_hex(8)),
-    )
-
-
-def _series_ids(connection: sqlite3.Connection, series: Collection[Series]) -> dict[Series, int]:
-    """By which the series are known here; of new ones from now on."""
-    connection.executemany(
-        "INSERT OR IGNORE INTO stats_series (type, channel, lane, campaign, rule, variant) VALUES (?, ?, ?, ?, ?, ?)",
-        list(series),
-    )
-    return {
-        each: connection.execute(
-            "SELECT id FROM stats_series"
-            " WHERE type = ? AND channel = ? AND lane = ? AND campaign = ? AND rule = ? AND variant = ?",
-            each,
-        ).fetchone()[0]
-        for each in series
-    }
-
-
-def _series_named(connection: sqlite3.Connection, ids: Collection[int]) -> dict[int, Series]:
-    return {
-        each: Series(
-            *connection.execute(
-                f"SELECT {_NAMES} FROM stats_series s WHERE id = ?",  # noqa: S608 - names of columns only
-                (each,),
-            ).fetchone()
-        )
-        for each in ids
-    }
-
-
-def _position(connection: sqlite3.Connection, after: str | None, earliest: int | None) -> int:
-    """Behind which to begin."""
-    if after is not None:
-        if not after.isdecimal() or len(after) > 18:
-            raise InvalidCursor("the cursor is not one of this store")
-        return int(after)
-    if earliest is None:
-        return 0
-    (first,) = connection.execute(
-        "SELECT MIN(position) FROM stats_events WHERE at >= ?", (earliest,)
-    ).fetchone()
-    return 0 if first is None else int(first) - 1
