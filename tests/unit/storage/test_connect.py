@@ -115,7 +115,7 @@ async def test_a_file_of_a_later_release_is_left_alone(tmp_path):
 
 async def test_a_file_locked_by_another_is_unavailable_and_then_well(tmp_path, monkeypatch):
     """Not for ever: a lock that is held longer than the wait ends the wait, not the store."""
-    monkeypatch.setattr("storage.sqlite.threads.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("storage.sqlite.crew.BUSY_SECONDS", 0.2)
     monkeypatch.setattr("storage.sqlite.store.PING_SECONDS", 0.1)
     store = SQLiteStore(tmp_path / "x.db")
     await store.open()

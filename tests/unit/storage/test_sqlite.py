@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
-from storage.sqlite import SQLiteStore, threads
+from storage.sqlite import SQLiteStore, crew, threads
 from storage.sqlite.schema import Migration, migrate, statements
 from tests.contract.store_cases import NOW, fill
 
@@ -41,7 +41,7 @@ async def test_the_log_begins_anew_while_commits_go_on(store, tmp_path):
             # The salts in the log's head, which each beginning draws anew.
             beginnings.add(log.read_bytes()[16:24])
 
-    assert log.stat().st_size < threads.LOG_PAGES * 4096 / 4
+    assert log.stat().st_size < crew.LOG_PAGES * 4096 / 4
     newest = range(count - 9, count + 1)
     assert [n.seq for n in await store.streams.span("a", after=count - 10, limit=100)] == list(newest)
 
