@@ -278,7 +278,7 @@ async def test_messages_of_strangers_on_our_channels_are_counted_and_ignored(two
             (room, header + bytes(16) + b'["notification",{}]'), (room, b"\x01" + said[1:]),
             (room, header[:9] + (2).to_bytes(8) + rest), (room, header[:9] + bytes(8) + rest),
             (room, header[:9] + b"\xff" * 8 + rest), (room, b"\x02stranger" + said[9:]),
-            (other, said), (control, said), (a.bus._canary, said), (control, header + rest[:16]),
+            (other, said), (control, said), (a.bus._own, said), (control, header + rest[:16]),
             (control, header + rest[:16] + b'{"do":"disconnect","user":"1"}'),
             (control, header + rest[:16] + json.dumps({"do": "x" * 70_000}).encode()),
         ]  # fmt: skip
@@ -286,7 +286,7 @@ async def test_messages_of_strangers_on_our_channels_are_counted_and_ignored(two
             await client.publish(channel, payload)
         for node in two:
             for _ in range(200):
-                await client.publish(node.bus._canary, b"\x02" + node.bus._node + bytes(40))
+                await client.publish(node.bus._own, b"\x02" + node.bus._node + bytes(40))
     await heard(a, b, "all")
 
     assert b.sequences == [1]
@@ -360,7 +360,7 @@ async def test_a_receiver_that_raises_does_not_stop_the_others(make, redis_url, 
 async def test_the_canary_is_heard_and_timed(two):
     a, _ = two
 
-    await until(lambda: a.bus._canary_number >= 3)
+    await until(lambda: a.bus._canary.number >= 3)
 
     assert 0 < a.bus.stats.canary_seconds < 0.4
     assert a.bus.stats.reconnects == 0

@@ -18,20 +18,20 @@ import asyncio
 import logging
 import struct
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from hashlib import blake2b
 from hmac import compare_digest
 from secrets import token_bytes
 
 from gateway.cluster import commands
 from gateway.cluster.bus.base import CarryOut, Frame, Receive, Returned
+from gateway.cluster.bus.canary import Canary
 from gateway.cluster.bus.listener import Listener
 from gateway.cluster.bus.publisher import Outgoing, Publisher
 from gateway.cluster.bus.seal import SIZE, sealer
 from gateway.cluster.bus.stats import BusStats
 from gateway.cluster.commands import Command
-from gateway.cluster.redis.address import ROLE, Address, refuse_replica
-from gateway.cluster.redis.resp import Reply, ServerError, pack, pack_publish
+from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.resp import Reply, pack_publish
 from gateway.ground.logs import Seldom
 from gateway.ground.parts import Meters
 from gateway.ground.tasks import Tasks
@@ -90,30 +90,23 @@ class RedisBus:
         self._prefix = f"{prefix}:{self._address.database}:".encode()
         """What the channels begin with, such as `bellhop:0:`."""
         self._control = self._prefix + b"control"
-        self._canary = self._prefix + b"canary:" + self._node.hex().encode()
-        self._canary_seconds = canary_seconds
+        self._own = self._prefix + b"canary:" + self._node.hex().encode()
+        """The channel of this node's canary."""
         self._patience = patience_seconds
         self._rooms: dict[bytes, str] = {}
         """The rooms that are subscribed, by channel: the way back from a digest."""
-        self._canary_number = 0
-        """Of the last one that was sent."""
-        self._canary_taken = 0
-        """Of the last one that Redis has answered."""
-        self._canary_heard = asyncio.Event()
-        self._canary_due = asyncio.Event()
-        self._deaf = False
-        """The last canary was not heard."""
         self._receive: Receive | None = None
         self._carry_out: CarryOut | None = None
         self._returned: Returned | None = None
         self._tasks = Tasks()
+        canary_due = asyncio.Event()
         self._publisher = Publisher(
             self._address,
             self.stats,
             buffer_bytes=buffer_bytes,
             buffer_frames=buffer_frames,
             patience_seconds=patience_seconds,
-            up=self._canary_due.set,
+            up=canary_due.set,
             lost=self._tell_of_loss,
         )
         self._listener = Listener(
@@ -124,6 +117,15 @@ class RedisBus:
             back=self._back,
             patience_seconds=patience_seconds,
         )
+        self._canary = Canary(
+            self._publisher,
+            self._listener,
+            self.stats,
+            packed=lambda number: self._packed(self._own, number, b""),
+            due=canary_due,
+            every_seconds=canary_seconds,
+            patience_seconds=patience_seconds,
+        )
 
     async def start(self, *, receive: Receive, carry_out: CarryOut, returned: Returned) -> None:
         """Begin; returns when the first canary came back, or after `patience_seconds` without. Raises what
@@ -132,14 +134,14 @@ class RedisBus:
         self._receive, self._carry_out, self._returned = receive, carry_out, returned
         self._seal = sealer(await self._secret())
         # The listener is not running yet, so this only notes what it will subscribe first.
-        await self._listener.subscribe([self._control, self._canary])
+        await self._listener.subscribe([self._control, self._own])
         self._tasks.start(self._publisher.run, name="bus-publisher")
         self._tasks.start(self._listener.run, name="bus-listener")
-        self._tasks.start(self._publish_canaries, name="bus-canary")
+        self._tasks.start(self._canary.run, name="bus-canary")
         # Most starts find Redis there: then nothing is missed between the start and the first subscription.
         try:
             async with asyncio.timeout(self._patience):
-                await self._canary_heard.wait()
+                await self._canary.heard.wait()
         except TimeoutError:
             _log.warning("bus started without Redis")
 
@@ -207,7 +209,7 @@ class RedisBus:
             reasons.append(self._listener.trouble.told("the bus is not subscribed in Redis"))
         if not self._publisher.connected or self._publisher.trouble.words is not None:
             reasons.append(self._publisher.trouble.told("the bus cannot publish to Redis"))
-        if self._deaf:
+        if self._canary.deaf:
             reasons.append("the bus does not hear itself through Redis")
         return reasons
 
@@ -250,10 +252,9 @@ class RedisBus:
             if not own and self._receive is not None:
                 self.stats.received += 1
                 self._receive(room, seq, event)
-        elif channel == self._canary:
-            # A late canary, of a connection since replaced, proves nothing about this one.
-            if own and seq == self._canary_number:
-                self._canary_heard.set()
+        elif channel == self._own:
+            if own:
+                self._canary.came(seq)
         elif channel == self._control and not own:
             self._control_message(event)
 
@@ -283,7 +284,7 @@ class RedisBus:
 
     def _back(self, missed: bool) -> None:  # noqa: FBT001 - the one thing there is to say
         """The listener is subscribed again."""
-        self._canary_due.set()
+        self._canary.due.set()
         if missed:
             self._say_returned()
 
@@ -291,52 +292,3 @@ class RedisBus:
         """Have the cursors be compared with the store."""
         if self._returned is not None:
             self._returned()
-
-    async def _publish_canaries(self) -> None:
-        """Publish a canary every few seconds, and replace the listener's connection when it is not heard.
-
-        Also at once where `_canary_due` is set: after a connection was made, deafness should be known soon.
-        """
-        loop = asyncio.get_running_loop()
-        while True:
-            self._canary_due.clear()
-            if self._listener.connected and self._publisher.connected:
-                self._canary_number += 1
-                number = self._canary_number
-                self._canary_heard.clear()
-                sent_at = loop.time()
-                command = self._packed(self._canary, number, b"")
-                self._publisher.put(Outgoing(command, repeatable=False, answered=partial(self._took, number)))
-                # With it the primary is asked whether it still is one: a replica would take the canary and
-                # carry it to ourselves.
-                self._publisher.put(Outgoing(pack(*ROLE), repeatable=False, answered=self._learn_role))
-                try:
-                    async with asyncio.timeout(self._patience):
-                        await self._canary_heard.wait()
-                except TimeoutError:
-                    self._deaf = True
-                    # Unanswered, it is the publisher's connection that is dead, or Redis itself.
-                    if self._canary_taken == number:
-                        _log.warning("bus listener deaf")
-                        self._listener.replace()
-                else:
-                    self._deaf = False
-                    self.stats.canary_seconds = loop.time() - sent_at
-            try:
-                async with asyncio.timeout(self._canary_seconds):
-                    await self._canary_due.wait()
-            except TimeoutError:
-                pass
-
-    def _learn_role(self, reply: Reply) -> None:
-        """Leave a primary that has become a replica: its connections work on, and lead nowhere."""
-        try:
-            refuse_replica(reply)
-        except ServerError as refusal:
-            self._publisher.leave(refusal)
-            self._listener.replace()
-
-    def _took(self, number: int, reply: Reply) -> None:
-        """Redis has answered the canary of this number."""
-        if self._publisher.is_taken(reply):
-            self._canary_taken = number
