@@ -74,7 +74,7 @@ class PublicSite:
         return [
             routing.route(operation, self._use, self._authenticate)
             for operation in OPERATIONS
-            if operation.scope == USER
+            if operation.scope == USER and operation.route is not None
         ]
 
     async def _authenticate(self, request: web.Request, operation: Operation) -> Caller:

@@ -3,7 +3,7 @@
 Errors are raised and become problems at the edge.
 
 The table of operations (`gateway.protocol.operations`) says what can be asked. Here it becomes aiohttp's
-routes; in `gateway.sockets.admin_events` it becomes events. Both sites call this, each with its own way to
+routes; in `gateway.sockets.operation_events` it becomes events. Both sites call this, each with its own way to
 know who calls.
 """
 

@@ -2,7 +2,7 @@
 
 It stands beside `reading`, and borrows its badge: each use case here marks in the store, tells the listeners
 of `Reading` where it counts as read, and has `Reading.counted` bring the user's connections up to date.
-Sessions call it (`gateway.sockets.inbox_events`). What has been put off comes back by `snoozing`, not from
+Operations call it (`gateway.protocol.uses.inboxes`). What has been put off comes back by `snoozing`, not from
 here.
 """
 

@@ -36,10 +36,8 @@ from gateway.process.floors.views import ViewFloor
 from gateway.process.member import Member
 from gateway.process.outlet import OutletPart
 from gateway.process.settings import ProcessSettings
-from gateway.sockets.admin_events import AdminEvents
-from gateway.sockets.click_events import ClickEvents
+from gateway.sockets.operation_events import OperationEvents
 from gateway.sockets.part import EnginePart
-from gateway.sockets.preference_events import PreferenceEvents
 from gateway.sockets.settings import SocketSettings
 
 logger = logging.getLogger(__name__)
@@ -81,10 +79,7 @@ class Node(Member):
         )
         self.sites = SiteFloor(self, self.use_cases, inboxes=self.inboxes, users=self.users)
         self.internal = self.sites.internal
-        registry = self.sessions.namespaces.registry
-        AdminEvents(registry, self.use_cases)
-        PreferenceEvents(registry, self.use_cases)
-        ClickEvents(registry, self.inboxes.clicks)
+        OperationEvents(self.sessions.namespaces.registry, self.use_cases)
 
     def own_parts(self) -> Sequence[Part]:
         """All parts but the doors; those that the settings leave out are None in the lists."""

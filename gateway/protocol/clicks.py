@@ -13,7 +13,6 @@ from marshmallow import Schema, ValidationError, fields, post_load, validates_sc
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.protocol import required
 from gateway.protocol.fields import Text
-from gateway.protocol.parsing import parser
 from storage.clicks import Hit, HitKind
 from storage.opens import Open
 
@@ -48,9 +47,6 @@ class ClickSchema(Schema):
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> ClickRequest:
         return ClickRequest(**data)
-
-
-click = parser(ClickSchema())
 
 
 class HitAnswer(Schema):

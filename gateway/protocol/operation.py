@@ -1,7 +1,7 @@
 """What an operation is: one thing that can be asked of a gateway from outside.
 
-It is its name, who may ask, the shapes of what is asked and answered, where it is asked (a route of HTTP, an event of the
-namespace `/admin`, or both), and its use case.
+It is its name, who may ask, the shapes of what is asked and answered, where it is asked (a route of HTTP, an event of a
+namespace, or both), and its use case.
 
 It is only a description: who calls is found out by the sites and sessions, and the use case does the work.
 Which ones there are is in `gateway.protocol.offered`.
@@ -24,7 +24,7 @@ EMIT = "emit"
 CAMPAIGNS = "campaigns"
 """The scope that lets a service make campaigns, run them, and ask for the figures of what came of them; and nothing else."""
 USER = "user"
-"""Asked on the public site, by a user with the user's own token."""
+"""Asked by a user with the user's own token: on the public site, and by connections in `/`."""
 
 Use = Callable[[UseCases, Caller, Any], Awaitable[Any]]
 """Takes what was parsed, answers what `shape` takes. Raises what the use cases raise, and Problem. The caller
@@ -120,7 +120,7 @@ class Operation:
     scope: str = ADMIN
     """`emit`, `campaigns` or `admin` for a service, `user` for a user's token."""
     role: Role = Role.ADMIN
-    """The least that may ask it in `/admin`, and, as a scope of a service, on the internal site."""
+    """The least that may ask it in `/admin`, and, as a scope of a service, on the internal site. It says nothing of what users ask."""
     audit: Audit | None = None
     """What is written down of who asks it; None: nothing is."""
     asks: type[Schema]
@@ -132,7 +132,9 @@ class Operation:
     """Takes what the use case answers and makes JSON of it."""
     route: Route | None = None
     event: str | None = None
-    """Its name in the namespace `/admin`; None where only HTTP asks."""
+    """Its name as an event: what a user asks of the own inbox in the namespace `/`, all else in `/admin`. None where only HTTP asks."""
+    in_both: bool = False
+    """Whether such an event of `/` is there in `/admin` too, of the rooms that the connection is in."""
     under: str | None = None
     """The name that the answer has within an event's `{ok: true, …}`; None where its members stand there themselves."""
     refused: Callable[[UseCases, Exception], None] | None = None

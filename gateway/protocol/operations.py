@@ -1,10 +1,10 @@
 """The operations: everything that can be asked of a gateway from outside, in one table.
 
-The table has many readers and no other copy: the internal and the public site (`gateway.http`), the admins' events
-(`gateway.sockets.admin_events`), the OpenAPI document, and the types of the web's pages. A new operation is an entry in a
-module of `gateway.protocol.offered`, and its use case.
+The table has many readers and no other copy: the internal and the public site (`gateway.http`), the events of both
+namespaces (`gateway.sockets.operation_events`), the OpenAPI document, and the types of the web's pages. A new operation is
+an entry in a module of `gateway.protocol.offered`, and its use case.
 
-What a connection asks of itself (`/`: read, seen, replay, token …) belongs to `gateway.sockets`.
+What a connection asks of itself alone (`replay`, `token`) belongs to `gateway.sockets`.
 
 It imports every module of `gateway.protocol.offered`; those never import it.
 """
@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from auth.principal import Role
 from gateway.protocol.offered import (
+    acts,
     audits,
     campaigns,
     experiments,
@@ -26,7 +27,7 @@ from gateway.protocol.offered import (
     told,
     users,
 )
-from gateway.protocol.operation import Operation
+from gateway.protocol.operation import USER, Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *notifications.OPERATIONS,
@@ -41,18 +42,19 @@ OPERATIONS: tuple[Operation, ...] = (
     *nodes.OPERATIONS,
     *stats.OPERATIONS,
     *own.OPERATIONS,
+    *acts.OPERATIONS,
 )
 """All of them. The order is that of the routes and of the documents."""
 
 
 @lru_cache(maxsize=len(Role))
 def events_for(role: Role) -> tuple[str, ...]:
-    """The events of `/admin` that whoever has this role may ask.
+    """The events of `/admin` that whoever has this role may ask, beside those of the own inbox.
 
     Remembered, since every admin who connects is told.
     """
     return tuple(
         operation.event
         for operation in OPERATIONS
-        if operation.event is not None and role.covers(operation.role)
+        if operation.event is not None and operation.scope != USER and role.covers(operation.role)
     )

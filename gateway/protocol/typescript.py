@@ -15,9 +15,8 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from gateway.protocol import campaigns, telling
-from gateway.protocol.answers.notifications import CountAnswer, HistoryAnswer
-from gateway.protocol.answers.types import OwnCategoriesAnswer
 from gateway.protocol.fields import WISHES, Wish
+from gateway.protocol.operation import USER
 from gateway.protocol.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
@@ -38,14 +37,8 @@ def client_shapes() -> str:
 
     No more than a client needs: the file is part of a package that others install.
     """
-    return module(
-        [
-            *telling.EVENTS.values(),
-            HistoryAnswer,
-            CountAnswer,
-            OwnCategoriesAnswer,
-        ]
-    )
+    answers = [operation.answers for operation in OPERATIONS if operation.scope == USER]
+    return module([*telling.EVENTS.values(), *answers])
 
 
 def dashboard_shapes() -> str:
@@ -53,7 +46,11 @@ def dashboard_shapes() -> str:
 
     What the dashboard asks over HTTP is not in it.
     """
-    answers = [operation.answers for operation in OPERATIONS if operation.event is not None]
+    answers = [
+        operation.answers
+        for operation in OPERATIONS
+        if operation.event is not None and operation.scope != USER
+    ]
     return module([*telling.ADMIN_EVENTS.values(), *answers])
 
 

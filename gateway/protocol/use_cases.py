@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from auth.principal import Role
+from gateway.ground.clock import Clock
+from gateway.notify.acting import Acting
 from gateway.notify.auditing import AuditBook
 from gateway.notify.campaigns.book import CampaignBook
 from gateway.notify.choosing import Choices
+from gateway.notify.clicks.book import ClickBook
 from gateway.notify.digests import Digester
 from gateway.notify.emitting import Emitter
 from gateway.notify.lanes import Lanes
@@ -54,6 +57,10 @@ class UseCases:
     """Finds a notification with what became of it, and takes it back."""
     reading: Reading
     """Histories, marks and counts of one reader."""
+    acting: Acting
+    """What a reader does beyond reading."""
+    clicks: ClickBook
+    """Links that were followed."""
     mailroom: Mailroom
     """Mail: found, tried again, hastened, dropped."""
     suppressions: SuppressionList
@@ -98,6 +105,8 @@ class UseCases:
     """The nodes, and draining one."""
     alerts: Alerts
     """Alerts that are firing."""
+    clock: Clock
+    """The time as this node believes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +129,7 @@ class Caller:
     sid: str = ""
     """Of the connection; empty where there is none."""
     locale: str | None = None
-    """The language that the token names; None: each room's own."""
+    """The language that the connection's user reads, or else that the token names; None: each room's own."""
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """Events that clients send: who answers which, and an answer to each, whatever happens.
 
 It knows the envelope of an answer and the code of each error. What an event means is of those who register
-it: the events of the inbox, of preferences, of clicks, of admins, and of parts.
+it: the operations, what a connection asks of itself, and parts.
 """
 
 import logging

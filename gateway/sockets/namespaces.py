@@ -1,6 +1,6 @@
 """The namespaces "/" and "/admin" of one node, put together: who comes in, what they are given, what they may ask.
 
-Sessions of both differ only in their rooms, and in the further events of `gateway.sockets.admin_events`.
+Sessions of both differ only in their rooms, and in what may be asked: `gateway.sockets.operation_events`.
 
 It makes what the room `gateway.sockets` consists of, in the order of what each needs, and has no behaviour of
 its own. A node has one.
@@ -16,7 +16,6 @@ from gateway.cluster.presence.base import Presence
 from gateway.engine import Server
 from gateway.ground.clock import Clock
 from gateway.ground.parts import CarryOut, Meters, Part
-from gateway.notify.acting import Acting
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
 from gateway.notify.languages import Languages
@@ -28,11 +27,11 @@ from gateway.sockets.commands import SessionCommands
 from gateway.sockets.door import Door
 from gateway.sockets.events import Events
 from gateway.sockets.expiries import Expiries
-from gateway.sockets.inbox_events import InboxEvents
 from gateway.sockets.memberships import LiveMemberships
 from gateway.sockets.moving import Mover
 from gateway.sockets.muting import LiveMutes
 from gateway.sockets.renewal import Renewal
+from gateway.sockets.replay_event import ReplayEvent
 from gateway.sockets.returning import LiveReturns
 from gateway.sockets.sessions import Session, Sessions
 from storage.inboxes import Inboxes
@@ -54,7 +53,6 @@ class Namespaces(Part):
         inboxes: Inboxes,
         streams: Streams,
         reading: Reading,
-        acting: Acting,
         delivery: Delivery,
         presence: Presence,
         bus: Bus,
@@ -106,7 +104,7 @@ class Namespaces(Part):
         self.mutes = LiveMutes(mutes, languages, self.sessions, reading)
         self.returns = LiveReturns(self.sessions, reading, inboxes, streams)
         Door(reception, self._settle)
-        InboxEvents(self.registry, reading, acting, inboxes, clock=clock, replay_limit=replay_limit)
+        ReplayEvent(self.registry, inboxes, clock=clock, replay_limit=replay_limit)
         Renewal(self.registry, mover, reception)
 
     def _settle(self, session: Session) -> None:

@@ -14,11 +14,11 @@ from gateway.ground import encoding
 from gateway.http import descriptions, internal
 from gateway.protocol.fields import UserId
 from gateway.protocol.offered import campaigns
-from gateway.protocol.operation import Operation, Route
+from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.telling import ADMIN_EVENTS, EVENTS
 from gateway.protocol.use_cases import Caller, UseCases
-from gateway.sockets import admin_events
+from gateway.sockets import operation_events
 from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
 from tests.support.node import JSClient, NodeProcess
@@ -34,7 +34,9 @@ async def admin_of(gateway: Gateway, node: NodeProcess) -> JSClient:
     return client
 
 
-async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway: Gateway, node: NodeProcess):
+async def test_every_event_of_admins_answers_in_the_shape_that_the_table_gives_it(
+    gateway: Gateway, node: NodeProcess
+):
     """The types of the dashboard are made of these shapes: what they leave out, or name otherwise, would be a lie."""
     assert gateway.node is not None
     ann = await node.open(gateway.public, auth={"token": token("ann", topics=("deals",), name="Ann")})
@@ -110,7 +112,7 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         "digests": {"user": "ann"},
         "erase_user": {"user": "ann"},
     }
-    by_event = {operation.event: operation for operation in OPERATIONS if operation.event is not None}
+    by_event = {each.event: each for each in OPERATIONS if each.event is not None and each.scope != USER}
 
     # Without a catalog there is no type to be previewed, nor to be sent to many.
     of_catalogs = {"preview_type", *(each.event for each in campaigns.OPERATIONS)}
@@ -122,6 +124,46 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         operation = by_event[event]
         shown = answer if operation.under is None else answer[operation.under]
         assert operation.answers().validate(shown) == {}, event
+
+
+async def test_every_event_of_the_own_inbox_answers_in_the_shape_that_the_table_gives_it(
+    gateway: Gateway, node: NodeProcess
+):
+    admin = await admin_of(gateway, node)
+    ann = await node.open(gateway.public, auth={"token": token("ann", name="Ann")})
+    await ann.event("ready")
+    actions = [{"id": "yes", "label": "Yes"}]
+    emitted = await gateway.emit("user:ann", actions=actions)
+    await ann.event("notification")
+    known = {"id": emitted["notification"]["id"]}
+    payloads: dict[str, dict[str, Any]] = {
+        "history": {},
+        "preferences": {"set": {"tracking": False}},
+        "read": {"all": True},
+        "seen": {"ids": [known["id"]]},
+        "unread": {"ids": [known["id"]]},
+        "act": known | {"action": "yes"},
+        "click": known,
+        "snooze": known | {"until": encoding.time(datetime.now(UTC) + timedelta(days=1))},
+        "archive": {"ids": [known["id"]]},
+        "unarchive": {"ids": [known["id"]]},
+        "dismiss": {"ids": [known["id"]]},
+        "undismiss": {"ids": [known["id"]]},
+    }
+    own = {each.event: each for each in OPERATIONS if each.event is not None and each.scope == USER}
+
+    assert payloads.keys() == own.keys()
+    for event, payload in payloads.items():
+        answer = await ann.call(event, payload)
+
+        assert answer.pop("ok") is True, answer
+        assert own[event].answers().validate(answer) == {}, event
+    for event, operation in own.items():
+        if operation.in_both:
+            answer = await admin.call(event, {"all": True} if event == "read" else {"ids": []})
+            # Known there, and judged by the same schema.
+            assert answer["ok"] is (event == "read"), event
+            assert event == "read" or answer["error"]["code"] == "validation_failed"
 
 
 async def test_every_event_tells_in_the_shape_that_the_table_gives_it(gateway: Gateway, node: NodeProcess):
@@ -201,7 +243,7 @@ GREET = Operation(
 
 @pytest.fixture
 def table_with_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
-    for reader in (internal, admin_events):
+    for reader in (internal, operation_events):
         monkeypatch.setattr(reader, "OPERATIONS", (*OPERATIONS, GREET))
 
 

@@ -40,7 +40,8 @@ from gateway.ground.origins import Origins
 from gateway.ground.rooms import is_room
 from gateway.http import coding, reading, static
 from gateway.protocol import emit, emit_rules
-from gateway.protocol.asking import connecting, inbox
+from gateway.protocol.asking import connecting
+from gateway.protocol.asking.basics import IdsSchema
 from gateway.protocol.asking.inbox import HistorySchema
 from gateway.protocol.asking.mail import MailSchema
 from gateway.protocol.asking.users import DisconnectSchema, RosterSchema, UserSchema
@@ -74,6 +75,8 @@ BEGINNINGS = ["", 'a="', "https://a"]
 ENDS = ["", "!", "\0"]
 
 
+history = parser(HistorySchema())
+ids = parser(IdsSchema())
 user = parser(UserSchema())
 roster = parser(RosterSchema())
 disconnect = parser(DisconnectSchema())
@@ -252,12 +255,12 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "emit, data": lambda text: emit.parse({**EMIT, "data": dict.fromkeys(text.split(","), text[:10])}),
     "emit, fields": lambda text: emit.parse(dict.fromkeys(text.split(","), 1)),
     "data": lambda text: unsound({"a": [text] * 3}, 8),
-    "history": lambda text: inbox.history({"before": text}),
-    "history, types": lambda text: inbox.history({"type": text.split(",")}),
+    "history": lambda text: history({"before": text}),
+    "history, types": lambda text: history({"type": text.split(",")}),
     "history of a query": lambda text: history_of_a_query({"limit": text, "unread": text}),
     "roster": lambda text: roster({"prefix": text, "after": text}),
     "mail": lambda text: mail_of_a_query({"state": text, "before": text}),
-    "ids": lambda text: inbox.ids({"ids": [text, text]}),
+    "ids": lambda text: ids({"ids": [text, text]}),
     "since": lambda text: connecting.since({text: 1}, ["all"]),
     "reason": lambda text: disconnect({"user": "ann", "reason": text}),
     "a new token": lambda text: connecting.token({"token": text}),

@@ -26,7 +26,6 @@ class SessionFloor:
             inboxes=member.store.inboxes,
             streams=member.store.streams,
             reading=inboxes.reading,
-            acting=inboxes.acting,
             delivery=member.delivery,
             presence=member.presence,
             bus=member.bus,

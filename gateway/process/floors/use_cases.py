@@ -36,6 +36,8 @@ def use_cases(
         previewer=_previewer(member, telling),
         records=telling.records,
         reading=inboxes.reading,
+        acting=inboxes.acting,
+        clicks=inboxes.clicks,
         mailroom=_mailroom(member),
         suppressions=member.suppressions,
         lanes=member.lanes,
@@ -58,6 +60,7 @@ def use_cases(
         audit=views.audit,
         nodes=views.nodes,
         alerts=views.alerts,
+        clock=member.clock,
     )
 
 

@@ -1,18 +1,15 @@
-"""What may be asked of an inbox: its history, what is read of it, and to have something done with what is there.
+"""What may be asked of an inbox: its history, what is read of it, and to have something done with what is there."""
 
-The parsers at the end are those that sessions use. Each raises `Invalid`.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from marshmallow import Schema, ValidationError, post_load, validate, validates_schema
 
 from gateway.notify.requests import ActRequest, AdminHistoryRequest, HistoryRequest, SnoozeRequest
-from gateway.protocol.asking.basics import IdsSchema, id_field, ids_field
+from gateway.protocol.asking.basics import id_field, ids_field
 from gateway.protocol.fields import Flag, Items, Moment, Room, Text, UserId, cursor_field, limit_field
-from gateway.protocol.parsing import Invalid, parser
+from gateway.protocol.parsing import Invalid
 from gateway.protocol.patterns import ACTION_ID, CATEGORY, TYPE
 from storage.inboxes import Place
 
@@ -135,14 +132,6 @@ def _history_request(data: Mapping[str, Any]) -> HistoryRequest:
         categories=tuple(data["category"]), unread_only=data["unread"],
         place=Place.ARCHIVE if data["archived"] else Place.SNOOZED if data["snoozed"] else Place.INBOX,
     )  # fmt: skip
-
-
-# Schemas are made once: marshmallow takes longer to make one than to load by it.
-history = parser(HistorySchema())
-ids = parser(IdsSchema())
-read = parser(ReadSchema())
-snooze: Callable[[object], SnoozeRequest] = parser(SnoozeSchema())
-act: Callable[[object], ActRequest] = parser(ActSchema())
 
 
 def check_until(until: datetime, now: datetime) -> None:

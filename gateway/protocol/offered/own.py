@@ -1,18 +1,17 @@
-"""What users ask over HTTP, of their own.
+"""What users ask of their own: histories, categories and preferences. What they do with notifications is in `acts`.
 
 All of them are the caller's own, but for a history: with a role it may be another's.
 """
 
-from gateway.notify import events
 from gateway.notify.choosing import shown
 from gateway.protocol import preferences, shapes, type_shapes
-from gateway.protocol.answers.notifications import CountAnswer, HistoryAnswer
+from gateway.protocol.answers.notifications import HistoryAnswer
 from gateway.protocol.answers.types import OwnCategoriesAnswer
 from gateway.protocol.asking.basics import NothingSchema
-from gateway.protocol.asking.inbox import HistorySchema, ReadSchema, UserHistorySchema
+from gateway.protocol.asking.inbox import HistorySchema, UserHistorySchema
 from gateway.protocol.operation import USER, Operation, Route
-from gateway.protocol.uses.choices import choose, own_preferences
-from gateway.protocol.uses.histories import own_categories, own_history, read, user_history
+from gateway.protocol.uses.choices import choose, own_preferences, show_or_choose
+from gateway.protocol.uses.histories import own_categories, own_history, user_history
 
 _CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choice back. Every connection of the user is told."
 """How a patch is read."""
@@ -22,17 +21,14 @@ OPERATIONS: tuple[Operation, ...] = (
         name="own_history", scope=USER, summary="One's own history, newest first",
         asks=HistorySchema, answers=HistoryAnswer, use=own_history, shape=shapes.history,
         route=Route(method="GET", path="/api/notifications"),
+        # The admins' history may read any room: in `/admin` it is another operation.
+        event="history",
     ),
     Operation(
         name="user_history", scope=USER, summary="A user's history: one's own, or any with one of the roles",
         asks=UserHistorySchema, answers=HistoryAnswer,
         use=user_history, shape=shapes.history,
         route=Route(method="GET", path="/api/notifications/{user}", problems=("forbidden",)),
-    ),
-    Operation(
-        name="read", scope=USER, summary="Mark as read",
-        asks=ReadSchema, answers=CountAnswer, use=read, shape=events.count,
-        route=Route(method="POST", path="/api/notifications/read"),
     ),
     Operation(
         name="own_categories", scope=USER, summary="What notifications are about, in one's own language",
@@ -54,5 +50,11 @@ OPERATIONS: tuple[Operation, ...] = (
             method="PATCH", path="/api/preferences", description=_CHOOSING,
             problems=("locked_preference", "version_mismatch"),
         ),
+    ),
+    Operation(
+        name="preferences", scope=USER, summary="What one has chosen to be told, after the change if there is one",
+        asks=preferences.PreferencesEventSchema, answers=preferences.PreferencesAnswer,
+        use=show_or_choose, shape=shown,
+        event="preferences",
     ),
 )  # fmt: skip

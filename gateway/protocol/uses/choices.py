@@ -52,6 +52,13 @@ async def choose(use: UseCases, caller: Caller, asked: ChoiceRequest, *, anew: b
         raise Problem("version_mismatch", f"It is version {error.version} by now.") from None
 
 
+async def show_or_choose(use: UseCases, caller: Caller, asked: ChoiceRequest | None) -> Chosen:
+    """What the caller has chosen, after the change if one is asked for."""
+    if asked is None:
+        return await own_preferences(use, caller, None)
+    return await choose(use, caller, asked)
+
+
 async def choose_for(use: UseCases, caller: Caller, asked: ChoiceRequest) -> Proven:
     """Choose for a user, and answer what holds then with the proof."""
     await choose(use, caller, asked)

@@ -1,4 +1,4 @@
-"""Whose history who may see, what is read of one's own, and what it is about.
+"""Whose history who may see, and what it is about.
 
 Reading one's own history is also a beginning in the shared rooms: what was told before a user came is not
 unread for that user.
@@ -11,12 +11,15 @@ from gateway.notify.requests import AdminHistoryRequest, HistoryRequest
 from gateway.notify.types import NamedCategory
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
-from storage.inboxes import HistoryPage, Marked
+from storage.inboxes import HistoryPage
 
 
 async def _language(use: UseCases, caller: Caller) -> str | None:
     """The language that the caller reads; a service reads each room's own."""
-    return await use.languages.of_reader(caller.user, caller.locale) if caller.user else caller.locale
+    # A connection has learnt it as it came in, and hears of a change.
+    if caller.sid or not caller.user:
+        return caller.locale
+    return await use.languages.of_reader(caller.user, caller.locale)
 
 
 async def own_categories(use: UseCases, caller: Caller, _: object) -> Sequence[NamedCategory]:
@@ -40,7 +43,9 @@ async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest)
 
 async def own_history(use: UseCases, caller: Caller, page: HistoryRequest) -> HistoryPage:
     """A page of the caller's own. Idempotent, the beginnings included."""
-    await use.reading.begin(caller.user, caller.rooms)
+    # Who comes by a connection has begun as it came in.
+    if not caller.sid:
+        await use.reading.begin(caller.user, caller.rooms)
     return await use.reading.history(caller.user, caller.rooms, page, locale=await _language(use, caller))
 
 
@@ -54,9 +59,3 @@ async def user_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest
     # Which topics another's token names is known to nobody but that user.
     rooms = inbox_rooms(user, await use.topics.of(user))
     return await use.reading.history(user, rooms, asked.page, locale=await _language(use, caller))
-
-
-async def read(use: UseCases, caller: Caller, ids: Sequence[str] | None) -> Marked:
-    """Mark some of the caller's own as read, or all with None."""
-    await use.reading.begin(caller.user, caller.rooms)
-    return await use.reading.read(caller.user, caller.rooms, ids)

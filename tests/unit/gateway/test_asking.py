@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from gateway.protocol.asking import connecting, inbox
-from gateway.protocol.asking.inbox import AdminHistorySchema, HistorySchema, UserHistorySchema
+from gateway.protocol.asking import connecting
+from gateway.protocol.asking.basics import IdsSchema
+from gateway.protocol.asking.inbox import AdminHistorySchema, HistorySchema, ReadSchema, UserHistorySchema
 from gateway.protocol.asking.mail import MailSchema
 from gateway.protocol.asking.users import DisconnectSchema, RosterSchema, UserSchema
 from gateway.protocol.parsing import Invalid, parser
@@ -20,6 +21,9 @@ def errors(parse: Any, body: object) -> dict[str, list[str]]:
     return caught.value.errors
 
 
+history = parser(HistorySchema())
+ids = parser(IdsSchema())
+read = parser(ReadSchema())
 admin_history = parser(AdminHistorySchema())
 user_history = parser(UserHistorySchema())
 history_of_a_query = parser(in_query(HistorySchema)())
@@ -32,8 +36,8 @@ user = parser(UserSchema())
 
 
 def test_reading_is_of_some_or_of_all():
-    assert inbox.read({"ids": ["a", "b"]}) == ["a", "b"]
-    assert inbox.read({"all": True}) is None
+    assert read({"ids": ["a", "b"]}) == ["a", "b"]
+    assert read({"all": True}) is None
     for body in (
         {},
         {"ids": []},
@@ -43,19 +47,19 @@ def test_reading_is_of_some_or_of_all():
         {"ids": [1]},
         {"ids": ["x" * 65]},
     ):
-        assert errors(inbox.read, body)
+        assert errors(read, body)
 
 
 def test_ids_are_one_to_a_thousand():
-    assert inbox.ids({"ids": ["a"]}) == ["a"]
-    assert errors(inbox.ids, {"ids": ["a"] * 1001})
+    assert ids({"ids": ["a"]}) == ["a"]
+    assert errors(ids, {"ids": ["a"] * 1001})
 
 
 def test_a_page_of_history():
-    page = inbox.history({"before": "c", "limit": 100, "type": ["A", "B"], "unread": True})
+    page = history({"before": "c", "limit": 100, "type": ["A", "B"], "unread": True})
 
     assert (page.before, page.limit, page.types, page.unread_only) == ("c", 100, ("A", "B"), True)
-    assert inbox.history({}).limit == 20
+    assert history({}).limit == 20
     for body in (
         {"limit": 0},
         {"limit": 101},
@@ -65,7 +69,7 @@ def test_a_page_of_history():
         {"type": "A"},
         {"unread": 1},
     ):
-        assert errors(inbox.history, body)
+        assert errors(history, body)
 
 
 def test_the_same_page_as_the_query_of_a_url():

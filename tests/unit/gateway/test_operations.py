@@ -13,7 +13,12 @@ def test_no_name_route_or_event_is_given_twice():
     for names in (
         [operation.name for operation in OPERATIONS],
         [(route.method, route.path) for route in routes],
-        [operation.event for operation in OPERATIONS if operation.event is not None],
+        [each.event for each in OPERATIONS if each.event is not None and each.scope == USER],
+        [
+            each.event
+            for each in OPERATIONS
+            if each.event is not None and (each.scope != USER or each.in_both)
+        ],
     ):
         assert [name for name, count in Counter(names).items() if count > 1] == []
 
@@ -24,8 +29,9 @@ def test_every_operation_is_asked_somewhere_and_where_its_scope_says():
         if operation.route is not None:
             site = "/api/" if operation.scope == USER else "/internal/"
             assert operation.route.path.startswith(site)
-        if operation.scope == USER:
-            assert operation.event is None
+        if operation.in_both:
+            assert operation.scope == USER
+            assert operation.event is not None
 
 
 def test_a_backend_that_may_emit_may_do_no_more_than_that_and_say_what_came_of_it():
@@ -79,3 +85,10 @@ def test_support_may_help_a_person_to_their_mail_and_no_more():
         "lift_suppression",
     ]
     assert set(events_for(Role.ADMIN)) > set(events_for(Role.SUPPORT)) > set(events_for(Role.VIEWER))
+
+
+def test_of_what_a_role_may_nothing_is_told_that_everybody_may():
+    own = {each.event for each in OPERATIONS if each.scope == USER}
+
+    # Of this name there are two: one's own in `/`, and that of any room in `/admin`.
+    assert own & set(events_for(Role.ADMIN)) == {"history"}

@@ -229,13 +229,6 @@ export interface HistoryAnswer {
   readonly returned?: readonly ItemAnswer[];
 }
 
-export interface CountAnswer {
-  readonly unread: number;
-  readonly heads: Readonly<Record<string, number>>;
-  /** How often something became unread again; absent where nothing ever did. */
-  readonly turn?: number;
-}
-
 /** A category as its reader sees it. */
 export interface OwnCategoryAnswer {
   readonly key: string;
@@ -247,4 +240,34 @@ export interface OwnCategoryAnswer {
 
 export interface OwnCategoriesAnswer {
   readonly categories: readonly OwnCategoryAnswer[];
+}
+
+export interface CountAnswer {
+  readonly unread: number;
+  readonly heads: Readonly<Record<string, number>>;
+  /** How often something became unread again; absent where nothing ever did. */
+  readonly turn?: number;
+}
+
+/** That it was done. */
+export type NothingAnswer = Readonly<Record<string, never>>;
+
+/** The button that was pressed first, on whatever device. */
+export interface ActedAnswer {
+  readonly unread: number;
+  readonly heads: Readonly<Record<string, number>>;
+  /** How often something became unread again; absent where nothing ever did. */
+  readonly turn?: number;
+  readonly acted: string;
+  readonly acted_at: string;
+}
+
+/** The notification whose link was followed. */
+export interface FollowedAnswer {
+  readonly unread: number;
+  readonly heads: Readonly<Record<string, number>>;
+  /** How often something became unread again; absent where nothing ever did. */
+  readonly turn?: number;
+  /** Null where the mail tells of none of this inbox. */
+  readonly id: string | null;
 }
