@@ -1,4 +1,4 @@
-"""Mail as parts of a process: the presses that make it, and the workers that send it, one for each lane.
+"""Mail as a part of a process: the workers that send it, one for each lane. What makes it is in `presses`.
 
 A node and the mail worker have the same parts. How a worker leases, retries and settles is of
 `mailer.worker`.
@@ -7,7 +7,7 @@ A node and the mail worker have the same parts. How a worker leases, retries and
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway.ground.clock import Timekeeper
 from gateway.ground.parts import Meters, Part
@@ -16,7 +16,6 @@ from mailer.budget import Budget
 from mailer.connect import connect
 from mailer.courier import Decide, Foresee, Policy, foresee_nothing
 from mailer.lanes import NO_CLICKS, Clicks, Lane, WayOut, no_way_out
-from mailer.letterhead import Letterhead
 from mailer.outcomes import Outcome
 from mailer.press import Press
 from mailer.sealing import Seal
@@ -34,45 +33,6 @@ STOCK_SECONDS = 0.5
 """So much of its rate does a node lease of bulk mail at most, to have it ready."""
 MOST_STOCK = 100
 """Mails of it at most."""
-
-
-def presses_of(
-    mail: MailSettings, bulk: BulkSettings, *, base_url: str | None, bounce_domain: str | None = None
-) -> Mapping[LaneName, Press]:
-    """What renders the mail of each lane: one for both, unless bulk mail comes from somebody else.
-
-    `base_url` is the public site's, for the links in mail; `bounce_domain` is where mail comes back to us.
-
-    Nothing is started yet. Two lanes with the same letterhead share a press, and so a process.
-    """
-    letterhead = Letterhead(
-        sender=mail.sender,
-        reply_to=mail.reply_to,
-        base_url=base_url,
-        templates=mail.templates,
-        unsubscribe=mail.unsubscribe,
-        bounce_domain=bounce_domain,
-    )
-    of_bulk = replace(letterhead, sender=bulk.sender or mail.sender, reply_to=bulk.reply_to or mail.reply_to)
-    press = Press(letterhead)
-    return {
-        LaneName.TRANSACTIONAL: press,
-        LaneName.BULK: press if of_bulk == letterhead else Press(of_bulk),
-    }
-
-
-def check_templates(settings: MailSettings) -> None:
-    """Raises `MailConfigurationError` for an operator's template that no mail can be made with.
-
-    Starts a press and stops it; for the command line, where no loop runs.
-    """
-
-    async def check() -> None:
-        part = PressPart(presses_of(settings, BulkSettings(), base_url=None))
-        await part.start()
-        await part.stop()
-
-    asyncio.run(check())
 
 
 def _never(lane: LaneName) -> bool:
@@ -131,30 +91,6 @@ def _transport(mail: MailSettings, *, url: str, connections: int) -> Transport:
         step_seconds=mail.timeout_seconds,
         helo=mail.helo,
     )
-
-
-class PressPart(Part):
-    """The presses. They come first: a template that cannot be used is known without any server.
-
-    What a press makes of an operator's templates it makes in a process of its own, which it starts and replaces by
-    itself.
-    """
-
-    def __init__(self, presses: Mapping[LaneName, Press]) -> None:
-        self._presses = presses
-
-    async def start(self) -> None:
-        """Have the templates checked. Raises `MailConfigurationError`."""
-        try:
-            # The others have the same templates.
-            await self._presses[LaneName.TRANSACTIONAL].start()
-        except BaseException:
-            await self.stop()
-            raise
-
-    async def stop(self) -> None:
-        for press in self._presses.values():
-            await press.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from gateway.ground.parts import Part, Running
 from gateway.ground.settings import Settings
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
-from gateway.mail.part import presses_of
+from gateway.mail.presses import presses_of
 from gateway.mail.seals import return_path_of, sender_domains
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings
 from gateway.notify.contacts import ContactBook

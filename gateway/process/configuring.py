@@ -76,7 +76,7 @@ def _check_templates(mail: MailSettings) -> None:
 
     Starts a press, which compiles every template.
     """
-    from gateway.mail.part import check_templates
+    from gateway.mail.presses import check_templates
     from mailer.errors import MailConfigurationError
 
     try:

@@ -16,7 +16,7 @@ from gateway.cluster.part import PresencePart
 from gateway.cluster.presence.base import Joined, Left
 from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
-from gateway.mail.part import PressPart
+from gateway.mail.presses import PressPart
 from gateway.notify.store import ClockPart, StorePart
 from gateway.notify.switching import Switching
 from gateway.process.mailing import digester, mail_part

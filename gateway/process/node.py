@@ -21,7 +21,7 @@ from gateway.ground import places
 from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
 from gateway.http.settings import SiteSettings
-from gateway.mail.part import PressPart
+from gateway.mail.presses import PressPart
 from gateway.notify.store import ClockPart, CommitPart, LineagePart, StorePart
 from gateway.process import descriptors, lifetime
 from gateway.process.floors.campaigns import CampaignFloor

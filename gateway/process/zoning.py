@@ -184,7 +184,8 @@ def _lanes(in_force: "Settings") -> "tuple[Lane, Lane]":
     With connections of their own; whoever makes them closes them.
     """
     from gateway.http.settings import SiteSettings
-    from gateway.mail.part import lanes_of, presses_of
+    from gateway.mail.part import lanes_of
+    from gateway.mail.presses import presses_of
     from gateway.mail.seals import seals_of
     from gateway.mail.settings import BulkSettings, MailSettings
     from mailer.budget import Unlimited

@@ -8,7 +8,8 @@ import pytest
 
 from gateway.cluster.connect import connect
 from gateway.cluster.settings import ClusterSettings
-from gateway.mail.part import lanes_of, presses_of
+from gateway.mail.part import lanes_of
+from gateway.mail.presses import presses_of
 from gateway.mail.seals import seals_of
 from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.settings import StoreSettings

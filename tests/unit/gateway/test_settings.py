@@ -13,7 +13,8 @@ from gateway.ground.logs import LogFormat, LogSettings
 from gateway.ground.settings import Settings, SettingsError
 from gateway.ground.values import masked_url
 from gateway.http.settings import SiteSettings
-from gateway.mail.part import lanes_of, presses_of
+from gateway.mail.part import lanes_of
+from gateway.mail.presses import presses_of
 from gateway.mail.seals import seals_of
 from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.settings import StoreSettings
