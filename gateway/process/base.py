@@ -38,7 +38,7 @@ from gateway.notify.tally import Tally
 from gateway.notify.trials.book import TrialBook
 from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
-from gateway.process.reckoning import Reckoning
+from gateway.process.mail_counting import MailCounting
 from gateway.process.settings import ProcessSettings
 from mailer.clicks import ClickLinks
 from mailer.unsubscribe import UnsubscribeLinks
@@ -138,7 +138,7 @@ class Process(ABC):
         """Counts of what became of each type."""
         self.noter = self._noter()
         """What tells the statistics; None where there are to be none."""
-        self.reckoning = Reckoning(
+        self.mail_counting = MailCounting(
             metrics=self.metrics,
             by_lane=self.lanes,
             tally=self.tally,
@@ -155,7 +155,7 @@ class Process(ABC):
             links=self.unsubscribe_links,
             domains=sender_domains(self.settings),
             clock=self.clock,
-            count=self.reckoning.returned,
+            count=self.mail_counting.returned,
         )
         """What deals with mail that comes back."""
 
@@ -170,7 +170,7 @@ class Process(ABC):
             history_days=self.settings[StoreSettings].history_days,
             may_delete=lambda: self.clock.may_delete,
         )
-        self.reckoning.trials = trials
+        self.mail_counting.trials = trials
         return trials
 
     def _noter(self) -> Noter | None:

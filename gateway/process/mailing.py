@@ -30,7 +30,7 @@ def mail_part(process: Process) -> MailPart:
             digests=process.store.digests,
             campaigns=process.store.campaigns,
         ).decide,
-        bounced=process.reckoning.bounced,
+        bounced=process.mail_counting.bounced,
         presses=process.presses,
         seals=seals_of(process.settings),
         clock=process.clock,
@@ -38,7 +38,7 @@ def mail_part(process: Process) -> MailPart:
         way_out=_way_out(process),
         clicks=_tracker(process),
         foresee=process.suppressions.foresee,
-        ended=process.reckoning.ended,
+        ended=process.mail_counting.ended,
         is_paused=process.lanes.is_paused,
     )
     mail = MailPart(process.settings[MailSettings], process.settings[BulkSettings], desk)

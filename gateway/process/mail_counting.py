@@ -23,7 +23,7 @@ _HEARD = {
 """What is heard of a mail that says something of its lane."""
 
 
-class Reckoning:
+class MailCounting:
     """What the workers, and who takes what comes back, tell of mail. One for a process.
 
     Called on the loop for each mail; what counts neither waits nor raises.
