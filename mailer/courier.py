@@ -26,9 +26,9 @@ from mailer.lanes import Lane
 from mailer.outcomes import Result
 from mailer.prolonging import Prolonging
 from mailer.refusals import GOODBYE
+from mailer.refused_recipients import Bounced, RefusedRecipients
 from mailer.relay_ids import key_of
 from mailer.transport import Outgoing
-from mailer.unreachable import Bounced, Unreachable
 from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent
 from storage.errors import StorageError
 from storage.obligations import Lease
@@ -96,7 +96,7 @@ class Courier:
         self._lane = lane
         self._prolonging = Prolonging(outbox, lease_seconds=policy.lease_seconds, clock=clock)
         self._decide = decide
-        self._unreachable = Unreachable(bounced)
+        self._refused = RefusedRecipients(bounced)
         self._breaker = breaker
         self._policy = policy
         self._clock = clock
@@ -166,12 +166,12 @@ class Courier:
             held.unheard = isinstance(failure, RelayFailure) or (
                 isinstance(failure, TemporaryFailure) and not failure.heard
             )
-            await self._unreachable.failed(lease, failure)
+            await self._refused.failed(lease, failure)
             return self._failed(lease, failure)
         else:
             if isinstance(ending, Sent):
                 self._domains.taken(passage)
-                self._unreachable.taken()
+                self._refused.taken()
                 self._breaker.accepted(lease.mail.order.to)
                 self._taken()
             return _result(ending), ending

@@ -12,14 +12,14 @@ from mailer.at_once import AtOnce
 from mailer.backoff import Random
 from mailer.breaker import Breaker
 from mailer.courier import Courier, Decide, Foresee, Policy, foresee_nothing
-from mailer.hands import Hands
 from mailer.held import Held
 from mailer.lanes import Lane
 from mailer.outcomes import Outcome
 from mailer.pacing import Pacing
+from mailer.refused_recipients import Bounced
 from mailer.settling import Settler
 from mailer.store_pause import StorePause
-from mailer.unreachable import Bounced
+from mailer.under_way import UnderWay
 from storage.obligations import Lease
 from storage.outbox import Outbox
 
@@ -89,7 +89,7 @@ class Worker:
             taken=self._reopened.set,
             let_go=self._let_go,
         )
-        self._hands = Hands(
+        self._under_way = UnderWay(
             lane.name,
             courier=self._courier,
             settler=self._settler,
@@ -110,7 +110,7 @@ class Worker:
             has_room=self._has_room,
             may_try=self._may_try,
             foresee=foresee,
-            start=self._hands.take,
+            start=self._under_way.take,
             hand_back=self._hand_back,
             wake=self.wake,
         )
@@ -118,7 +118,7 @@ class Worker:
     @property
     def held(self) -> int:
         """How many mails are under way, or wait for their turn."""
-        return len(self._hands)
+        return len(self._under_way)
 
     @property
     def stopped(self) -> bool:
@@ -146,7 +146,7 @@ class Worker:
             # Only a cancelled run still holds mail here that nobody waits for: a drain has its own bound.
             if not self._stopping.is_set():
                 self._stopping.set()
-                await self._hands.give_back()
+                await self._under_way.give_back()
                 await self._settler.close()
             self._ended.set()
 
@@ -165,8 +165,8 @@ class Worker:
         self._reopened.set()
         if self._running:
             await self._ended.wait()
-        await self._hands.finish(seconds)
-        await self._hands.give_back()
+        await self._under_way.finish(seconds)
+        await self._under_way.give_back()
         await self._settler.close()
 
     # The loop
@@ -228,7 +228,7 @@ class Worker:
         if len(leases) > 1:
             self._foresee([lease.mail.order.to for lease in leases])
         for lease in leases:
-            self._hands.take(lease, leased_at, self._policy.lease_seconds)
+            self._under_way.take(lease, leased_at, self._policy.lease_seconds)
         self._note(behindhand=len(leases) == free)
         return None if self.behindhand else await self._outbox.next_due(lane=self._lane.name)
 
@@ -237,7 +237,7 @@ class Worker:
         """How many mails more may be held."""
         # After a refusal by the relay one mail goes ahead: eight wrong logins at once could lock the account.
         places = 1 if self.stopped else self._lane.concurrency + self._lane.stock
-        return places - len(self._hands) - self.at_once.expected
+        return places - len(self._under_way) - self.at_once.expected
 
     def _has_room(self) -> bool:
         """Whether a mail may be sent at once: none that is due before it waits."""
@@ -273,7 +273,7 @@ class Worker:
     def _hand_back(self, lease: Lease) -> None:
         """Nothing is to be tried any more: it is due again as if it had not been leased. One that drains leaves it to its lease's end."""
         if not self._stopping.is_set():
-            self._hands.hand_back(lease)
+            self._under_way.hand_back(lease)
 
     def _over(self, held: Held) -> None:
         """One mail less is in hand."""

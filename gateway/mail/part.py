@@ -18,9 +18,9 @@ from mailer.courier import Decide, Foresee, Policy, foresee_nothing
 from mailer.lanes import NO_CLICKS, Clicks, Lane, WayOut, no_way_out
 from mailer.outcomes import Outcome
 from mailer.press import Press
+from mailer.refused_recipients import Bounced
 from mailer.sealing import Seal
 from mailer.transport import Transport
-from mailer.unreachable import Bounced
 from mailer.worker import Worker
 from storage.mail import LaneName
 from storage.notifications import Notification

@@ -24,7 +24,7 @@ _Identity = tuple[int, int] | None
 """Device and inode; None for a path that names nothing."""
 
 
-class File:
+class DatabaseFile:
     """Which file the path names, and whether it still is the one that was opened.
 
     An open connection goes on in a file that was moved, deleted or replaced, and what it commits there is lost with the
@@ -74,7 +74,7 @@ class Crew:
     order in which jobs end is not that in which they came.
     """
 
-    def __init__(self, file: File, name: str, size: int = 1, *, makes: bool = False) -> None:
+    def __init__(self, file: DatabaseFile, name: str, size: int = 1, *, makes: bool = False) -> None:
         """`makes`: may make the file, when it is not there yet."""
         self._file = file
         self._mode = "rwc" if makes else "rw"
@@ -151,7 +151,7 @@ def _settle(future: asyncio.Future[Any], answer: object, error: BaseException | 
         future.set_exception(error)
 
 
-def _connect(file: File, mode: str) -> sqlite3.Connection:
+def _connect(file: DatabaseFile, mode: str) -> sqlite3.Connection:
     # autocommit: transactions are begun and ended here, by name.
     """A connection to the file as it was opened. `mode` is SQLite's: `rwc` may make it, `rw` may not.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
-from storage.sqlite.crew import PASSING, Crew, File, keep_a_log
+from storage.sqlite.crew import PASSING, Crew, DatabaseFile, keep_a_log
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class Threads:
     def __init__(self, path: Path) -> None:
         """Nothing is opened or started before `open`."""
         self._path = path
-        self._file = file = File(path)
+        self._file = file = DatabaseFile(path)
         self._writer = Crew(file, "sqlite-writer", makes=True)
         self._readers = Crew(file, "sqlite-reader", READERS)
         self._checkpointer = Crew(file, "sqlite-checkpointer")

@@ -19,7 +19,7 @@ _OVER = frozenset({Result.SENT, Result.SKIPPED, Result.GATHERED, Result.BURIED})
 logger = logging.getLogger(__name__)
 
 
-class Hands:
+class UnderWay:
     """Has each mail that is leased carried and settled, and tells what came of it. Nothing escapes it.
 
     It decides neither when mail is leased nor how many: that is the worker's, whose own it is, on its loop.

@@ -20,7 +20,7 @@ Bounced = Callable[[Lease, Bounce], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 
-class Unreachable:
+class RefusedRecipients:
     """Has refusals of addresses be noted. One of a lane in a process, which counts how many came in a row."""
 
     def __init__(self, bounced: Bounced) -> None:
