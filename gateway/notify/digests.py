@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.catalog.channels import EMAIL
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import user_of, user_room
@@ -21,7 +22,8 @@ from gateway.ground.tasks import Tasks
 from gateway.notify.decide import Judge
 from gateway.notify.digest_news import LISTED, Kept, mail_of
 from gateway.notify.rounds import Rounds, rest_until
-from gateway.notify.verdicts import EMAIL, Case, Moment, Skip, Sources
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Moment, Skip
 from gateway.notify.whereabouts import zones_of
 from storage import digests as shelf
 from storage.endings import Skipped

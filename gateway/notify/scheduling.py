@@ -30,7 +30,7 @@ from gateway.notify.emitting import Emitter
 from gateway.notify.planning import Planner
 from gateway.notify.requests import EmitRequest, Timing
 from gateway.notify.rounds import Rounds, rest_until
-from gateway.notify.verdicts import Sources
+from gateway.notify.sources import Sources
 from gateway.notify.whereabouts import zones_of
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.ids import uuid7

@@ -36,13 +36,13 @@ from gateway.notify.mailboxes import RefusalBook
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.returns import Returns
 from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
+from gateway.notify.sources import Sources
 from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.settings import StatsSettings
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.switching import Switching
 from gateway.notify.tally import Tally
 from gateway.notify.trials.book import TrialBook
-from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
 from mailer.bounces import Bounce, Severity

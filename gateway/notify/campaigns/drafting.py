@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from msgspec import structs
 
+from gateway.catalog.channels import EMAIL
 from gateway.experiments.lots import Aside
 from gateway.ground.rooms import user_room
 from gateway.ground.zones import zone
@@ -34,7 +35,8 @@ from gateway.notify.decide import Judge, Judged
 from gateway.notify.gates import holdout, preferences
 from gateway.notify.preferences import NOTHING
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
-from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sources
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Delay, Moment, Send, Skip
 from gateway.notify.whereabouts import zones_of
 from gateway.notify.wording import Filled, Scribe
 from mailer.address import compared

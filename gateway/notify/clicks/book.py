@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.catalog.channels import EMAIL, IN_APP
 from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.base import Bus
 from gateway.cluster.commands import Recount
@@ -26,7 +27,6 @@ from gateway.notify.clicks.news import Clicked, Listen
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.reading import Reading
 from gateway.notify.rounds import Rounds
-from gateway.notify.verdicts import EMAIL, IN_APP
 from mailer.clicks import TRAP, ClickLinks, Ticket
 from storage import clicks as shelf
 from storage.clicks import Hit, HitKind

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gateway.catalog.channels import EMAIL
 from gateway.notify.gates import quiet
+from gateway.notify.gates.gate import Gate
 from gateway.notify.preferences import NOTHING, Preferences
-from gateway.notify.verdicts import EMAIL, Case, Gate, Merge, Moment, Sources
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Merge, Moment
 from gateway.notify.whereabouts import zones_of
 from gateway.notify.windows import DAILY, WEEKLY, Plan, plan_of
 from storage.rhythms import Clock, Digest

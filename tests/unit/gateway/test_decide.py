@@ -8,27 +8,17 @@ from typing import Any
 import pytest
 
 from gateway.catalog.buckets import bucket
+from gateway.catalog.channels import EMAIL, IN_APP
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Flag, Share, Switch
 from gateway.notify.decide import GATES, Judge, Judged, decide
 from gateway.notify.departing import ending_of
 from gateway.notify.gates.address import Address
+from gateway.notify.gates.gate import Gate
 from gateway.notify.gates.suppression import Suppressed
 from gateway.notify.gates.unless import Attention
-from gateway.notify.verdicts import (
-    EMAIL,
-    IN_APP,
-    Case,
-    Delay,
-    Gate,
-    Merge,
-    Moment,
-    Send,
-    Skip,
-    Sources,
-    Verdict,
-    words,
-)
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Delay, Merge, Moment, Send, Skip, Verdict, words
 from gateway.notify.windows import Window
 from storage.endings import Ending, Gathered, Postponed, Skipped
 from storage.errors import StorageError, StoreUnavailable

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.catalog.catalog import Catalog
+from gateway.catalog.channels import EMAIL
 from gateway.catalog.kinds import Category, EmailRule, NotificationType
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Switch
@@ -20,7 +21,8 @@ from gateway.notify.digest_news import BODY_CHARACTERS, LISTED
 from gateway.notify.digest_words import LANGUAGES
 from gateway.notify.digests import Digester
 from gateway.notify.preferences import Preferences
-from gateway.notify.verdicts import EMAIL, NOTHING_SENT, Case, Merge, Moment, Send, Skip, Sources
+from gateway.notify.sources import NOTHING_SENT, Sources
+from gateway.notify.verdicts import Case, Merge, Moment, Send, Skip
 from mailer.press import Press
 from storage.endings import Ending, Gathered, Postponed, Sent, Skipped
 from storage.errors import StoreUnavailable

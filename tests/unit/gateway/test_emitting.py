@@ -24,8 +24,8 @@ from gateway.notify.owing import NoAddress
 from gateway.notify.planning import Planner
 from gateway.notify.preferences import Preferences
 from gateway.notify.requests import EmailRequest, EmitRequest
+from gateway.notify.sources import Sources
 from gateway.notify.suppressions import SuppressionList
-from gateway.notify.verdicts import Sources
 from gateway.notify.wording import Filled, Scribe
 from gateway.protocol import problems
 from storage.errors import IdempotencyMismatch, StoreUnavailable

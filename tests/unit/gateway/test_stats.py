@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gateway.catalog.channels import EMAIL
 from gateway.notify import events
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.stats import noting
@@ -17,7 +18,6 @@ from gateway.notify.stats.asking import ROWS_MAX, Report, Statistics, StatsReque
 from gateway.notify.stats.names import OTHERS, Names
 from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.recounting import MINUTES_KEPT, Recounter, basis, kept_from
-from gateway.notify.verdicts import EMAIL
 from mailer.courier import Result
 from mailer.worker import Outcome as MailOutcome
 from storage import stats

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.catalog.channels import EMAIL
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
 from gateway.catalog.switches import Choice, Switch
@@ -16,7 +17,6 @@ from gateway.notify.clicks.news import Clicked
 from gateway.notify.drawing import draw
 from gateway.notify.trials import book as module
 from gateway.notify.trials.book import TrialBook
-from gateway.notify.verdicts import EMAIL
 from mailer.courier import Result
 from mailer.worker import Outcome as MailOutcome
 from storage.clicks import HitKind

@@ -17,8 +17,8 @@ from gateway.notify.planning import Planner
 from gateway.notify.preferences import Preferences
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
 from gateway.notify.showing import Suspicion
+from gateway.notify.sources import NobodyChose, Sources
 from gateway.notify.trials.wording import TrialScribe
-from gateway.notify.verdicts import NobodyChose, Sources
 from gateway.notify.wording import Filled, Scribe, UnknownType
 from storage.errors import StoreUnavailable
 from storage.mail import LaneName, Unless

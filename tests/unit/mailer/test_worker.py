@@ -16,8 +16,8 @@ from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Timekeeper
 from gateway.notify.decide import Judge
 from gateway.notify.departing import ending_of
+from gateway.notify.sources import Sources
 from gateway.notify.suppressions import SuppressionList
-from gateway.notify.verdicts import Sources
 from mailer.budget import LocalBudget
 from mailer.courier import BUSY_DOMAIN, Policy, Result
 from mailer.lanes import Lane
