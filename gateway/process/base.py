@@ -43,6 +43,7 @@ from gateway.notify.suppressions import SuppressionList
 from gateway.notify.switching import Switching
 from gateway.notify.tally import Tally
 from gateway.notify.trials.book import TrialBook
+from gateway.notify.trials.marks import TrialMarks
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
 from mailer.bounces import Bounce, Severity
@@ -152,7 +153,7 @@ class Process(ABC):
         """Counts of what became of each type."""
         self.noter = self._noter()
         """What tells the statistics; None where there are to be none."""
-        self._trials: TrialBook | None = None
+        self._trial_marks: TrialMarks | None = None
         self.click_links = _click_links(settings)
         """None where links are not led by way of us."""
         self._added: list[Part] = []
@@ -205,18 +206,23 @@ class Process(ABC):
             kept_days=self.settings[StoreSettings].history_days,
         )
 
-    def hear_trials(self, switching: Switching) -> TrialBook:
-        """What knows of the experiments of types, and hears from now on of the mail that leaves here."""
-        self._trials = TrialBook(
+    def hear_trials(self) -> TrialMarks:
+        """What hears of people in the experiments of types, from now on also of the mail that leaves here."""
+        self._trial_marks = TrialMarks(
+            self.store.trials, live=self.catalog, streams=self.store.streams, clock=self.clock
+        )
+        return self._trial_marks
+
+    def trial_book(self, switching: Switching) -> TrialBook:
+        """What knows of the experiments of types."""
+        return TrialBook(
             self.store.trials,
             live=self.catalog,
-            streams=self.store.streams,
             switching=switching,
             clock=self.clock,
             history_days=self.settings[StoreSettings].history_days,
             may_delete=lambda: self.clock.may_delete,
         )
-        return self._trials
 
     def _noter(self) -> Noter | None:
         """What tells the statistics; None where there are to be none."""
@@ -257,8 +263,8 @@ class Process(ABC):
         self.tally.mailed(outcome.type, outcome.result)
         if self.noter is not None:
             self.noter.mailed(lane, outcome)
-        if self._trials is not None and self.catalog.has_trials:
-            self._trials.mailed(outcome)
+        if self._trial_marks is not None and self.catalog.has_trials:
+            self._trial_marks.mailed(outcome)
         if outcome.result is Result.SENT:
             self.lanes.count(lane, lanes.Outcome.SENT, campaign=_campaign_of(outcome.of))
         elif outcome.unheard:

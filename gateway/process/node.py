@@ -150,6 +150,7 @@ class Node(Member):
             self.tally,
             self.noter,
             None if self.noter is None else self.keeping.recounter,
+            self.keeping.trial_marks,
             self.keeping.trials,
             self.views.feed,
             self.views.trends,

@@ -35,10 +35,10 @@ class KeepingFloor:
         """What answers from the figures."""
         _note_all(member, telling, inboxes)
         # Above: planning enrols, so the book of trials is made there.
-        self.trials = telling.trials
+        self.trials, self.trial_marks = telling.trials, telling.trial_marks
         TakingPart(
             member.catalog,
-            self.trials,
+            self.trial_marks,
             emitter=telling.emitter,
             tried=telling.trial_planner,
             reading=inboxes.reading,

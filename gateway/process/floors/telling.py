@@ -35,7 +35,9 @@ class TellingFloor:
             clock=member.clock,
         )
         """What makes notifications of a request."""
-        self.trials = member.hear_trials(member.switching)
+        self.trial_marks = member.hear_trials()
+        """What people do in the experiments of types."""
+        self.trials = member.trial_book(member.switching)
         """The experiments of types."""
         self.trial_planner = TrialPlanner(
             enrol=self.trials.enrol,
