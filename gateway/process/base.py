@@ -262,7 +262,7 @@ class Process(ABC):
         self.metrics.mail_outcome(lane, outcome.result)
         self.tally.mailed(outcome.type, outcome.result)
         if self.noter is not None:
-            self.noter.mailed(lane, outcome)
+            self.noter.heard.mailed(lane, outcome)
         if self._trial_marks is not None and self.catalog.has_trials:
             self._trial_marks.mailed(outcome)
         if outcome.result is Result.SENT:
@@ -284,7 +284,7 @@ class Process(ABC):
         if lane is not None and ours is not None and fate in _HEARD:
             self.lanes.count(lane, _HEARD[fate], sent_at=ours.mail.sent_at, campaign=_campaign_of(ours.of))
             if self.noter is not None:
-                self.noter.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
+                self.noter.heard.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
 
     def _adopt_designs(self, catalog: "Catalog | None") -> None:
         """Mail of a catalog's types is made by its designs."""

@@ -11,7 +11,7 @@ from gateway.notify.clicks.book import ClickBook
 from gateway.notify.emitting import Emitter
 from gateway.notify.planning import Planner
 from gateway.notify.reading import Reading
-from gateway.notify.stats.noting import Noter
+from gateway.notify.stats.hearing import Hearing
 from gateway.notify.trials.marks import TrialMarks
 
 if TYPE_CHECKING:
@@ -34,16 +34,19 @@ class TakingPart:
         tried: Planner,
         reading: Reading,
         clicks: ClickBook,
-        noter: Noter | None,
+        heard: Hearing | None,
     ) -> None:
-        """`tried` makes the plans while any type has an experiment; the emitter's own planner at all other times."""
+        """`tried` makes the plans while any type has an experiment; the emitter's own planner at all other times.
+
+        `heard` counts emits for the statistics; None where there are none.
+        """
         self._live = live
         self._marks = marks
         self._emitter = emitter
         self._plain, self._tried = emitter.planner, tried
         self._reading = reading
         self._clicks = clicks
-        self._noter = noter
+        self._heard = heard
         live.on_change.append(self._adopt)
 
     def _adopt(self, catalog: "Catalog | None") -> None:
@@ -65,8 +68,8 @@ class TakingPart:
 
     def _note(self, *, is_varied: bool) -> None:
         """Have the statistics tell variants apart, or not ask for them."""
-        if self._noter is None:
+        if self._heard is None:
             return
-        plain, varied = self._noter.emitted, self._noter.emitted_in_variants
+        plain, varied = self._heard.emitted, self._heard.emitted_in_variants
         self._emitter.listeners.remove(plain if is_varied else varied)
         self._emitter.listeners.append(varied if is_varied else plain)

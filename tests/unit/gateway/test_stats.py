@@ -13,7 +13,7 @@ import pytest
 from gateway.catalog.channels import EMAIL
 from gateway.notify import events
 from gateway.notify.clicks.news import Clicked
-from gateway.notify.stats import noting
+from gateway.notify.stats import hearing, noting
 from gateway.notify.stats.asking import ROWS_MAX, Report, Statistics, StatsRequest, Unanswerable
 from gateway.notify.stats.names import OTHERS, Names
 from gateway.notify.stats.noting import Noter
@@ -92,7 +92,7 @@ async def test_emits_are_told_as_numbers_by_room_mail_and_rule(process: Process)
     skipped = stats.Outcome.SKIPPED
     hidden = Entry(hidden_by="switch")
     off = mail(lane=LaneName.BULK)
-    emitted = process.noter.emitted
+    emitted = process.noter.heard.emitted
     for seq in (1, 2):
         emitted([notification("user:ann", type="ORDER", seq=seq)], "shop")
     emitted([notification("topic:deals", type="SALE", seq=1)], "shop")
@@ -147,7 +147,7 @@ async def test_a_frame_of_several_languages_tells_what_one_of_one_does(process: 
         entry=Entry(locale="en", translations={"de": Words("Neues"), "fr": Words("x")}),
     )
     for each in (plain, spoken, plain):
-        process.noter.written(each.room, events.frame("notification", each))
+        process.noter.heard.written(each.room, events.frame("notification", each))
 
     await process.noter.flush()
 
@@ -168,9 +168,9 @@ async def test_who_has_read_has_seen_and_what_is_in_no_room_of_the_readers_count
     )
     rooms = ("user:ann", "all")
     ids = [own.id, shared.id, others.id, own.id, "unknown"]
-    process.noter.marked(Outcome.CLICKED, "ann", rooms, ids, CHANGED)
-    process.noter.marked(Outcome.SEEN, "bob", ("all",), [shared.id], CHANGED)
-    process.noter.marked(Outcome.READ, "bob", ("all",), [own.id], Marked(changed=0, unread=0, heads={}))
+    process.noter.heard.marked(Outcome.CLICKED, "ann", rooms, ids, CHANGED)
+    process.noter.heard.marked(Outcome.SEEN, "bob", ("all",), [shared.id], CHANGED)
+    process.noter.heard.marked(Outcome.READ, "bob", ("all",), [own.id], Marked(changed=0, unread=0, heads={}))
 
     await process.noter.flush()
 
@@ -187,16 +187,16 @@ async def test_what_is_said_in_several_ways_is_told_apart_however_it_is_heard_of
     (tried,) = await put(process.store, notification("user:ann", type="TRIED", entry=Entry(variant="b")))
     (other,) = await put(process.store, notification("user:ann", type="ORDER"))
     for each in (tried, other):
-        process.noter.emitted_in_variants([each], "shop")
-        process.noter.written(each.room, events.frame("notification", each))
-    process.noter.replayed([tried])
-    process.noter.marked(Outcome.SEEN, "ann", ["user:ann"], [tried.id], CHANGED)
+        process.noter.heard.emitted_in_variants([each], "shop")
+        process.noter.heard.written(each.room, events.frame("notification", each))
+    process.noter.heard.replayed([tried])
+    process.noter.heard.marked(Outcome.SEEN, "ann", ["user:ann"], [tried.id], CHANGED)
     of = Subject(kind=Kind.NOTIFICATION, id=tried.id)
-    process.noter.mailed(
+    process.noter.heard.mailed(
         LaneName.BULK,
         MailOutcome(id=tried.id, of=of, type="TRIED", result=Result.SENT, seconds=0, attempts=1, variant="b"),
     )
-    process.noter.mail_returned(Outcome.BOUNCED, tried, LaneName.BULK)
+    process.noter.heard.mail_returned(Outcome.BOUNCED, tried, LaneName.BULK)
 
     await process.noter.flush()
 
@@ -215,8 +215,8 @@ async def test_reading_all_tells_of_what_was_not_read_before(process: Process):
     marked = await inboxes.read_all("ann", ["user:ann"], now=NOON)
     await put(process.store, notification("user:ann", type="ORDER"))
 
-    process.noter.marked(Outcome.READ, "ann", ["user:ann"], [stored[0].id], CHANGED)
-    process.noter.marked(Outcome.READ, "ann", ["user:ann"], None, marked)
+    process.noter.heard.marked(Outcome.READ, "ann", ["user:ann"], [stored[0].id], CHANGED)
+    process.noter.heard.marked(Outcome.READ, "ann", ["user:ann"], None, marked)
     await process.noter.flush()
 
     assert (await process.told())[series("ORDER"), Outcome.READ] == 5
@@ -242,12 +242,12 @@ async def test_mail_that_stands_by_itself_is_accepted_when_it_ends(process: Proc
         ended(own, Subject(kind=Kind.NOTIFICATION, id=own), Result.BURIED),
         ended(uuid7(), digest, Result.POSTPONED),
     ):
-        process.noter.mailed(LaneName.BULK, outcome)
+        process.noter.heard.mailed(LaneName.BULK, outcome)
     told = notification("user:ann", id=of_campaign, type="NEWS")
-    process.noter.mail_returned(Outcome.DELIVERED, told, LaneName.BULK)
+    process.noter.heard.mail_returned(Outcome.DELIVERED, told, LaneName.BULK)
     await process.noter.flush()
-    process.noter.mail_returned(Outcome.BOUNCED, told, LaneName.BULK)
-    process.noter.mail_returned(Outcome.BOUNCED, told, LaneName.BULK)
+    process.noter.heard.mail_returned(Outcome.BOUNCED, told, LaneName.BULK)
+    process.noter.heard.mail_returned(Outcome.BOUNCED, told, LaneName.BULK)
 
     await process.noter.flush()
 
@@ -275,7 +275,7 @@ async def test_a_persons_click_in_a_mail_counts_in_the_mail_and_in_the_app(proce
         seconds=0,
         attempts=1,
     )
-    process.noter.mailed(LaneName.BULK, sent)
+    process.noter.heard.mailed(LaneName.BULK, sent)
     await process.noter.flush()
 
     def click(mail_id: str | None, kind: HitKind, notification: str | None = None, **rest: bool) -> Clicked:
@@ -291,7 +291,7 @@ async def test_a_persons_click_in_a_mail_counts_in_the_mail_and_in_the_app(proce
         click(None, HitKind.HUMAN),
         click(old, HitKind.HUMAN),
     ):
-        process.noter.clicked(each)
+        process.noter.heard.clicked(each)
     await process.noter.flush()
 
     letter = series("NEWS", "email", lane="bulk", campaign="c")
@@ -307,20 +307,21 @@ async def test_a_store_that_is_away_is_waited_for_within_bounds(
     process: Process, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     caplog.set_level(logging.INFO)
+    monkeypatch.setattr(hearing, "WAITING_MAX", 5)
     monkeypatch.setattr(noting, "WAITING_MAX", 5)
     process.fails = StoreUnavailable("away")
     frames = [notification("user:ann", type="ORDER", seq=seq) for seq in range(7)]
     for each in frames:
-        process.noter.emitted([each], "shop")
-        process.noter.written(each.room, events.frame("notification", each))
-    process.noter.replayed([])
+        process.noter.heard.emitted([each], "shop")
+        process.noter.heard.written(each.room, events.frame("notification", each))
+    process.noter.heard.replayed([])
     await process.noter.flush()
-    assert process.noter.lost == 2
+    assert process.noter.heard.lost == 2
     for minute in range(8):
         process.now = NOON + timedelta(minutes=minute)
-        process.noter.emitted([frames[0]], "shop")
+        process.noter.heard.emitted([frames[0]], "shop")
         await process.noter.flush()
-    assert process.noter.lost == 2 + 4
+    assert process.noter.heard.lost == 2 + 4
     assert "statistics wait: the store is away" in caplog.messages
     assert "statistics were lost: the store is away, or too slow" in caplog.messages
 
@@ -331,30 +332,30 @@ async def test_a_store_that_is_away_is_waited_for_within_bounds(
         (series("ORDER"), Outcome.EMITTED): 7 + 4,
         (series("ORDER"), Outcome.DELIVERED): 5,
     }
-    assert process.noter.lost == 6
+    assert process.noter.heard.lost == 6
 
 
 async def test_what_waited_for_too_long_is_lost(process: Process):
     process.fails = StoreUnavailable("away")
-    process.noter.emitted([notification("user:ann", seq=1)], "shop")
+    process.noter.heard.emitted([notification("user:ann", seq=1)], "shop")
     await process.noter.flush()
     process.fails = None
     process.now += noting.OLDEST + timedelta(seconds=1)
     await process.noter.flush()
 
-    assert (process.noter.lost, await process.told()) == (1, {})
+    assert (process.noter.heard.lost, await process.told()) == (1, {})
 
 
 async def test_what_cannot_be_worked_out_is_given_up_and_the_rest_goes_on(
     process: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(noting, "FLUSH_SECONDS", 0)
-    process.noter.written("user:ann", b"no frame")
+    process.noter.heard.written("user:ann", b"no frame")
     process.noter.start()
     async with asyncio.timeout(20):
-        while not process.noter.lost:
+        while not process.noter.heard.lost:
             await asyncio.sleep(0)
-    process.noter.emitted([notification("user:ann", type="ORDER", seq=1)], "shop")
+    process.noter.heard.emitted([notification("user:ann", type="ORDER", seq=1)], "shop")
     await process.noter.stop()
     await process.noter.stop()
 
