@@ -266,15 +266,15 @@ class Process(ABC):
         if self._trial_marks is not None and self.catalog.has_trials:
             self._trial_marks.mailed(outcome)
         if outcome.result is Result.SENT:
-            self.lanes.count(lane, lanes.Outcome.SENT, campaign=_campaign_of(outcome.of))
+            self.lanes.scales.count(lane, lanes.Outcome.SENT, campaign=_campaign_of(outcome.of))
         elif outcome.unheard:
-            self.lanes.count(lane, lanes.Outcome.FAILED)
+            self.lanes.scales.count(lane, lanes.Outcome.FAILED)
 
     async def _mail_bounced(self, lease: Lease, bounce: Bounce) -> None:
         """Note an address that refuses mail, and count it against the lane if it does so for good."""
         if bounce.severity is Severity.HARD:
             lane, campaign = lease.mail.order.lane, _campaign_of(lease.of)
-            self.lanes.count(lane, lanes.Outcome.REFUSED, campaign=campaign)
+            self.lanes.scales.count(lane, lanes.Outcome.REFUSED, campaign=campaign)
         await self.suppressions.bounced(lease, bounce)
 
     def _mail_returned(self, ours: Ours | None, fate: Fate) -> None:
@@ -282,7 +282,9 @@ class Process(ABC):
         lane = None if ours is None else ours.mail.order.lane
         self.metrics.mail_returned(lane, fate)
         if lane is not None and ours is not None and fate in _HEARD:
-            self.lanes.count(lane, _HEARD[fate], sent_at=ours.mail.sent_at, campaign=_campaign_of(ours.of))
+            self.lanes.scales.count(
+                lane, _HEARD[fate], sent_at=ours.mail.sent_at, campaign=_campaign_of(ours.of)
+            )
             if self.noter is not None:
                 self.noter.heard.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.notify import lanes as module
+from gateway.notify import weighing
 from gateway.notify.brakes import Bounds
 from gateway.notify.lanes import Lanes, LanesChanged, PauseRequest
 from storage.errors import StoreUnavailable
@@ -65,7 +66,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 def count(lanes: Lanes, lane: LaneName = BULK, *, campaign: str | None = None, **counts: int) -> None:
     for name, times in counts.items():
         for _ in range(times):
-            lanes.count(lane, Outcome(name), campaign=campaign)
+            lanes.scales.count(lane, Outcome(name), campaign=campaign)
 
 
 async def test_what_one_sends_and_another_hears_of_pauses_bulk_mail_for_both(world: World) -> None:
@@ -171,7 +172,7 @@ async def test_who_resumes_a_lane_has_it_judged_by_what_is_sent_from_then_on(wor
     lanes.resumed.append(lambda: woken.append("worker"))
     world.clock.now += timedelta(minutes=5)
     await lanes.resume(BULK, by="user:eve")
-    lanes.count(BULK, Outcome.BOUNCED, sent_at=NOW)
+    lanes.scales.count(BULK, Outcome.BOUNCED, sent_at=NOW)
     page = await lanes.resume(BULK, by="user:eve")
 
     assert (told, woken) == (["others"], ["worker"])
@@ -190,12 +191,12 @@ async def test_a_campaign_whose_own_mail_comes_back_is_braked_among_much_good_ma
     count(sender, sent=1000)
     count(sender, campaign="bad", sent=90, refused=4)
     count(sender, campaign="good", sent=20, bounced=1)
-    hearer.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="bad")
+    hearer.scales.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="bad")
     await sender.look()
     await hearer.look()
     assert await hearer.brakes("bad", resumed=None) is None
 
-    hearer.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="bad")
+    hearer.scales.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="bad")
     await hearer.look()
 
     reason = "of its own mail: 6 of 94 mails came back: 6.38 %, and 5 % may"
@@ -218,7 +219,7 @@ async def test_who_resumes_a_campaign_has_it_judged_by_what_is_sent_from_then_on
     world.clock.now += timedelta(minutes=5)
     # Of mail from before, heard of since.
     for _ in range(6):
-        lanes.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="one")
+        lanes.scales.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="one")
     count(lanes, campaign="one", sent=10)
     await lanes.look()
     assert await lanes.brakes("one", resumed=resumed) is None
@@ -251,7 +252,7 @@ async def test_what_was_sent_before_the_window_is_not_judged(world: World) -> No
 async def test_what_was_counted_while_the_store_was_away_is_stored_later(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(weighing, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(module, "SELDOM_SECONDS", 0.01)
     lanes = await world.process()
     real, failed = world.store.lanes.add, asyncio.Event()
