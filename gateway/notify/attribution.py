@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from gateway.notify.suppressions import forms_of
+from gateway.notify.suppression_lookup import forms_of
 from mailer.envelope import ReturnPath
 from mailer.relay_ids import is_unguessable
 from mailer.reports import Kind, Outcome, Report

@@ -103,7 +103,7 @@ NOBODY_CHOSE = NobodyChose()
 
 
 class Suppressions(Protocol):
-    """What stands against addresses: `gateway.notify.suppressions.SuppressionList`."""
+    """What stands against addresses: `gateway.notify.suppression_lookup.SuppressionLookup`."""
 
     async def matching(
         self, addresses: Sequence[str], *, roughly: bool

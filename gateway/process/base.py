@@ -128,7 +128,7 @@ class Process(ABC):
             contacts=self.contacts,
             preferences=self.preferences,
             receipts=self.store.inboxes,
-            suppressions=self.suppressions,
+            suppressions=self.suppressions.lookup,
             campaigns=self.store.campaigns,
             sendings=self.store.outbox,
             digests=self.store.digests,
@@ -180,7 +180,7 @@ class Process(ABC):
             budget=self.links.budget,
             way_out=self._way_out(),
             clicks=self._tracker(),
-            foresee=self.suppressions.foresee,
+            foresee=self.suppressions.lookup.foresee,
             ended=self._mail_ended,
             is_paused=self.lanes.is_paused,
         )

@@ -35,7 +35,7 @@ class World:
         self.hints = Hints(
             store.mailboxes,
             contacts=store.people,
-            suppressions=self.suppressed,
+            suppressions=self.suppressed.lookup,
             tell=self._tell,
             take_back=self._take_back,
         )

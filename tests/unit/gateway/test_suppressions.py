@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.notify import suppressions
+from gateway.notify import suppression_lookup
 from gateway.notify.requests import Unfit
 from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest, SuppressRequest
 from gateway.process import suppressing
@@ -169,11 +169,13 @@ async def test_a_bounce_while_the_store_is_away_is_told_and_stops_nothing(
 async def test_an_address_is_found_however_it_is_written(suppressed: SuppressionList) -> None:
     await suppressed.bounced(lease(), HARD)
 
-    found = await suppressed.matching(["ANN@EXAMPLE.ORG", "ann@example.org", "bob@example.org", "no address"])
+    found = await suppressed.lookup.matching(
+        ["ANN@EXAMPLE.ORG", "ann@example.org", "bob@example.org", "no address"]
+    )
 
     assert found.keys() == {"ANN@EXAMPLE.ORG", "ann@example.org"}
     assert await listed(suppressed, address="aNN@example.org") == await listed(suppressed)
-    assert await suppressed.matching([]) == {}
+    assert await suppressed.lookup.matching([]) == {}
 
 
 class Asked:
@@ -193,19 +195,19 @@ async def test_an_empty_list_is_not_asked_for_each_mail_and_a_new_entry_counts_a
 ) -> None:
     shelf = Asked(store.suppressions)
     suppressed = SuppressionList(shelf, clock)  # type: ignore[arg-type]
-    assert await suppressed.matching(["bob@example.org"], roughly=True) == {}
+    assert await suppressed.lookup.matching(["bob@example.org"], roughly=True) == {}
     asked = shelf.times
 
     for _ in range(10):
-        assert await suppressed.matching(["bob@example.org"], roughly=True) == {}
+        assert await suppressed.lookup.matching(["bob@example.org"], roughly=True) == {}
 
     assert shelf.times == asked
     other = SuppressionList(store.suppressions, clock)  # type: ignore[arg-type]
     await other.suppress(SuppressRequest(address="bob@example.org"), source="shop")
     # As a mail leaves it is asked for exactly.
-    assert (await suppressed.matching(["bob@example.org"])).keys() == {"bob@example.org"}
+    assert (await suppressed.lookup.matching(["bob@example.org"])).keys() == {"bob@example.org"}
     await suppressed.suppress(SuppressRequest(address="eve@example.org"), source="shop")
-    assert (await suppressed.matching(["bob@example.org"], roughly=True)).keys() == {"bob@example.org"}
+    assert (await suppressed.lookup.matching(["bob@example.org"], roughly=True)).keys() == {"bob@example.org"}
 
 
 async def test_those_who_ask_while_the_store_answers_are_answered_together(
@@ -216,7 +218,10 @@ async def test_those_who_ask_while_the_store_answers_are_answered_together(
     asking = SuppressionList(shelf, clock)  # type: ignore[arg-type]
 
     answers = await asyncio.gather(
-        *(asking.matching([f"{name}@example.org", "no address"]) for name in ["ann", "bob", "Bob", "cid"])
+        *(
+            asking.lookup.matching([f"{name}@example.org", "no address"])
+            for name in ["ann", "bob", "Bob", "cid"]
+        )
     )
 
     assert [list(answer) for answer in answers] == [[], ["bob@example.org"], ["Bob@example.org"], []]
@@ -231,28 +236,28 @@ async def test_what_is_foreseen_is_asked_in_one_question_and_counts_once(
     shelf = Asked(store.suppressions)
     asking = SuppressionList(shelf, clock)  # type: ignore[arg-type]
 
-    asking.foresee(["ann@example.org", "Bob@example.org", "no address"])
-    assert await asking.matching(["ann@example.org"]) == {}
-    assert (await asking.matching(["bob@example.org"])).keys() == {"bob@example.org"}
+    asking.lookup.foresee(["ann@example.org", "Bob@example.org", "no address"])
+    assert await asking.lookup.matching(["ann@example.org"]) == {}
+    assert (await asking.lookup.matching(["bob@example.org"])).keys() == {"bob@example.org"}
     assert shelf.times == 1
 
-    await asking.matching(["bob@example.org"])
+    await asking.lookup.matching(["bob@example.org"])
     assert shelf.times == 2
     await asking.stop()
-    asking.foresee(["ann@example.org"])  # nobody answers any more: who asks then hears of it
+    asking.lookup.foresee(["ann@example.org"])  # nobody answers any more: who asks then hears of it
 
 
 async def test_what_was_foreseen_long_ago_is_asked_again(
     store: SQLiteStore, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suppressions, "FORESEEN_SECONDS", 0.0)
+    monkeypatch.setattr(suppression_lookup, "FORESEEN_SECONDS", 0.0)
     shelf = Asked(store.suppressions)
     asking = SuppressionList(shelf, clock)  # type: ignore[arg-type]
 
-    asking.foresee(["ann@example.org"])
-    await asking.matching(["bob@example.org"])
+    asking.lookup.foresee(["ann@example.org"])
+    await asking.lookup.matching(["bob@example.org"])
     assert shelf.times == 1  # both at once
-    await asking.matching(["ann@example.org"])
+    await asking.lookup.matching(["ann@example.org"])
 
     assert shelf.times == 2
     await asking.stop()
@@ -261,26 +266,26 @@ async def test_what_was_foreseen_long_ago_is_asked_again(
 async def test_no_more_is_foreseen_than_there_is_room_for(
     store: SQLiteStore, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suppressions, "ASKED_AT_ONCE", 2)
-    monkeypatch.setattr(suppressions, "ASKED_AT_MOST", 2)
+    monkeypatch.setattr(suppression_lookup, "ASKED_AT_ONCE", 2)
+    monkeypatch.setattr(suppression_lookup, "ASKED_AT_MOST", 2)
     shelf = Asked(store.suppressions)
     asking = SuppressionList(shelf, clock)  # type: ignore[arg-type]
 
     for name in ("ann", "bob", "cid"):
-        asking.foresee([f"{name}@example.org"])
+        asking.lookup.foresee([f"{name}@example.org"])
 
-    assert asking._foreseen.keys() == {"ann@example.org", "bob@example.org"}
+    assert asking.lookup._foreseen.keys() == {"ann@example.org", "bob@example.org"}
     await asking.stop()
 
 
 async def test_what_is_suppressed_or_lifted_after_it_was_foreseen_counts(suppressed: SuppressionList) -> None:
-    suppressed.foresee(["ann@example.org", "bob@example.org"])
+    suppressed.lookup.foresee(["ann@example.org", "bob@example.org"])
     await suppressed.suppress(SuppressRequest(address="ann@example.org"), source="shop")
-    assert (await suppressed.matching(["ann@example.org"])).keys() == {"ann@example.org"}
+    assert (await suppressed.lookup.matching(["ann@example.org"])).keys() == {"ann@example.org"}
 
-    suppressed.foresee(["ann@example.org"])
+    suppressed.lookup.foresee(["ann@example.org"])
     await suppressed.lift(LiftRequest(address="ann@example.org"))
-    assert await suppressed.matching(["ann@example.org"]) == {}
+    assert await suppressed.lookup.matching(["ann@example.org"]) == {}
 
 
 async def test_what_is_there_and_lasts_as_long_is_what_suppressing_again_answers(
@@ -302,7 +307,7 @@ async def test_what_is_lifted_is_written_to_again(suppressed: SuppressionList) -
 
     assert await suppressed.lift(LiftRequest(address="ANN@example.org")) == 1
 
-    assert await suppressed.matching(["ann@example.org"]) == {}
+    assert await suppressed.lookup.matching(["ann@example.org"]) == {}
     assert await suppressed.lift(LiftRequest(address="ann@example.org")) == 0
 
 
@@ -350,9 +355,9 @@ async def test_a_store_that_is_away_is_the_askers_answer(
 ) -> None:
     await store.close()
 
-    suppressed.foresee(["ann@example.org", "bob@example.org"])
+    suppressed.lookup.foresee(["ann@example.org", "bob@example.org"])
     with pytest.raises(StoreUnavailable):
-        await suppressed.matching(["ann@example.org"])
+        await suppressed.lookup.matching(["ann@example.org"])
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])

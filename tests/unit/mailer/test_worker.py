@@ -135,7 +135,7 @@ class Bench:
                 catalog=LiveCatalog(),
                 contacts=self.store.people,
                 receipts=self.outbox,
-                suppressions=suppressions,
+                suppressions=suppressions.lookup,
                 is_online=is_online,
             )
         )
