@@ -19,17 +19,8 @@ from gateway.ground.encoding import Json, time
 from gateway.ground.rooms import user_room
 from gateway.notify.fanout import Fanout
 from gateway.notify.languages import Languages
-from gateway.notify.preferences import (
-    NOTHING,
-    Consent,
-    Preferences,
-    Row,
-    agreeing,
-    check,
-    merged,
-    replacing,
-    speaks_of_mail,
-)
+from gateway.notify.preference_patches import agreeing, check, merged, replacing, speaks_of_mail
+from gateway.notify.preferences import NOTHING, Consent, Preferences, Row
 from storage import preferences as shelf
 from storage.errors import StoreUnavailable
 from storage.preferences import CHANGES_KEPT, Change

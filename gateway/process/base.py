@@ -31,7 +31,6 @@ from gateway.notify.departing import Departures
 from gateway.notify.digests import Digester
 from gateway.notify.fates import Fate
 from gateway.notify.lanes import Lanes, bounds_of
-from gateway.notify.leaving import WaysOut
 from gateway.notify.mailboxes import RefusalBook
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.returns import Returns
@@ -44,6 +43,7 @@ from gateway.notify.switching import Switching
 from gateway.notify.tally import Tally
 from gateway.notify.trials.book import TrialBook
 from gateway.notify.trials.marks import TrialMarks
+from gateway.notify.ways_out import WaysOut
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
 from mailer.bounces import Bounce, Severity
