@@ -165,7 +165,7 @@ class Node(Member):
         return [
             self.keeping.archivist,
             self.keeping.housekeeper,
-            self.telling.scheduler,
+            self.telling.schedule_runner,
             self.inboxes.snoozer,
             self.users.hints,
             self.campaigns.runner,
