@@ -22,14 +22,7 @@ from mailer.bounces import SOFT_DAYS, SOFT_HOLD, SOFT_WINDOW_DAYS, Bounce, Sever
 from storage.errors import StorageError
 from storage.ids import uuid7
 from storage.obligations import Lease
-from storage.suppressions import (
-    EVERYTHING,
-    Evidence,
-    Reason,
-    Suppression,
-    SuppressionPage,
-    Suppressions,
-)
+from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression, SuppressionPage, Suppressions
 
 PRUNED_AT_ONCE = 500
 """Of each kind, in one keeping of the house."""

@@ -48,7 +48,7 @@ def judge(case: Case, plan: Plan) -> Merge:
 def wants(case: Case, moment: Moment) -> bool:
     """Not of what is in a digest already, nor of a digest's own mail.
 
-    A campaign's mail is asked as it is drafted, and `drafting` passes over the merge: a newsletter is
+    A campaign's mail is asked as it is drafted, and `campaigns.drafts` passes over the merge: a newsletter is
     gathered with nothing.
     """
     is_asked = case.channel == EMAIL and case.user is not None and not case.hastened

@@ -17,9 +17,7 @@ from msgspec import structs
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
-from gateway.notify.stats.happenings import (
-    Happening,
-)
+from gateway.notify.stats.happenings import Happening
 from gateway.notify.stats.hearing import WAITING_MAX, Hearing
 from gateway.notify.stats.names import Names
 from gateway.notify.stats.reckoning import Reckoner
