@@ -283,7 +283,7 @@ async def test_while_no_type_has_an_experiment_nothing_of_them_is_asked(here: Ga
 
     assert node.telling.emitter.planner is node.telling.planner
     assert node.keeping.trial_marks.marked not in node.inboxes.reading.listeners
-    assert node.keeping.trial_marks.clicked not in node.inboxes.clicks.listeners
+    assert node.keeping.trial_marks.clicked not in node.inboxes.clicks.news.listeners
 
 
 async def test_a_backend_says_who_has_done_what_is_hoped_for_and_of_nobody_else_it_counts(

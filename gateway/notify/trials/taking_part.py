@@ -59,11 +59,11 @@ class TakingPart:
         hears = self._marks.marked in self._reading.listeners
         if tries and not hears:
             self._reading.listeners.append(self._marks.marked)
-            self._clicks.listeners.append(self._marks.clicked)
+            self._clicks.news.listeners.append(self._marks.clicked)
             self._note(is_varied=True)
         elif hears and not tries:
             self._reading.listeners.remove(self._marks.marked)
-            self._clicks.listeners.remove(self._marks.clicked)
+            self._clicks.news.listeners.remove(self._marks.clicked)
             self._note(is_varied=False)
 
     def _note(self, *, is_varied: bool) -> None:

@@ -69,7 +69,7 @@ def _note_all(member: Member, telling: TellingFloor, inboxes: InboxFloor) -> Non
         member.delivery.on_written = heard.written
         member.delivery.on_replayed = heard.replayed
         inboxes.reading.listeners.append(heard.marked)
-        inboxes.clicks.listeners.append(heard.clicked)
+        inboxes.clicks.news.listeners.append(heard.clicked)
 
 
 def _archivist(member: Member) -> Archivist | None:
