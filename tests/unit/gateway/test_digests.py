@@ -20,6 +20,7 @@ from gateway.notify.departing import Departures
 from gateway.notify.digest_news import BODY_CHARACTERS, LISTED
 from gateway.notify.digest_words import LANGUAGES
 from gateway.notify.digests import Digester
+from gateway.notify.open_digests import OpenDigests
 from gateway.notify.preferences import Preferences
 from gateway.notify.sources import NOTHING_SENT, Sources
 from gateway.notify.verdicts import Case, Merge, Moment, Send, Skip
@@ -95,6 +96,7 @@ class Office:
             campaigns=self.store.campaigns,
         )  # fmt: skip
         self.digester = self.another_digester()
+        self.shown = OpenDigests(self.store.digests, judge=self.judge, clock=lambda: self.now)
 
     def another_digester(self, **options: Any) -> Digester:
         given: dict[str, Any] = {"base_url": BASE_URL, "lease_seconds": 60, "kept_days": 90}
@@ -289,7 +291,7 @@ async def test_what_was_seen_read_recalled_or_has_expired_or_is_not_wanted_any_m
     office.chosen["ann"] = {"types": {"TIP": {"email": False}, "NEWS": {"email": "daily"}}}
     [opened] = await office.open()
 
-    [preview] = await office.digester.of_user("ann")
+    [preview] = await office.shown.of_user("ann")
     office.now = opened.closes_at
     await office.close_due()
 
@@ -327,13 +329,13 @@ async def test_with_nothing_left_nothing_is_sent(office: Office):
 
 
 async def test_the_newest_twenty_are_listed_and_all_are_counted(office: Office, monkeypatch):
-    monkeypatch.setattr("gateway.notify.digests.PAGE", 7)
+    monkeypatch.setattr("gateway.notify.digest_items.PAGE", 7)
     for number in range(LISTED + 5):
         await office.emit(title=str(number), created_at=NOW + timedelta(seconds=number), body="x" * 1000)
     await office.work()
 
     office.now = NOW + HOUR
-    [preview] = await office.digester.of_user("ann")
+    [preview] = await office.shown.of_user("ann")
     await office.close_due()
 
     [lease] = await office.told()
@@ -347,13 +349,13 @@ async def test_the_newest_twenty_are_listed_and_all_are_counted(office: Office, 
 async def test_of_a_digest_that_is_long_the_newest_are_looked_at_to_tell_what_it_would_be(
     office: Office, monkeypatch
 ):
-    monkeypatch.setattr("gateway.notify.digests.PAGE", 2)
-    monkeypatch.setattr("gateway.notify.digests.DECIDED_AT_MOST", 4)
+    monkeypatch.setattr("gateway.notify.digest_items.PAGE", 2)
+    monkeypatch.setattr("gateway.notify.open_digests.DECIDED_AT_MOST", 4)
     for _ in range(5):
         await office.emit()
     await office.work()
 
-    [preview] = await office.digester.of_user("ann")
+    [preview] = await office.shown.of_user("ann")
 
     assert (preview.total, preview.is_whole, preview.digest.gathered) == (4, False, 5)
 
@@ -712,7 +714,7 @@ async def test_facts_that_cannot_be_looked_up_leave_the_digest_for_later(office:
     with monkeypatch.context() as patched:
         patched.setattr(office.store.inboxes, "receipts_of", away)
         with pytest.raises(StoreUnavailable):
-            await office.digester.of_user("ann")
+            await office.shown.of_user("ann")
         await office.digester.close_due()
     assert await office.told() == []
 
