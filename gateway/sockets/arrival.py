@@ -163,7 +163,7 @@ class Arrival:
             session.muted = await at.mutes.of(session.user)
             session.locale = await at.languages.of_reader(session.user, session.principal.locale)
             # Join before reading the store: a repetition can be dropped, a hole cannot be seen.
-            await at.delivery.join(session.sid, session.rooms)
+            await at.delivery.rooms.join(session.sid, session.rooms)
             self._opening = await at.inboxes.opening(
                 session.user,
                 session.rooms,
@@ -185,7 +185,7 @@ class Arrival:
                     raise StoreUnavailable("the store was put back a moment ago")
         except BaseException:
             at.sessions.remove(session.sid)
-            at.delivery.leave(session.sid, session.rooms)
+            at.delivery.rooms.leave(session.sid, session.rooms)
             raise
 
     async def replay(self) -> bool:

@@ -91,7 +91,7 @@ class Mover:
         slow consumer.
         """
         at = self._at
-        await at.delivery.join(session.sid, rooms)
+        await at.delivery.rooms.join(session.sid, rooms)
         for _ in range(REPLAYS):
             opening = await at.inboxes.opening(
                 session.user,

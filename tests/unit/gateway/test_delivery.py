@@ -113,7 +113,7 @@ class Scene:
 
     async def enter(self, sid: str) -> int:
         """Join and open as a connection does; answers the head it was given."""
-        await self.delivery.join(sid, [ROOM])
+        await self.delivery.rooms.join(sid, [ROOM])
         head = self.stream.head
         assert self.delivery.open(sid, {ROOM: head})
         return head
@@ -260,7 +260,7 @@ async def test_live_frames_wait_until_the_replay_is_out():
     """A session that joined gets what came meanwhile after its replay, without what the replay gave it."""
     async with scene() as here:
         await here.enter("other")
-        await here.delivery.join("a", [ROOM])
+        await here.delivery.rooms.join("a", [ROOM])
         here.emit()
         head = here.stream.head
         here.emit()
@@ -279,7 +279,7 @@ async def test_a_replay_ahead_of_the_cursor_is_not_delivered_again():
     async with scene() as here:
         await here.enter("old")
         here.stream.head = 2
-        await here.delivery.join("new", [ROOM])
+        await here.delivery.rooms.join("new", [ROOM])
         assert here.delivery.open("new", {ROOM: 2})
 
         here.delivery.receive(ROOM, 1, frame(1))
@@ -305,7 +305,7 @@ async def test_a_replay_ahead_of_the_cursor_shows_the_hole_to_the_others():
 async def test_transient_events_keep_their_place_among_the_held():
     async with scene() as here:
         await here.enter("other")
-        await here.delivery.join("a", [ROOM])
+        await here.delivery.rooms.join("a", [ROOM])
         here.emit()
         here.delivery.receive(ROOM, TRANSIENT, events.encode("notification", {"seq": None}))
 
@@ -318,7 +318,7 @@ async def test_too_much_to_hold_asks_for_another_replay():
     """What is held for one slow replay is bounded; the store has the rest."""
     async with scene() as here:
         await here.enter("other")
-        await here.delivery.join("a", [ROOM])
+        await here.delivery.rooms.join("a", [ROOM])
         for _ in range(HELD_LIMIT + 5):
             here.emit()
 
@@ -346,9 +346,9 @@ async def test_a_room_without_sessions_is_forgotten_and_starts_anew():
     async with scene() as here:
         await here.enter("a")
         here.emit()
-        here.delivery.leave("a", [ROOM])
+        here.delivery.rooms.leave("a", [ROOM])
         here.sockets.members_of[ROOM].clear()
-        await here.delivery.release([ROOM])
+        await here.delivery.rooms.release([ROOM])
         here.emit()
 
         await here.enter("b")
@@ -361,10 +361,10 @@ async def test_a_room_that_nobody_comes_back_to_is_released_by_itself():
     async with scene(release_seconds=0.01) as here:
         await here.enter("a")
         await here.enter("b")
-        here.delivery.leave("a", [ROOM])
+        here.delivery.rooms.leave("a", [ROOM])
         here.sockets.members_of[ROOM].discard("a")
         here.emit()
-        here.delivery.leave("b", [ROOM])
+        here.delivery.rooms.leave("b", [ROOM])
         here.sockets.members_of[ROOM].discard("b")
 
         await here.until(lambda: not here.delivery.hears(ROOM))
@@ -392,7 +392,7 @@ async def test_who_is_dismissed_is_no_member_for_the_engine_either_and_may_come_
 async def test_who_is_dismissed_while_its_replay_is_under_way_is_never_let_in():
     async with scene() as here:
         await here.enter("b")
-        await here.delivery.join("a", [ROOM])
+        await here.delivery.rooms.join("a", [ROOM])
         here.emit()
 
         here.delivery.dismiss("a", [ROOM])
@@ -405,11 +405,11 @@ async def test_who_is_dismissed_while_its_replay_is_under_way_is_never_let_in():
 async def test_a_room_that_was_entered_again_is_not_released():
     async with scene() as here:
         await here.enter("a")
-        here.delivery.leave("a", [ROOM])
+        here.delivery.rooms.leave("a", [ROOM])
         here.sockets.members_of[ROOM].clear()
         await here.enter("b")
 
-        await here.delivery.release([ROOM])
+        await here.delivery.rooms.release([ROOM])
         here.emit()
 
         assert here.sockets.given["b"] == [1]
@@ -417,10 +417,10 @@ async def test_a_room_that_was_entered_again_is_not_released():
 
 async def test_a_session_that_leaves_during_its_replay_leaves_nothing_behind():
     async with scene() as here:
-        await here.delivery.join("a", [ROOM])
+        await here.delivery.rooms.join("a", [ROOM])
 
-        here.delivery.leave("a", [ROOM, "unknown"])
-        await here.delivery.release([ROOM, "unknown"])
+        here.delivery.rooms.leave("a", [ROOM, "unknown"])
+        await here.delivery.rooms.release([ROOM, "unknown"])
 
         assert not here.delivery.hears(ROOM)
 
@@ -484,11 +484,11 @@ async def test_a_session_that_has_ended_without_a_word_is_not_looked_for_again()
 
         assert here.sockets.given == {"b": [1, 2, 3]}
         assert here.delivery.stats.put_right == 1
-        here.delivery.leave("a", [ROOM])
-        await here.delivery.release([ROOM])
+        here.delivery.rooms.leave("a", [ROOM])
+        await here.delivery.rooms.release([ROOM])
         assert here.delivery.hears(ROOM)
-        here.delivery.leave("b", [ROOM])
-        await here.delivery.release([ROOM])
+        here.delivery.rooms.leave("b", [ROOM])
+        await here.delivery.rooms.release([ROOM])
         assert not here.delivery.hears(ROOM)
 
 
@@ -529,7 +529,7 @@ def test_whatever_the_bus_does_each_session_gets_each_once_in_order(steps: list[
             starts: dict[str, int] = {}
             joining: list[str] = []
             late: list[int] = []
-            await here.delivery.join("s0", [ROOM])
+            await here.delivery.rooms.join("s0", [ROOM])
             joining.append("s0")
             for step in steps:
                 match step:
@@ -547,7 +547,7 @@ def test_whatever_the_bus_does_each_session_gets_each_once_in_order(steps: list[
                             late.append(here.stream.append())
                     case "join":
                         sid = f"s{len(starts) + len(joining)}"
-                        await here.delivery.join(sid, [ROOM])
+                        await here.delivery.rooms.join(sid, [ROOM])
                         joining.append(sid)
                     case "open" if joining:
                         sid = joining.pop()
