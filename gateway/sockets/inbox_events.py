@@ -13,13 +13,13 @@ from gateway.ground.encoding import time_or_none
 from gateway.notify import events
 from gateway.notify.acting import Acting
 from gateway.notify.reading import Reading
+from gateway.notify.replaying import Replaying
 from gateway.notify.translations import spoken
 from gateway.protocol import asking, shapes
 from gateway.protocol.problems import Problem
-from gateway.sockets.arrival import REPLAYS
 from gateway.sockets.events import ADMIN, ROOT, Answer, Ask, Events
 from gateway.sockets.sessions import Session
-from storage.inboxes import Inboxes, Marked
+from storage.inboxes import Marked
 
 Do = Callable[[str, Sequence[str], Sequence[str]], Awaitable[Marked]]
 """A use case on ids: takes the user, the user's rooms and the ids, and answers the counts that hold afterwards."""
@@ -38,16 +38,14 @@ class InboxEvents:
         registry: Events,
         reading: Reading,
         acting: Acting,
-        inboxes: Inboxes,
+        replaying: Replaying,
         *,
         clock: Clock,
-        replay_limit: int,
     ) -> None:
         self._reading = reading
         self._acting = acting
-        self._inboxes = inboxes
+        self._replaying = replaying
         self._clock = clock
-        self._replay_limit = replay_limit
         # The admins' history may read any room: it is of `gateway.sockets.admin_events`.
         registry.on(ROOT, "history", self._history)
         for namespace in (ROOT, ADMIN):
@@ -111,25 +109,13 @@ class InboxEvents:
         """What was missed of the session's rooms since the sequences that the client names, and the counts beside it.
 
         Unlike the replay of an arrival it is an answer, and so bounded: `resync` says of which rooms more was
-        missed than that. The session stays open meanwhile, and live frames may come before the answer; their
-        sequences tell the client what it has.
+        missed than that.
         """
         given = payload.get("since")
         since, epoch = asking.since(given, session.rooms), asking.epoch(given)
-        for _ in range(REPLAYS):
-            muted = session.muted
-            opening = await self._inboxes.opening(
-                session.user,
-                session.rooms,
-                since=since,
-                limit=self._replay_limit,
-                now=self._clock(),
-                epoch=epoch,
-                muted=muted,
-            )
-            # Else the client has been told meanwhile what it counts up to now.
-            if session.muted == muted:
-                break
+        opening = await self._replaying.answer(
+            session.user, session.rooms, since=since, epoch=epoch, muted=lambda: session.muted
+        )
         return {
             "notifications": [
                 events.notification(spoken(notification, session.locale)) for notification in opening.missed
