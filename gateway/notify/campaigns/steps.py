@@ -18,7 +18,7 @@ from gateway.experiments.results import outcome
 from gateway.notify.campaigns import pacing, trial
 from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.drafting import Drafter
-from gateway.notify.campaigns.plans import plan_of
+from gateway.notify.campaigns.plans import Plan, plan_of
 from gateway.notify.emitting import Emitter
 from gateway.notify.requests import EmitRequest, Unfit
 from storage.campaigns import Campaign, Campaigns, CampaignState, Lead
@@ -134,46 +134,67 @@ class Steps:
         """Collect, decide, and owe; answers when to look again, None for never.
 
         In this order: first whether it can go on at all, then the app, then what has ended, and only then new
-        recipients. Without any to be decided it waits for mails, or for the time of those who are held; with
-        none of either it is finished, or its experiment has to be concluded.
+        recipients. Without any to be decided it waits.
         """
         campaign = lead.campaign
         plan = plan_of(campaign)
-        reason = await self._brakes(campaign.id, resumed=campaign.resumed_at)
-        if reason is None:
-            reason = self._drafter.speech.hindrance(campaign)
+        reason = await self._hindrance(lead, plan)
         if reason is not None:
             await self._give_up(campaign, reason, now)
             return None
-        if campaign.announced is None and plan.in_app is not None:
+        owed = await self._recipients.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
+        if await self._decide(lead, plan, owed, now):
+            return now
+        if owed:
+            return now + timedelta(seconds=COLLECT_SECONDS)
+        return await self._wait(lead, plan, now)
+
+    async def _hindrance(self, lead: Lead, plan: Plan) -> str | None:
+        """Why it cannot go on, if it cannot; what says the same in the app is told by then."""
+        campaign = lead.campaign
+        reason = await self._brakes(campaign.id, resumed=campaign.resumed_at)
+        if reason is None:
+            reason = self._drafter.speech.hindrance(campaign)
+        if reason is None and campaign.announced is None and plan.in_app is not None:
             try:
                 # First of all: mails ask whether it was read.
                 await self._announce(lead)
             except Unfit:
-                await self._give_up(campaign, UNTELLABLE, now)
-                return None
-        owed = await self._recipients.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
+                return UNTELLABLE
+        return reason
+
+    async def _decide(self, lead: Lead, plan: Plan, owed: int, now: datetime) -> bool:
+        """Decide for some recipients, as far as there is room beside what is `owed`; whether there were any."""
+        campaign = lead.campaign
         rate, paced_until = plan.mails_per_minute, campaign.paced_until
         # By what is owed after collecting: room is made by what has ended.
         room = min(AHEAD - owed, DECIDED_AT_ONCE)
         if rate is not None:
             room = min(room, pacing.allowed(rate, paced_until, now))
         due = await self._recipients.due(campaign.id, limit=room, now=now) if room > 0 else []
-        if due:
-            decided = await self._drafter.decide(campaign, due, now=now)
-            if rate is not None:
-                # Before: whoever dies in between has sent too little, and not too much.
-                count = sum(each.obligation is not None for each in decided)
-                await self._shelf.pace(lead, pacing.taken_up(rate, paced_until, count, now))
-            owed += await self._recipients.decide(lead, decided, now=now)
-            self.decided.update(each.state.value for each in decided)
-            self._wake_mailer((LaneName.BULK,))
-            return now
-        if owed:
-            return now + timedelta(seconds=COLLECT_SECONDS)
+        if not due:
+            return False
+        decided = await self._drafter.decide(campaign, due, now=now)
+        if rate is not None:
+            # Before: whoever dies in between has sent too little, and not too much.
+            count = sum(each.obligation is not None for each in decided)
+            await self._shelf.pace(lead, pacing.taken_up(rate, paced_until, count, now))
+        await self._recipients.decide(lead, decided, now=now)
+        self.decided.update(each.state.value for each in decided)
+        self._wake_mailer((LaneName.BULK,))
+        return True
+
+    async def _wait(self, lead: Lead, plan: Plan, now: datetime) -> datetime | None:
+        """When to look again while nobody is to be decided now, and nothing is owed: at the time of those who are held.
+
+        Without any it is finished, or its experiment has to be concluded.
+        """
+        campaign, rate = lead.campaign, plan.mails_per_minute
         next_due = await self._recipients.next_due(campaign.id)
         if next_due is not None:
-            return max(now, next_due, now if rate is None else pacing.free_at(rate, paced_until, now))
+            return max(
+                now, next_due, now if rate is None else pacing.free_at(rate, campaign.paced_until, now)
+            )
         # Only the store can tell: it looks at all rows at once.
         if await self._shelf.finish(lead, now=now):
             logger.info("a campaign is finished", extra={"campaign": campaign.id})
