@@ -1,7 +1,7 @@
 """Choosing: what people are shown of their preferences, and what becomes of a choice.
 
-It writes; the rules are in `preferences`, which is pure, and those who decide look things up in
-`preference_book`, which keeps what it has read. Users come here by HTTP and by their session, links in mails
+It writes; the rules are in `preferences` and `preference_patches`, which are pure, and those who decide look
+things up in `preference_book`, which keeps what it has read. Users come here by HTTP and by their session, links in mails
 through `leaving`, and admins by HTTP.
 """
 

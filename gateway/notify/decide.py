@@ -4,7 +4,7 @@ It is made at an emit, again when a worker is about to send, and for a preview. 
 A rule is added as a module of `gateway.notify.gates` and one line of `GATES`.
 
 It stands apart from those who act on it. `owing` and `showing` ask at an emit, `campaigns.drafting` for
-recipients, `departing` as a mail leaves, `digests` at a closing, `planning` and `type_preview` for previews.
+recipients, `departing` as a mail leaves, `digest_items` at a closing, `planning` and `type_preview` for previews.
 None of them knows a rule.
 """
 

@@ -129,7 +129,7 @@ class Repairs:
     def reconcile(self) -> None:
         """Compare all cursors with the store soon: the bus may have lost something.
 
-        Never waits. The bus calls it when it is back, and `delivery` after a room that it had let go of came
+        Never waits. The bus calls it when it is back, and `heard_rooms` after a room that it had let go of came
         back.
         """
         self._reconcile_now.set()
