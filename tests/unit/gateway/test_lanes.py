@@ -18,7 +18,7 @@ from storage.errors import StoreUnavailable
 from storage.lanes import Outcome
 from storage.mail import LaneName
 from storage.sqlite import SQLiteStore
-from tests.unit.gateway.test_suppressions import NOW, HeldClock
+from tests.unit.gateway.suppressions.listing import NOW, HeldClock
 
 BOUNDS = Bounds(bounces=0.05, complaints=0.003, mails=10, window_seconds=3600)
 BULK, TRANSACTIONAL = LaneName.BULK, LaneName.TRANSACTIONAL

@@ -9,7 +9,7 @@ from gateway.ground.rooms import membership
 from gateway.notify.delivery import HELD_LIMIT, Delivery
 from gateway.notify.replaying import PASSES, Replaying
 from storage.inboxes import Muted, Opening
-from tests.unit.gateway.test_delivery import Sockets, Stream, clock, frame
+from tests.unit.gateway.delivery.scene import Sockets, Stream, clock, frame
 
 ROOM = "topic:deals"
 
