@@ -7,5 +7,9 @@ from typing import Literal
 
 Channel = Literal["in_app", "email"]
 """A third one would have gates, words and columns of its own."""
-CHANNELS: tuple[Channel, ...] = ("in_app", "email")
+IN_APP: Channel = "in_app"
+"""The socket, and the inbox."""
+EMAIL: Channel = "email"
+"""The one channel beside it."""
+CHANNELS: tuple[Channel, ...] = (IN_APP, EMAIL)
 """In the order in which they are shown."""

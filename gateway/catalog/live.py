@@ -141,6 +141,15 @@ class LiveCatalog:
         kind = None if self.current is None else self.current.types.get(type_)
         return None if kind is None else kind.trial
 
+    def open_trials(self) -> "dict[str, Trial]":
+        """The experiments that are not settled, by the names of their types."""
+        types = {} if self.current is None else self.current.types
+        return {
+            name: type_.trial
+            for name, type_ in types.items()
+            if type_.trial is not None and self.chosen(name, type_.trial) is None
+        }
+
     def chosen(self, type_: str, trial: "Trial") -> "Variant | None":
         """The variant that everybody gets, once the experiment of the type is settled.
 

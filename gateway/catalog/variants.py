@@ -56,17 +56,7 @@ def read_trial(table: Table, type_: NotificationType) -> Trial | None:
     rule.only(("metric", "baseline", "effect", "salt", "holdout", "share", "lasts"))
     metric = rule.one_of("metric", METRICS[0], METRICS)
     baseline, effect = _part(rule, "baseline"), _part(rule, "effect")
-    split = Split(
-        salt=rule.text(
-            "salt",
-            type_.name,
-            pattern=f"(?=.{{1,{SALT_LONGEST}}}$){SALT}",
-            meaning=f"ASCII without blanks, {SALT_LONGEST} at most",
-        ),
-        weights=tuple(each.weight for each in variants),
-        holdout=rule.percent("holdout", 0.0),
-        share=rule.percent("share", 100.0),
-    )
+    split = _split(rule, type_, variants)
     seconds = rule.seconds("lasts", LASTS_SECONDS, most=LASTS_SECONDS_MAX)
     _judge(rule, type_, metric, split, seconds)
     if not _judge_variants(table, variants) or baseline is None or effect is None:
@@ -74,13 +64,7 @@ def read_trial(table: Table, type_: NotificationType) -> Trial | None:
     if baseline + effect >= 1:
         rule.wrong("baseline and effect together must be less than 1", "effect")
         return None
-    waits = {each.kind.email.after for each in variants if each.kind.email is not None}
-    is_timed = len(waits) > 1
-    if is_timed and seconds < max(waits) + DAY_SECONDS:
-        # Who is mailed last has a day to answer, too.
-        rule.wrong(
-            "must be a day more than the longest after", *(("lasts",) if "lasts" in rule.value else ())
-        )
+    is_timed = _is_timed(rule, variants, seconds)
     design = Design(weights=split.weights, baseline=baseline, effect=effect, is_timed=is_timed)
     if (design.conversions or 0) > CONVERSIONS_MOST:
         rule.wrong(
@@ -95,6 +79,33 @@ def read_trial(table: Table, type_: NotificationType) -> Trial | None:
         seconds=seconds,
         variants=variants,
     )
+
+
+def _split(rule: Table, type_: NotificationType, variants: tuple[Variant, ...]) -> Split:
+    """Among whom lots are drawn, and how."""
+    return Split(
+        salt=rule.text(
+            "salt",
+            type_.name,
+            pattern=f"(?=.{{1,{SALT_LONGEST}}}$){SALT}",
+            meaning=f"ASCII without blanks, {SALT_LONGEST} at most",
+        ),
+        weights=tuple(each.weight for each in variants),
+        holdout=rule.percent("holdout", 0.0),
+        share=rule.percent("share", 100.0),
+    )
+
+
+def _is_timed(rule: Table, variants: tuple[Variant, ...], seconds: float) -> bool:
+    """Whether the variants are mailed at different times; noted where the experiment is too short for that."""
+    waits = {each.kind.email.after for each in variants if each.kind.email is not None}
+    is_timed = len(waits) > 1
+    if is_timed and seconds < max(waits) + DAY_SECONDS:
+        # Who is mailed last has a day to answer, too.
+        rule.wrong(
+            "must be a day more than the longest after", *(("lasts",) if "lasts" in rule.value else ())
+        )
+    return is_timed
 
 
 def _judge(rule: Table, type_: NotificationType, metric: str, split: Split, seconds: float) -> None:

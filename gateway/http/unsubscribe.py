@@ -19,7 +19,9 @@ from gateway.ground.parts import Part
 from gateway.http import reading
 from gateway.http import unsubscribe_page as pages
 from gateway.http.unsubscribe_words import WORDS, PageWords, language
-from gateway.notify.leaving import MAIL, Leaving, Place, Visit
+from gateway.notify.leaving import Leaving, Visit
+from gateway.notify.lowering import Place
+from gateway.notify.ways_out import MAIL
 from gateway.protocol.problems import Problem
 
 BODY_BYTES = 64 * 1024

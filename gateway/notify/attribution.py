@@ -19,10 +19,10 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from gateway.notify.suppressions import forms_of
+from gateway.notify.suppression_lookup import forms_of
 from mailer.envelope import ReturnPath
 from mailer.relay_ids import is_unguessable
-from mailer.reports import Kind, Outcome, Report
+from mailer.reports import Action, Kind, Outcome, Report
 from storage.errors import StoreUnavailable
 from storage.mail import AFTER_SENT, Mail, MailState
 from storage.notifications import Notification
@@ -76,6 +76,21 @@ class Ours:
     def is_of(self, outcome: Outcome) -> bool:
         """Whether that became of this mail's recipient."""
         return bool({*self.forms} & {*forms_of(outcome.recipients)})
+
+    def decisive(self, report: Report) -> Outcome | None:
+        """What the report says of it in the end; None for what only tells that it goes on.
+
+        Beyond a forwarding address there may be several recipients: one that has got it is enough.
+
+        A report that names no recipient of ours is taken for the whole: some servers name only where they
+        forwarded it.
+        """
+        mine = [outcome for outcome in report.outcomes if self.is_of(outcome)] or report.outcomes
+        for action in (Action.DELIVERED, Action.FAILED):
+            for outcome in mine:
+                if outcome.action is action:
+                    return outcome
+        return None
 
     def has_been(self, state: MailState) -> bool:
         """Whether as much is known of it, or more.

@@ -3,7 +3,7 @@
 Judged is what was sent within a window, and what became of that mail, whenever it was heard: a complaint of today about mail of
 last week says nothing of what is sent now.
 
-`lanes` brings the figures and acts on the answer; nothing here reads a clock or a store.
+`weighing` brings the figures, `lanes` acts on the answer; nothing here reads a clock or a store.
 """
 
 from collections.abc import Mapping

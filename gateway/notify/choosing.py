@@ -1,7 +1,7 @@
 """Choosing: what people are shown of their preferences, and what becomes of a choice.
 
-It writes; the rules are in `preferences`, which is pure, and those who decide look things up in
-`preference_book`, which keeps what it has read. Users come here by HTTP and by their session, links in mails
+It writes; the rules are in `preferences` and `preference_patches`, which are pure, and those who decide look
+things up in `preference_book`, which keeps what it has read. Users come here by HTTP and by their session, links in mails
 through `leaving`, and admins by HTTP.
 """
 
@@ -19,17 +19,8 @@ from gateway.ground.encoding import Json, time
 from gateway.ground.rooms import user_room
 from gateway.notify.fanout import Fanout
 from gateway.notify.languages import Languages
-from gateway.notify.preferences import (
-    NOTHING,
-    Consent,
-    Preferences,
-    Row,
-    agreeing,
-    check,
-    merged,
-    replacing,
-    speaks_of_mail,
-)
+from gateway.notify.preference_patches import agreeing, check, merged, replacing, speaks_of_mail
+from gateway.notify.preferences import NOTHING, Consent, Preferences, Row
 from storage import preferences as shelf
 from storage.errors import StoreUnavailable
 from storage.preferences import CHANGES_KEPT, Change

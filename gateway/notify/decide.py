@@ -4,7 +4,7 @@ It is made at an emit, again when a worker is about to send, and for a preview. 
 A rule is added as a module of `gateway.notify.gates` and one line of `GATES`.
 
 It stands apart from those who act on it. `owing` and `showing` ask at an emit, `campaigns.drafting` for
-recipients, `departing` as a mail leaves, `digests` at a closing, `planning` and `type_preview` for previews.
+recipients, `departing` as a mail leaves, `digest_items` at a closing, `planning` and `type_preview` for previews.
 None of them knows a rule.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from gateway.catalog.channels import EMAIL
 from gateway.ground.rooms import user_of
 from gateway.notify.gates import (
     address,
@@ -26,7 +27,9 @@ from gateway.notify.gates import (
     throttle,
     unless,
 )
-from gateway.notify.verdicts import EMAIL, AnyGate, Case, Moment, Send, Sources, Verdict
+from gateway.notify.gates.gate import AnyGate
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Moment, Send, Verdict
 from storage.campaigns import TEST
 from storage.errors import StorageError
 from storage.mail import HASTENED

@@ -1,6 +1,6 @@
 """What the mail of a digest tells: the newest of what was gathered, and how many there are. Pure.
 
-`digests` decides what is left and stores what is made here. The mail is rendered like any other, from a
+`digest_items` decides what is left, `digests` stores what is made here. The mail is rendered like any other, from a
 template for the type `DIGEST`, by the press; so what a template may use is the `data` that is made here, and
 is to be kept as it is.
 """

@@ -1,21 +1,19 @@
-"""The lanes: how the mail of each fares, and the brake that pauses bulk mail, or a campaign, when it fares badly.
+"""The lanes: whether mail of each may leave, and the brake that pauses bulk mail, or a campaign, when it fares badly.
 
-Each process counts what it sends and hears, and adds that to what the store has of all. By those sums any of
-them may pause the lane. The pause stands in the store, so it holds for all and over restarts, until an
-operator resumes it. Mail that somebody waits for is never paused.
+By what all processes have counted any of them may pause the lane. The pause stands in the store, so it holds for
+all and over restarts, until an operator resumes it. Mail that somebody waits for is never paused.
 
-`brakes` judges, purely; `storage.lanes` keeps the counts by the minute and the pauses. A mail worker asks
-`is_paused` before each mail of bulk, and must never wait for that: so what it is told is what was known at
-the last look.
+`weighing` counts what became of mail, `brakes` judges that, purely; `storage.lanes` keeps the counts by the
+minute and the pauses. A mail worker asks `is_paused` before each mail of bulk, and must never wait for that:
+so what it is told is what was known at the last look.
 """
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from gateway.cluster.commands import Command
@@ -25,27 +23,18 @@ from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.brakes import Bounds, Health, reason_to_pause
 from gateway.notify.settings import BrakeSettings
+from gateway.notify.weighing import Scales
 from storage import lanes
 from storage.errors import StorageError
-from storage.lanes import MINUTE_SECONDS, UNTOUCHED, LaneCount, LaneState, Outcome, Pause, of_campaign
+from storage.lanes import UNTOUCHED, LaneState, Pause
 from storage.mail import LaneName
 
 BRAKE = "brake"
 """The name under which the brake pauses a lane by its figures."""
 BRAKED = LaneName.BULK
 """The lane that the brake may pause. An operator may ask for a pause of it too; the other lane has none (`mailer.lanes`)."""
-LOOK_SECONDS = 2.0
-"""How long after the first count the counts are stored, and judged together with those of others."""
 SELDOM_SECONDS = 10.0
 """How often a process looks at what others have counted and paused while it counts nothing itself."""
-FAILING_MINUTES = 30
-"""How long the relay must have taken no mail before its failures count as failures in a row."""
-LASTING_MINUTES = 5
-"""How long ago the first of these failures must have been."""
-KEPT_SECONDS = 4 * 86_400
-"""How long counts by the minute are kept: more than the longest window."""
-CLEAR_STEP = 1000
-"""Counts that one keeping of the house deletes at most."""
 REASON_OF_OPERATOR = "paused by an operator"
 
 logger = logging.getLogger(__name__)
@@ -102,9 +91,8 @@ async def _nobody() -> None:
 class Lanes(Part):
     """The lanes as this process knows them. While the store is away, the last known state holds.
 
-    What is counted here waits in memory until the next look, `LOOK_SECONDS` after the first; a crash takes
-    along what was counted since. Each look stores, reads the states, and weighs each lane. Looks stand one
-    behind the other (`_turn`).
+    A look comes soon after something was counted in this process. It stores that, reads the states, and weighs
+    each lane. Looks stand one behind the other (`_turn`).
     """
 
     def __init__(self, shelf: lanes.Lanes, bounds: Bounds, clock: Timekeeper) -> None:
@@ -115,12 +103,12 @@ class Lanes(Part):
         self._shelf = shelf
         self._bounds = bounds
         self._clock = clock
-        self._counts: Counter[LaneCount] = Counter()
-        """What was counted since the last look, by lane, minute of the sending, and outcome."""
         self._states: Mapping[LaneName, LaneState] = {}
         self._health: Mapping[LaneName, Health] = {}
         """As of the last look; a lane that was never looked at has no figures."""
         self._news = asyncio.Event()
+        self.scales = Scales(shelf, bounds, clock, counted=self._news.set)
+        """Where whoever sends mail, or hears of it, counts that."""
         self._turn = asyncio.Lock()
         self._away = Seldom(logger, "the lanes cannot be read: what was known before holds")
         self._tasks = Tasks()
@@ -150,13 +138,12 @@ class Lanes(Part):
         if self._tasks:
             await self._tasks.stop()
             with suppress(StorageError):
-                await self._flush()
+                await self.scales.flush()
 
     async def keep_house(self) -> None:
         """Forget the counts that no window reaches any more; not while the clock is in doubt."""
         if self._clock.may_delete:
-            before = self._clock() - timedelta(seconds=KEPT_SECONDS)
-            await self._shelf.clear(before=_minute(before), limit=CLEAR_STEP)
+            await self.scales.clear()
 
     # What happens
 
@@ -171,27 +158,6 @@ class Lanes(Part):
     def health(self, lane: LaneName) -> Health:
         """As it was at the last look."""
         return self._health.get(lane) or Health(enough=self._bounds.mails)
-
-    def count(
-        self,
-        lane: LaneName,
-        outcome: Outcome,
-        *,
-        sent_at: datetime | None = None,
-        campaign: str | None = None,
-    ) -> None:
-        """A mail of the lane, and of the campaign if it is of one, that was sent then (now, where it is not said) has come to this.
-
-        It is counted in the minute in which the mail was sent, not in that of the report: the brake judges
-        what was sent. Never waits.
-        """
-        # One timer for all that is counted until the look: the first sets it.
-        if not self._counts:
-            asyncio.get_running_loop().call_later(LOOK_SECONDS, self._news.set)
-        minute = _minute(sent_at or self._clock())
-        self._counts[LaneCount(lane, minute, outcome)] += 1
-        if campaign is not None:
-            self._counts[LaneCount(of_campaign(campaign), minute, outcome)] += 1
 
     # What is asked
 
@@ -242,9 +208,11 @@ class Lanes(Part):
         """Store what was counted here, and learn what all have."""
         # One after the other: what was read before must not come into force after what was read later.
         async with self._turn:
-            await self._flush()
+            await self.scales.flush()
             self._take(await self._shelf.states())
-            self._health = {lane: await self._weighed(lane) for lane in LaneName}
+            self._health = {
+                lane: await self.scales.lane(lane, resumed=self.state(lane).since) for lane in LaneName
+            }
 
     async def look(self) -> None:
         """Store and learn, as is done now and then, and pause bulk mail where it fares too badly. Raises `StorageError`."""
@@ -267,32 +235,6 @@ class Lanes(Part):
             logger.log(logging.ERROR if pause.by == BRAKE else logging.INFO, "lane paused", extra=extra)
             await self.tell_others()
 
-    async def _weighed(self, lane: LaneName) -> Health:
-        """What became of a lane's mail in the window, of all processes.
-
-        One question to the store, and two more where the relay fails.
-        """
-        minute = self._judged_from(self.state(lane).since)
-        counts = await self._shelf.sums(lane, since=minute)
-        failures = await self._failures(lane, since=minute) if counts.get(Outcome.FAILED) else 0
-        return Health(counts=counts, enough=self._bounds.mails, failures=failures)
-
-    def _judged_from(self, resumed: datetime | None) -> int:
-        """The first minute whose mail is judged: of the window, and of what was resumed since then."""
-        minute = _minute(self._clock() - timedelta(seconds=self._bounds.window_seconds))
-        # From the next minute on: of the one in which it was resumed, some may be from before.
-        return minute if resumed is None else max(minute, _minute(resumed) + 1)
-
-    async def _failures(self, lane: LaneName, *, since: int) -> int:
-        """How often the relay has failed in a row; 0 unless that began long enough ago, for most failures mend themselves."""
-        now = _minute(self._clock())
-        recent = await self._shelf.sums(lane, since=max(since, now - FAILING_MINUTES))
-        if recent.get(Outcome.SENT) or recent.get(Outcome.REFUSED):
-            return 0
-        lately = await self._shelf.sums(lane, since=max(since, now - LASTING_MINUTES))
-        failed = recent.get(Outcome.FAILED, 0)
-        return failed if failed > lately.get(Outcome.FAILED, 0) else 0
-
     def braked(self) -> str | None:
         """Why the brake has paused bulk mail; None while it has not.
 
@@ -310,22 +252,8 @@ class Lanes(Part):
         """
         if (reason := self.braked()) is not None:
             return reason
-        counts = await self._shelf.sums(of_campaign(campaign_id), since=self._judged_from(resumed))
-        # That the relay fails is the lane's matter.
-        reason = reason_to_pause(Health(counts=counts, enough=self._bounds.mails), self._bounds)
+        reason = reason_to_pause(await self.scales.campaign(campaign_id, resumed=resumed), self._bounds)
         return None if reason is None else f"of its own mail: {reason}"
-
-    async def _flush(self) -> None:
-        """Store what was counted. What could not be is counted on; what a cancelled write had in it is given
-        up, for it may be stored.
-        """
-        counts, self._counts = self._counts, Counter()
-        try:
-            if counts:
-                await self._shelf.add(counts)
-        except StorageError:
-            self._counts.update(counts)
-            raise
 
     def _take(self, states: Mapping[LaneName, LaneState]) -> None:
         """Have these states be in force, and tell of those that were paused and are not."""
@@ -334,11 +262,6 @@ class Lanes(Part):
             if state.paused is None and before.get(lane, UNTOUCHED).paused is not None:
                 for tell in self.resumed:
                     tell()
-
-
-def _minute(moment: datetime) -> int:
-    """The minutes since the epoch: the grain of all that is counted."""
-    return int(moment.timestamp()) // MINUTE_SECONDS
 
 
 def _measure(meters: Meters, lane: LaneName, of: Lanes) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.zones import zone
 from gateway.notify.preferences import Preferences
-from gateway.notify.verdicts import NOBODY_CHOSE, Chosen
+from gateway.notify.sources import NOBODY_CHOSE, Chosen
 from storage.errors import StorageError
 from storage.people import Contact
 

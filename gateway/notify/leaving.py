@@ -4,50 +4,26 @@ A link may be forwarded, and a scanner may follow it. So it shows no name, no ad
 user is told in the app of what was turned off, with the way back.
 
 `mailer.unsubscribe` makes and reads the links, `choosing` keeps the choice, and `gateway.http.unsubscribe`
-has the pages. `WaysOut`, at the end, is the other side: it puts the link on a mail that leaves.
+has the pages. `ways_out` puts the link on a mail that leaves, `lowering` says what it shows and turns off.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.live import LiveCatalog
-from gateway.catalog.own import DIGEST
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
-from gateway.notify.preferences import Origin, Row, Value, ordered, refused_digests
+from gateway.notify.lowering import Line, Place, line_of, lowering
+from gateway.notify.preference_patches import undoing, way_back
+from gateway.notify.preferences import ordered
 from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
 from storage.notifications import Notification
 
-if TYPE_CHECKING:
-    from gateway.catalog.catalog import Catalog
-
-MAIL = "m"
-"""The name in the query of a link that tells the mail in which the link stands: whoever says no says so because of that one."""
 LINK = "link"
 """Who has chosen, in the changes of preferences, when it was a link."""
-
-Place = tuple[str | None, Channel]
-"""A category by its key, a type by its name, which never coincide, or None for all that is not critical; and a
-channel of it.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A category, or a type of one, as the page shows it."""
-
-    key: str
-    """The key of the category, or the name of the type."""
-    name: str
-    """In the person's language, as far as the catalog speaks it."""
-    cells: Mapping[Channel, Value | None]
-    """Whether anything of it is sent, and if only in digests, how often; None where nobody can choose."""
-    kinds: tuple["Line", ...] = ()
-    """The types of a category that has several: they may be turned off one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +163,7 @@ class Leaving:
         """
         for _ in range(ATTEMPTS):
             before = await self.visit(token)
-            patch = {} if before is None else _lowering(before.chosen, places(before))
+            patch = {} if before is None else lowering(before.chosen, places(before))
             if before is not None and untrack and before.chosen.preferences.tracking:
                 patch["tracking"] = False
             # Nothing is left to be turned off: a second click tells nobody anything.
@@ -205,7 +181,7 @@ class Leaving:
             after = await self.visit(token)
             if after is not None:
                 after = replace(after, is_new=True)
-                undo = _choosable(undoing(kept.document, patch), self._catalog.current)
+                undo = way_back(undoing(kept.document, patch), self._catalog.current)
                 await self._tell(Lowered(visit=after, patch=patch, undo=undo))
             return after
         raise StoreUnavailable("the preferences are changed by many at once")
@@ -215,7 +191,7 @@ class Leaving:
         catalog = self._catalog.current
         keys = [] if catalog is None else ordered(catalog)
         category = next((key for key in keys if scope(key) == ticket.scope), None)
-        lines = [_line(key, chosen) for key in keys]
+        lines = [line_of(key, chosen) for key in keys]
         return Visit(
             user=chosen.user,
             category=category,
@@ -230,127 +206,3 @@ class Leaving:
 def _scope_of(visit: Visit) -> list[Place]:
     """What the link itself is about; mail only, for it came by mail."""
     return [] if visit.category is None else [(visit.category, "email")]
-
-
-def undoing(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """The merge patch that brings back what the document had where `patch` changes it.
-
-    What was not there is None in it, which takes it out again.
-    """
-    return {
-        name: undoing(document.get(name) or {}, value) if isinstance(value, Mapping) else document.get(name)
-        for name, value in patch.items()
-    }
-
-
-def _choosable(undo: dict[str, Any], catalog: "Catalog | None") -> dict[str, Any]:
-    """The way back as it may be chosen now: of mail that came in digests, and does no more, a plain yes."""
-    for place in refused_digests(undo, catalog):
-        name, key, channel = place.split(".")
-        undo[name][key][channel] = True
-    return undo
-
-
-def _line(key: str, chosen: Chosen) -> Line | None:
-    """A category with what its cells come to; None for one that has no types."""
-    rows = [row for row in chosen.grid if row.type.category == key]
-    if not rows:
-        return None
-    cells: dict[Channel, Value | None] = {}
-    for channel in CHANNELS:
-        values = [_sent(row, channel) for row in rows if not row.cells[channel].is_locked]
-        cells[channel] = _loudest(values) if values else None
-    kinds = tuple(_kind(row, chosen) for row in rows) if len(rows) > 1 else ()
-    return Line(key, chosen.names[key], cells, kinds)
-
-
-def _kind(row: Row, chosen: Chosen) -> Line:
-    """A type with what its cells come to."""
-    name = row.type.name
-    cells = {channel: None if cell.is_locked else _sent(row, channel) for channel, cell in row.cells.items()}
-    return Line(name, called(name, chosen), cells)
-
-
-def called(type_: str, chosen: Chosen) -> str:
-    """What people are shown for a type: `ORDER_UPDATE` is "Order update" where the catalog has no name for it."""
-    return chosen.type_names.get(type_) or type_.replace("_", " ").capitalize()
-
-
-def _sent(row: Row, channel: Channel) -> Value:
-    """What of it may be sent.
-
-    Mail that a type does not send by itself comes when its sender asks for it, unless it was refused.
-    """
-    cell = row.cells[channel]
-    if channel == "email" and row.type.email is not None and cell.origin is Origin.DEFAULT:
-        return True
-    return cell.value
-
-
-def _loudest(values: Sequence[Value]) -> Value:
-    """What is sent at once goes before what is gathered, and that before nothing."""
-    return next((value for value in (True, "daily", "weekly") if value in values), False)
-
-
-def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
-    """The merge patch that turns these places off, and nothing on; empty when they are off already."""
-    patch: dict[str, Any] = {}
-    # By both keys at once: a form may name thousands of places.
-    rows_of: dict[str, list[Row]] = {}
-    for row in chosen.grid:
-        rows_of.setdefault(row.type.category, []).append(row)
-        rows_of.setdefault(row.type.name, []).append(row)
-    for key, channel in places:
-        if key is None:
-            if chosen.preferences.document.get("channels", {}).get(channel) is not False:
-                patch.setdefault("channels", {})[channel] = False
-            continue
-        rows = [
-            row
-            for row in rows_of.get(key, ())
-            if not row.cells[channel].is_locked
-            # Where a yes is waited for nothing is sent, and the no is kept: else a yes from before it would count.
-            and (_sent(row, channel) or row.cells[channel].origin is Origin.OPT_IN)
-        ]
-        # The category, even where only some of its types are on: a type that it gets tomorrow is meant too.
-        if any(row.type.category == key for row in rows):
-            patch.setdefault("categories", {}).setdefault(key, {})[channel] = False
-        for row in rows:
-            # What was chosen for the type alone goes before its category.
-            if row.type.name == key or row.cells[channel].origin is Origin.TYPE:
-                patch.setdefault("types", {}).setdefault(row.type.name, {})[channel] = False
-    return patch
-
-
-class WaysOut:
-    """The link on each mail by which its reader says no to more of its kind.
-
-    A mail worker asks it for each mail that it makes. It writes at most once for a user.
-    """
-
-    def __init__(self, keys: Links, links: UnsubscribeLinks, catalog: LiveCatalog) -> None:
-        self._keys = keys
-        self._links = links
-        self._catalog = catalog
-
-    async def of(self, notification: Notification) -> str | None:
-        """The URL; None for what is critical, and for what the catalog does not have: it may be. Raises `StorageError`.
-
-        That of a digest is about the category of its newest; its page is about all.
-        """
-        user, category = user_of(notification.room), self._category(notification)
-        if user is None or category is None:
-            return None
-        key = self._links.key(user)
-        # Before the mail leaves: its link must never lead to nobody.
-        if await self._keys.user_of(key) is None:
-            await self._keys.remember({key: user})
-        return f"{self._links.url(user, category)}?{MAIL}={notification.id}"
-
-    def _category(self, notification: Notification) -> str | None:
-        """What its reader can say no to, if anything."""
-        catalog = self._catalog.current
-        if notification.type == DIGEST:
-            return None if notification.entry is None else notification.entry.category
-        type_ = None if catalog is None else catalog.types.get(notification.type)
-        return None if type_ is None or type_.critical else type_.category

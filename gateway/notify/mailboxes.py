@@ -17,7 +17,7 @@ from typing import Protocol
 from gateway.ground.parts import Part
 from gateway.ground.rooms import user_of
 from gateway.ground.tasks import Tasks
-from gateway.notify.suppressions import forms_of
+from gateway.notify.suppression_lookup import forms_of
 from storage import mailboxes
 from storage.errors import StorageError
 from storage.mailboxes import Refusal
@@ -48,7 +48,7 @@ class Contacts(Protocol):
 
 
 class Suppressions(Protocol):
-    """What stands against addresses: `gateway.notify.suppressions.SuppressionList`."""
+    """What stands against addresses: `gateway.notify.suppression_lookup.SuppressionLookup`."""
 
     async def matching(self, addresses: Sequence[str]) -> Mapping[str, Sequence[Suppression]]:
         """Those in force, by address as it was given. Raises `StorageError`."""

@@ -9,10 +9,10 @@ told, and ask again when the bus or the catalog changes it (`gateway.sockets.mut
 
 from typing import Protocol
 
+from gateway.catalog.channels import IN_APP
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_room
 from gateway.notify.preferences import Preferences
-from gateway.notify.verdicts import IN_APP
 from storage.inboxes import Muted
 
 

@@ -8,12 +8,13 @@ leaves, so only what can be known at an emit is.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from gateway.catalog.channels import EMAIL
 from gateway.ground.rooms import user_of
 from gateway.notify.decide import Judge, Judged
 from gateway.notify.gates import address
 from gateway.notify.requests import EmailRequest, EmitRequest
 from gateway.notify.said import Text
-from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Verdict
+from gateway.notify.verdicts import Case, Delay, Moment, Send, Skip, Verdict
 from gateway.notify.wording import Filled
 from storage.errors import StorageError
 from storage.mail import LaneName, Mail, MailOrder, MailState

@@ -23,7 +23,8 @@ from gateway.notify.fanout import Receiver
 from gateway.notify.preferences import Preferences
 from gateway.notify.reading import Reading
 from gateway.notify.requests import DisconnectRequest, FindRequest, RosterRequest
-from gateway.notify.suppressions import SuppressionList, forms_of
+from gateway.notify.suppression_lookup import forms_of
+from gateway.notify.suppressions import SuppressionList
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
 from storage.audit import Audit, Deed

@@ -22,7 +22,8 @@ from gateway.notify import owing, showing
 from gateway.notify.decide import Judge
 from gateway.notify.requests import EmitRequest
 from gateway.notify.showing import Choosers, Hidden
-from gateway.notify.verdicts import NOBODY_CHOSE, Moment, Send, Skip, Verdict
+from gateway.notify.sources import NOBODY_CHOSE
+from gateway.notify.verdicts import Moment, Send, Skip, Verdict
 from gateway.notify.wording import Filled, Scribe
 from storage.errors import StorageError
 from storage.ids import uuid7

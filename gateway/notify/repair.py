@@ -1,9 +1,9 @@
 """Repair: what the bus has not brought is read from the store.
 
-A hole that stays is repaired at once; every room is compared with the store now and then, and when the bus comes back:
-the last frame of a room leaves no hole that could be seen.
+A hole has `HOLE_SECONDS` to close by itself; one that stays is repaired at once. Every room is compared with the store
+now and then, and when the bus comes back: the last frame of a room leaves no hole that could be seen.
 
-`delivery` owns the cursors and owes repairs; here is what waits for the store, so that nothing there has to.
+`delivery` owns the cursors and tells of holes; here is what waits for the store, so that nothing there has to.
 Both belong to one loop: between two waits nothing changes, and after each wait everything is looked at anew.
 """
 
@@ -15,13 +15,17 @@ from typing import Protocol
 
 from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
+from gateway.ground.parts import Meters
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
+from gateway.notify.muster import Muster
 from gateway.notify.requests import NOTIFICATION
 from gateway.notify.streams import DeliveryStats, Stream
 from storage.errors import StorageError
 from storage.streams import Streams
 
+HOLE_SECONDS = 0.05
+"""Of two emits that are published by two nodes at once, the later may come first: most holes close in this time."""
 HEADS_PER_QUERY = 1000
 """As many rooms as one question to the store may name."""
 SPAN = 500
@@ -54,10 +58,6 @@ class Cursors(Protocol):
         """Write what waits behind the cursor, and forget what the cursor has passed."""
         ...
 
-    def check_members(self, stream: Stream) -> None:
-        """Have the engine's members be those that are."""
-        ...
-
 
 class Repairs:
     """Repairs the streams that it is owed, and finds those that nobody has missed yet.
@@ -67,13 +67,16 @@ class Repairs:
     store is back, finds the same hole.
     """
 
-    def __init__(self, cursors: Cursors, store: Streams, clock: Clock, *, reconcile_seconds: float) -> None:
+    def __init__(
+        self, cursors: Cursors, store: Streams, clock: Clock, *, muster: Muster, reconcile_seconds: float
+    ) -> None:
         self.on_gone_back: Callable[[], None] = _nobody_to_tell
         """Called when the store is found behind what was delivered of it."""
         self._cursors = cursors
         self._stats = cursors.stats
         self._store = store
         self._clock = clock
+        self._muster = muster
         self._reconcile_seconds = reconcile_seconds
         self._owed: asyncio.Queue[Stream] = (
             asyncio.Queue()
@@ -82,6 +85,14 @@ class Repairs:
         self._made_up = Seldom(logger, "frames are dropped that the store knows nothing of")
         self._tasks = Tasks()
 
+    def measure(self, meters: Meters) -> None:
+        counter, stats = meters.watch_counter, self._stats
+        counter("bellhop_holes", "Holes that did not close by themselves", lambda: stats.holes)
+        counter("bellhop_repaired", "Notifications delivered from the store", lambda: stats.repaired)
+        counter(
+            "bellhop_repair_failures", "Repairs that failed, to be tried again", lambda: stats.repair_failures
+        )
+
     def start(self) -> None:
         for number in range(REPAIRERS):
             self._tasks.start(self._repair_forever, name=f"delivery repair {number}")
@@ -89,6 +100,25 @@ class Repairs:
 
     async def stop(self) -> None:
         await self._tasks.stop()
+
+    def expect(self, stream: Stream) -> None:
+        """Give a hole of the stream time to close by itself, unless it has that already, or is being repaired.
+
+        One timer a room, however many holes.
+        """
+        if stream.hole_timer is None and not stream.repairing:
+            loop = asyncio.get_running_loop()
+            stream.hole_timer = loop.call_later(HOLE_SECONDS, self._hole_stays, stream)
+
+    def _hole_stays(self, stream: Stream) -> None:
+        """Owe the room a repair, if something still waits, or a guest is still ahead of the cursor."""
+        stream.hole_timer = None
+        ahead = any(
+            guest.upto is not None and guest.upto > (stream.cursor or 0) for guest in stream.guests.values()
+        )
+        if stream.waiting or ahead:
+            self._stats.holes += 1
+            self.owe(stream)
 
     def owe(self, stream: Stream) -> None:
         """Repair the stream soon. Never waits; owed twice it is repaired once."""
@@ -99,7 +129,7 @@ class Repairs:
     def reconcile(self) -> None:
         """Compare all cursors with the store soon: the bus may have lost something.
 
-        Never waits. The bus calls it when it is back, and `delivery` after a room that it had let go of came
+        Never waits. The bus calls it when it is back, and `heard_rooms` after a room that it had let go of came
         back.
         """
         self._reconcile_now.set()
@@ -193,7 +223,7 @@ class Repairs:
             for room in asked:
                 here = self._cursors.streams.get(room)
                 if here is not None:
-                    self._cursors.check_members(here)
+                    self._muster.check(here)
             # Read before the store is asked: what is delivered meanwhile must not look like a store that has
             # gone back.
             before = {room: stream.cursor for room in asked if (stream := self._cursors.streams.get(room))}

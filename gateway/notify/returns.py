@@ -23,7 +23,7 @@ from gateway.notify.suppressions import SuppressionList
 from mailer import reports
 from mailer.bounces import Bounce, severity
 from mailer.envelope import ReturnPath
-from mailer.reports import Action, Kind, Outcome, Report
+from mailer.reports import Action, Kind, Report
 from mailer.unsubscribe import UnsubscribeLinks, token_in
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
@@ -201,7 +201,7 @@ class Returns(Part):
 
         Delayed, expanded or relayed is neither, and only noted.
         """
-        outcome = _decisive(report, ours)
+        outcome = ours.decisive(report)
         noted = Return(fate=Fate.NOTED, mail=ours.id)
         if outcome is None:
             return noted
@@ -273,22 +273,6 @@ class Returns(Part):
             raw=raw[:RAW_BYTES],
         )
         await self._strays.keep(stray, most=STRAYS)
-
-
-def _decisive(report: Report, ours: Ours) -> Outcome | None:
-    """What the report says in the end; None for what only tells that it goes on.
-
-    Beyond a forwarding address there may be several recipients: one that has got it is enough.
-
-    A report that names no recipient of ours is taken for the whole: some servers name only where they
-    forwarded it.
-    """
-    mine = [outcome for outcome in report.outcomes if ours.is_of(outcome)] or report.outcomes
-    for action in (Action.DELIVERED, Action.FAILED):
-        for outcome in mine:
-            if outcome.action is action:
-                return outcome
-    return None
 
 
 def _scope_of(ours: Ours) -> str | None:

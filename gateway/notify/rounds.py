@@ -1,7 +1,7 @@
 """Rounds: work that a node takes from the store, a part of it at a time, for as long as the node runs.
 
 The rhythm alone: what a part of the work is, and who else may be at it, is the round's own (a lease, or
-idempotence). The scheduler, the snoozer, digests, campaigns, clicks, experiments and the statistics' recount
+idempotence). The schedule, the snoozer, digests, campaigns, clicks, experiments and the statistics' recount
 are made of it.
 """
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.notify.verdicts import AnyGate
+from gateway.notify.gates.gate import AnyGate
 from storage.mail import AFTER_SENT, HASTENED, Mail, MailState
 
 

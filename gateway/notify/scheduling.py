@@ -1,62 +1,32 @@
-"""Scheduling: what is to be emitted later waits in the store, and is emitted by whichever node sees first that it is due.
+"""Scheduling: what is to be emitted later waits in the store.
 
-Until then it is in no stream and has no sequence, so that what is cancelled leaves no hole. A node that dies
-while it emits loses its lease, and another emits again, under the same idempotency key: it is one
-notification.
-
-What nobody came to in its time is missed, and so is what may have been emitted before the store was put back,
-and what cannot be emitted any more as it was asked: it waits for somebody who decides.
+Until then it is in no stream and has no sequence, so that what is cancelled leaves no hole. When it is due it is emitted by
+`schedule_running`.
 
 The zone of a reader is looked up once, as it is accepted: whoever moves afterwards is told at the time of the
 old zone. What the type says, and whether it is switched on, is looked up as it is emitted.
 """
 
-import logging
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import groupby
-from operator import attrgetter
 
 import msgspec
 
 from gateway.ground.clock import Clock
-from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import user_of
-from gateway.ground.tasks import Tasks
-from gateway.notify.emitting import Emitter
 from gateway.notify.planning import Planner
 from gateway.notify.requests import EmitRequest, Timing
-from gateway.notify.rounds import Rounds, rest_until
-from gateway.notify.verdicts import Sources
+from gateway.notify.schedule_running import written
+from gateway.notify.sources import Sources
 from gateway.notify.whereabouts import zones_of
-from storage.errors import IdempotencyMismatch, StoreUnavailable
+from storage.errors import IdempotencyMismatch
 from storage.ids import uuid7
-from storage.schedule import Added, Cancelled, Missed, Schedule, Scheduled, SchedulePage
-from storage.streams import Appended
+from storage.schedule import Added, Cancelled, Schedule, Scheduled, SchedulePage
 
 KEPT_AT_ONCE = 1000
 """Items that one write keeps."""
-LEASED_AT_ONCE = 500
-"""Items that one round emits."""
-LEASE_SECONDS = 15.0
-"""How long another node waits before it emits what a node had in its hands that has died."""
-POLL_SECONDS = 5.0
-"""The longest rest between two looks: so long may it stay unnoticed here what another node was asked, should that node die."""
-SHORTEST_REST_SECONDS = 0.02
-"""The shortest rest between two looks, also where something is due sooner."""
-KEPT = timedelta(days=7)
-"""How long it is known that something was emitted, cancelled or missed."""
-OVERDUE = timedelta(minutes=1)
-"""How long after its time something that was scheduled before the store was put back counts as missed: it may
-have been emitted in what was lost by that.
-"""
-PRUNED_AT_ONCE = 5_000
-"""How much one keeping of the house forgets at most."""
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,62 +62,28 @@ class ScheduledRequest:
     """What was missed instead."""
 
 
-class Scheduler(Part):
-    """The use cases of what is emitted later, and the work of emitting it. They raise `StoreUnavailable`.
-
-    Every node has one. The lease keeps them from emitting the same at once, and the idempotency key makes it
-    one notification should they all the same. While the store is away nothing is emitted; what became too
-    late meanwhile (`latest_at`) is missed then, and kept as such.
-    """
+class Scheduler:
+    """The use cases of what is emitted later. They raise `StoreUnavailable`."""
 
     def __init__(
         self,
         schedule: Schedule,
         *,
         planner: Planner,
-        emitter: Emitter,
         sources: Sources,
         clock: Clock,
         due_clock: Clock,
         epoch: Callable[[], str],
+        wake: Callable[[], None],
     ) -> None:
-        """What is due is judged by `due_clock`: what went out early cannot be called back. `epoch` tells the store's."""
-        self.emitted = 0
-        """How many this process has emitted since its start; repetitions are not counted."""
-        self.missed: dict[str, int] = dict.fromkeys(Missed, 0)
-        """How many this process has found to be missed, by reason."""
+        """What is due is judged by `due_clock`; `epoch` tells the store's. `wake` says that something may be due."""
         self._epoch = epoch
         self._schedule = schedule
         self._planner = planner
-        self._emitter = emitter
         self._sources = sources
         self._clock = clock
         self._due_clock = due_clock
-        self._rounds = Rounds(self._emit_due, logger, "what is scheduled could not be emitted")
-        self._tasks = Tasks()
-
-    def measure(self, meters: Meters) -> None:
-        meters.watch_counter(
-            "bellhop_scheduled_emitted", "Scheduled notifications emitted here", lambda: self.emitted
-        )
-        meters.watch_counts(
-            "bellhop_scheduled_missed",
-            "Scheduled notifications that were not emitted in their time",
-            "reason",
-            self.missed,
-        )
-
-    def start(self) -> None:
-        self._tasks.start(self._rounds.run, name="scheduler")
-
-    async def stop(self) -> None:
-        await self._tasks.stop()
-
-    async def keep_house(self) -> None:
-        """Forget a bounded part of what ended long ago."""
-        await self._schedule.prune(before=self._clock() - KEPT, limit=PRUNED_AT_ONCE)
-
-    # What is asked
+        self._wake = wake
 
     async def accept(self, requests: Sequence[EmitRequest], *, scope: str) -> list[PutOff | Exception]:
         """Keep what is to be emitted later; when this returns it cannot be lost.
@@ -179,7 +115,7 @@ class Scheduler(Part):
         for start in range(0, len(flat), KEPT_AT_ONCE):
             added += await self._schedule.add(flat[start : start + KEPT_AT_ONCE], now=now)
         # Something may be due before the rest is over: at once, if its time is past.
-        self._rounds.wake()
+        self._wake()
         answers = iter(added)
         return [
             each
@@ -203,7 +139,7 @@ class Scheduler(Part):
                 due_at=due_at,
                 room=room,
                 scope=scope,
-                request=_written(request, room),
+                request=written(request, room),
                 fingerprint=request.fingerprint,
                 cancel_key=request.cancel_key,
                 latest_at=None if lateness is None else due_at + timedelta(seconds=lateness),
@@ -243,7 +179,7 @@ class Scheduler(Part):
     async def hasten(self, ids: Sequence[str]) -> list[str]:
         """Emit these now; answers which were still to come, or missed."""
         hastened = await self._schedule.hasten(ids, now=self._due_clock())
-        self._rounds.wake()
+        self._wake()
         return hastened
 
     async def of_room(self, room: str, *, limit: int) -> tuple[Scheduled, ...]:
@@ -265,70 +201,6 @@ class Scheduler(Part):
             room: wall.replace(tzinfo=zones.get(user_of(room) or "", self._sources.zone)).astimezone(UTC)
             for room in rooms
         }
-
-    # What is due
-
-    async def _emit_due(self) -> float:
-        """Emit what is due, a batch of it; answers for how many seconds there is nothing to do then.
-
-        What cannot be emitted because the store is away is not ended, and comes again with its lease.
-        """
-        now = self._due_clock()
-        token, items = await self._schedule.lease(limit=LEASED_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now)
-        if items:
-            missed = {item.id: why for item in items if (why := self._missed(item, now)) is not None}
-            ended, refused = await self._emit([item for item in items if item.id not in missed])
-            # After the emit: a crash in between emits again, under the same key.
-            await self._schedule.end(ended, token=token, now=now)
-            missed |= dict.fromkeys(refused, Missed.REFUSED)
-            if missed:
-                await self._schedule.miss(missed, token=token, now=now)
-                self._tell_of_missed(missed)
-            return 0
-        due = await self._schedule.next_due()
-        return rest_until(due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
-
-    def _missed(self, item: Scheduled, now: datetime) -> Missed | None:
-        """Why it is not to be emitted by itself any more; None where it is. Of an item without an epoch
-        nobody knows whether it was lost, so it is emitted.
-        """
-        if item.latest_at is not None and item.latest_at < now:
-            return Missed.LATE
-        if item.epoch not in ("", self._epoch()) and now - item.due_at > OVERDUE:
-            return Missed.RESTORED
-        return None
-
-    def _tell_of_missed(self, missed: Mapping[str, Missed]) -> None:
-        """Count them, and log each reason once for the round: somebody has to hasten or drop them."""
-        for why, count in Counter(missed.values()).items():
-            self.missed[why] += count
-            logger.error(
-                "what was scheduled is missed: somebody has to decide", extra={"reason": why, "count": count}
-            )
-
-    async def _emit(self, items: Sequence[Scheduled]) -> tuple[list[str], list[str]]:
-        """Emit each; answers those that are emitted, and those that cannot be. Of the others the lease runs out, and they come again.
-
-        By scope, since an emission has one; within a scope in the order in which they are due.
-        """
-        ended: list[str] = []
-        refused: list[str] = []
-        by_scope: Callable[[Scheduled], str] = attrgetter("scope")
-        # The sort is stable: the store gave them oldest first.
-        for scope, group in groupby(sorted(items, key=by_scope), key=by_scope):
-            of_scope = list(group)
-            outcomes = await self._emitter.emit_many([_read(item) for item in of_scope], scope=scope)
-            for item, outcome in zip(of_scope, outcomes, strict=True):
-                if isinstance(outcome, Appended):
-                    self.emitted += not outcome.duplicate
-                    ended.append(item.id)
-                elif not isinstance(outcome, StoreUnavailable):
-                    logger.error(
-                        "a scheduled notification cannot be emitted",
-                        extra={"scheduled": item.id, "reason": type(outcome).__name__},
-                    )
-                    refused.append(item.id)
-        return ended, refused
 
 
 def _accepted(
@@ -354,21 +226,3 @@ def _id(scope: str, request: EmitRequest, room: str) -> str:
         return uuid7()
     named = f"{scope}\0{request.idempotency_key}\0{room}"
     return f"k-{sha256(named.encode()).hexdigest()[:40]}"
-
-
-_decoder = msgspec.json.Decoder(EmitRequest)
-
-
-def _written(request: EmitRequest, room: str) -> str:
-    """The request as it is kept: of one room, and without its timing, which the item has."""
-    kept = msgspec.structs.replace(request, rooms=(room,), timing=None, cancel_key=None)
-    return msgspec.json.encode(kept).decode()
-
-
-def _read(item: Scheduled) -> EmitRequest:
-    """The request as it is to be emitted, under a key of its own: `scheduled:<id>`."""
-    request = _decoder.decode(item.request)
-    # Whoever emits it again emits the same.
-    return msgspec.structs.replace(
-        request, idempotency_key=f"scheduled:{item.id}", fingerprint=item.id.encode()
-    )

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.catalog.channels import Channel
+from gateway.catalog.channels import IN_APP, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.decide import Judge
-from gateway.notify.verdicts import IN_APP, Case, Moment, Skip
+from gateway.notify.verdicts import Case, Moment, Skip
 from gateway.notify.wording import Filled
 from storage.errors import StorageError
 

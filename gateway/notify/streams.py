@@ -1,6 +1,6 @@
 """What a node knows of a room that it has sessions in: how far these were written to, and who is still on the way in.
 
-Values alone: `delivery` moves them, `repair` reads and moves cursors through it. All of it belongs to one
+Values alone: `heard_rooms` makes them, `delivery` moves them, `repair` reads and moves cursors through it. All of it belongs to one
 event loop.
 """
 

@@ -3,43 +3,27 @@
 An address is written down in the form that addresses are compared by (`mailer.address.compared`), and looked up in it.
 
 Three ways lead to it: a mail server's answer as a mail leaves (`bounced`), a report that comes back
-(`returns`, by `refused` and `add`), and somebody who says so. The gate `suppression` asks whether a mail may
-go; its scopes (`*`, `lane:…`, `category:…`) are for the gate to understand.
+(`returns`, by `refused` and `add`), and somebody who says so. Whether a mail may go is looked up by
+`suppression_lookup`; the scopes (`*`, `lane:…`, `category:…`) are for the gate to understand.
 """
 
-import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.ground.clock import Timekeeper
 from gateway.ground.parts import Meters, Part
 from gateway.notify.requests import Unfit
+from gateway.notify.suppression_lookup import SuppressionLookup, form_of, forms_of
 from mailer.address import compared
 from mailer.bounces import SOFT_DAYS, SOFT_HOLD, SOFT_WINDOW_DAYS, Bounce, Severity
-from storage.coalescing import Coalescer
 from storage.errors import StorageError
 from storage.ids import uuid7
 from storage.obligations import Lease
-from storage.suppressions import (
-    EVERYTHING,
-    Evidence,
-    Reason,
-    Suppression,
-    SuppressionPage,
-    Suppressions,
-)
+from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression, SuppressionPage, Suppressions
 
-EMPTY_SECONDS = 1.0
-"""How long a list that was seen empty is taken for empty at emits: what nobody uses costs no look-up."""
-ASKED_AT_ONCE = 1_000
-"""Addresses that one question to the store has at most."""
-ASKED_AT_MOST = 20_000
-"""How many addresses may wait for their question; whoever asks beyond these is turned away (`StoreUnavailable`)."""
-FORESEEN_SECONDS = 2.0
-"""How long an answer counts that was asked for ahead: as long as a leased mail may wait for its turn."""
 PRUNED_AT_ONCE = 500
 """Of each kind, in one keeping of the house."""
 SERVER = "server"
@@ -92,33 +76,19 @@ class LiftRequest:
 class SuppressionList(Part):
     """The use cases of suppressions. They raise `StorageError` when the store is away, but for `bounced`.
 
-    The list is the store's, and every process has one of these over it. What is kept here are answers for a
-    second or two; a change by this process forgets them at once, one by another is seen when they are over.
-    What is decided roughly at an emit is decided exactly as the mail leaves.
+    The list is the store's, and every process has one of these over it.
     """
 
     def __init__(
         self, shelf: Suppressions, clock: Timekeeper, *, note_refusal: NoteRefusal = _note_nothing
     ) -> None:
+        self.lookup = SuppressionLookup(shelf, clock)
+        """Where it is asked what stands against an address."""
         self._shelf = shelf
         self._clock = clock
         self._note_refusal = note_refusal
-        self._was_empty = False
-        """Whether the list was empty at the last look."""
-        self._looked_until = 0.0
-        """Until when `_was_empty` counts, by the loop's clock."""
-        self._foreseen: dict[str, _Foreseen] = {}
-        """By the form of the address: answers that are on their way or there, each for one use."""
         self._added: Counter[str] = Counter(dict.fromkeys(Reason, 0))
         """How many this process has added, by reason, for the metrics."""
-        self._questions: Coalescer[Sequence[str], Mapping[str, tuple[Suppression, ...]]] = Coalescer(
-            self._ask,
-            name="suppressions",
-            batch_weight=ASKED_AT_ONCE,
-            queue_weight=ASKED_AT_MOST,
-            weight=len,
-        )
-        """Look-ups that wait for their question; one question is under way at a time."""
 
     def measure(self, meters: Meters) -> None:
         meters.watch_counts(
@@ -129,71 +99,7 @@ class SuppressionList(Part):
         )
 
     async def stop(self) -> None:
-        await self._questions.close()
-
-    async def matching(
-        self, addresses: Sequence[str], *, roughly: bool = False
-    ) -> Mapping[str, tuple[Suppression, ...]]:
-        """Those in force of the addresses, each as it was given; of whatever is no address there is none.
-
-        Those that are asked for while the store answers others go to it in one question: of many mails that leave, few ask alone.
-        `roughly` takes a list that was seen empty a moment ago for empty: another process may have added to it.
-
-        Raises `StoreUnavailable` too when more than `ASKED_AT_MOST` wait. An address without any is absent.
-        """
-        if not addresses or (roughly and await self._seems_empty()):
-            return {}
-        forms = {address: form for address in addresses if (form := _compared(address)) is not None}
-        if not forms:
-            return {}
-        found = await self._answer(set(forms.values()))
-        return {address: found[form] for address, form in forms.items() if form in found}
-
-    def foresee(self, addresses: Iterable[str]) -> None:
-        """Ask in one question of addresses that will be asked for one by one, soon; neither waits nor raises.
-
-        Each answer counts once. What is suppressed or lifted by this process meanwhile counts at once.
-        """
-        forms = forms_of(addresses)
-        now = asyncio.get_running_loop().time()
-        if len(self._foreseen) >= ASKED_AT_ONCE:
-            # Of mail that was not judged after all.
-            self._foreseen = {form: each for form, each in self._foreseen.items() if now < each.until}
-        if len(self._foreseen) >= ASKED_AT_MOST:
-            return
-        try:
-            [answer] = self._questions.submit([forms])
-        except StorageError:
-            return  # whoever asks then is told
-        answer.add_done_callback(_heed)
-        # One answer for all of them, which the store gives for all in one question.
-        self._foreseen |= dict.fromkeys(forms, _Foreseen(answer, now + FORESEEN_SECONDS))
-
-    async def _answer(self, forms: set[str]) -> Mapping[str, tuple[Suppression, ...]]:
-        """What the store has of these forms: from an answer that was foreseen where one is asked for, else by
-        the next question.
-        """
-        now = asyncio.get_running_loop().time()
-        if len(forms) == 1:
-            # Taken out: a second mail to the same address asks anew, and so sees what the first has come to.
-            foreseen = self._foreseen.pop(next(iter(forms)), None)
-            if foreseen is not None and now < foreseen.until:
-                # Others wait for the same answer.
-                return await asyncio.shield(foreseen.answer)
-        return await self._questions.ask(list(forms))
-
-    async def _ask(self, questions: list[Sequence[str]]) -> list[Mapping[str, tuple[Suppression, ...]]]:
-        """One question for many: each is given the whole answer, and takes what it asked for."""
-        forms = list({form for question in questions for form in question})
-        return [await self._shelf.matching(forms, now=self._clock())] * len(questions)
-
-    async def _seems_empty(self) -> bool:
-        """Whether nothing was in the list a second ago. Raises `StorageError`."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._looked_until:
-            self._was_empty = not await self._shelf.any(now=self._clock())
-            self._looked_until = now + EMPTY_SECONDS
-        return self._was_empty
+        await self.lookup.stop()
 
     async def page(self, asked: SuppressionsRequest) -> SuppressionPage:
         """A page of those in force. Raises `InvalidCursor`."""
@@ -244,8 +150,7 @@ class SuppressionList(Part):
         forgotten after the store has it.
         """
         count = await self._shelf.add(suppressions)
-        self._looked_until = 0.0
-        self._foreseen.clear()
+        self.lookup.forget()
         if count:
             self._added.update(each.reason for each in suppressions)
         return count
@@ -257,7 +162,7 @@ class SuppressionList(Part):
         (`mailboxes`).
         """
         count = await self._shelf.lift(compared(asked.address), scope=asked.scope, now=self._clock())
-        self._foreseen.clear()
+        self.lookup.forget()
         return count
 
     async def of(self, addresses: Iterable[str]) -> tuple[Suppression, ...]:
@@ -286,7 +191,7 @@ class SuppressionList(Part):
 
         A crash between the list and the note leaves the user without a hint until the next refusal.
         """
-        form = _compared(address)
+        form = form_of(address)
         if form is None or bounce.severity is Severity.NEITHER:
             return False
         now = self._clock()
@@ -315,31 +220,3 @@ class SuppressionList(Part):
         """Forget what has expired, and days of refusals that count no more; not while the clock is in doubt."""
         if self._clock.may_delete:
             await self._shelf.prune(now=self._clock(), days=SOFT_WINDOW_DAYS, limit=PRUNED_AT_ONCE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Foreseen:
-    """An answer that was asked for ahead, and how long it counts."""
-
-    answer: "asyncio.Future[Mapping[str, tuple[Suppression, ...]]]"
-    until: float
-    """Until when the answer counts, by the loop's clock."""
-
-
-def _heed(answer: "asyncio.Future[Mapping[str, tuple[Suppression, ...]]]") -> None:
-    """A failure that nobody asks for any more is no news."""
-    if not answer.cancelled():
-        answer.exception()
-
-
-def forms_of(addresses: Iterable[str]) -> tuple[str, ...]:
-    """The forms in which these addresses are compared, without what is none."""
-    return tuple(dict.fromkeys(form for address in addresses if (form := _compared(address)) is not None))
-
-
-def _compared(address: str) -> str | None:
-    """The form in which it is compared; None for what is no address."""
-    try:
-        return compared(address)
-    except ValueError:
-        return None

@@ -12,13 +12,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from gateway.catalog.channels import CHANNELS, Channel
+from gateway.catalog.channels import CHANNELS, EMAIL, IN_APP, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.emitting import Listener
-from gateway.notify.verdicts import EMAIL, IN_APP
 from mailer.outcomes import Result
 from storage import tallies
 from storage.errors import StorageError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from gateway.catalog.channels import CHANNELS, Channel
+from gateway.catalog.channels import CHANNELS, EMAIL, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import user_room
@@ -19,7 +19,7 @@ from gateway.notify.campaigns.speech import sendable
 from gateway.notify.decide import Explained, Judge
 from gateway.notify.drawing import draw
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
-from gateway.notify.verdicts import EMAIL, Case
+from gateway.notify.verdicts import Case
 from gateway.notify.wording import Filled, Scribe
 from mailer.choice import chosen
 from mailer.composed import warnings_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.catalog.buckets import ALL_OR_NONE
-from gateway.catalog.channels import CHANNELS, Channel
+from gateway.catalog.channels import CHANNELS, EMAIL, IN_APP, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import NONE, UNTOUCHED
 from gateway.ground import encoding
@@ -18,7 +18,6 @@ from gateway.notify.requests import Unfit
 from gateway.notify.switching import Switching
 from gateway.notify.tally import NOTHING, Counts, Tally
 from gateway.notify.trials.book import TrialBook, TypeTrial
-from gateway.notify.verdicts import EMAIL, IN_APP
 from gateway.notify.versions import Versions
 from storage.mail import LaneName
 from storage.switches import Change, Settings, Switches

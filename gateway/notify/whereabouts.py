@@ -9,7 +9,7 @@ from datetime import tzinfo
 
 from gateway.ground.zones import zone
 from gateway.notify.preferences import NOTHING, Preferences
-from gateway.notify.verdicts import Sources
+from gateway.notify.sources import Sources
 
 
 async def zones_of(

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
+from gateway.catalog.channels import EMAIL
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.languages import Languages
 from gateway.notify.requests import OWN_TYPES, EmailRequest, EmitRequest, Unfit
 from gateway.notify.said import Memory, Said, Text, pictured
-from gateway.notify.verdicts import EMAIL, NOBODY_CHOSE, Chosen
+from gateway.notify.sources import NOBODY_CHOSE, Chosen
 from storage.errors import StorageError
 from storage.mail import LaneName, Unless
 from storage.notifications import Words

@@ -30,13 +30,14 @@ from gateway.notify.mailboxes import RefusalBook
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.returns import Returns
 from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
+from gateway.notify.sources import Sources
 from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.settings import StatsSettings
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.switching import Switching
 from gateway.notify.tally import Tally
 from gateway.notify.trials.book import TrialBook
-from gateway.notify.verdicts import Sources
+from gateway.notify.trials.marks import TrialMarks
 from gateway.observe.metrics import Metrics
 from gateway.process.mail_counting import MailCounting
 from gateway.process.settings import ProcessSettings
@@ -121,7 +122,7 @@ class Process(ABC):
             contacts=self.contacts,
             preferences=self.preferences,
             receipts=self.store.inboxes,
-            suppressions=self.suppressions,
+            suppressions=self.suppressions.lookup,
             campaigns=self.store.campaigns,
             sendings=self.store.outbox,
             digests=self.store.digests,
@@ -159,19 +160,22 @@ class Process(ABC):
         )
         """What deals with mail that comes back."""
 
-    def hear_trials(self, switching: Switching) -> TrialBook:
-        """What knows of the experiments of types, and hears from now on of the mail that leaves here."""
-        trials = TrialBook(
+    def hear_trials(self) -> TrialMarks:
+        """What hears of people in the experiments of types, from now on also of the mail that leaves here."""
+        marks = TrialMarks(self.store.trials, live=self.catalog, streams=self.store.streams, clock=self.clock)
+        self.mail_counting.trials = marks
+        return marks
+
+    def trial_book(self, switching: Switching) -> TrialBook:
+        """What knows of the experiments of types."""
+        return TrialBook(
             self.store.trials,
             live=self.catalog,
-            streams=self.store.streams,
             switching=switching,
             clock=self.clock,
             history_days=self.settings[StoreSettings].history_days,
             may_delete=lambda: self.clock.may_delete,
         )
-        self.mail_counting.trials = trials
-        return trials
 
     def _noter(self) -> Noter | None:
         """What tells the statistics; None where there are to be none."""

@@ -112,7 +112,7 @@ def seed(node: node.Node) -> None:
             reading=node.inboxes.reading,
             choices=node.users.choices,
             wake_mailer=node.mail.wake,
-            count=None if node.noter is None else node.noter.emitted,
+            count=None if node.noter is None else node.noter.heard.emitted,
             clock=node.clock,
         )
     )

@@ -7,7 +7,7 @@ from gateway.notify.lanes import Lanes
 from gateway.notify.stats.noting import Noter
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.tally import Tally
-from gateway.notify.trials.book import TrialBook
+from gateway.notify.trials.marks import TrialMarks
 from gateway.observe.metrics import Metrics
 from mailer.bounces import Bounce, Severity
 from mailer.outcomes import Outcome, Result
@@ -45,7 +45,7 @@ class MailCounting:
         self._noter = noter
         self._catalog = catalog
         self._suppressions = suppressions
-        self.trials: TrialBook | None = None
+        self.trials: TrialMarks | None = None
         """Set where experiments are to hear of it."""
 
     def ended(self, lane: LaneName, outcome: Outcome) -> None:
@@ -53,19 +53,19 @@ class MailCounting:
         self._metrics.mail_outcome(lane, outcome.result)
         self._tally.mailed(outcome.type, outcome.result)
         if self._noter is not None:
-            self._noter.mailed(lane, outcome)
+            self._noter.heard.mailed(lane, outcome)
         if self.trials is not None and self._catalog.has_trials:
             self.trials.mailed(outcome)
         if outcome.result is Result.SENT:
-            self._lanes.count(lane, lanes.Outcome.SENT, campaign=_campaign_of(outcome.of))
+            self._lanes.scales.count(lane, lanes.Outcome.SENT, campaign=_campaign_of(outcome.of))
         elif outcome.unheard:
-            self._lanes.count(lane, lanes.Outcome.FAILED)
+            self._lanes.scales.count(lane, lanes.Outcome.FAILED)
 
     async def bounced(self, lease: Lease, bounce: Bounce) -> None:
         """Note an address that refuses mail, and count it against the lane if it does so for good."""
         if bounce.severity is Severity.HARD:
             lane, campaign = lease.mail.order.lane, _campaign_of(lease.of)
-            self._lanes.count(lane, lanes.Outcome.REFUSED, campaign=campaign)
+            self._lanes.scales.count(lane, lanes.Outcome.REFUSED, campaign=campaign)
         await self._suppressions.bounced(lease, bounce)
 
     def returned(self, ours: Ours | None, fate: Fate) -> None:
@@ -73,9 +73,11 @@ class MailCounting:
         lane = None if ours is None else ours.mail.order.lane
         self._metrics.mail_returned(lane, fate)
         if lane is not None and ours is not None and fate in _HEARD:
-            self._lanes.count(lane, _HEARD[fate], sent_at=ours.mail.sent_at, campaign=_campaign_of(ours.of))
+            self._lanes.scales.count(
+                lane, _HEARD[fate], sent_at=ours.mail.sent_at, campaign=_campaign_of(ours.of)
+            )
             if self._noter is not None:
-                self._noter.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
+                self._noter.heard.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
 
 
 def _campaign_of(subject: Subject | None) -> str | None:

@@ -39,7 +39,8 @@ class MailOffice(Office):
         # On a bus of its own it tells nobody and hears nothing: the nodes find in the store what became of a mail,
         # and this process finds there what is switched.
         self.switching = Switching(self.store.switches, self.catalog, LocalBus(), self.clock)
-        self.trial_book = self.hear_trials(self.switching)
+        self.trial_marks = self.hear_trials()
+        self.trials = self.trial_book(self.switching)
 
     def own_parts(self) -> Sequence[Part]:
         """The catalog and the press before the store: where they cannot be had, nothing was opened."""
@@ -54,7 +55,8 @@ class MailOffice(Office):
             self.switching,
             self.tally,
             *([] if self.noter is None else [self.noter]),
-            self.trial_book,
+            self.trial_marks,
+            self.trials,
             self.suppressions,
             self.lanes,
             PresencePart(self.presence, _announce_to_nobody),

@@ -12,8 +12,8 @@ from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.clicks.tracking import Tracker
 from gateway.notify.departing import Departures
 from gateway.notify.digests import Digester
-from gateway.notify.leaving import WaysOut
 from gateway.notify.settings import StoreSettings
+from gateway.notify.ways_out import WaysOut
 from gateway.process.base import Process
 from mailer.lanes import NO_CLICKS, Clicks, WayOut, no_way_out
 from storage.mail import LaneName
@@ -37,7 +37,7 @@ def mail_part(process: Process) -> MailPart:
         budget=process.links.budget,
         way_out=_way_out(process),
         clicks=_tracker(process),
-        foresee=process.suppressions.foresee,
+        foresee=process.suppressions.lookup.foresee,
         ended=process.mail_counting.ended,
         is_paused=process.lanes.is_paused,
     )

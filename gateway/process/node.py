@@ -145,6 +145,7 @@ class Node(Member):
             self.tally,
             self.noter,
             None if self.noter is None else self.keeping.recounter,
+            self.keeping.trial_marks,
             self.keeping.trials,
             self.views.feed,
             self.views.trends,
@@ -159,7 +160,7 @@ class Node(Member):
         return [
             self.keeping.archivist,
             self.keeping.housekeeper,
-            self.telling.scheduler,
+            self.telling.schedule_runner,
             self.inboxes.snoozer,
             self.users.hints,
             self.campaigns.runner,

@@ -16,7 +16,8 @@ from gateway.ground.rooms import user_room
 from gateway.http.unsubscribe_words import WORDS, PageWords, language
 from gateway.notify.emitting import Emitter
 from gateway.notify.languages import Languages
-from gateway.notify.leaving import Lowered, called
+from gateway.notify.leaving import Lowered
+from gateway.notify.lowering import called
 from gateway.notify.requests import MAILBOX_REFUSED, UNSUBSCRIBED, EmitRequest
 from mailer.locales import lookup
 from storage.mailboxes import Refusal

@@ -9,7 +9,7 @@ from marshmallow import Schema, fields
 
 from gateway.ground.encoding import Json, time
 from gateway.notify.digest_news import LISTED
-from gateway.notify.digests import LeftOut, OpenDigest
+from gateway.notify.open_digests import LeftOut, OpenDigest
 from gateway.protocol import required
 from gateway.protocol.answers.waiting import DigestAnswer
 from storage.notifications import Notification

@@ -15,11 +15,11 @@ from gateway.notify.auditing import AuditBook
 from gateway.notify.campaigns.book import CampaignBook
 from gateway.notify.choosing import Choices
 from gateway.notify.clicks.book import ClickBook
-from gateway.notify.digests import Digester
 from gateway.notify.emitting import Emitter
 from gateway.notify.lanes import Lanes
 from gateway.notify.languages import Languages
 from gateway.notify.mailroom import Mailroom
+from gateway.notify.open_digests import OpenDigests
 from gateway.notify.people import People
 from gateway.notify.preview import Previewer
 from gateway.notify.profiles import Profiles
@@ -83,7 +83,7 @@ class UseCases:
     """What is emitted later."""
     campaigns: CampaignBook
     """Campaigns."""
-    digests: Digester
+    digests: OpenDigests
     """Digests that are open."""
     statistics: Statistics
     """Figures of what came of it all."""

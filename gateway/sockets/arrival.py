@@ -26,12 +26,13 @@ from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.engine import Packet, Reason, Server
 from gateway.ground import encoding
 from gateway.ground.clock import Clock
-from gateway.ground.rooms import ADMINS, membership, rooms_of
+from gateway.ground.rooms import ADMINS, rooms_of
 from gateway.notify import events
 from gateway.notify.contacts import ContactBook, contact_of
 from gateway.notify.delivery import Delivery
 from gateway.notify.languages import Languages
 from gateway.notify.muting import Mutes
+from gateway.notify.replaying import PASSES, Replaying
 from gateway.notify.topics import TopicBook
 from gateway.notify.translations import spoken
 from gateway.protocol.asking import connecting
@@ -40,13 +41,9 @@ from gateway.sockets.events import ADMIN, ROOT, Answer
 from gateway.sockets.expiries import Expiries
 from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StoreUnavailable
-from storage.inboxes import Inboxes, Opening
+from storage.inboxes import Opening
 from storage.people import Contact
 
-REPLAYS = 5
-"""How often a replay is begun again because more came meanwhile than could be held back. Each time counts only
-what came after the time before, so that a client which keeps up needs one.
-"""
 REPLAY_SECONDS = 60.0
 """How long a client may take to read what it missed. For each pass of the replay; one that takes longer is
 closed as a slow consumer.
@@ -81,7 +78,7 @@ class Reception:
     sessions: Sessions
     expiries: Expiries
     verifier: Verifier
-    inboxes: Inboxes
+    replaying: Replaying
     delivery: Delivery
     presence: Presence
     bus: Bus
@@ -93,8 +90,6 @@ class Reception:
     clock: Clock
     connections_per_user: int
     """More than these, and the oldest make room; 0 for no limit."""
-    replay_limit: int
-    """Notifications that a client is given of those it missed; one that missed more is told to ask for its history."""
 
     def remember(self, session: Session, contact: Contact) -> None:
         """Note what a token tells of its user, unless the user was erased meanwhile."""
@@ -148,9 +143,6 @@ class Arrival:
         Raises `StorageError` where the store is away. Whatever it raises, the session is
         out of the register and out of its rooms again: a cancelled connect as well, therefore
         `BaseException`.
-
-        Shared rooms that the user was never in get a beginning in the same read, so that what was told before
-        is not unread.
         """
         at, session = self._at, self.session
         # Known before its topics are read: of a change that comes meanwhile it is told afterwards.
@@ -162,17 +154,8 @@ class Arrival:
             since, epoch = connecting.since(self._since, session.rooms), connecting.epoch(self._since)
             session.muted = await at.mutes.of(session.user)
             session.locale = await at.languages.of_reader(session.user, session.principal.locale)
-            # Join before reading the store: a repetition can be dropped, a hole cannot be seen.
-            await at.delivery.join(session.sid, session.rooms)
-            self._opening = await at.inboxes.opening(
-                session.user,
-                session.rooms,
-                since=since,
-                limit=at.replay_limit,
-                now=at.clock(),
-                membership=membership(session.user),
-                epoch=epoch,
-                muted=session.muted,
+            self._opening = await at.replaying.join(
+                session.sid, session.user, session.rooms, since=since, epoch=epoch, muted=session.muted
             )
             session.epoch = self._opening.epoch
             # The stage is raised before the epoch is compared: a turn that comes meanwhile closes all that
@@ -185,14 +168,14 @@ class Arrival:
                     raise StoreUnavailable("the store was put back a moment ago")
         except BaseException:
             at.sessions.remove(session.sid)
-            at.delivery.leave(session.sid, session.rooms)
+            at.delivery.rooms.leave(session.sid, session.rooms)
             raise
 
     async def replay(self) -> bool:
         """Write what the client missed, then `ready`, then what came meanwhile. False when it is gone, or too slow.
 
         The first pass writes what was missed since the client's own sequences. If more came than delivery
-        could hold, a further pass reads on from the heads of the one before, `REPLAYS` passes at most; after
+        could hold, a further pass reads on from the heads of the one before, `PASSES` passes at most; after
         that the client is closed as a slow consumer.
 
         Raises `TimeoutError` for a client that does not read, and `StorageError`. A store that was put back
@@ -200,8 +183,8 @@ class Arrival:
         """
         at, session, opening = self._at, self.session, self._opening
         replayed = 0
-        for _ in range(REPLAYS):
-            if not await self._write(opening):
+        for _ in range(PASSES):
+            if opening.missed and not await self._write(opening):
                 return False
             replayed += len(opening.missed)
             if session.stage is Stage.ADMITTED:
@@ -213,14 +196,8 @@ class Arrival:
                 return False
             if at.delivery.open(session.sid, opening.heads):
                 return True
-            opening = await at.inboxes.opening(
-                session.user,
-                session.rooms,
-                since=opening.heads,
-                limit=at.replay_limit,
-                now=at.clock(),
-                epoch=session.epoch,
-                muted=session.muted,
+            opening = await at.replaying.go_on(
+                session.user, session.rooms, heads=opening.heads, epoch=session.epoch, muted=session.muted
             )
             if opening.epoch != session.epoch:
                 await self.give_up(Reason.UNAVAILABLE)
@@ -234,8 +211,6 @@ class Arrival:
         Each notification is told in the language of the reader. False when the client has gone. `on_replayed`
         hears only of a replay that was written whole.
         """
-        if not opening.missed:
-            return True
         namespace, locale = self.session.namespace, self.session.locale
         packets = [
             Packet.event(namespace, events.notification_event(spoken(notification, locale)))

@@ -107,7 +107,7 @@ class Door:
         if session is None:
             return
         at.sessions.remove(sid)
-        at.delivery.leave(sid, session.rooms)
+        at.delivery.rooms.leave(sid, session.rooms)
         # One that never entered is unknown to presence. One that goes while `enter` is under way takes itself
         # out there again.
         if session.stage is Stage.ENTERED:

@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from auth.principal import Principal
 from gateway.engine import Reason
-from gateway.ground.rooms import membership
 from gateway.notify import events
 from gateway.notify.reading import Reading
-from gateway.sockets.arrival import REPLAYS, Reception, rooms_in
+from gateway.sockets.arrival import Reception, rooms_in
 from gateway.sockets.sessions import Session
 from storage.errors import StorageError
 
@@ -87,23 +86,12 @@ class Mover:
     async def _join(self, session: Session, rooms: list[str]) -> Mapping[str, int] | None:
         """Have a live session hear rooms from their heads on, which are answered; None if it is gone or too slow.
 
-        As in an arrival, a room that is too busy is tried `REPLAYS` times; then the session is closed as a
-        slow consumer.
+        Of a room that is too busy the session is closed as a slow consumer, as in an arrival.
         """
         at = self._at
-        await at.delivery.join(session.sid, rooms)
-        for _ in range(REPLAYS):
-            opening = await at.inboxes.opening(
-                session.user,
-                rooms,
-                since={},
-                limit=at.replay_limit,
-                now=at.clock(),
-                membership=membership(session.user),
-            )
-            if not at.sessions.is_live(session):
-                return None
-            if at.delivery.open(session.sid, opening.heads):
-                return opening.heads
-        await at.server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
-        return None
+        heads = await at.replaying.gain(
+            session.sid, session.user, rooms, is_live=lambda: at.sessions.is_live(session)
+        )
+        if heads is None and at.sessions.is_live(session):
+            await at.server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
+        return heads

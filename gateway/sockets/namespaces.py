@@ -21,6 +21,7 @@ from gateway.notify.delivery import Delivery
 from gateway.notify.languages import Languages
 from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
+from gateway.notify.replaying import Replaying
 from gateway.notify.topics import TopicBook
 from gateway.sockets.arrival import Reception
 from gateway.sockets.commands import SessionCommands
@@ -53,6 +54,7 @@ class Namespaces(Part):
         inboxes: Inboxes,
         streams: Streams,
         reading: Reading,
+        replaying: Replaying,
         delivery: Delivery,
         presence: Presence,
         bus: Bus,
@@ -66,7 +68,6 @@ class Namespaces(Part):
         node: str,
         leeway_seconds: float,
         connections_per_user: int,
-        replay_limit: int,
     ) -> None:
         self.sessions = Sessions(server, node=node)
         self.registry = Events(server, self.sessions)
@@ -86,7 +87,7 @@ class Namespaces(Part):
             sessions=self.sessions,
             expiries=self.expiries,
             verifier=verifier,
-            inboxes=inboxes,
+            replaying=replaying,
             delivery=delivery,
             presence=presence,
             bus=bus,
@@ -97,14 +98,13 @@ class Namespaces(Part):
             lineage=lineage,
             clock=clock,
             connections_per_user=connections_per_user,
-            replay_limit=replay_limit,
         )
         mover = Mover(reception, reading)
         self.memberships = LiveMemberships(topics, self.sessions, mover)
         self.mutes = LiveMutes(mutes, languages, self.sessions, reading)
         self.returns = LiveReturns(self.sessions, reading, inboxes, streams)
         Door(reception, self._settle)
-        ReplayEvent(self.registry, inboxes, clock=clock, replay_limit=replay_limit)
+        ReplayEvent(self.registry, replaying)
         Renewal(self.registry, mover, reception)
 
     def _settle(self, session: Session) -> None:

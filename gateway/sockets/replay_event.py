@@ -7,23 +7,19 @@ was told is muted. All else that is asked of an inbox stands in the table of ope
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.ground.clock import Clock
 from gateway.notify import events
+from gateway.notify.replaying import Replaying
 from gateway.notify.translations import spoken
 from gateway.protocol.asking import connecting
-from gateway.sockets.arrival import REPLAYS
 from gateway.sockets.events import ADMIN, ROOT, Answer, Events
 from gateway.sockets.sessions import Session
-from storage.inboxes import Inboxes
 
 
 class ReplayEvent:
     """Registers the event `replay` of both namespaces. It has no state beside what it was given."""
 
-    def __init__(self, registry: Events, inboxes: Inboxes, *, clock: Clock, replay_limit: int) -> None:
-        self._inboxes = inboxes
-        self._clock = clock
-        self._replay_limit = replay_limit
+    def __init__(self, registry: Events, replaying: Replaying) -> None:
+        self._replaying = replaying
         for namespace in (ROOT, ADMIN):
             registry.on(namespace, "replay", self._replay)
 
@@ -31,25 +27,13 @@ class ReplayEvent:
         """What was missed of the session's rooms since the sequences that the client names, and the counts beside it.
 
         Unlike the replay of an arrival it is an answer, and so bounded: `resync` says of which rooms more was
-        missed than that. The session stays open meanwhile, and live frames may come before the answer; their
-        sequences tell the client what it has.
+        missed than that.
         """
         given = payload.get("since")
         since, epoch = connecting.since(given, session.rooms), connecting.epoch(given)
-        for _ in range(REPLAYS):
-            muted = session.muted
-            opening = await self._inboxes.opening(
-                session.user,
-                session.rooms,
-                since=since,
-                limit=self._replay_limit,
-                now=self._clock(),
-                epoch=epoch,
-                muted=muted,
-            )
-            # Else the client has been told meanwhile what it counts up to now.
-            if session.muted == muted:
-                break
+        opening = await self._replaying.answer(
+            session.user, session.rooms, since=since, epoch=epoch, muted=lambda: session.muted
+        )
         return {
             "notifications": [
                 events.notification(spoken(notification, session.locale)) for notification in opening.missed

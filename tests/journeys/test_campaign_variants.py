@@ -188,7 +188,7 @@ async def converted(here: Gateway) -> None:
 async def test_when_its_time_is_over_without_a_winner_those_who_wait_get_the_control(
     here: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gateway.notify.campaigns.running.SHORTEST", timedelta(0))
+    monkeypatch.setattr("gateway.notify.campaigns.steps.SHORTEST", timedelta(0))
 
     def at_once(campaign: Any, plan: Any) -> datetime | None:
         return campaign.started_at  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ import jwt
 import pytest
 
 from gateway.ground import encoding
-from gateway.notify.campaigns.running import LATEST, LEFT_ALONE, MISSED
+from gateway.notify.campaigns.steps import LATEST, LEFT_ALONE, MISSED
 from gateway.protocol.offered.campaigns import OPERATIONS
 from storage.campaigns import CampaignState
 from storage.mail import LaneName

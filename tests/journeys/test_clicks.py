@@ -188,7 +188,7 @@ async def test_a_persons_click_leads_on_and_reads_it_in_every_tab_once_it_is_jud
     id_, link = await offered(here, tmp_path)
     heard: list[Clicked] = []
     assert here.node is not None
-    here.node.inboxes.clicks.listeners.append(heard.append)
+    here.node.inboxes.clicks.news.listeners.append(heard.append)
 
     assert (await follow(here, link, method="HEAD"))[0] == 302
     assert await hits(here, id_) == []

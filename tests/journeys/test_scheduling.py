@@ -75,7 +75,7 @@ async def test_what_is_due_while_its_node_is_gone_is_emitted_by_another(
     await client.event("ready")
 
     await _later(one, "user:ann", "later", _in(1))
-    await one.node.telling.scheduler.stop()
+    await one.node.telling.schedule_runner.stop()
 
     assert (await client.event("notification"))["title"] == "later"
     del three
@@ -90,24 +90,24 @@ async def test_what_was_leased_by_a_node_that_died_comes_once_from_another(
     await client.event("ready")
     for each in nodes:
         assert each.node is not None
-        await each.node.telling.scheduler.stop()
+        await each.node.telling.schedule_runner.stop()
     await _later(one, "user:ann", "later", _in(0))
     dying, living = one.node, three.node
     assert dying is not None
     assert living is not None
     now = datetime.now(UTC) + timedelta(seconds=1)
     _, leased = await dying.store.schedule.lease(limit=9, lease_seconds=0.5, now=now)
-    assert await dying.telling.scheduler._emit(leased) == ([leased[0].id], [])
+    assert await dying.telling.schedule_runner._emit(leased) == ([leased[0].id], [])
 
     assert (await client.event("notification"))["title"] == "later"
-    living.telling.scheduler.start()
+    living.telling.schedule_runner.start()
     async with asyncio.timeout(40):
         while await living.store.schedule.next_due() is not None:
             await asyncio.sleep(0.02)
 
     await three.emit("user:ann", "last")
     assert (await client.event("notification"))["title"] == "last"
-    assert living.telling.scheduler.emitted == 0
+    assert living.telling.schedule_runner.emitted == 0
 
 
 async def test_what_is_cancelled_never_comes_and_leaves_no_hole(nodes: list[Gateway], node: NodeProcess):
@@ -236,7 +236,7 @@ async def test_what_was_missed_is_emitted_only_by_somebodys_word(nodes: list[Gat
         replace(waiting, id="in time", due_at=now - timedelta(hours=2)),
     ]
     await one.node.store.schedule.add(old, now=now)
-    one.node.telling.scheduler._rounds.wake()
+    one.node.telling.schedule_runner._rounds.wake()
 
     assert [n["title"] for n in await client.events("notification", 2)] == ["old", "old"]
     async with asyncio.timeout(40):

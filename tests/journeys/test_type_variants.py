@@ -104,7 +104,7 @@ async def here(store: dict[str, str], tmp_path: Path) -> AsyncIterator[Gateway]:
 async def told(here: Gateway, type_: str = "SHIPPED") -> Any:
     """The experiment of the type, once what has happened is stored."""
     assert here.node is not None
-    await here.node.keeping.trials.flush()
+    await here.node.keeping.trial_marks.flush()
     answered = (await here.ask("GET", f"/internal/types/{type_}")).body
     assert TypeDetailAnswer().validate(answered) == {}
     return answered["experiment"]
@@ -278,13 +278,13 @@ async def test_while_no_type_has_an_experiment_nothing_of_them_is_asked(here: Ga
     assert here.node is not None
     node = here.node
     assert node.telling.emitter.planner is node.telling.trial_planner
-    assert node.keeping.trials.marked in node.inboxes.reading.listeners
+    assert node.keeping.trial_marks.marked in node.inboxes.reading.listeners
 
     node.catalog.replace(None)
 
     assert node.telling.emitter.planner is node.telling.planner
-    assert node.keeping.trials.marked not in node.inboxes.reading.listeners
-    assert node.keeping.trials.clicked not in node.inboxes.clicks.listeners
+    assert node.keeping.trial_marks.marked not in node.inboxes.reading.listeners
+    assert node.keeping.trial_marks.clicked not in node.inboxes.clicks.news.listeners
 
 
 async def test_a_backend_says_who_has_done_what_is_hoped_for_and_of_nobody_else_it_counts(

@@ -8,80 +8,47 @@ both, so that a dry run cannot say otherwise than what is sent.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
-from msgspec import structs
-
+from gateway.catalog.channels import EMAIL
 from gateway.experiments.lots import Aside
 from gateway.ground.rooms import user_room
 from gateway.ground.zones import zone
-from gateway.notify import owing
 from gateway.notify.campaigns import trial
-from gateway.notify.campaigns.plans import (
-    Given,
-    Plan,
-    TestRequest,
-    Variant,
-    beginning,
-    first_at,
-    given_of,
-    obligation_id,
-    plan_of,
+from gateway.notify.campaigns.drafts import (
+    Candidate,
+    MailDraft,
+    case_of,
+    decided_of,
+    drafted,
+    obligation_of,
+    skipped,
 )
+from gateway.notify.campaigns.plans import Given, Plan, TestRequest, beginning, first_at, given_of, plan_of
 from gateway.notify.campaigns.speech import NO_TYPE, Speech
 from gateway.notify.decide import Judge, Judged
 from gateway.notify.gates import holdout, preferences
 from gateway.notify.preferences import NOTHING
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
-from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sources
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Moment, Send, Skip
 from gateway.notify.whereabouts import zones_of
 from gateway.notify.wording import Filled, Scribe
 from mailer.address import compared
 from storage.campaigns import TEST, Campaign
 from storage.errors import StorageError
 from storage.ids import uuid7
-from storage.mail import LaneName
-from storage.notifications import Notification
 from storage.obligations import Kind, Obligation, Subject
 from storage.recipients import Decided, Recipient, RecipientState
 
 LOCAL_TIME = "local_time"
 """In the place of a rule: a recipient waits for the time on the own wall."""
 NOT_ASKED = Skip(rule=preferences.RULE, detail="has not asked for it")
-REASON_CHARACTERS = 200
-"""Of what is wrong with a recipient, so many are kept."""
 WORDED_AT_ONCE = 50
 """Recipients whose words are made before the loop's other work has its turn."""
 SENT_ANYWAY = Judged(Send(), ())
 """What stands for a decision of a test mail: nobody was asked, for its recipients are its makers."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A recipient whose turn may have come.
-
-    Whoever is held out, or waits for the winner, is none.
-    """
-
-    recipient: Recipient
-    given: Given
-    """What the import has told of it; empty for an audience."""
-    variant: Variant | None
-    is_tried: bool = False
-    """Whether the variant has fallen to it by lot."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A recipient whose mail has words, and is in question."""
-
-    recipient: Recipient
-    filled: Filled
-    email: EmailRequest
-    case: Case
-    variant: str | None
-    """Which it is of several ways to say it."""
 
 
 class Drafter:
@@ -108,12 +75,12 @@ class Drafter:
         """
         plan = plan_of(campaign)
         split = trial.split_of(campaign.id, plan)
-        candidates: list[_Candidate] = []
+        candidates: list[Candidate] = []
         decided: list[Decided] = []
         for each in recipients:
             lot = trial.lot_of(campaign, plan, split, each.user)
             if lot.aside is Aside.HELD_OUT:
-                decided.append(_skipped(each.id, holdout.HELD_OUT))
+                decided.append(skipped(each.id, holdout.HELD_OUT))
             elif lot.aside is Aside.WAITS:
                 decided.append(
                     Decided(
@@ -121,7 +88,7 @@ class Drafter:
                     )
                 )
             else:
-                candidates.append(_Candidate(each, given_of(each.given), lot.variant, is_tried=lot.is_tried))
+                candidates.append(Candidate(each, given_of(each.given), lot.variant, is_tried=lot.is_tried))
         # Also of those who are skipped or wait: what has fallen to somebody is written down whatever becomes
         # of it, and so counts.
         tried = {
@@ -131,7 +98,7 @@ class Drafter:
         return [replace(each, variant=tried.get(each.id)) for each in decided] if tried else decided
 
     async def _decide(
-        self, campaign: Campaign, plan: Plan, candidates: Sequence[_Candidate], *, now: datetime
+        self, campaign: Campaign, plan: Plan, candidates: Sequence[Candidate], *, now: datetime
     ) -> list[Decided]:
         """What becomes of each of those who are to get something.
 
@@ -144,7 +111,7 @@ class Drafter:
             for id_, due_at in waiting.items()
         ]
         unasked = await self._unasked(campaign, [each.recipient for each in candidates])
-        decided += [_skipped(id_, NOT_ASKED) for id_ in unasked - waiting.keys()]
+        decided += [skipped(id_, NOT_ASKED) for id_ in unasked - waiting.keys()]
         ready = [
             each
             for each in candidates
@@ -153,10 +120,10 @@ class Drafter:
         # One variant after the other: what is said last of each type is remembered.
         ready.sort(key=lambda each: each.variant.name if each.variant else "")
         filled = await self._filled([self._request(campaign, plan, each) for each in ready])
-        drafts: list[_Draft] = []
+        drafts: list[MailDraft] = []
         for candidate, each in zip(ready, filled, strict=True):
-            found = _drafted(campaign, candidate, each, now)
-            if isinstance(found, _Draft):
+            found = drafted(campaign, candidate, each, now)
+            if isinstance(found, MailDraft):
                 drafts.append(found)
             else:
                 decided.append(found)
@@ -164,11 +131,11 @@ class Drafter:
         for draft, judged in zip(drafts, verdicts, strict=True):
             if isinstance(judged, StorageError):
                 raise judged
-            decided.append(_decided(campaign, draft, judged))
+            decided.append(decided_of(campaign, draft, judged))
         return decided
 
     async def _waiting(
-        self, campaign: Campaign, plan: Plan, candidates: Sequence[_Candidate], now: datetime
+        self, campaign: Campaign, plan: Plan, candidates: Sequence[Candidate], now: datetime
     ) -> dict[str, datetime]:
         """When it is the time of those whose time has not come, by their ids.
 
@@ -220,7 +187,7 @@ class Drafter:
             if not chosen.get(each.user, NOTHING).cell(type_, type_.name, EMAIL).value
         }
 
-    def _request(self, campaign: Campaign, plan: Plan, candidate: _Candidate) -> EmitRequest:
+    def _request(self, campaign: Campaign, plan: Plan, candidate: Candidate) -> EmitRequest:
         """What an emit to the recipient would be asked."""
         return EmitRequest(
             rooms=(user_room(candidate.recipient.user),),
@@ -246,7 +213,7 @@ class Drafter:
         if asked.variant is not None and variant is None:
             raise Unfit({"variant": ["The campaign has no such variant."]})
         people = [Recipient(id=uuid7(), user=compared(address), address=address) for address in asked.to]
-        requests = [self._request(campaign, plan, _Candidate(each, given, variant)) for each in people]
+        requests = [self._request(campaign, plan, Candidate(each, given, variant)) for each in people]
         of = Subject(kind=Kind.CAMPAIGN, id=f"{TEST}{campaign.id}")
         name = None if variant is None else variant.name
         obligations = []
@@ -256,104 +223,8 @@ class Drafter:
             email = filled.request.email
             assert email is not None
             # At once: whatever the type waits for, its makers do not.
-            case = replace(_case(campaign, person, filled.request, email, now), due_at=now)
+            case = replace(case_of(campaign, person, filled.request, email, now), due_at=now)
             obligations.append(
-                _obligation(_Draft(person, filled, email, case, name), SENT_ANYWAY, of, person.id)
+                obligation_of(MailDraft(person, filled, email, case, name), SENT_ANYWAY, of, person.id)
             )
         return obligations
-
-
-def _drafted(
-    campaign: Campaign, candidate: _Candidate, filled: Filled | Exception, now: datetime
-) -> _Draft | Decided:
-    """The mail in question, or what becomes of a recipient who has none.
-
-    What a scribe refuses, such as data that do not fit any more, ends the recipient: `dead`, with the reason,
-    and may be retried.
-    """
-    recipient, variant = candidate.recipient, candidate.variant
-    if isinstance(filled, StorageError):
-        raise filled
-    if isinstance(filled, Exception):
-        return Decided(id=recipient.id, state=RecipientState.DEAD, reason=f"{filled}"[:REASON_CHARACTERS])
-    email = filled.request.email
-    assert email is not None
-    case = _case(campaign, recipient, filled.request, email, now)
-    return _Draft(recipient, filled, email, case, None if variant is None else variant.name)
-
-
-def _case(
-    campaign: Campaign, recipient: Recipient, request: EmitRequest, email: EmailRequest, now: datetime
-) -> Case:
-    """What is to be decided of one recipient."""
-    return Case(
-        type=request.type,
-        user=recipient.user,
-        room=request.rooms[0],
-        channel=EMAIL,
-        now=now,
-        due_at=now + timedelta(seconds=email.after_seconds or 0),
-        to=recipient.address,
-        unless=email.unless,
-        lane=LaneName.BULK,
-        campaign=campaign.id,
-    )
-
-
-def _decided(campaign: Campaign, draft: _Draft, judged: Judged) -> Decided:
-    """What the verdict makes of the recipient: owed a mail, skipped, or to be decided later.
-
-    A merge is a send: the verdict's digest is passed over.
-    """
-    verdict, id_ = judged.verdict, draft.recipient.id
-    if isinstance(verdict, Skip):
-        return _skipped(id_, verdict)
-    if isinstance(verdict, Delay):
-        return Decided(
-            id=id_,
-            state=RecipientState.PENDING,
-            wake_at=verdict.until,
-            rule=verdict.rule,
-            reason=verdict.detail,
-        )
-    of = Subject(kind=Kind.CAMPAIGN, id=campaign.id)
-    # A newsletter is a mail of its own: nothing of it is merged into another.
-    sent = Judged(Send(), judged.facts)
-    try:
-        # By the address, so that two recipients who have the same one come to one mail: the second is skipped
-        # by the store.
-        mail_id = obligation_id(campaign.id, draft.case.to or owing.address_of(judged))
-    except ValueError as error:
-        return Decided(id=id_, state=RecipientState.DEAD, reason=f"{error}"[:REASON_CHARACTERS])
-    return Decided(id=id_, state=RecipientState.OWED, obligation=_obligation(draft, sent, of, mail_id))
-
-
-def _skipped(id_: str, skip: Skip) -> Decided:
-    """A recipient who gets nothing, by this rule."""
-    return Decided(id=id_, state=RecipientState.SKIPPED, rule=skip.rule, reason=skip.detail)
-
-
-def _obligation(draft: _Draft, judged: Judged, of: Subject, id_: str) -> Obligation:
-    """The mail that is owed, with what it says, as it is now.
-
-    The news is in no stream, and never shown in-app; the app is told once for all (`announced`).
-    """
-    request, room = draft.filled.request, draft.case.room
-    text = draft.filled.texts[room]
-    return Obligation(
-        id=id_,
-        of=of,
-        mail=owing.mail_of(draft.email, draft.case, judged, text),
-        news=Notification(
-            id=id_,
-            room=room,
-            type=request.type,
-            title=text.words.title,
-            body=text.words.body,
-            link=text.words.link,
-            data=request.data,
-            created_at=draft.case.now,
-            in_app=False,
-            entry=text.entry if draft.variant is None else structs.replace(text.entry, variant=draft.variant),
-        ),
-    )

@@ -22,11 +22,10 @@ from gateway.ground.rooms import user_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.clicks.judging import judge
 from gateway.notify.clicks.mails import TrackedMails
-from gateway.notify.clicks.news import Clicked, Listen
+from gateway.notify.clicks.news import ClickNews
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.reading import Reading
 from gateway.notify.rounds import Rounds
-from gateway.notify.verdicts import EMAIL, IN_APP
 from mailer.clicks import TRAP, ClickLinks, Ticket
 from storage import clicks as shelf
 from storage.clicks import Hit, HitKind
@@ -98,14 +97,13 @@ class ClickBook(Part):
         may_delete: Callable[[], bool],
     ) -> None:
         """Without `links`, none in mail is led by way of us."""
-        self.listeners: list[Listen] = []
-        """Told of every click in this process."""
+        self.news = ClickNews(clicks, streams, clock)
+        """What tells of every click in this process."""
         self.counted: Counter[str] = Counter()
         """By kind of hit, and the words above; of this process."""
         self._clicks = clicks
         self._links = links
         self._catalog = catalog
-        self._streams = streams
         self._inboxes = inboxes
         self._mails = mails
         self._preferences = preferences
@@ -161,21 +159,8 @@ class ClickBook(Part):
         marked = await self._reading.click(user, rooms, [notification_id])
         if marked.changed:
             self.counted[FOLLOWED] += 1
-            await self._tell_of(user, notification_id)
+            await self.news.followed(user, notification_id)
         return marked
-
-    async def _tell_of(self, user: str, notification_id: str) -> None:
-        """Tell the listeners of a click in the app; a look-up, which is spared where nobody listens."""
-        if not self.listeners:
-            return
-        told = await self._streams.notification(notification_id)
-        if told is not None:
-            self._tell(
-                Clicked(
-                    user=user, type=told.type, channel=IN_APP, notification=told.id, is_confirmed=True, is_first=True,
-                    at=self._clock(),
-                )
-            )  # fmt: skip
 
     async def confirm(self, user: str, rooms: Sequence[str], token: str) -> tuple[str | None, Count] | None:
         """The user's own client says that the link of this token was followed by its user.
@@ -197,7 +182,7 @@ class ClickBook(Part):
         confirmed = await self._clicks.confirm(ticket.mail, ticket.target, now=self._clock())
         if confirmed is not None:
             self.counted[CONFIRMED] += 1
-            await self._tell_of_hit(confirmed)
+            await self.news.of(confirmed)
         # What was told to a room that the user has left is not the user's to mark.
         if mail.marks is None or mail.marks.room not in rooms:
             return None, await self._reading.unread(user, rooms)
@@ -271,7 +256,7 @@ class ClickBook(Part):
                 await self._mark(hit)
             if await self._clicks.judge(hit.id, kind, why, now=self._clock()):
                 self.counted[kind] += 1
-                await self._tell_of_hit_id(hit)
+                await self.news.judged(hit)
         return len(hits)
 
     async def _look(self) -> float:
@@ -297,35 +282,3 @@ class ClickBook(Part):
 
     def _ticket(self, token: str) -> Ticket | None:
         return None if self._links is None else self._links.read(token)
-
-    # Telling
-
-    async def _tell_of_hit_id(self, hit: Hit) -> None:
-        """Of a hit as it is now."""
-        if not self.listeners:
-            return
-        for each in await self._clicks.of_mail(hit.mail):
-            if each.id == hit.id:
-                await self._tell_of_hit(each)
-
-    async def _tell_of_hit(self, hit: Hit) -> None:
-        """Tell the listeners of a hit, and whether it is the first that counts of its mail."""
-        if not self.listeners:
-            return
-        counting = [each.id for each in await self._clicks.of_mail(hit.mail) if each.counts]
-        self._tell(
-            Clicked(
-                user=hit.user, type=hit.type, channel=EMAIL, notification=hit.notification, mail=hit.mail,
-                campaign=hit.campaign, kind=hit.kind, is_confirmed=hit.confirmed_at is not None,
-                is_first=hit.counts and counting[:1] == [hit.id], at=hit.at,
-            )
-        )  # fmt: skip
-
-    def _tell(self, clicked: Clicked) -> None:
-        """Tell every listener, whatever another has raised."""
-        for listen in self.listeners:
-            try:
-                # Written down already: what a listener raises must not have the hit judged again.
-                listen(clicked)
-            except Exception:
-                logger.exception("a click is not counted")

@@ -11,7 +11,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import user_of
 from gateway.notify.preferences import NOTHING
-from gateway.notify.verdicts import Chosen
+from gateway.notify.sources import Chosen
 from mailer.clicks import ClickLinks, Marks, target_key
 from storage import clicks as shelf
 from storage.campaigns import TEST

@@ -8,7 +8,10 @@ users out.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.notify.verdicts import EMAIL, Case, Gate, Moment, Skip, Sources
+from gateway.catalog.channels import EMAIL
+from gateway.notify.gates.gate import Gate
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Moment, Skip
 
 RULE = "address"
 UNKNOWN = "no address is known"

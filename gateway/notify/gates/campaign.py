@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.notify.verdicts import Case, Delay, Gate, Moment, Skip, Sources, Verdict
+from gateway.notify.gates.gate import Gate
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Delay, Moment, Skip, Verdict
 from storage.campaigns import CANCELLED_REASON, RETRIED, RULE, CampaignState, Standing
 
 PAUSED = "the campaign is paused"

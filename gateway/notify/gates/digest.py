@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gateway.catalog.channels import EMAIL
 from gateway.notify.gates import quiet
+from gateway.notify.gates.gate import Gate
 from gateway.notify.preferences import NOTHING, Preferences
-from gateway.notify.verdicts import EMAIL, Case, Gate, Merge, Moment, Sources
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Merge, Moment
 from gateway.notify.whereabouts import zones_of
 from gateway.notify.windows import DAILY, WEEKLY, Plan, plan_of
 from storage.rhythms import Clock, Digest
@@ -45,7 +48,7 @@ def judge(case: Case, plan: Plan) -> Merge:
 def wants(case: Case, moment: Moment) -> bool:
     """Not of what is in a digest already, nor of a digest's own mail.
 
-    A campaign's mail is asked as it is drafted, and `drafting` passes over the merge: a newsletter is
+    A campaign's mail is asked as it is drafted, and `campaigns.drafts` passes over the merge: a newsletter is
     gathered with nothing.
     """
     is_asked = case.channel == EMAIL and case.user is not None and not case.hastened

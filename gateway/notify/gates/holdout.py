@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from gateway.experiments.lots import Aside
 from gateway.notify.drawing import draw, number
-from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources
+from gateway.notify.gates.gate import Gate
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Moment, Skip
 
 RULE = "holdout"
 HELD_OUT = Skip(rule=RULE, detail="held out of the experiment")

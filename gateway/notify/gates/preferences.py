@@ -9,8 +9,10 @@ in `wording`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.notify.gates.gate import Gate
 from gateway.notify.preferences import NOTHING, Cell, Origin
-from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Moment, Skip
 
 RULE = "preferences"
 _DETAILS = {

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from zlib import crc32
 
+from gateway.catalog.channels import EMAIL
 from gateway.ground.zones import zone
+from gateway.notify.gates.gate import Gate
 from gateway.notify.preferences import QuietHours
 from gateway.notify.quiet import quiet_until
-from gateway.notify.verdicts import EMAIL, Case, Delay, Gate, Moment, Skip, Sources
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Delay, Moment, Skip
 from gateway.notify.whereabouts import zones_of
 
 RULE = "quiet_hours"

@@ -11,7 +11,9 @@ percentage for it; one that was set before a type became critical counts as all.
 from collections.abc import Sequence
 
 from gateway.catalog.switches import Share
-from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources
+from gateway.notify.gates.gate import Gate
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Moment, Skip
 
 RULE = "rollout"
 

@@ -10,7 +10,10 @@ would be skipped anyway, and exactly as each mail leaves.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.notify.verdicts import EMAIL, Case, Gate, Moment, Skip, Sources
+from gateway.catalog.channels import EMAIL
+from gateway.notify.gates.gate import Gate
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Moment, Skip
 from storage.suppressions import EVERYTHING, FIRM, Reason, Suppression, category_scope, lane_scope
 
 RULE = "suppression"

@@ -7,7 +7,9 @@ are read from the live catalog, so nothing is asked of the store.
 from collections.abc import Sequence
 
 from gateway.catalog.switches import Flag
-from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources
+from gateway.notify.gates.gate import Gate
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Moment, Skip
 
 RULE = "switch"
 

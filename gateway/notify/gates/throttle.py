@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from gateway.catalog.channels import EMAIL
 from gateway.notify.gates.digest import digest_of
-from gateway.notify.verdicts import EMAIL, Case, Gate, Merge, Moment, Skip, Sources
+from gateway.notify.gates.gate import Gate
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Merge, Moment, Skip
 from gateway.notify.whereabouts import zones_of
 from gateway.notify.windows import Plan, key_of, plan_of, spoken
 from storage.rhythms import Throttle

@@ -8,7 +8,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.notify.verdicts import EMAIL, Case, Gate, Moment, Skip, Sources, clock_time
+from gateway.catalog.channels import EMAIL
+from gateway.notify.gates.gate import Gate
+from gateway.notify.sources import Sources
+from gateway.notify.verdicts import Case, Moment, Skip, clock_time
 from storage.inboxes import Receipt
 from storage.mail import Unless
 

@@ -1,40 +1,22 @@
-"""What the parts of a process say of what they did, and the events that it comes to.
+"""What the parts of a process say of what they did: values alone.
 
 Who does something says so in a moment, and in its own words: a frame was written, some ids were read, a mail left. What
-that is in events is worked out here, later, and beside the path: types are looked up, and what follows is added. Who has read
-something has seen it, and to have seen it one must have got it: so what is told of a person never grows from step to step.
+that is in events is worked out later (`reckoning`).
 
-`noting` queues happenings and calls the `Reckoner`; nothing else knows of them. A happening is in memory
-alone, and no longer than it waits.
+`hearing` queues happenings; nothing outside this room knows of them. A happening is in memory alone, and no
+longer than it waits.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
-import msgspec
-from msgspec import Struct, structs
+from storage.obligations import Subject
+from storage.stats import Outcome
+from storage.streams import Placed
 
-from gateway.ground.rooms import user_of
-from gateway.notify.translations import MARK
-from storage.obligations import Kind, Subject
-from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one
-from storage.streams import Placed, Streams
-
-SPAN_MAX = 1000
-"""Of one room that was read with all else, so many notifications are told as read; of more the newest are not."""
-_READER_BYTES = 8
-"""The length of the hash that tells readers apart: enough for the readers of one notification."""
 _FRAME_BYTES = 1024
 """How many bytes of a frame weigh as much as a small happening."""
-_IMPLIED: Mapping[Outcome, tuple[Outcome, ...]] = {
-    Outcome.CLICKED: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED),
-    Outcome.READ: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ),
-    Outcome.SEEN: (Outcome.DELIVERED, Outcome.SEEN),
-}
-"""What somebody has done who has done this."""
 
 
 @dataclass(slots=True)
@@ -124,7 +106,7 @@ class MailHeard:
 
 
 Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
-"""What may wait in the queue of a noter."""
+"""What may wait to be told."""
 
 
 def weight_of_frame(frame: bytes) -> int:
@@ -145,202 +127,3 @@ def weight(happening: Happening) -> int:
             return 10 * len(happening.read_from)
         case _:
             return 1
-
-
-def _never(type_: str) -> bool:
-    """For a process in which no type has variants."""
-    del type_
-    return False
-
-
-class _Told(Struct):
-    """What a frame tells of its notification, as far as it is asked."""
-
-    id: str
-    type: str
-
-
-_frames = msgspec.json.Decoder(tuple[str, _Told])
-
-
-class Sent(Protocol):
-    """Who knows in which series a mail was sent: `storage.stats.Stats`.
-
-    Mails whose sending is not known are absent.
-    """
-
-    async def series_of(self, mails: Sequence[str]) -> dict[str, Series]:
-        """Of those that are known to be sent, in which series. Raises `StorageError`."""
-        ...
-
-
-@dataclass(slots=True)
-class Reckoner:
-    """Makes events of happenings. Raises `StorageError` when the store is away: then all is to be asked again.
-
-    Events have keys that follow from what they tell, so the same happenings make the same events: a batch
-    that is worked out twice, after an error, is told once.
-    """
-
-    streams: Streams
-    sent: Sent
-    secret: bytes = field(repr=False)
-    """The secret under which readers of shared rooms are hashed: they are told apart, and not known."""
-    varies: Callable[[str], bool] = _never
-    """Tells whether a type has variants: of such a type it is looked up which variant a notification is."""
-
-    async def events(self, happenings: Sequence[Happening]) -> list[Event]:
-        """The events of all, in a number of questions that does not grow with them, but with those who read all.
-
-        Order does not matter to the store. A frame that cannot be read raises: what is worked out then is
-        lost as a whole (`Noter`).
-        """
-        events: list[Event] = []
-        marks: list[Marked] = []
-        heard: list[MailHeard] = []
-        sent: dict[str, Series] = {}
-        for each in happenings:
-            match each:
-                case Written():
-                    events += _of_frames(each)
-                case Replayed():
-                    events += [
-                        self._of(each.at, Outcome.DELIVERED, id_, place, "") for id_, place in each.missed
-                    ]
-                case Marked():
-                    marks.append(each)
-                case ReadAll():
-                    events += await self._of_all(each)
-                case MailEnded():
-                    events += _of_mail(each)
-                    if each.outcome is Outcome.SENT:
-                        # Of this batch, and so not in the store yet: what is heard of it a moment later has
-                        # its series from here.
-                        sent[each.id] = _series_of(each)
-                case MailHeard():
-                    heard.append(each)
-        events = await self._told_apart(events)
-        return [*events, *await self._of_marks(marks), *await self._of_heard(heard, sent)]
-
-    async def _told_apart(self, events: list[Event]) -> list[Event]:
-        """The same, those of a type with variants each under its own: a frame does not tell."""
-        varying = {type_ for type_ in {event.series.type for event in events} if self.varies(type_)}
-        if not varying:
-            return events
-        unknown = [event for event in events if event.series.type in varying and event.about is not None]
-        ids = list({event.about or "" for event in unknown if event.series.channel != StatsChannel.EMAIL})
-        placed = await self.streams.placed(ids) if ids else {}
-        return (
-            [
-                event
-                if (place := placed.get(event.about or "")) is None
-                else structs.replace(event, series=event.series._replace(variant=place.variant))
-                for event in events
-            ]
-            if placed
-            else events
-        )
-
-    async def _of_marks(self, marks: Sequence[Marked]) -> list[Event]:
-        """Each with what it implies, of what is in one of the reader's rooms; one question for all."""
-        ids = list(dict.fromkeys(id_ for mark in marks for id_ in mark.ids))
-        placed = await self.streams.placed(ids) if ids else {}
-        return [
-            self._of(mark.at, outcome, id_, place, mark.user)
-            for mark in marks
-            for id_ in dict.fromkeys(mark.ids)
-            # What is none of the reader's rooms, the store has not marked either.
-            if (place := placed.get(id_)) is not None and (mark.rooms is None or place.room in mark.rooms)
-            for outcome in _IMPLIED[mark.outcome]
-        ]
-
-    async def _of_all(self, read: ReadAll) -> list[Event]:
-        """Read, of what a room held between the two marks; one question for each room."""
-        events: list[Event] = []
-        for room, after in read.read_from.items():
-            span = await self.streams.span(room, after=after, limit=SPAN_MAX)
-            events += [
-                self._of(read.at, outcome, each.id, Placed(room, each.type), read.user)
-                for each in span
-                if (each.seq or 0) <= read.heads.get(room, 0)
-                for outcome in _IMPLIED[Outcome.READ]
-            ]
-        return events
-
-    async def _of_heard(self, heard: Sequence[MailHeard], sent: Mapping[str, Series]) -> list[Event]:
-        """In the series that each was sent in: just now, or as the store knows."""
-        series = {**await self.sent.series_of([each.id for each in heard]), **sent} if heard else {}
-        return [
-            Event(
-                key=key_of_one(each.id, each.outcome),
-                at=each.at,
-                outcome=each.outcome,
-                # It may be older than the statistics, or another node be about to tell of it.
-                series=series.get(
-                    each.id, Series(each.type, StatsChannel.EMAIL.value, each.lane, variant=each.variant)
-                ),
-            )
-            for each in heard
-        ]
-
-    def _of(self, at: datetime, outcome: Outcome, id_: str, place: Placed, user: str) -> Event:
-        """The event of an id in its room, for its reader."""
-        if user_of(place.room) is not None:
-            return _event(at, outcome, id_, place, StatsChannel.IN_APP)
-        # It was delivered when anybody had it: how many that were, no node can tell of a room of many.
-        reader = b"" if outcome is Outcome.DELIVERED else self._reader(user, id_)
-        return _event(at, outcome, id_, place, StatsChannel.SHARED, reader)
-
-    def _reader(self, user: str, id_: str) -> bytes:
-        """A hash of the reader, under the store's secret."""
-        # Another for each notification: nobody can be followed by it.
-        text = f"{id_} {user}".encode(errors="replace")
-        return hashlib.blake2b(text, key=self.secret, digest_size=_READER_BYTES).digest()
-
-
-def _event(
-    at: datetime, outcome: Outcome, id_: str, place: Placed, channel: StatsChannel, reader: bytes = b""
-) -> Event:
-    """The event of one notification, by the key that tells a repetition."""
-    series = Series(place.type, channel.value, variant=place.variant)
-    return Event(key=key_of_one(id_, outcome, reader), at=at, outcome=outcome, series=series)
-
-
-def _of_frames(written: Written) -> Iterator[Event]:
-    """Of a frame of several languages the first tells as much as any.
-
-    It reads the id and the type out of the bytes that were written: a lookup for each would cost more than
-    the frame. It has a turn for every frame of every emit, so what they share is made once.
-    """
-    own: dict[str, Series] = {}
-    shared: dict[str, Series] = {}
-    for room, frame in written.frames:
-        said = frame[1:].split(b"\n", 1)[0].partition(b" ")[2] if frame[0] == MARK else frame
-        _, told = _frames.decode(said)
-        known, channel = (
-            (shared, StatsChannel.SHARED) if user_of(room) is None else (own, StatsChannel.IN_APP)
-        )
-        series = known.get(told.type)
-        if series is None:
-            series = known[told.type] = Series(told.type, channel.value)
-        key = key_of_one(told.id, Outcome.DELIVERED)
-        yield Event(key=key, at=written.at, outcome=Outcome.DELIVERED, series=series)
-
-
-def _of_mail(ended: MailEnded) -> Iterable[Event]:
-    """The events of a mail's end: of what stands by itself, also that it was accepted. A notification's own
-    mail was counted so when it was emitted (`Noter`).
-    """
-    series = _series_of(ended)
-    if ended.of.kind is not Kind.NOTIFICATION or ended.id != ended.of.id:
-        # What stands by itself is not emitted: that it was owed is known by its end at the latest.
-        key = key_of_one(ended.id, Outcome.ACCEPTED)
-        yield Event(key=key, at=ended.at, outcome=Outcome.ACCEPTED, series=series)
-    key = key_of_one(ended.id, ended.outcome)
-    yield Event(key=key, at=ended.at, outcome=ended.outcome, series=series._replace(rule=ended.rule))
-
-
-def _series_of(ended: MailEnded) -> Series:
-    """The series of a mail: of a campaign's, under its id."""
-    campaign = ended.of.id if ended.of.kind is Kind.CAMPAIGN else ""
-    return Series(ended.type, StatsChannel.EMAIL.value, ended.lane, campaign, variant=ended.variant)

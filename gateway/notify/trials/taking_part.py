@@ -1,6 +1,6 @@
 """Who hears of the experiments of types: all of them while a type has one, and else nobody, so that it costs nothing.
 
-It stands apart from the book so that this knows nothing of emitters, and they nothing of it. The process
+It stands apart from the marks so that these know nothing of emitters, and they nothing of it. The process
 makes one at its start.
 """
 
@@ -11,8 +11,8 @@ from gateway.notify.clicks.book import ClickBook
 from gateway.notify.emitting import Emitter
 from gateway.notify.planning import Planner
 from gateway.notify.reading import Reading
-from gateway.notify.stats.noting import Noter
-from gateway.notify.trials.book import TrialBook
+from gateway.notify.stats.hearing import Hearing
+from gateway.notify.trials.marks import TrialMarks
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
@@ -28,22 +28,25 @@ class TakingPart:
     def __init__(
         self,
         live: LiveCatalog,
-        book: TrialBook,
+        marks: TrialMarks,
         *,
         emitter: Emitter,
         tried: Planner,
         reading: Reading,
         clicks: ClickBook,
-        noter: Noter | None,
+        heard: Hearing | None,
     ) -> None:
-        """`tried` makes the plans while any type has an experiment; the emitter's own planner at all other times."""
+        """`tried` makes the plans while any type has an experiment; the emitter's own planner at all other times.
+
+        `heard` counts emits for the statistics; None where there are none.
+        """
         self._live = live
-        self._book = book
+        self._marks = marks
         self._emitter = emitter
         self._plain, self._tried = emitter.planner, tried
         self._reading = reading
         self._clicks = clicks
-        self._noter = noter
+        self._heard = heard
         live.on_change.append(self._adopt)
 
     def _adopt(self, catalog: "Catalog | None") -> None:
@@ -53,20 +56,20 @@ class TakingPart:
         self._emitter.planner = self._tried if tries else self._plain
         # As the listeners have it, and not by a flag: a reload that changes nothing must not add a second
         # one.
-        hears = self._book.marked in self._reading.listeners
+        hears = self._marks.marked in self._reading.listeners
         if tries and not hears:
-            self._reading.listeners.append(self._book.marked)
-            self._clicks.listeners.append(self._book.clicked)
+            self._reading.listeners.append(self._marks.marked)
+            self._clicks.news.listeners.append(self._marks.clicked)
             self._note(is_varied=True)
         elif hears and not tries:
-            self._reading.listeners.remove(self._book.marked)
-            self._clicks.listeners.remove(self._book.clicked)
+            self._reading.listeners.remove(self._marks.marked)
+            self._clicks.news.listeners.remove(self._marks.clicked)
             self._note(is_varied=False)
 
     def _note(self, *, is_varied: bool) -> None:
         """Have the statistics tell variants apart, or not ask for them."""
-        if self._noter is None:
+        if self._heard is None:
             return
-        plain, varied = self._noter.emitted, self._noter.emitted_in_variants
+        plain, varied = self._heard.emitted, self._heard.emitted_in_variants
         self._emitter.listeners.remove(plain if is_varied else varied)
         self._emitter.listeners.append(varied if is_varied else plain)

@@ -4,6 +4,7 @@ from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.book import CampaignBook
 from gateway.notify.campaigns.drafting import Drafter
 from gateway.notify.campaigns.running import CampaignRunner
+from gateway.notify.campaigns.steps import Steps
 from gateway.notify.settings import StoreSettings
 from gateway.process.floors.telling import TellingFloor
 from gateway.process.floors.users import UserFloor
@@ -19,18 +20,23 @@ class CampaignFloor:
     def __init__(self, member: Member, telling: TellingFloor, users: UserFloor) -> None:
         audiences = Audiences(member.store.topics, member.store.people, telling.languages)
         drafter = Drafter(scribe=telling.scribe, judge=member.judge, sources=member.sources)
-        self.runner = CampaignRunner(
+        steps = Steps(
             member.store.campaigns,
             member.store.recipients,
             audiences=audiences,
             drafter=drafter,
             emitter=telling.emitter,
             wake_mailer=member.wake_mailer,
+            brakes=member.lanes.brakes,
+        )
+        self.runner = CampaignRunner(
+            member.store.campaigns,
+            steps,
+            wake_mailer=member.wake_mailer,
             clock=member.clock,
             due_clock=member.clock.cautious,
             history_days=member.settings[StoreSettings].history_days,
             may_delete=lambda: member.clock.may_delete,
-            brakes=member.lanes.brakes,
         )
         """What works on campaigns that run."""
         self.book = CampaignBook(

@@ -35,15 +35,15 @@ class KeepingFloor:
         """What answers from the figures."""
         _note_all(member, telling, inboxes)
         # Above: planning enrols, so the book of trials is made there.
-        self.trials = telling.trials
+        self.trials, self.trial_marks = telling.trials, telling.trial_marks
         TakingPart(
             member.catalog,
-            self.trials,
+            self.trial_marks,
             emitter=telling.emitter,
             tried=telling.trial_planner,
             reading=inboxes.reading,
             clicks=inboxes.clicks,
-            noter=member.noter,
+            heard=None if member.noter is None else member.noter.heard,
         )
         self.archivist = _archivist(member)
         """None where nothing is archived."""
@@ -63,12 +63,13 @@ def _note_all(member: Member, telling: TellingFloor, inboxes: InboxFloor) -> Non
 
     The listeners run for every notification that is written, and only count in memory.
     """
-    if (noter := member.noter) is not None:
-        telling.emitter.listeners.append(noter.emitted)
-        member.delivery.on_written = noter.written
-        member.delivery.on_replayed = noter.replayed
-        inboxes.reading.listeners.append(noter.marked)
-        inboxes.clicks.listeners.append(noter.clicked)
+    if member.noter is not None:
+        heard = member.noter.heard
+        telling.emitter.listeners.append(heard.emitted)
+        member.delivery.on_written = heard.written
+        member.delivery.on_replayed = heard.replayed
+        inboxes.reading.listeners.append(heard.marked)
+        inboxes.clicks.news.listeners.append(heard.clicked)
 
 
 def _archivist(member: Member) -> Archivist | None:

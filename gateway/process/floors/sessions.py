@@ -3,6 +3,7 @@
 from gateway.access.settings import KeySettings
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground.clock import system_clock
+from gateway.notify.replaying import Replaying
 from gateway.process.floors.inboxes import InboxFloor
 from gateway.process.floors.telling import TellingFloor
 from gateway.process.floors.users import UserFloor
@@ -26,6 +27,12 @@ class SessionFloor:
             inboxes=member.store.inboxes,
             streams=member.store.streams,
             reading=inboxes.reading,
+            replaying=Replaying(
+                inboxes=member.store.inboxes,
+                delivery=member.delivery,
+                clock=member.clock,
+                limit=sockets.replay_limit,
+            ),
             delivery=member.delivery,
             presence=member.presence,
             bus=member.bus,
@@ -40,7 +47,6 @@ class SessionFloor:
             node=member.node_id,
             leeway_seconds=member.settings[KeySettings].jwt_leeway_seconds,
             connections_per_user=sockets.max_connections_per_user,
-            replay_limit=sockets.replay_limit,
         )
         # By what the node hears of others' changes as well: the book of preferences tells of both.
         member.preferences.listeners.append(self.namespaces.mutes.note)

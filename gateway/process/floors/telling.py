@@ -4,6 +4,7 @@ from gateway.notify.emitting import Emitter
 from gateway.notify.languages import Languages
 from gateway.notify.planning import Planner
 from gateway.notify.records import Records
+from gateway.notify.schedule_running import ScheduleRunner
 from gateway.notify.scheduling import Scheduler
 from gateway.notify.trials.planning import TrialPlanner
 from gateway.notify.trials.wording import TrialScribe
@@ -35,7 +36,9 @@ class TellingFloor:
             clock=member.clock,
         )
         """What makes notifications of a request."""
-        self.trials = member.hear_trials(member.switching)
+        self.trial_marks = member.hear_trials()
+        """What people do in the experiments of types."""
+        self.trials = member.trial_book(member.switching)
         """The experiments of types."""
         self.trial_planner = TrialPlanner(
             enrol=self.trials.enrol,
@@ -60,14 +63,22 @@ class TellingFloor:
         member.tally.hear(self.emitter)
         self.notices = Notices(self.emitter, self.languages)
         """What the gateway tells by itself."""
+        self.schedule_runner = ScheduleRunner(
+            member.store.schedule,
+            emitter=self.emitter,
+            clock=member.clock,
+            due_clock=member.clock.cautious,
+            epoch=lambda: member.lineage.epoch,
+        )
+        """What emits it then."""
         self.scheduler = Scheduler(
             member.store.schedule,
             planner=self.planner,
-            emitter=self.emitter,
             sources=member.sources,
             clock=member.clock,
             due_clock=member.clock.cautious,
             epoch=lambda: member.lineage.epoch,
+            wake=self.schedule_runner.wake,
         )
         """What waits for its time."""
         self.records = Records(

@@ -4,6 +4,7 @@ It is a function and no floor, for nothing is added but the objects that nobody 
 """
 
 from gateway.notify.mailroom import Mailroom
+from gateway.notify.open_digests import OpenDigests
 from gateway.notify.preview import Previewer
 from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
@@ -49,7 +50,7 @@ def use_cases(
         topics=users.topics,
         scheduler=telling.scheduler,
         campaigns=campaigns.book,
-        digests=member.digests,
+        digests=OpenDigests(member.store.digests, judge=member.judge, clock=member.clock),
         statistics=keeping.statistics,
         types=_types(member, keeping),
         trials=keeping.trials,

@@ -54,7 +54,7 @@ class UserFloor:
         self.hints = Hints(
             store.mailboxes,
             contacts=member.contacts,
-            suppressions=member.suppressions,
+            suppressions=member.suppressions.lookup,
             tell=telling.notices.mailbox_refused,
             take_back=telling.records.recall,
         )

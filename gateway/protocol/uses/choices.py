@@ -4,7 +4,7 @@ Whom a caller may choose for was judged by the operation's scope and role before
 """
 
 from gateway.notify.choosing import Choice, Chosen, HalfQuiet, VersionMismatch
-from gateway.notify.preferences import DigestRefused, LockedPreference, UnknownPreference
+from gateway.notify.preference_patches import DigestRefused, LockedPreference, UnknownPreference
 from gateway.protocol import preferences
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.preferences import ChoiceRequest, Proven

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.catalog.channels import EMAIL
 from gateway.notify.campaigns.accounts import Progress
 from gateway.notify.campaigns.plans import Imported, Plan
 from gateway.notify.gates import campaign as gate
-from gateway.notify.verdicts import EMAIL, NO_CAMPAIGNS, Case, Delay, Moment, Skip
+from gateway.notify.sources import NO_CAMPAIGNS
+from gateway.notify.verdicts import Case, Delay, Moment, Skip
 from storage.campaigns import Campaign, CampaignState, Standing
 from storage.mail import MailState
 from storage.recipients import Counts, RecipientState

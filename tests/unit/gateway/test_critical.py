@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.catalog.catalog import Catalog
+from gateway.catalog.channels import EMAIL
 from gateway.catalog.kinds import Category, EmailRule, NotificationType
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Flag, Share
@@ -21,7 +22,8 @@ from gateway.notify.gates.suppression import Suppressed
 from gateway.notify.gates.throttle import Usage
 from gateway.notify.gates.unless import Attention
 from gateway.notify.preferences import WEEKDAYS, Cell, Origin, Preferences, QuietHours
-from gateway.notify.verdicts import EMAIL, NO_DIGESTS, Case, Delay, Merge, Moment, Send, Skip, Sources
+from gateway.notify.sources import NO_DIGESTS, Sources
+from gateway.notify.verdicts import Case, Delay, Merge, Moment, Send, Skip
 from gateway.notify.windows import DAILY, Plan
 from storage.inboxes import Receipt
 from storage.people import Contact

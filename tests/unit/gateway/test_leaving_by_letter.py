@@ -13,7 +13,7 @@ from gateway.process.clicking import Clicker
 from mailer.unsubscribe import UnsubscribeLinks, written
 from storage.errors import StoreUnavailable
 from storage.sqlite import SQLiteStore
-from tests.unit.gateway.test_returns import PATH, Desk
+from tests.unit.gateway.returns.desk import PATH, Desk
 
 LINKS = UnsubscribeLinks(["a-secret-that-is-long-enough-for-us"], base_url="https://shop.example")
 FORGED = UnsubscribeLinks(["another-secret-that-is-long-enough"], base_url="https://shop.example")

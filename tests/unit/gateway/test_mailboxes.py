@@ -14,7 +14,7 @@ from storage.errors import StoreUnavailable
 from storage.mailboxes import Refusal
 from storage.people import Contact
 from storage.sqlite import SQLiteStore
-from tests.unit.gateway.test_suppressions import HARD, SOFT, HeldClock
+from tests.unit.gateway.suppressions.listing import HARD, SOFT, HeldClock
 
 ANN = "Ann@Example.org"
 DEADLINE_SECONDS = 30
@@ -35,7 +35,7 @@ class World:
         self.hints = Hints(
             store.mailboxes,
             contacts=store.people,
-            suppressions=self.suppressed,
+            suppressions=self.suppressed.lookup,
             tell=self._tell,
             take_back=self._take_back,
         )

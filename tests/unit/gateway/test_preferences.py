@@ -11,15 +11,9 @@ from hypothesis import strategies as st
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.kinds import Category, EmailRule, NotificationType
-from gateway.notify.preferences import (
-    NOTHING,
-    WEEKDAYS,
-    Cell,
+from gateway.notify.preference_patches import (
     DigestRefused,
     LockedPreference,
-    Origin,
-    Preferences,
-    QuietHours,
     UnknownPreference,
     agreeing,
     check,
@@ -27,6 +21,7 @@ from gateway.notify.preferences import (
     replacing,
     speaks_of_mail,
 )
+from gateway.notify.preferences import NOTHING, WEEKDAYS, Cell, Origin, Preferences, QuietHours
 from gateway.notify.sieve import Sieve
 
 SALE = NotificationType(name="SALE", category="offers", email=EmailRule(default=False))

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.catalog.channels import EMAIL
 from gateway.ground.zones import zone
 from gateway.notify.gates.quiet import Night, judge
 from gateway.notify.preferences import WEEKDAYS, QuietHours
 from gateway.notify.quiet import quiet_until
-from gateway.notify.verdicts import EMAIL, Case, Delay
+from gateway.notify.verdicts import Case, Delay
 
 ZONES = sorted(zoneinfo.available_timezones())
 NIGHT = QuietHours(time(22), time(7))

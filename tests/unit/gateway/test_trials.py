@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
+from gateway.catalog.channels import EMAIL
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
 from gateway.catalog.switches import Choice, Switch
 from gateway.experiments.lots import Aside
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.drawing import draw
-from gateway.notify.trials import book as module
+from gateway.notify.trials import marks as module
 from gateway.notify.trials.book import TrialBook
-from gateway.notify.verdicts import EMAIL
+from gateway.notify.trials.marks import TrialMarks
 from mailer.outcomes import Outcome as MailOutcome
 from mailer.outcomes import Result
 from storage.clicks import HitKind
@@ -27,7 +28,7 @@ from storage.obligations import Kind, Subject
 from storage.sqlite import SQLiteStore
 from storage.stats import Outcome
 from storage.switches import Settings
-from storage.trials import ArmCount, Participant
+from storage.trials import ArmCount, Converted, Participant
 from tests.contract.store_cases import notification, put
 
 NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
@@ -72,11 +73,13 @@ class Process:
         self.book = TrialBook(
             self.store.trials,
             live=self.live,
-            streams=self.store.streams,
             switching=self.switching,  # type: ignore[arg-type]
             clock=lambda: self.now,
             history_days=90,
             may_delete=lambda: self.may_delete,
+        )
+        self.marks = TrialMarks(
+            self.store.trials, live=self.live, streams=self.store.streams, clock=lambda: self.now
         )
         trial = self.live.trial("SHIPPED")
         assert trial is not None
@@ -94,7 +97,7 @@ class Process:
         return told
 
     async def counts(self) -> dict[str, ArmCount]:
-        await self.book.flush()
+        await self.marks.flush()
         return await self.store.trials.counts(self.trial.id)
 
 
@@ -122,24 +125,24 @@ def click(told: Notification, **fields: Any) -> Clicked:
 
 async def test_clicks_convert_and_reads_do_not_where_clicks_are_counted(process: Process):
     told = await process.tell()
-    process.book.marked(Outcome.READ, "ann", (), [told.id], CHANGED)
-    process.book.marked(Outcome.SEEN, "ann", (), [told.id], CHANGED)
-    process.book.marked(Outcome.CLICKED, "bob", (), [told.id], CHANGED)
-    process.book.clicked(click(told, kind=HitKind.BOT))
-    process.book.clicked(click(told, mail=None))
+    process.marks.marked(Outcome.READ, "ann", (), [told.id], CHANGED)
+    process.marks.marked(Outcome.SEEN, "ann", (), [told.id], CHANGED)
+    process.marks.marked(Outcome.CLICKED, "bob", (), [told.id], CHANGED)
+    process.marks.clicked(click(told, kind=HitKind.BOT))
+    process.marks.clicked(click(told, mail=None))
     assert await process.counts() == {"glad": ArmCount(assigned=1, reached=1)}
 
-    process.book.marked(Outcome.CLICKED, "ann", (), [told.id, "unknown"], CHANGED)
+    process.marks.marked(Outcome.CLICKED, "ann", (), [told.id, "unknown"], CHANGED)
 
     assert await process.counts() == {"glad": ArmCount(assigned=1, reached=1, converted=1)}
 
 
 async def test_who_is_not_shown_it_is_reached_by_its_mail(process: Process):
     told = await process.tell(in_app=False)
-    process.book.clicked(click(told))
+    process.marks.clicked(click(told))
     assert await process.counts() == {"glad": ArmCount(assigned=1)}
 
-    process.book.mailed(sent(told))
+    process.marks.mailed(sent(told))
 
     assert await process.counts() == {"glad": ArmCount(assigned=1, reached=1, converted=1)}
 
@@ -149,13 +152,13 @@ async def test_reading_all_converts_where_reads_are_counted_and_a_mail_reaches_n
     await process.store.open()
     told = await process.tell()
     unseen = await process.tell("bob", in_app=False)
-    process.book.mailed(sent(unseen))
+    process.marks.mailed(sent(unseen))
     behind = Marked(changed=1, unread=0, heads={"user:ann": 0}, read_from={"user:ann": 0})
-    process.book.marked(Outcome.READ, "ann", ("user:ann",), None, behind)
+    process.marks.marked(Outcome.READ, "ann", ("user:ann",), None, behind)
     assert (await process.counts())["glad"] == ArmCount(assigned=2, reached=1)
 
     upto = Marked(changed=1, unread=0, heads={"user:ann": told.seq or 0}, read_from={"user:ann": 0, "all": 0})
-    process.book.marked(Outcome.READ, "ann", ("user:ann", "all"), None, upto)
+    process.marks.marked(Outcome.READ, "ann", ("user:ann", "all"), None, upto)
 
     assert (await process.counts())["glad"] == ArmCount(assigned=2, reached=1, converted=1)
     await process.store.close()
@@ -167,8 +170,8 @@ async def test_what_cannot_be_stored_waits_and_beyond_its_bound_is_counted(
     told = await process.tell()
     monkeypatch.setattr(module, "WAITING_MAX", 1)
     for _ in range(3):
-        process.book.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
-    assert process.book.lost == 2
+        process.marks.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
+    assert process.marks.lost == 2
 
     async def away(*_: Any) -> None:
         raise StoreUnavailable("away")
@@ -176,7 +179,7 @@ async def test_what_cannot_be_stored_waits_and_beyond_its_bound_is_counted(
     with monkeypatch.context() as patched:
         patched.setattr(process.store.trials, "note", away)
         with pytest.raises(StoreUnavailable):
-            await process.book.flush()
+            await process.marks.flush()
 
     assert (await process.counts())["glad"].converted == 1
 
@@ -185,16 +188,16 @@ async def test_what_cannot_be_told_is_lost_and_keeps_nothing_behind_it(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ):
     told = await process.tell()
-    process.book.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
+    process.marks.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
 
     async def broken(*_: Any) -> None:
         raise LookupError("nobody has thought of this")
 
     with monkeypatch.context() as patched:
         patched.setattr(process.store.trials, "note", broken)
-        await process.book.flush()
-    assert process.book.lost == 1
-    process.book.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
+        await process.marks.flush()
+    assert process.marks.lost == 1
+    process.marks.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
 
     assert (await process.counts())["glad"].converted == 1
 
@@ -213,8 +216,8 @@ async def test_once_it_is_settled_nothing_is_counted_and_everybody_gets_the_same
     glad = trial.variants[1]
     assert all(draw(live, "SHIPPED", trial, user).variant is glad for user in (*people, None))
     assert live.is_open("SHIPPED", "in_app", NOW)
-    process.book.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
-    process.book.mailed(sent(told))
+    process.marks.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
+    process.marks.mailed(sent(told))
     assert (await process.counts())["glad"].converted == 0
     # A choice of an experiment that was changed since is none.
     live.switches = {"SHIPPED": Switch(choice=Choice(trial="another", variant="glad"))}
@@ -233,7 +236,7 @@ async def test_a_winner_that_is_sure_is_settled_when_four_hours_are_over(process
     await trials.enrol(people)
     converted = [*people[planned:], *people[:100]]
     await trials.note(
-        [module.Converted(trial=trial.id, user=each.user, at=NOW + timedelta(seconds=n)) for n, each in enumerate(converted)]
+        [Converted(trial=trial.id, user=each.user, at=NOW + timedelta(seconds=n)) for n, each in enumerate(converted)]
     )  # fmt: skip
     process.now = NOW + timedelta(hours=3)
     assert await process.book.settle("SHIPPED") is None
@@ -270,9 +273,9 @@ async def test_stored_twice_at_once_each_mark_is_stored_and_let_go_of_once(
     people = [await process.tell(f"u{n}") for n in range(3)]
     monkeypatch.setattr(module, "AT_ONCE", 1)
     for told in people:
-        process.book.clicked(click(told, user=told.room.removeprefix("user:")))
+        process.marks.clicked(click(told, user=told.room.removeprefix("user:")))
 
-    await asyncio.gather(process.book.flush(), process.book.flush())
+    await asyncio.gather(process.marks.flush(), process.marks.flush())
 
     assert (await process.counts())["glad"].converted == 3
 

@@ -13,8 +13,8 @@ from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Timekeeper
 from gateway.notify.decide import Judge
 from gateway.notify.departing import ending_of
+from gateway.notify.sources import Sources
 from gateway.notify.suppressions import SuppressionList
-from gateway.notify.verdicts import Sources
 from mailer.courier import Policy
 from mailer.lanes import Lane
 from mailer.outcomes import Outcome, Result
@@ -128,7 +128,7 @@ class Bench:
                 catalog=LiveCatalog(),
                 contacts=self.store.people,
                 receipts=self.outbox,
-                suppressions=suppressions,
+                suppressions=suppressions.lookup,
                 is_online=is_online,
             )
         )

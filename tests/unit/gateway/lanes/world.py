@@ -1,0 +1,35 @@
+"""A store, and the lanes of several processes over it."""
+
+from pathlib import Path
+
+from gateway.notify.brakes import Bounds
+from gateway.notify.lanes import Lanes
+from storage.lanes import Outcome
+from storage.mail import LaneName
+from storage.sqlite import SQLiteStore
+from tests.unit.gateway.suppressions.listing import HeldClock
+
+BOUNDS = Bounds(bounces=0.05, complaints=0.003, mails=10, window_seconds=3600)
+BULK, TRANSACTIONAL = LaneName.BULK, LaneName.TRANSACTIONAL
+DEADLINE_SECONDS = 30
+
+
+class World:
+    """A store, and the lanes of as many processes as are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.store = SQLiteStore(path)
+        self.clock = HeldClock()
+        self.processes: list[Lanes] = []
+
+    async def process(self, bounds: Bounds = BOUNDS) -> Lanes:
+        lanes = Lanes(self.store.lanes, bounds, self.clock)  # type: ignore[arg-type]
+        await lanes.start()
+        self.processes.append(lanes)
+        return lanes
+
+
+def count(lanes: Lanes, lane: LaneName = BULK, *, campaign: str | None = None, **counts: int) -> None:
+    for name, times in counts.items():
+        for _ in range(times):
+            lanes.scales.count(lane, Outcome(name), campaign=campaign)
