@@ -25,7 +25,7 @@ from storage.stats import (
     Counts,
     Event,
     Outcome,
-    Question,
+    StatsQuery,
     Series,
     Stale,
     Stats,
@@ -179,7 +179,7 @@ class MongoStats(MongoShelf, Stats):
         return await atomically(c, put)
 
     @operation
-    async def sums(self, c: Collections, question: Question) -> list[Sum]:
+    async def sums(self, c: Collections, question: StatsQuery) -> list[Sum]:
         """Added up by the server, cut to the limit here."""
         span = {"$gte": micros(question.since), "$lt": micros(question.until)}
         by = [DIMENSIONS[DIMENSIONS.index(name)] for name in question.by]
