@@ -20,12 +20,12 @@ from urllib.parse import urlencode
 
 from bench import machine
 from bench.backing import STORES
-from bench.command import Command, run
+from bench.command import BenchCommand, run
 from bench.programs import Questions, ask, clients
-from bench.servers import Server, bellhop, cost, token
+from bench.servers import ServerProcess, bellhop, cost, token
 from storage.connect import connect
 from storage.ids import UUID7Source
-from storage.inboxes import Chosen
+from storage.inboxes import Selection
 from storage.notifications import Notification
 from storage.store import Store
 from storage.streams import Emission
@@ -117,7 +117,7 @@ class Filler:
         for room, ids in read.items():
             for first in range(0, len(ids), IDS_AT_ONCE):
                 some = ids[first : first + IDS_AT_ONCE]
-                await store.inboxes.read(Chosen(str(room), [f"user:{room}"], some, now=self._moment))
+                await store.inboxes.read(Selection(str(room), [f"user:{room}"], some, now=self._moment))
         print(f"  filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
 
     def _notification(self, room: int) -> Notification:
@@ -147,7 +147,7 @@ OPENINGS = {"opening, nothing missed: heads and unread count": 0, f"opening, a r
 class Asking:
     """Measures one gateway, whose store has its pid if it is a process of its own."""
 
-    def __init__(self, gateway: Server, store_pid: int | None, folder: Path, seconds: float) -> None:
+    def __init__(self, gateway: ServerProcess, store_pid: int | None, folder: Path, seconds: float) -> None:
         self._gateway = gateway
         self._store_pid = store_pid
         self._folder = folder
@@ -261,7 +261,7 @@ Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}.
 
 
 def main() -> None:
-    command = Command("bench-history", __doc__, rounds=1, results=RESULTS)
+    command = BenchCommand("bench-history", __doc__, rounds=1, results=RESULTS)
     command.choice("--stores", STORES)
     command.number("--seconds", 4)
     options = command.parse()

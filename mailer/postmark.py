@@ -4,8 +4,8 @@ Postmark gives mail another Message-ID. What it was given in a field of `X-PM-Me
 out of the mail: so each mail carries its id there (`MARK`).
 """
 
-from mailer.reports import Action, Kind, Outcome, Report
-from mailer.telling import Told, Unreadable, diagnostic_in, status_in
+from mailer.reports import DeliveryAction, RecipientOutcome, Report, ReportKind
+from mailer.telling import JsonObject, Unreadable, diagnostic_in, status_in
 
 MARK = "X-PM-Metadata-bellhop"
 """The field of a mail that holds its id."""
@@ -36,50 +36,57 @@ def read(body: bytes) -> Report | None:
     Whether it is Postmark's is known before. A bounce of a kind that is not known is told as a delay: it strikes nobody
     off.
     """
-    told = Told.of(body)
+    told = JsonObject.of(body)
     match told.text("RecordType"):
         case "":
             raise Unreadable("no event of Postmark")
         case "Bounce" if told.text("Type") in _COMPLAINTS:
-            return _report(told, kind=Kind.COMPLAINT, feedback=_ABUSE, at="BouncedAt")
+            return _report(told, kind=ReportKind.COMPLAINT, feedback=_ABUSE, at="BouncedAt")
         case "Bounce":
             return _report(told, outcome=_bounced(told), at="BouncedAt")
         case "SpamComplaint":
-            return _report(told, kind=Kind.COMPLAINT, feedback=_ABUSE, at="BouncedAt")
+            return _report(told, kind=ReportKind.COMPLAINT, feedback=_ABUSE, at="BouncedAt")
         case "Delivery":
-            return _report(told, outcome=_outcome(Action.DELIVERED, told), at="DeliveredAt")
+            return _report(told, outcome=_outcome(DeliveryAction.DELIVERED, told), at="DeliveredAt")
         case "SubscriptionChange":
             return _changed(told)
         case _:
             return None
 
 
-def _bounced(told: Told) -> Outcome:
+def _bounced(told: JsonObject) -> RecipientOutcome:
     """What one bounce says of its address: by the code that the server gave, or else by Postmark's word for it."""
     kind, said = told.text("Type"), told.text("Details")
     if kind not in _FAILURES:
         # A machine's answer, or not yet the end.
-        return _outcome(Action.DELAYED, told)
-    return _outcome(Action.FAILED, told, status=status_in(said) or _FAILURES[kind])
+        return _outcome(DeliveryAction.DELAYED, told)
+    return _outcome(DeliveryAction.FAILED, told, status=status_in(said) or _FAILURES[kind])
 
 
-def _changed(told: Told) -> Report | None:
+def _changed(told: JsonObject) -> Report | None:
     """An address that Postmark does not write to any more. That it does again is nothing that mail says: it is lifted by hand."""
     if not told.flag("SuppressSending"):
         return None
     match told.text("SuppressionReason"):
         case "SpamComplaint":
-            return _report(told, kind=Kind.COMPLAINT, feedback=_ABUSE, at="ChangedAt")
+            return _report(told, kind=ReportKind.COMPLAINT, feedback=_ABUSE, at="ChangedAt")
         case "HardBounce":
-            return _report(told, outcome=_outcome(Action.FAILED, told, status="5.1.1"), at="ChangedAt")
+            return _report(
+                told, outcome=_outcome(DeliveryAction.FAILED, told, status="5.1.1"), at="ChangedAt"
+            )
         case "ManualSuppression" if told.text("Origin") == "Recipient":
-            return _report(told, kind=Kind.UNSUBSCRIBE, at="ChangedAt")
+            return _report(told, kind=ReportKind.UNSUBSCRIBE, at="ChangedAt")
         case _:
             return None
 
 
 def _report(
-    told: Told, *, kind: Kind = Kind.DELIVERY, outcome: Outcome | None = None, feedback: str = "", at: str
+    told: JsonObject,
+    *,
+    kind: ReportKind = ReportKind.DELIVERY,
+    outcome: RecipientOutcome | None = None,
+    feedback: str = "",
+    at: str,
 ) -> Report:
     return Report(
         kind=kind,
@@ -93,8 +100,8 @@ def _report(
     )
 
 
-def _outcome(action: Action, told: Told, *, status: str = "") -> Outcome:
-    return Outcome(
+def _outcome(action: DeliveryAction, told: JsonObject, *, status: str = "") -> RecipientOutcome:
+    return RecipientOutcome(
         action=action,
         status=status,
         diagnostic=diagnostic_in(told.text("Details")),
@@ -102,6 +109,6 @@ def _outcome(action: Action, told: Told, *, status: str = "") -> Outcome:
     )
 
 
-def _address(told: Told) -> tuple[str, ...]:
+def _address(told: JsonObject) -> tuple[str, ...]:
     # Delivery and SubscriptionChange have another name for it.
     return tuple(filter(None, (told.text("Email") or told.text("Recipient"),)))

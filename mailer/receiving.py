@@ -12,7 +12,7 @@ from typing import Any, AnyStr
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from mailer.places import Place
+from mailer.listen_address import ListenAddress
 
 CONNECTIONS = 20
 RECIPIENTS = 20
@@ -36,7 +36,7 @@ class Receiver:
     is answered for, so one that a crash cuts off is sent again.
     """
 
-    def __init__(self, place: Place, *, name: str, takes: Callable[[str], bool], take: Take) -> None:
+    def __init__(self, place: ListenAddress, *, name: str, takes: Callable[[str], bool], take: Take) -> None:
         """`name` is what the server calls itself; `takes` says whether an address is one of ours."""
         self._place = place
         self._name = name
@@ -123,7 +123,7 @@ class Receiver:
         return AGAIN
 
 
-class _Bounded:
+class _BoundedConnection:
     """A connection that is known to its receiver while it is open, and holds no more than it may."""
 
     line_length_limit = LINE_BYTES
@@ -164,11 +164,11 @@ class _Bounded:
         super().connection_lost(error)  # type: ignore[misc]  # as above
 
 
-class _Smtp(_Bounded, SMTP):
+class _Smtp(_BoundedConnection, SMTP):
     pass
 
 
-class _Lmtp(_Bounded, LMTP):
+class _Lmtp(_BoundedConnection, LMTP):
     pass
 
 

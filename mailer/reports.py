@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mailer import parts
-from mailer.parts import Fields, Part
+from mailer.parts import Fields, MessagePart
 
 DIAGNOSTIC_CHARACTERS = 300
 RECIPIENTS = 20
@@ -33,7 +33,7 @@ _COMING_BACK_TO = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-t
 _LEFT_FROM = ("return-path", "x-envelope-from")
 
 
-class Kind(StrEnum):
+class ReportKind(StrEnum):
     DELIVERY = "delivery"  # what became of a mail
     COMPLAINT = "complaint"  # its reader calls it spam, or says that it is none
     UNSUBSCRIBE = "unsubscribe"  # its reader wants no more, as a provider has heard
@@ -41,7 +41,7 @@ class Kind(StrEnum):
     OTHER = "other"  # nothing that can be read by a rule
 
 
-class Action(StrEnum):
+class DeliveryAction(StrEnum):
     """What became of the mail for one recipient (RFC 3464, section 2.3.3)."""
 
     FAILED = "failed"
@@ -52,10 +52,10 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RecipientOutcome:
     """Of one recipient."""
 
-    action: Action
+    action: DeliveryAction
     status: str
     """The enhanced code; empty where none was given."""
     diagnostic: str
@@ -71,8 +71,8 @@ class Report:
     All of it is a stranger's word until its mail is found and shown to be ours. Texts and lists are bounded.
     """
 
-    kind: Kind
-    outcomes: tuple[Outcome, ...] = ()
+    kind: ReportKind
+    outcomes: tuple[RecipientOutcome, ...] = ()
     feedback: str = ""
     """The type of a complaint: `abuse`, `fraud`, `not-spam` …"""
     paths: tuple[str, ...] = ()
@@ -115,20 +115,20 @@ def read(raw: bytes, *, came_to: Sequence[str] = ()) -> Report:
     )
 
 
-def _kind(whole: Part, outcomes: Sequence[Outcome], feedback: str) -> Kind:
+def _kind(whole: MessagePart, outcomes: Sequence[RecipientOutcome], feedback: str) -> ReportKind:
     """A complaint goes before a report of delivery; a machine's answer says so itself (RFC 3834, section 5)."""
     if feedback:
-        return Kind.COMPLAINT
+        return ReportKind.COMPLAINT
     if outcomes:
-        return Kind.DELIVERY
+        return ReportKind.DELIVERY
     submitted = re.fullmatch(r"auto-replied\b.*", whole.fields.get("auto-submitted").lower(), re.DOTALL)
     answers = submitted or whole.fields.get("x-autoreply") or whole.fields.get("x-autorespond")
-    return Kind.REPLY if answers else Kind.OTHER
+    return ReportKind.REPLY if answers else ReportKind.OTHER
 
 
-def _outcomes(found: Sequence[Part]) -> tuple[Outcome, ...]:
+def _outcomes(found: Sequence[MessagePart]) -> tuple[RecipientOutcome, ...]:
     """Of every recipient that a report of delivery names; such a report is a part of this type, whatever is around it."""
-    outcomes: list[Outcome] = []
+    outcomes: list[RecipientOutcome] = []
     for part in found:
         if part.type not in ("message/delivery-status", "message/global-delivery-status"):
             continue
@@ -140,15 +140,15 @@ def _outcomes(found: Sequence[Part]) -> tuple[Outcome, ...]:
     return tuple(outcomes)
 
 
-def _outcome(block: Fields) -> Outcome | None:
+def _outcome(block: Fields) -> RecipientOutcome | None:
     """What one block says of its recipient; None of a block without an action."""
     word = re.match(r"[a-z]*", block.get("action").strip().lower())
-    action = next((each for each in Action if word and each.value == word[0]), None)
+    action = next((each for each in DeliveryAction if word and each.value == word[0]), None)
     if action is None:
         return None
     status = _STATUS.match(block.get("status"))
     typed = (_typed(block.get(name)) for name in ("original-recipient", "final-recipient"))
-    return Outcome(
+    return RecipientOutcome(
         action=action,
         status=status[1] if status else "",
         diagnostic=without_addresses(_untyped(block.get("diagnostic-code"))),
@@ -175,14 +175,14 @@ def without_addresses(text: str) -> str:
     return said[:DIAGNOSTIC_CHARACTERS]
 
 
-def _complaint_of(part: Part) -> Fields | None:
+def _complaint_of(part: MessagePart) -> Fields | None:
     if part.type != "message/feedback-report":
         return None
     fields = next(parts.blocks(part.content()), None)
     return fields if fields is not None and fields.get("feedback-type") else None
 
 
-def _head(part: Part) -> Fields:
+def _head(part: MessagePart) -> Fields:
     """The head of a mail that is sent back, which is what this part holds."""
     return parts.message(part.content().lstrip(b"\r\n")).fields
 

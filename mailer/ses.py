@@ -6,8 +6,8 @@ send the head back, ours stands in that; and `source` is the envelope's sender.
 
 from collections.abc import Iterator
 
-from mailer.reports import RECIPIENTS, Action, Kind, Outcome, Report
-from mailer.telling import Told, Unreadable, diagnostic_in, status_in
+from mailer.reports import RECIPIENTS, DeliveryAction, RecipientOutcome, Report, ReportKind
+from mailer.telling import JsonObject, Unreadable, diagnostic_in, status_in
 
 SUPPRESSED = "5.1.1"
 """What SES says of an address that it does not try any more."""
@@ -29,18 +29,18 @@ def read(message: str) -> Report | None:
     `message` is JSON. Whether SNS has signed it is known before. Events of sending and opening say nothing of what
     became of a mail.
     """
-    told = Told.of(message)
+    told = JsonObject.of(message)
     event = told.text("eventType") or told.text("notificationType")
     if not event:
         raise Unreadable("no event of SES")
     if event not in _READS:
         return None
     mail = told.part("mail")
-    kind, feedback, outcomes = Kind.DELIVERY, "", tuple(_outcomes(event, told))
+    kind, feedback, outcomes = ReportKind.DELIVERY, "", tuple(_outcomes(event, told))
     if event == "Complaint":
         # Some mailbox providers do not say what kind it is; who complains without a word complains.
         kind, feedback = (
-            Kind.COMPLAINT,
+            ReportKind.COMPLAINT,
             told.part("complaint").text("complaintFeedbackType").lower() or _ABUSE,
         )
     return Report(
@@ -56,7 +56,7 @@ def read(message: str) -> Report | None:
     )
 
 
-def _outcomes(event: str, told: Told) -> Iterator[Outcome]:
+def _outcomes(event: str, told: JsonObject) -> Iterator[RecipientOutcome]:
     if event == "Bounce":
         bounce = told.part("bounce")
         for recipient in bounce.parts("bouncedRecipients"):
@@ -64,34 +64,39 @@ def _outcomes(event: str, told: Told) -> Iterator[Outcome]:
     elif event == "Delivery":
         delivery = told.part("delivery")
         for address in delivery.texts("recipients"):
-            yield _outcome(Action.DELIVERED, address, said=delivery.text("smtpResponse"))
+            yield _outcome(DeliveryAction.DELIVERED, address, said=delivery.text("smtpResponse"))
     elif event == "DeliveryDelay":
         for recipient in told.part("deliveryDelay").parts("delayedRecipients"):
             yield _outcome(
-                Action.DELAYED, recipient.text("emailAddress"), said=recipient.text("diagnosticCode")
+                DeliveryAction.DELAYED, recipient.text("emailAddress"), said=recipient.text("diagnosticCode")
             )
 
 
-def _bounced(bounce: Told, recipient: Told) -> Outcome:
+def _bounced(bounce: JsonObject, recipient: JsonObject) -> RecipientOutcome:
     """What one bounced recipient says: failed, or delayed where it is a machine's answer and no bounce."""
     said, given, action = (recipient.text(name) for name in ("diagnosticCode", "status", "action"))
     # The code that is given: SES calls a domain that takes no mail transient, and a full mailbox now and then permanent.
     status = status_in(given) or status_in(said) or _BY_SUBTYPE.get(bounce.text("bounceSubType"), "")
     if not status and not action and bounce.text("bounceType") != "Permanent":
         # Without a report of delivery it is a machine's answer, such as that somebody is away.
-        return _outcome(Action.DELAYED, recipient.text("emailAddress"), said=said)
+        return _outcome(DeliveryAction.DELAYED, recipient.text("emailAddress"), said=said)
     failed = action.lower() in ("", "failed")
     return _outcome(
-        Action.FAILED if failed else Action.DELAYED, recipient.text("emailAddress"), said=said, status=status
+        DeliveryAction.FAILED if failed else DeliveryAction.DELAYED,
+        recipient.text("emailAddress"),
+        said=said,
+        status=status,
     )
 
 
-def _outcome(action: Action, address: str, *, said: str, status: str = "") -> Outcome:
+def _outcome(action: DeliveryAction, address: str, *, said: str, status: str = "") -> RecipientOutcome:
     recipients = (address,) if address else ()
-    return Outcome(action=action, status=status, diagnostic=diagnostic_in(said), recipients=recipients)
+    return RecipientOutcome(
+        action=action, status=status, diagnostic=diagnostic_in(said), recipients=recipients
+    )
 
 
-def _message_ids(mail: Told) -> Iterator[str]:
+def _message_ids(mail: JsonObject) -> Iterator[str]:
     for field in mail.parts("headers"):
         if field.text("name").lower() == "message-id":
             yield field.text("value").strip("<> ")

@@ -7,7 +7,7 @@ from typing import Any
 
 from mailer.courier import Courier
 from mailer.held import Held
-from mailer.outcomes import Outcome, Result
+from mailer.outcomes import MailOutcome, Result
 from mailer.settling import Settler
 from storage.endings import Buried, Ending, Postponed, Released, Skipped
 from storage.errors import StorageError
@@ -31,7 +31,7 @@ class UnderWay:
         *,
         courier: Courier,
         settler: Settler,
-        observe: Callable[[Outcome], None],
+        observe: Callable[[MailOutcome], None],
         store_failed: Callable[[Exception], None],
         over: Callable[[Held], None],
     ) -> None:
@@ -111,7 +111,7 @@ class UnderWay:
         """Log what came of a mail, and have it counted. An observer that fails is told, and ends nothing."""
         lease = held.lease
         entry = lease.notification.entry
-        outcome = Outcome(
+        outcome = MailOutcome(
             id=lease.id,
             of=lease.of,
             type=lease.notification.type,

@@ -14,7 +14,7 @@ from mailer.breaker import Breaker
 from mailer.courier import Courier, Decide, Foresee, Policy, foresee_nothing
 from mailer.held import Held
 from mailer.lanes import Lane
-from mailer.outcomes import Outcome
+from mailer.outcomes import MailOutcome
 from mailer.pacing import Pacing
 from mailer.refused_recipients import Bounced
 from mailer.settling import Settler
@@ -53,7 +53,7 @@ class Worker:
         bounced: Bounced,
         clock: Callable[[], datetime],
         random: Random,
-        observe: Callable[[Outcome], None],
+        observe: Callable[[MailOutcome], None],
         policy: Policy = Policy(),  # noqa: B008 - immutable
         foresee: Foresee = foresee_nothing,
         poll_seconds: float = POLL_SECONDS,

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mailer.signing_keys import Key
+from mailer.signing_keys import SigningKey
 
 STRING_CHARACTERS = 255
 """Of one string of a TXT record; a record has several."""
@@ -18,7 +18,7 @@ class Sending:
     """The domains of `From`."""
     relays: tuple[str, ...]
     """The mail servers that mail is handed to."""
-    keys: tuple[Key, ...] = ()
+    keys: tuple[SigningKey, ...] = ()
     bounce_domain: str | None = None
     bounce_host: str | None = None
     """The host that takes what comes back."""
@@ -30,7 +30,7 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class DnsRecord:
     """A record to set, with the reason for it in words."""
 
     name: str
@@ -44,32 +44,32 @@ class Record:
         return f"{self.name}. 3600 IN {self.type} {value}"
 
 
-def wanted(sending: Sending) -> Iterator[Record]:
+def wanted(sending: Sending) -> Iterator[DnsRecord]:
     """The records to set, with the reason for each.
 
     In the order in which an operator sets them. What is there already nobody looks for here.
     """
     for domain in sending.envelopes:
         named = " ".join(map(_mechanism, sending.relays))
-        yield Record(
+        yield DnsRecord(
             name=domain, type="TXT", value=" ".join(filter(None, ("v=spf1", named, "~all"))),
             why="SPF: who may send for it. A provider says what to write instead of a:, mostly an include:",
         )  # fmt: skip
     for key in sending.keys:
-        yield Record(
+        yield DnsRecord(
             name=key_name(key),
             type="TXT",
             value=key_record(key),
             why=f"DKIM: the public half of your {key.algorithm} key",
         )
     for domain in sending.senders:
-        yield Record(
+        yield DnsRecord(
             name=f"_dmarc.{domain}", type="TXT", value=f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}",
             why="DMARC: what to do with mail that is neither. Begin with none, read the reports, then quarantine",
         )  # fmt: skip
     if sending.bounce_domain is not None:
         host = sending.bounce_host or f"mx.{sending.bounce_domain}"
-        yield Record(
+        yield DnsRecord(
             name=sending.bounce_domain, type="MX", value=f"10 {host}.", why="where mail comes back to"
         )
 
@@ -87,12 +87,12 @@ def _mechanism(relay: str) -> str:
     return f"a:{relay}" if address is None else f"ip{address.version}:{address}"
 
 
-def key_name(key: Key) -> str:
+def key_name(key: SigningKey) -> str:
     """Where the DNS has the public half (RFC 6376, section 3.6.2.1)."""
     return f"{key.selector}._domainkey.{key.domain}"
 
 
-def key_record(key: Key) -> str:
+def key_record(key: SigningKey) -> str:
     """What stands there."""
     kind = "rsa" if key.algorithm == "rsa-sha256" else "ed25519"
     return f"v=DKIM1; k={kind}; p={key.public()}"

@@ -71,7 +71,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class ArchiveKey:
     """What a user's notifications in the archive are sealed with.
 
     A user has one key at a time, for all pieces. When the user is erased it is deleted, and with it all that any piece
@@ -86,7 +86,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class ArchivedNotification:
     """A notification as it is put away.
 
     The mail goes along within the notification, with how it ended. Its course does not: steps are kept in the store only.
@@ -138,7 +138,7 @@ class Archive(Protocol):
         """The rooms that these are in."""
         ...
 
-    async def contents(self, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
+    async def contents(self, ids: Sequence[str], reader_of: ReaderOf) -> list[ArchivedNotification]:
         """What is in the store of these, in their order; what is gone is left out.
 
         `reader_of` says whose the room is: only for such a room the receipt comes along. Not one moment: a receipt that is
@@ -171,7 +171,7 @@ class Archive(Protocol):
         """
         ...
 
-    async def keys(self, users: Collection[str]) -> dict[str, Key]:
+    async def keys(self, users: Collection[str]) -> dict[str, ArchiveKey]:
         """The key of each of these, made for those who have none yet; all that ask get the same.
 
         Durable when it answers: what is sealed with a key that a crash takes along could be read by nobody. Of a user
@@ -179,15 +179,17 @@ class Archive(Protocol):
         """
         ...
 
-    async def keys_by_id(self, ids: Collection[str]) -> dict[str, Key]:
+    async def keys_by_id(self, ids: Collection[str]) -> dict[str, ArchiveKey]:
         """The keys that are there by their ids: those of erased users are not, for ever."""
         ...
 
-    async def key_of(self, user: str) -> Key | None:
+    async def key_of(self, user: str) -> ArchiveKey | None:
         """The key of one user; None for whom nothing was ever sealed, or who was erased. It makes none."""
         ...
 
-    async def restore(self, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime) -> int:
+    async def restore(
+        self, kept: Sequence[ArchivedNotification], reader_of: ReaderOf, *, now: datetime
+    ) -> int:
         """Put these back where they were, those that are not there; answers how many.
 
         Nothing comes back of a user who was erased since.

@@ -16,7 +16,7 @@ from gateway.experiments.findings import Design
 from gateway.experiments.lots import Split
 from mailer.locales import lookup
 from mailer.phrases import Phrase
-from storage.rhythms import Digest, Throttle
+from storage.rhythms import DigestRule, Throttle
 
 Lane = Literal["transactional", "bulk"]
 """By which a type's mail leaves."""
@@ -129,7 +129,7 @@ class NotificationType:
     """Seconds."""
     collapse: Phrase | None = None
     """The key by which a newer one stands for an older one."""
-    digest: Digest | None = None
+    digest: DigestRule | None = None
     """None: mail comes by itself."""
     in_digests: bool = True
     """Whether its readers may choose to have its mail in a digest of the day or of the week."""
@@ -189,7 +189,7 @@ class NotificationType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
+class TypeVariant:
     """One of several ways to say what a type says."""
 
     name: str
@@ -212,8 +212,8 @@ class Trial:
     """What is expected of it, and how many people that takes."""
     seconds: float
     """After its beginning it is over."""
-    variants: tuple[Variant, ...]
+    variants: tuple[TypeVariant, ...]
 
-    def variant(self, name: str) -> Variant | None:
+    def variant(self, name: str) -> TypeVariant | None:
         """The variant of this name; None: there is none."""
         return next((each for each in self.variants if each.name == name), None)

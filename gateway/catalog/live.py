@@ -17,7 +17,7 @@ from gateway.catalog.switches import UNTOUCHED, Flag, Share, Switch
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
-    from gateway.catalog.kinds import Trial, Variant
+    from gateway.catalog.kinds import Trial, TypeVariant
 
 
 class LiveCatalog:
@@ -150,7 +150,7 @@ class LiveCatalog:
             if type_.trial is not None and self.chosen(name, type_.trial) is None
         }
 
-    def chosen(self, type_: str, trial: "Trial") -> "Variant | None":
+    def chosen(self, type_: str, trial: "Trial") -> "TypeVariant | None":
         """The variant that everybody gets, once the experiment of the type is settled.
 
         None also where a choice was made of another experiment, as before its variants were changed.

@@ -15,8 +15,8 @@ from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
 from mailer.courier import Decide, Foresee, Policy, foresee_nothing
-from mailer.lanes import NO_CLICKS, Clicks, Lane, WayOut, no_way_out
-from mailer.outcomes import Outcome
+from mailer.lanes import NO_CLICKS, Lane, Tracking, WayOut, no_way_out
+from mailer.outcomes import MailOutcome
 from mailer.press import Press
 from mailer.refused_recipients import Bounced
 from mailer.sealing import Seal
@@ -48,7 +48,7 @@ def lanes_of(
     seals: Mapping[LaneName, Seal],
     budget: Callable[[str, float], Budget],
     way_out: WayOut = no_way_out,
-    clicks: Clicks = NO_CLICKS,
+    clicks: Tracking = NO_CLICKS,
     is_paused: Callable[[LaneName], bool] = _never,
 ) -> tuple[Lane, Lane]:
     """Each lane has connections of its own, also to a relay that both use: none waits for the other's.
@@ -113,11 +113,11 @@ class Desk:
     """The budget of a lane, by name and mails per second."""
     foresee: Foresee = foresee_nothing
     """What can be known of many mails in one question."""
-    ended: Callable[[LaneName, Outcome], None]
+    ended: Callable[[LaneName, MailOutcome], None]
     """Told what became of each mail."""
     way_out: WayOut = no_way_out
     """The links by which a mail can be refused."""
-    clicks: Clicks = NO_CLICKS
+    clicks: Tracking = NO_CLICKS
     """What makes its links tracked ones."""
     is_paused: Callable[[LaneName], bool] = _never
     """Asked of bulk mail alone: no other can be paused."""

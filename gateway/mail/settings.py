@@ -15,7 +15,7 @@ from gateway.ground.values import (
 )
 from gateway.mail import values
 from mailer.address import Mailbox
-from mailer.places import Place
+from mailer.listen_address import ListenAddress
 
 if TYPE_CHECKING:
     from mailer.mailbox import Account
@@ -162,7 +162,7 @@ class BounceSettings(Group):
         "mail comes back to an address of its own in this domain, whose MX leads to Bellhop; needs `BELLHOP_LINK_SECRET`; "
         "unset: it comes back to the sender",
     )  # fmt: skip
-    listen: Place | None = setting(  # noqa: RUF009 - it is dataclasses.field
+    listen: ListenAddress | None = setting(  # noqa: RUF009 - it is dataclasses.field
         "BOUNCE_LISTEN", None, values.place,
         "where `bellhop bounces` takes what comes back: by LMTP from a mail server of yours, or with `smtp` for `lmtp` from anybody; "
         "needs `BELLHOP_BOUNCE_DOMAIN`; unset: `lmtp://127.0.0.1:2424`, or nowhere when `BELLHOP_BOUNCE_IMAP_URL` is set",

@@ -14,7 +14,7 @@ from environs import ValidationError
 from gateway.ground.values import items, number, split, url
 from mailer.address import Mailbox, ascii_domain, parse_ours
 from mailer.letterhead import parse_unsubscribe
-from mailer.places import Place
+from mailer.listen_address import ListenAddress
 
 if TYPE_CHECKING:
     from mailer.mailbox import Account
@@ -128,7 +128,7 @@ def account(text: str) -> "Account":
         raise ValidationError(f"is no mailbox: {error}.") from None
 
 
-def place(text: str) -> Place:
+def place(text: str) -> ListenAddress:
     """Where to listen. Raises `ValidationError`."""
     parts = split(url("lmtp", "smtp", needs_host=("lmtp", "smtp"))(text))
     if (
@@ -139,4 +139,4 @@ def place(text: str) -> Place:
         or parts.username
     ):
         raise ValidationError("must be lmtp://host:port or smtp://host:port.")
-    return Place(host=parts.hostname, port=parts.port, lmtp=parts.scheme == "lmtp")
+    return ListenAddress(host=parts.hostname, port=parts.port, lmtp=parts.scheme == "lmtp")

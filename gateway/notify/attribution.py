@@ -22,7 +22,7 @@ from enum import Enum, auto
 from gateway.notify.suppression_lookup import forms_of
 from mailer.envelope import ReturnPath
 from mailer.relay_ids import is_unguessable
-from mailer.reports import Action, Kind, Outcome, Report
+from mailer.reports import DeliveryAction, RecipientOutcome, Report, ReportKind
 from storage.errors import StoreUnavailable
 from storage.mail import AFTER_SENT, Mail, MailState
 from storage.notifications import Notification
@@ -73,11 +73,11 @@ class Ours:
         """Its address, in the form that addresses are compared by; none for one that was forgotten."""
         return forms_of([self.mail.order.to])
 
-    def is_of(self, outcome: Outcome) -> bool:
+    def is_of(self, outcome: RecipientOutcome) -> bool:
         """Whether that became of this mail's recipient."""
         return bool({*self.forms} & {*forms_of(outcome.recipients)})
 
-    def decisive(self, report: Report) -> Outcome | None:
+    def decisive(self, report: Report) -> RecipientOutcome | None:
         """What the report says of it in the end; None for what only tells that it goes on.
 
         Beyond a forwarding address there may be several recipients: one that has got it is enough.
@@ -86,7 +86,7 @@ class Ours:
         forwarded it.
         """
         mine = [outcome for outcome in report.outcomes if self.is_of(outcome)] or report.outcomes
-        for action in (Action.DELIVERED, Action.FAILED):
+        for action in (DeliveryAction.DELIVERED, DeliveryAction.FAILED):
             for outcome in mine:
                 if outcome.action is action:
                     return outcome
@@ -208,7 +208,7 @@ class Attribution:
 def _names(report: Report, ours: Ours) -> bool:
     """Whether the report is about the recipient of the mail; one of a complaint is mostly blackened."""
     named = forms_of([*report.about, *(each for outcome in report.outcomes for each in outcome.recipients)])
-    if report.kind is Kind.COMPLAINT and not named:
+    if report.kind is ReportKind.COMPLAINT and not named:
         return True
     return bool({*ours.forms} & {*named})
 

@@ -20,10 +20,10 @@ from gateway.ground.rooms import user_room
 from gateway.notify.fanout import Fanout
 from gateway.notify.languages import Languages
 from gateway.notify.preference_patches import agreeing, check, merged, replacing, speaks_of_mail
-from gateway.notify.preferences import NOTHING, Consent, Preferences, Row
+from gateway.notify.preferences import NOTHING, Consent, PreferenceRow, UserPreferences
 from storage import preferences as shelf
 from storage.errors import StoreUnavailable
-from storage.preferences import CHANGES_KEPT, Change
+from storage.preferences import CHANGES_KEPT, PreferenceChange
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
@@ -33,15 +33,15 @@ ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class PreferenceGrid:
     """What a person has chosen, and what holds of it by the catalog in force.
 
     It is an answer, made for one question; a reload of the catalog a moment later makes another.
     """
 
     user: str
-    preferences: Preferences
-    grid: tuple[Row, ...]
+    preferences: UserPreferences
+    grid: tuple[PreferenceRow, ...]
     """Every type of the catalog, in the order in which people are shown them; empty without a catalog."""
     locale: str | None
     """The language that the person reads, if anybody knows."""
@@ -114,11 +114,11 @@ class Choices:
         self._bus = bus
         self._clock = clock
 
-    async def show(self, user: str) -> Chosen:
+    async def show(self, user: str) -> PreferenceGrid:
         """What the user has chosen, and what holds of it. A user whom nobody knows has chosen nothing."""
         return await self._chosen(user, await self._of(user))
 
-    async def choose(self, choice: Choice) -> Chosen:
+    async def choose(self, choice: Choice) -> PreferenceGrid:
         """Keep the choice with who made it, and have every node and every connection of the user know.
 
         Raises `LockedPreference`, `UnknownPreference`, `DigestRefused`, `HalfQuiet`, and `VersionMismatch`
@@ -146,7 +146,7 @@ class Choices:
             # tabs ask anew.
             if document == dict(before.document):
                 return await self._chosen(choice.user, before)
-            change = Change(
+            change = PreferenceChange(
                 version=before.version + 1,
                 at=self._clock(),
                 by=choice.by,
@@ -155,7 +155,7 @@ class Choices:
             )
             if await self._preferences.put(choice.user, document, change):
                 chosen = await self._chosen(
-                    choice.user, Preferences(document=document, version=change.version)
+                    choice.user, UserPreferences(document=document, version=change.version)
                 )
                 # First: whoever hears of the choice finds that it holds.
                 await self._bus.order_all(PreferencesChanged(choice.user))
@@ -183,17 +183,17 @@ class Choices:
                 return True
         raise StoreUnavailable("the preferences are changed by many at once")
 
-    async def changes(self, user: str, *, limit: int) -> tuple[Change, ...]:
+    async def changes(self, user: str, *, limit: int) -> tuple[PreferenceChange, ...]:
         """Who has changed what, newest first."""
         return await self._preferences.changes(user, limit=limit)
 
-    async def _of(self, user: str) -> Preferences:
+    async def _of(self, user: str) -> UserPreferences:
         """What the store has now; `NOTHING` for who has none."""
         # Of the store itself: what is kept here may be older than the choice.
         kept = (await self._preferences.of_users([user])).get(user)
-        return NOTHING if kept is None else Preferences(document=kept.document, version=kept.version)
+        return NOTHING if kept is None else UserPreferences(document=kept.document, version=kept.version)
 
-    async def _chosen(self, user: str, preferences: Preferences) -> Chosen:
+    async def _chosen(self, user: str, preferences: UserPreferences) -> PreferenceGrid:
         """What a user has chosen beside what there is to choose, named in the user's language.
 
         The language chosen here goes before what tokens and backends have told, which costs a look only where
@@ -213,7 +213,7 @@ class Choices:
                 for type_ in catalog.types.values()
                 if (name := type_.called(locale or default, default)) is not None
             }
-        return Chosen(
+        return PreferenceGrid(
             user=user,
             preferences=preferences,
             grid=tuple(preferences.grid(catalog)),
@@ -231,7 +231,7 @@ def _asked(patch: Mapping[str, Any], consent: Consent | None) -> Mapping[str, An
     return {**patch, "consent": {"at": time(consent.at), "source": consent.source}}
 
 
-def shown(value: Chosen) -> Json:
+def shown(value: PreferenceGrid) -> Json:
     """What a person has chosen, with what holds of it for each type and channel, as it is sent to that person.
 
     What the document does not have is filled in with what says nothing, so that clients need not ask whether
@@ -261,7 +261,7 @@ def shown(value: Chosen) -> Json:
     }
 
 
-def _cell(row: Row, channel: Channel) -> Json:
+def _cell(row: PreferenceRow, channel: Channel) -> Json:
     """What holds for one channel of a type. That its mail comes in no digest is told only where that is so."""
     cell = row.cells[channel]
     told: Json = {"value": cell.value, "from": cell.origin, "locked": cell.is_locked}

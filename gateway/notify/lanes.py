@@ -21,7 +21,7 @@ from gateway.ground.clock import Timekeeper
 from gateway.ground.logs import Seldom
 from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.tasks import Tasks
-from gateway.notify.brakes import Bounds, Health, reason_to_pause
+from gateway.notify.brakes import Bounds, LaneHealth, reason_to_pause
 from gateway.notify.settings import BrakeSettings
 from gateway.notify.weighing import Scales
 from storage import lanes
@@ -49,11 +49,11 @@ class LanesChanged(Command, frozen=True, tag="lanes"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
+class LaneStatus:
     """A lane, as it is now."""
 
     name: LaneName
-    health: Health
+    health: LaneHealth
     state: LaneState
 
 
@@ -61,7 +61,7 @@ class Lane:
 class LanePage:
     """All lanes, and the bounds that they are judged by."""
 
-    lanes: tuple[Lane, ...]
+    lanes: tuple[LaneStatus, ...]
     bounds: Bounds
 
 
@@ -88,7 +88,7 @@ async def _nobody() -> None:
     """Of a process that no other hears of: they look now and then."""
 
 
-class Lanes(Part):
+class LaneBook(Part):
     """The lanes as this process knows them. While the store is away, the last known state holds.
 
     A look comes soon after something was counted in this process. It stores that, reads the states, and weighs
@@ -104,7 +104,7 @@ class Lanes(Part):
         self._bounds = bounds
         self._clock = clock
         self._states: Mapping[LaneName, LaneState] = {}
-        self._health: Mapping[LaneName, Health] = {}
+        self._health: Mapping[LaneName, LaneHealth] = {}
         """As of the last look; a lane that was never looked at has no figures."""
         self._news = asyncio.Event()
         self.scales = Scales(shelf, bounds, clock, counted=self._news.set)
@@ -155,16 +155,16 @@ class Lanes(Part):
         """Whether it is paused, and since when it is judged; untouched where the store has nothing of it."""
         return self._states.get(lane, UNTOUCHED)
 
-    def health(self, lane: LaneName) -> Health:
+    def health(self, lane: LaneName) -> LaneHealth:
         """As it was at the last look."""
-        return self._health.get(lane) or Health(enough=self._bounds.mails)
+        return self._health.get(lane) or LaneHealth(enough=self._bounds.mails)
 
     # What is asked
 
     async def page(self) -> LanePage:
         """Each lane, by what all processes have stored. Raises `StorageError`."""
         await self._learn()
-        found = [Lane(name=lane, health=self.health(lane), state=self.state(lane)) for lane in LaneName]
+        found = [LaneStatus(name=lane, health=self.health(lane), state=self.state(lane)) for lane in LaneName]
         return LanePage(lanes=tuple(found), bounds=self._bounds)
 
     async def pause(self, asked: PauseRequest, *, by: str) -> LanePage:
@@ -264,7 +264,7 @@ class Lanes(Part):
                     tell()
 
 
-def _measure(meters: Meters, lane: LaneName, of: Lanes) -> None:
+def _measure(meters: Meters, lane: LaneName, of: LaneBook) -> None:
     """What is shown of one lane."""
     meters.watch_gauge(
         "bellhop_lane_paused",

@@ -13,11 +13,11 @@ from typing import Any
 
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
-from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
-from gateway.notify.lowering import Line, Place, line_of, lowering
+from gateway.notify.choosing import ATTEMPTS, Choice, Choices, PreferenceGrid, VersionMismatch
+from gateway.notify.lowering import CategoryLine, Place, line_of, lowering
 from gateway.notify.preference_patches import undoing, way_back
 from gateway.notify.preferences import ordered
-from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
+from mailer.unsubscribe import UnsubscribeLinks, UnsubscribeTicket, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
 from storage.notifications import Notification
@@ -27,7 +27,7 @@ LINK = "link"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class UnsubscribeVisit:
     """What a link opens.
 
     It is made for one request. `is_new` is False for a link that is followed again: nothing was turned off by
@@ -39,8 +39,8 @@ class Visit:
     """What the link is about; None where the catalog has that no more."""
     name: str
     """The name of that category; empty where there is none."""
-    chosen: Chosen
-    lines: tuple[Line, ...]
+    chosen: PreferenceGrid
+    lines: tuple[CategoryLine, ...]
     wants_email: bool
     """Whether mail is wanted at all."""
     tells_opens: bool = False
@@ -61,7 +61,7 @@ class Lowered:
     other, made by the user.
     """
 
-    visit: Visit
+    visit: UnsubscribeVisit
     patch: Mapping[str, Any]
     """The merge patch that was chosen."""
     undo: Mapping[str, Any]
@@ -99,7 +99,7 @@ class Leaving:
         self._mails = mails
         self._tell = tell
 
-    async def visit(self, token: str) -> Visit | None:
+    async def visit(self, token: str) -> UnsubscribeVisit | None:
         """What the link opens; None for one that is not ours, or whose user was erased.
 
         It changes nothing, so scanners may follow it.
@@ -110,7 +110,7 @@ class Leaving:
         ticket, user = found
         return self._shown(ticket, await self._choices.show(user))
 
-    async def leave(self, token: str, *, mail: str | None = None) -> Visit | None:
+    async def leave(self, token: str, *, mail: str | None = None) -> UnsubscribeVisit | None:
         """Turn off the mail that the link is about; done twice it is done once. `mail` is the one that the link stood in.
 
         What RFC 8058 posts, and what the page's own button does. A link whose category the catalog has no
@@ -124,7 +124,7 @@ class Leaving:
 
     async def lower(
         self, token: str, places: Iterable[Place], *, untrack: bool = False, mail: str | None = None
-    ) -> Visit | None:
+    ) -> UnsubscribeVisit | None:
         """Turn off what is sent in these places; what is off, or cannot be chosen, stays as it is.
 
         With `untrack` nobody may know any more which links in mail the user follows, nor what mail is opened.
@@ -135,7 +135,7 @@ class Leaving:
         wanted = list(places)
         return await self._lower(token, lambda _: wanted, untrack=untrack, mail=mail)
 
-    async def _found(self, token: str) -> tuple[Ticket, str] | None:
+    async def _found(self, token: str) -> tuple[UnsubscribeTicket, str] | None:
         """The ticket in the token, with its user; None for one that is not signed by us, or whose user was erased."""
         ticket = self._links.read(token)
         user = None if ticket is None else await self._keys.user_of(ticket.key)
@@ -151,11 +151,11 @@ class Leaving:
     async def _lower(
         self,
         token: str,
-        places: Callable[[Visit], Iterable[Place]],
+        places: Callable[[UnsubscribeVisit], Iterable[Place]],
         *,
         untrack: bool = False,
         mail: str | None = None,
-    ) -> Visit | None:
+    ) -> UnsubscribeVisit | None:
         """Turn off what `places` says of what is on now; asked again where somebody else chooses at the same moment.
 
         In this order: the choice is kept, then it is looked at again, then the user is told. A crash before
@@ -186,13 +186,13 @@ class Leaving:
             return after
         raise StoreUnavailable("the preferences are changed by many at once")
 
-    def _shown(self, ticket: Ticket, chosen: Chosen) -> Visit:
+    def _shown(self, ticket: UnsubscribeTicket, chosen: PreferenceGrid) -> UnsubscribeVisit:
         """What the page shows for a ticket. The category is found by trying each: a link holds a hash of it, and no name."""
         catalog = self._catalog.current
         keys = [] if catalog is None else ordered(catalog)
         category = next((key for key in keys if scope(key) == ticket.scope), None)
         lines = [line_of(key, chosen) for key in keys]
-        return Visit(
+        return UnsubscribeVisit(
             user=chosen.user,
             category=category,
             name=chosen.names.get(category or "", ""),
@@ -203,6 +203,6 @@ class Leaving:
         )
 
 
-def _scope_of(visit: Visit) -> list[Place]:
+def _scope_of(visit: UnsubscribeVisit) -> list[Place]:
     """What the link itself is about; mail only, for it came by mail."""
     return [] if visit.category is None else [(visit.category, "email")]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.catalog.channels import CHANNELS, Channel
-from gateway.notify.choosing import Chosen
-from gateway.notify.preferences import Origin, Row, Value
+from gateway.notify.choosing import PreferenceGrid
+from gateway.notify.preferences import CellOrigin, PreferenceRow, Value
 
 Place = tuple[str | None, Channel]
 """A category by its key, a type by its name, which never coincide, or None for all that is not critical; and a
@@ -18,7 +18,7 @@ channel of it.
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CategoryLine:
     """A category, or a type of one, as the page shows it."""
 
     key: str
@@ -27,11 +27,11 @@ class Line:
     """In the person's language, as far as the catalog speaks it."""
     cells: Mapping[Channel, Value | None]
     """Whether anything of it is sent, and if only in digests, how often; None where nobody can choose."""
-    kinds: tuple["Line", ...] = ()
+    kinds: tuple["CategoryLine", ...] = ()
     """The types of a category that has several: they may be turned off one by one."""
 
 
-def line_of(key: str, chosen: Chosen) -> Line | None:
+def line_of(key: str, chosen: PreferenceGrid) -> CategoryLine | None:
     """A category with what its cells come to; None for one that has no types."""
     rows = [row for row in chosen.grid if row.type.category == key]
     if not rows:
@@ -41,28 +41,28 @@ def line_of(key: str, chosen: Chosen) -> Line | None:
         values = [_sent(row, channel) for row in rows if not row.cells[channel].is_locked]
         cells[channel] = _loudest(values) if values else None
     kinds = tuple(_kind(row, chosen) for row in rows) if len(rows) > 1 else ()
-    return Line(key, chosen.names[key], cells, kinds)
+    return CategoryLine(key, chosen.names[key], cells, kinds)
 
 
-def _kind(row: Row, chosen: Chosen) -> Line:
+def _kind(row: PreferenceRow, chosen: PreferenceGrid) -> CategoryLine:
     """A type with what its cells come to."""
     name = row.type.name
     cells = {channel: None if cell.is_locked else _sent(row, channel) for channel, cell in row.cells.items()}
-    return Line(name, called(name, chosen), cells)
+    return CategoryLine(name, called(name, chosen), cells)
 
 
-def called(type_: str, chosen: Chosen) -> str:
+def called(type_: str, chosen: PreferenceGrid) -> str:
     """What people are shown for a type: `ORDER_UPDATE` is "Order update" where the catalog has no name for it."""
     return chosen.type_names.get(type_) or type_.replace("_", " ").capitalize()
 
 
-def _sent(row: Row, channel: Channel) -> Value:
+def _sent(row: PreferenceRow, channel: Channel) -> Value:
     """What of it may be sent.
 
     Mail that a type does not send by itself comes when its sender asks for it, unless it was refused.
     """
     cell = row.cells[channel]
-    if channel == "email" and row.type.email is not None and cell.origin is Origin.DEFAULT:
+    if channel == "email" and row.type.email is not None and cell.origin is CellOrigin.DEFAULT:
         return True
     return cell.value
 
@@ -72,11 +72,11 @@ def _loudest(values: Sequence[Value]) -> Value:
     return next((value for value in (True, "daily", "weekly") if value in values), False)
 
 
-def lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
+def lowering(chosen: PreferenceGrid, places: Iterable[Place]) -> dict[str, Any]:
     """The merge patch that turns these places off, and nothing on; empty when they are off already."""
     patch: dict[str, Any] = {}
     # By both keys at once: a form may name thousands of places.
-    rows_of: dict[str, list[Row]] = {}
+    rows_of: dict[str, list[PreferenceRow]] = {}
     for row in chosen.grid:
         rows_of.setdefault(row.type.category, []).append(row)
         rows_of.setdefault(row.type.name, []).append(row)
@@ -90,13 +90,13 @@ def lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
             for row in rows_of.get(key, ())
             if not row.cells[channel].is_locked
             # Where a yes is waited for nothing is sent, and the no is kept: else a yes from before it would count.
-            and (_sent(row, channel) or row.cells[channel].origin is Origin.OPT_IN)
+            and (_sent(row, channel) or row.cells[channel].origin is CellOrigin.OPT_IN)
         ]
         # The category, even where only some of its types are on: a type that it gets tomorrow is meant too.
         if any(row.type.category == key for row in rows):
             patch.setdefault("categories", {}).setdefault(key, {})[channel] = False
         for row in rows:
             # What was chosen for the type alone goes before its category.
-            if row.type.name == key or row.cells[channel].origin is Origin.TYPE:
+            if row.type.name == key or row.cells[channel].origin is CellOrigin.TYPE:
                 patch.setdefault("types", {}).setdefault(row.type.name, {})[channel] = False
     return patch

@@ -12,7 +12,7 @@ from typing import Protocol
 from gateway.catalog.channels import IN_APP
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_room
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from storage.inboxes import Muted
 
 
@@ -23,7 +23,7 @@ class Chosen(Protocol):
         """False where it is known that the user has chosen nothing. Never waits."""
         ...
 
-    async def of(self, user: str) -> Preferences:
+    async def of(self, user: str) -> UserPreferences:
         """What the user has chosen. Raises `StorageError`."""
         ...
 

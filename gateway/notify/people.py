@@ -19,8 +19,8 @@ from gateway.ground.rooms import ADMINS, inbox_rooms, user_room
 from gateway.notify import events
 from gateway.notify.choosing import Choices
 from gateway.notify.contacts import ContactBook
-from gateway.notify.fanout import Receiver
-from gateway.notify.preferences import Preferences
+from gateway.notify.fanout import FrameReceiver
+from gateway.notify.preferences import UserPreferences
 from gateway.notify.reading import Reading
 from gateway.notify.requests import DisconnectRequest, FindRequest, RosterRequest
 from gateway.notify.suppression_lookup import forms_of
@@ -35,12 +35,12 @@ from storage.notifications import Notification
 from storage.obligations import Digest
 from storage.opens import Open, Opens
 from storage.outbox import Outbox
-from storage.people import Contact, Found, UserData
-from storage.preferences import CHANGES_KEPT, Change
+from storage.people import Contact, FoundContacts, UserData
+from storage.preferences import CHANGES_KEPT, PreferenceChange
 from storage.recipients import RecipientRow, Recipients
 from storage.schedule import Schedule, Scheduled
 from storage.suppressions import Suppression
-from storage.trials import Part, Trials
+from storage.trials import Participation, Trials
 
 USER_DATA_LIMIT = 10_000
 """Of each kind of thing so many at most, in the answer to what is held about a user."""
@@ -56,7 +56,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class PersonInbox:
     """A person with what is unread in that person's rooms."""
 
     person: Person
@@ -64,7 +64,7 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class PersonalData:
     """Everything held about a user.
 
     It is for the person's right to know. Each field is read for itself, one after the other, so what changes
@@ -77,8 +77,8 @@ class Held:
     """What backends have told beside the fields that have a name."""
     topics: Mapping[str, datetime]
     """Those that backends have given, by name, with the time since when."""
-    preferences: Preferences
-    changes: tuple[Change, ...]
+    preferences: UserPreferences
+    changes: tuple[PreferenceChange, ...]
     """Of the preferences, newest first."""
     scheduled: tuple[Scheduled, ...]
     """What is still to come for the user, the earliest first."""
@@ -98,11 +98,11 @@ class Held:
     """What those links lead to that nobody else was sent."""
     opens: Sequence[Open]
     """Of the user's mail, newest first."""
-    trials: Sequence[Part]
+    trials: Sequence[Participation]
     """The user's part in the experiments of types, the newest first."""
 
 
-class People:
+class Users:
     """The use cases of users. They raise `StoreUnavailable` and `PresenceUnavailable`.
 
     Those that ask presence raise `PresenceUnavailable` where it is away; `rooms` does not, for an inbox is
@@ -127,7 +127,7 @@ class People:
         opens: Opens,
         trials: Trials,
         reading: Reading,
-        receiver: Receiver,
+        receiver: FrameReceiver,
         bus: Bus,
         clock: Clock,
     ) -> None:
@@ -162,15 +162,15 @@ class People:
             contact=await self._contacts.contact(user),
         )
 
-    async def search(self, asked: FindRequest) -> Found:
+    async def search(self, asked: FindRequest) -> FoundContacts:
         """Those known of whom every word that is asked begins the id, the address or a word of the name; `limit` at most."""
         return await self._held.search(asked.text, limit=asked.limit)
 
-    async def reader(self, user: str) -> Reader:
+    async def reader(self, user: str) -> PersonInbox:
         """The person, and how much is unread in the rooms that the person's token and the store name."""
         person = await self.find(user)
         count = await self._reading.unread(user, await self._rooms(user, person.online))
-        return Reader(person=person, unread=count.unread)
+        return PersonInbox(person=person, unread=count.unread)
 
     async def rooms(self, user: str) -> Sequence[str]:
         """The rooms of the user's inbox: no topics of a token while the user is away, or presence is."""
@@ -194,7 +194,7 @@ class People:
         await self._bus.order_all(Disconnect(asked.user, asked.reason))
         return 0 if online is None else online.connections
 
-    async def data(self, user: str) -> Held:
+    async def data(self, user: str) -> PersonalData:
         """Everything held about the user, the newest `USER_DATA_LIMIT` notifications at most.
 
         A read of many shelves: for a person who asks, not for a page.
@@ -202,7 +202,7 @@ class People:
         data = await self._held.user_data(user, user_room(user), limit=USER_DATA_LIMIT)
         profile = await self._held.profile(user)
         contact = await self._contacts.contact(user)
-        return Held(
+        return PersonalData(
             user=user,
             data=replace(data, contact=contact),
             suppressions=await self._suppressions.of(await self._addresses(user, contact)),

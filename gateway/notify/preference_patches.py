@@ -1,12 +1,12 @@
 """Patches of preferences: what a change makes of what was chosen, whether it may be chosen, and how it is undone. Pure.
 
-A patch is a merge patch (RFC 7396) of the document of `Preferences`. `choosing` keeps what comes of it.
+A patch is a merge patch (RFC 7396) of the document of `UserPreferences`. `choosing` keeps what comes of it.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gateway.notify.preferences import Json, Origin, Preferences
+from gateway.notify.preferences import CellOrigin, Json, UserPreferences
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
@@ -50,12 +50,12 @@ class UnknownPreference(Exception):
         """Where it was asked for, such as `types.ORDER_SHIPPED` or `categories.deals`."""
 
 
-def agreeing(chosen: Preferences, type_: "NotificationType") -> Json | None:
+def agreeing(chosen: UserPreferences, type_: "NotificationType") -> Json | None:
     """The merge patch of a yes to mail of the type; None where none is waited for: it is mailed anyway, or something was said."""
     cell = chosen.cell(type_, type_.name, "email")
-    if cell.value or cell.origin not in (Origin.OPT_IN, Origin.DEFAULT):
+    if cell.value or cell.origin not in (CellOrigin.OPT_IN, CellOrigin.DEFAULT):
         return None
-    if cell.origin is Origin.OPT_IN:
+    if cell.origin is CellOrigin.OPT_IN:
         return {"categories": {type_.category: {"email": True}}}
     return {"types": {type_.name: {"email": True}}}
 

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from gateway.catalog.channels import Channel
 from gateway.catalog.live import LiveCatalog
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from gateway.notify.verdicts import Case
-from storage.campaigns import Standing
+from storage.campaigns import CampaignStanding
 from storage.inboxes import Receipt
 from storage.people import Contact
 from storage.suppressions import Suppression
@@ -35,7 +35,7 @@ class Chosen(Protocol):
         """Whether anybody may have chosen anything; False spares the question."""
         ...
 
-    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, UserPreferences]:
         """What those of `users` have chosen who have chosen anything. Raises `StorageError`."""
         ...
 
@@ -94,7 +94,7 @@ class NobodyChose:
     def refusal(self, type_: object, channel: Channel) -> None:
         """Nobody has refused anything."""
 
-    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, UserPreferences]:
         del users
         return {}
 
@@ -115,7 +115,7 @@ class Suppressions(Protocol):
 class Campaigns(Protocol):
     """Whether campaigns run: `storage.campaigns.Campaigns`."""
 
-    async def standing(self, campaign_id: str, obligation_id: str) -> Standing | None:
+    async def standing(self, campaign_id: str, obligation_id: str) -> CampaignStanding | None:
         """Whether the campaign runs, and whether this mail is still owed by it; None where there is no such
         campaign. Raises `StorageError`.
         """

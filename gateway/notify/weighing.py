@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from gateway.ground.clock import Clock
-from gateway.notify.brakes import Bounds, Health
+from gateway.notify.brakes import Bounds, LaneHealth
 from storage.errors import StorageError
-from storage.lanes import MINUTE_SECONDS, LaneCount, Lanes, Outcome, of_campaign
+from storage.lanes import MINUTE_SECONDS, LaneCount, LaneOutcome, Lanes, of_campaign
 from storage.mail import LaneName
 
 LOOK_SECONDS = 2.0
@@ -45,7 +45,7 @@ class Scales:
     def count(
         self,
         lane: LaneName,
-        outcome: Outcome,
+        outcome: LaneOutcome,
         *,
         sent_at: datetime | None = None,
         campaign: str | None = None,
@@ -80,20 +80,20 @@ class Scales:
         before = self._clock() - timedelta(seconds=KEPT_SECONDS)
         await self._shelf.clear(before=minute_of(before), limit=CLEAR_STEP)
 
-    async def lane(self, lane: LaneName, *, resumed: datetime | None) -> Health:
+    async def lane(self, lane: LaneName, *, resumed: datetime | None) -> LaneHealth:
         """How a lane fares; judged is what was sent since it was `resumed`.
 
         One question to the store, and two more where the relay fails.
         """
         since = self._judged_from(resumed)
         counts = await self._shelf.sums(lane, since=since)
-        failures = await self._failures(lane, since=since) if counts.get(Outcome.FAILED) else 0
-        return Health(counts=counts, enough=self._bounds.mails, failures=failures)
+        failures = await self._failures(lane, since=since) if counts.get(LaneOutcome.FAILED) else 0
+        return LaneHealth(counts=counts, enough=self._bounds.mails, failures=failures)
 
-    async def campaign(self, campaign_id: str, *, resumed: datetime | None) -> Health:
+    async def campaign(self, campaign_id: str, *, resumed: datetime | None) -> LaneHealth:
         """The same of a campaign's own mail. That the relay fails is the lane's matter."""
         counts = await self._shelf.sums(of_campaign(campaign_id), since=self._judged_from(resumed))
-        return Health(counts=counts, enough=self._bounds.mails)
+        return LaneHealth(counts=counts, enough=self._bounds.mails)
 
     def _judged_from(self, resumed: datetime | None) -> int:
         """The first minute whose mail is judged: of the window, and of what was resumed since then."""
@@ -105,11 +105,11 @@ class Scales:
         """How often the relay has failed in a row; 0 unless that began long enough ago, for most failures mend themselves."""
         now = minute_of(self._clock())
         recent = await self._shelf.sums(lane, since=max(since, now - FAILING_MINUTES))
-        if recent.get(Outcome.SENT) or recent.get(Outcome.REFUSED):
+        if recent.get(LaneOutcome.SENT) or recent.get(LaneOutcome.REFUSED):
             return 0
         lately = await self._shelf.sums(lane, since=max(since, now - LASTING_MINUTES))
-        failed = recent.get(Outcome.FAILED, 0)
-        return failed if failed > lately.get(Outcome.FAILED, 0) else 0
+        failed = recent.get(LaneOutcome.FAILED, 0)
+        return failed if failed > lately.get(LaneOutcome.FAILED, 0) else 0
 
 
 def minute_of(moment: datetime) -> int:

@@ -21,7 +21,7 @@ from gateway.ground.encoding import Json, time
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 from gateway.observe.steps import Row, added_up, millis, row_of, step_of
-from gateway.observe.trends import SAMPLES_KEPT, Step, Trends
+from gateway.observe.trends import SAMPLES_KEPT, Trends, TrendStep
 
 ANSWER_SECONDS = 0.4
 """How long the other nodes have to answer; those who did the last time are all that is waited for. Admins look
@@ -46,7 +46,7 @@ class Overview:
     nodes: tuple[str, ...]
     """Those that have answered in time, by name."""
     step_seconds: float
-    steps: Sequence[Step]
+    steps: Sequence[TrendStep]
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class _Peer:
 
     latest: int = 0
     """In milliseconds since 1970."""
-    steps: deque[Step] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
+    steps: deque[TrendStep] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
     """The last hour."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.observe.trends import Step
+from gateway.observe.trends import TrendStep
 
 Row = dict[str, Any]
 """A step as JSON."""
@@ -18,7 +18,7 @@ def millis(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def row_of(step: Step) -> Row:
+def row_of(step: TrendStep) -> Row:
     """A step as it goes over the bus."""
     return {
         "at": millis(step.at),
@@ -32,9 +32,9 @@ def row_of(step: Step) -> Row:
     }
 
 
-def step_of(row: Row) -> Step:
+def step_of(row: Row) -> TrendStep:
     """Raises LookupError, TypeError, ValueError or AttributeError for what is no row of ours."""
-    return Step(
+    return TrendStep(
         at=datetime.fromtimestamp(row["at"] / 1000, UTC),
         seconds=float(row["seconds"]),
         connections=float(row["connections"]),
@@ -47,15 +47,15 @@ def step_of(row: Row) -> Step:
 
 
 def added_up(
-    told: Mapping[str, Sequence[Step]], *, telling: Collection[str], step_seconds: float, limit: int
-) -> list[Step]:
+    told: Mapping[str, Sequence[TrendStep]], *, telling: Collection[str], step_seconds: float, limit: int
+) -> list[TrendStep]:
     """The newest `limit` steps of all nodes together, up to the last that every node that is `telling` has told.
 
     Nodes sample at the same moments of the clock, give or take half a step.
     """
     if len(told) == 1:
         return list(next(iter(told.values())))[-limit:]
-    by_slot: dict[int, dict[str, list[Step]]] = {}
+    by_slot: dict[int, dict[str, list[TrendStep]]] = {}
     ends = []
     for node, steps in told.items():
         for step in steps:
@@ -67,15 +67,15 @@ def added_up(
     return [_sum(by_slot[slot].values()) for slot in sorted(by_slot) if end - limit < slot <= end]
 
 
-def _slot(step: Step, step_seconds: float) -> int:
+def _slot(step: TrendStep, step_seconds: float) -> int:
     """Which step of the clock a sample is of."""
     return round(step.at.timestamp() / step_seconds)
 
 
-def _sum(parts: Collection[Sequence[Step]]) -> Step:
+def _sum(parts: Collection[Sequence[TrendStep]]) -> TrendStep:
     """One step of what the nodes did in it; a node that was busy may have two samples in one slot."""
     steps = [step for part in parts for step in part]
-    return Step(
+    return TrendStep(
         at=max(step.at for step in steps),
         seconds=max(step.seconds for step in steps),
         connections=sum(part[-1].connections for part in parts),

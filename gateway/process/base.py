@@ -25,7 +25,7 @@ from gateway.mail.seals import return_path_of, sender_domains
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
-from gateway.notify.lanes import Lanes, bounds_of
+from gateway.notify.lanes import LaneBook, bounds_of
 from gateway.notify.mailboxes import RefusalBook
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.returns import Returns
@@ -112,7 +112,7 @@ class Process(ABC):
             self.store.suppressions, self.clock, note_refusal=self.refusals.note
         )
         """Addresses that must not be written to."""
-        self.lanes = Lanes(self.store.lanes, bounds_of(self.settings[BrakeSettings]), self.clock)
+        self.lanes = LaneBook(self.store.lanes, bounds_of(self.settings[BrakeSettings]), self.clock)
         """How lanes fare, and whether they are paused."""
 
     def _judging(self) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.process import calling, campaign_import, settings
-from gateway.process.calling import Failure, Line
+from gateway.process.calling import Failure, NodeClient
 from gateway.process.campaign_progress import print_status, watched
-from gateway.process.command import Command
 from gateway.process.progress import show, show_no_more
+from gateway.process.subcommand import Subcommand
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +110,7 @@ class _Campaigns:
     """The campaigns of a running node."""
 
     def __init__(self, given: argparse.Namespace) -> None:
-        self.line = Line(given, settings.load())
+        self.line = NodeClient(given, settings.load())
 
     def ask(self, method: str, path: str = "", body: object = None) -> Any:
         """Ask something of campaigns; answers the decoded JSON. Raises `Failure`."""
@@ -235,7 +235,7 @@ def _list(given: argparse.Namespace) -> int:
     return 0
 
 
-CAMPAIGN = Command(
+CAMPAIGN = Subcommand(
     name="campaign",
     help="make campaigns, import their recipients, run them and watch",
     more="Through a running node. What a campaign is stands in docs/newsletters.md.",

@@ -7,7 +7,7 @@ import argparse
 import json
 
 from gateway.process import calling, settings
-from gateway.process.command import Command
+from gateway.process.subcommand import Subcommand
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
@@ -44,9 +44,9 @@ def _emit(given: argparse.Namespace) -> int:
     }  # fmt: skip
     headers = {} if given.idempotency_key is None else {"Idempotency-Key": given.idempotency_key}
     present = {name: value for name, value in body.items() if value is not None}
-    line = calling.Line(given, in_force)
+    line = calling.NodeClient(given, in_force)
     print(line.ask("POST", "/internal/emit", json.dumps(present).encode(), headers=headers, wanted=(202,)))
     return 0
 
 
-EMIT = Command(name="emit", help="emit a notification through a running node", describe=_describe)
+EMIT = Subcommand(name="emit", help="emit a notification through a running node", describe=_describe)

@@ -3,22 +3,22 @@
 from gateway.catalog.live import LiveCatalog
 from gateway.notify.attribution import Ours
 from gateway.notify.fates import Fate
-from gateway.notify.lanes import Lanes
+from gateway.notify.lanes import LaneBook
 from gateway.notify.stats.noting import Noter
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.tally import Tally
 from gateway.notify.trials.marks import TrialMarks
 from gateway.observe.metrics import Metrics
-from mailer.bounces import Bounce, Severity
-from mailer.outcomes import Outcome, Result
+from mailer.bounces import Bounce, BounceSeverity
+from mailer.outcomes import MailOutcome, Result
 from storage import lanes, stats
 from storage.mail import LaneName
 from storage.obligations import Kind, Lease, Subject
 
 _HEARD = {
-    Fate.DELIVERED: lanes.Outcome.DELIVERED,
-    Fate.BOUNCED: lanes.Outcome.BOUNCED,
-    Fate.COMPLAINED: lanes.Outcome.COMPLAINED,
+    Fate.DELIVERED: lanes.LaneOutcome.DELIVERED,
+    Fate.BOUNCED: lanes.LaneOutcome.BOUNCED,
+    Fate.COMPLAINED: lanes.LaneOutcome.COMPLAINED,
 }
 """What is heard of a mail that says something of its lane."""
 
@@ -33,7 +33,7 @@ class MailCounting:
         self,
         *,
         metrics: Metrics,
-        by_lane: Lanes,
+        by_lane: LaneBook,
         tally: Tally,
         noter: Noter | None,
         catalog: LiveCatalog,
@@ -48,7 +48,7 @@ class MailCounting:
         self.trials: TrialMarks | None = None
         """Set where experiments are to hear of it."""
 
-    def ended(self, lane: LaneName, outcome: Outcome) -> None:
+    def ended(self, lane: LaneName, outcome: MailOutcome) -> None:
         """A worker is done with a mail, for now or for good."""
         self._metrics.mail_outcome(lane, outcome.result)
         self._tally.mailed(outcome.type, outcome.result)
@@ -57,15 +57,15 @@ class MailCounting:
         if self.trials is not None and self._catalog.has_trials:
             self.trials.mailed(outcome)
         if outcome.result is Result.SENT:
-            self._lanes.scales.count(lane, lanes.Outcome.SENT, campaign=_campaign_of(outcome.of))
+            self._lanes.scales.count(lane, lanes.LaneOutcome.SENT, campaign=_campaign_of(outcome.of))
         elif outcome.unheard:
-            self._lanes.scales.count(lane, lanes.Outcome.FAILED)
+            self._lanes.scales.count(lane, lanes.LaneOutcome.FAILED)
 
     async def bounced(self, lease: Lease, bounce: Bounce) -> None:
         """Note an address that refuses mail, and count it against the lane if it does so for good."""
-        if bounce.severity is Severity.HARD:
+        if bounce.severity is BounceSeverity.HARD:
             lane, campaign = lease.mail.order.lane, _campaign_of(lease.of)
-            self._lanes.scales.count(lane, lanes.Outcome.REFUSED, campaign=campaign)
+            self._lanes.scales.count(lane, lanes.LaneOutcome.REFUSED, campaign=campaign)
         await self._suppressions.bounced(lease, bounce)
 
     def returned(self, ours: Ours | None, fate: Fate) -> None:

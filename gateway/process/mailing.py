@@ -15,7 +15,7 @@ from gateway.notify.digests import Digester
 from gateway.notify.settings import StoreSettings
 from gateway.notify.ways_out import WaysOut
 from gateway.process.base import Process
-from mailer.lanes import NO_CLICKS, Clicks, WayOut, no_way_out
+from mailer.lanes import NO_CLICKS, Tracking, WayOut, no_way_out
 from storage.mail import LaneName
 
 
@@ -72,7 +72,7 @@ def _way_out(process: Process) -> WayOut:
     return WaysOut(process.store.links, process.unsubscribe_links, process.catalog).of
 
 
-def _tracker(process: Process) -> Clicks:
+def _tracker(process: Process) -> Tracking:
     """What makes links tracked ones; nothing does without a secret and a site."""
     if process.click_links is None:
         return NO_CLICKS

@@ -175,7 +175,7 @@ class UserId(fields.String):
         return value
 
 
-class Moment(fields.AwareDateTime):
+class Timestamp(fields.AwareDateTime):
     """A time with its zone, as RFC 3339 has it.
 
     Loads UTC. Raises for a time without a zone, and for one that arithmetic could not be done with.
@@ -198,7 +198,7 @@ class Moment(fields.AwareDateTime):
         return moment
 
 
-class Flag(fields.Boolean):
+class StrictBoolean(fields.Boolean):
     """True or false, and nothing that only looks like it."""
 
     def _deserialize(
@@ -255,7 +255,7 @@ class Percent(fields.Float):
         return percent
 
 
-class Named(fields.Dict):
+class NameMap(fields.Dict):
     """A table under names of the caller's own: what is wrong is told under the name alone.
 
     Both a name that is wrong and what stands under one are told under it: a caller sees one place.

@@ -9,12 +9,12 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time, time_or_none
-from gateway.notify.lanes import BRAKED, REASON_OF_OPERATOR, Lane, LanePage, PauseRequest
+from gateway.notify.lanes import BRAKED, REASON_OF_OPERATOR, LanePage, LaneStatus, PauseRequest
 from gateway.protocol import required
 from gateway.protocol.asking.basics import OneFieldSchema
 from gateway.protocol.fields import Text
 from gateway.protocol.patterns import VISIBLE
-from storage.lanes import Outcome, Pause
+from storage.lanes import LaneOutcome, Pause
 from storage.mail import LaneName
 
 REASON_MAX = 200
@@ -113,12 +113,12 @@ def page(value: LanePage) -> Json:
     }
 
 
-def _lane(value: Lane) -> Json:
+def _lane(value: LaneStatus) -> Json:
     """A lane with its figures; a rate is null where too few mails were sent to tell one."""
     health = value.health
     return {
         "lane": value.name,
-        **{outcome.value: health.of(outcome) for outcome in Outcome},
+        **{outcome.value: health.of(outcome) for outcome in LaneOutcome},
         "bounce_rate": health.bounce_rate,
         "complaint_rate": health.complaint_rate,
         "paused": None if value.state.paused is None else _pause(value.state.paused),

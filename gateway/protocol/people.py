@@ -18,7 +18,7 @@ from gateway.protocol import required
 from gateway.protocol.asking.basics import OneFieldSchema
 from gateway.protocol.fields import EmailAddress, Items, Object, Text, UserId, locale_field
 from gateway.protocol.patterns import VISIBLE
-from storage.people import Found, Profile
+from storage.people import FoundContacts, Profile
 
 ATTRIBUTES_BYTES = 4096
 """Of one user's attributes, written without spaces."""
@@ -139,7 +139,7 @@ def told(users: int) -> Json:
     return {"users": users}
 
 
-def found(value: Found) -> Json:
+def found(value: FoundContacts) -> Json:
     """Who was found, and whether there may be more."""
     return {
         "users": [

@@ -10,14 +10,14 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time
-from gateway.notify.choosing import Chosen, shown
-from gateway.notify.preferences import WEEKDAYS, Origin
+from gateway.notify.choosing import PreferenceGrid, shown
+from gateway.notify.preferences import WEEKDAYS, CellOrigin
 from gateway.protocol import required
 from gateway.protocol.answers.users import PreferenceChangeAnswer
-from gateway.protocol.fields import Flag, Items, Named, Text, UserId, Wish, locale_field
+from gateway.protocol.fields import Items, NameMap, StrictBoolean, Text, UserId, Wish, locale_field
 from gateway.protocol.patterns import TYPE
 from gateway.protocol.people import Zone
-from storage.preferences import Change
+from storage.preferences import PreferenceChange
 
 CATEGORIES_MAX = 200
 """In one request."""
@@ -47,14 +47,14 @@ class ChannelsSchema(Schema):
     Of the whole channel, over all categories and types.
     """
 
-    in_app = Flag(allow_none=True)
-    email = Flag(allow_none=True)
+    in_app = StrictBoolean(allow_none=True)
+    email = StrictBoolean(allow_none=True)
 
 
 class WishesSchema(Schema):
     """The same of a category or a type, whose email may also come in a digest."""
 
-    in_app = Flag(allow_none=True)
+    in_app = StrictBoolean(allow_none=True)
     """Null takes the choice back."""
     email = Wish(
         allow_none=True,
@@ -86,9 +86,9 @@ class QuietHoursSchema(Schema):
         return data
 
 
-def _by_key(pattern: str, meaning: str, most: int) -> Named:
+def _by_key(pattern: str, meaning: str, most: int) -> NameMap:
     """Wishes by the name of a category or a type; null takes all back that is under the name."""
-    return Named(
+    return NameMap(
         keys=Text(pattern, meaning, longest=64),
         values=fields.Nested(WishesSchema, allow_none=True),
         allow_none=True,
@@ -113,7 +113,7 @@ class PreferencesSchema(Schema):
     timezone = Zone(allow_none=True)
     locale = locale_field(allow_none=True)
     quiet_hours = fields.Nested(QuietHoursSchema, allow_none=True)
-    tracking = Flag(allow_none=True)
+    tracking = StrictBoolean(allow_none=True)
     """Whether it may be known which links in mail are followed."""
     version = fields.Integer(
         strict=True, validate=validate.Range(min=0),
@@ -179,7 +179,7 @@ class CellAnswer(Schema):
 
     value = Wish(required=True, metadata={"description": "`daily` and `weekly`: of email, in a digest."})
     origin = fields.Enum(
-        Origin, by_value=True, required=True, data_key="from",
+        CellOrigin, by_value=True, required=True, data_key="from",
         metadata={"description": "What it comes from."},
     )  # fmt: skip
     locked = required.flag(metadata={"description": "Critical: it cannot be chosen."})
@@ -241,11 +241,11 @@ class UserPreferencesAnswer(PreferencesAnswer):
 class Proven:
     """What a person has chosen, and who has done so."""
 
-    chosen: Chosen
-    changes: tuple[Change, ...]
+    chosen: PreferenceGrid
+    changes: tuple[PreferenceChange, ...]
 
 
-def change(value: Change) -> Json:
+def change(value: PreferenceChange) -> Json:
     """One change, with what was asked. `mail` is the id of the mail whose link did it, null else."""
     return {
         "version": value.version,

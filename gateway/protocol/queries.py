@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from gateway.protocol.fields import Flag, Items
+from gateway.protocol.fields import Items, StrictBoolean
 
 
 class WholeText(fields.Integer):
@@ -26,7 +26,7 @@ class WholeText(fields.Integer):
         return super()._deserialize(value, attr, data, **options)
 
 
-class FlagText(Flag):
+class FlagText(StrictBoolean):
     """`true` or `false` in the query of a URL."""
 
     def _deserialize(
@@ -48,7 +48,7 @@ def in_query(schema: type[Schema]) -> type[Schema]:
     for name, field in schema().fields.items():
         if isinstance(field, fields.Integer):
             as_text[name] = WholeText(load_default=field.load_default, validate=field.validate)
-        elif isinstance(field, Flag):
+        elif isinstance(field, StrictBoolean):
             as_text[name] = FlagText(load_default=field.load_default)
     return schema.from_dict(as_text, name=schema.__name__)
 

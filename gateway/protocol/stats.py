@@ -11,9 +11,9 @@ from marshmallow import Schema, ValidationError, fields, post_load
 
 from gateway.experiments.bounds import NAME, NAME_LONGEST
 from gateway.ground.encoding import Json, time, time_or_none
-from gateway.notify.stats.asking import Figures, Report, Row, StatsRequest
+from gateway.notify.stats.asking import Figures, StatsReport, StatsRequest, StatsRow
 from gateway.protocol import required
-from gateway.protocol.fields import Moment, Text
+from gateway.protocol.fields import Text, Timestamp
 from gateway.protocol.patterns import TYPE
 from storage.mail import LaneName
 from storage.stats import DIMENSIONS, StatsChannel, Step
@@ -50,10 +50,10 @@ class StatsSchema(Schema):
     them than of dimensions.
     """
 
-    since = Moment(
+    since = Timestamp(
         data_key="from", load_default=None, metadata={"description": "A day before `to`, unless it is given."}
     )
-    until = Moment(data_key="to", load_default=None, metadata={"description": "Now, unless it is given."})
+    until = Timestamp(data_key="to", load_default=None, metadata={"description": "Now, unless it is given."})
     step = fields.Enum(
         Step,
         by_value=True,
@@ -156,7 +156,7 @@ class StatsAnswer(Schema):
     """The earliest step first."""
 
 
-def report(value: Report) -> Json:
+def report(value: StatsReport) -> Json:
     """The figures, as a whole and by row."""
     return {
         "from": time(value.since),
@@ -170,7 +170,7 @@ def report(value: Report) -> Json:
     }
 
 
-def _row(row: Row, by: tuple[str, ...]) -> Json:
+def _row(row: StatsRow, by: tuple[str, ...]) -> Json:
     """One row, with the names of what it is of."""
     return {"at": time_or_none(row.at), **dict(zip(by, row.of, strict=True)), **_figures(row.figures)}
 

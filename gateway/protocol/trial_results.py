@@ -7,11 +7,11 @@ Campaigns and types both try variants; what is found has the same shape for both
 from marshmallow import Schema, fields
 
 from gateway.experiments.findings import Arm, Rule, Verdict
-from gateway.experiments.inference import Share, wilson
+from gateway.experiments.inference import Proportion, wilson
 from gateway.experiments.results import Results
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.protocol import required
-from storage.trials import Part
+from storage.trials import Participation
 
 
 class ArmAnswer(Schema):
@@ -34,7 +34,7 @@ class ComparisonAnswer(Schema):
     high = fields.Float(required=True)
 
 
-class ResultsAnswer(Schema):
+class FindingsAnswer(Schema):
     """What an experiment has found so far."""
 
     rule = fields.Enum(Rule, by_value=True, required=True)
@@ -93,7 +93,7 @@ def results(told: Results) -> Json:
 
 def arm(value: Arm) -> Json:
     """A variant: to how many it fell, and its rate with the interval of Wilson."""
-    share = Share(value.converted, value.people)
+    share = Proportion(value.converted, value.people)
     low, high = wilson(share)
     return {"name": value.name, "assigned": value.assigned, "rate": share.rate, "low": low, "high": high}
 
@@ -102,7 +102,7 @@ def arms(told: Results) -> list[Json]:
     return [{**arm(each), "reached": each.people, "converted": each.converted} for each in told.arms]
 
 
-def part(value: Part) -> Json:
+def part(value: Participation) -> Json:
     """One person's part, for what is kept of a person."""
     return {
         "trial": value.trial,

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from auth.principal import Principal
-from gateway.engine import Reason
+from gateway.engine import ClosingReason
 from gateway.notify import events
 from gateway.notify.reading import Reading
 from gateway.sockets.arrival import Reception, rooms_in
@@ -93,5 +93,5 @@ class Mover:
             session.sid, session.user, rooms, is_live=lambda: at.sessions.is_live(session)
         )
         if heads is None and at.sessions.is_live(session):
-            await at.server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
+            await at.server.close(session.sid, session.namespace, ClosingReason.SLOW_CONSUMER)
         return heads

@@ -10,8 +10,8 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.archive import (
     Archive,
-    Kept,
-    Key,
+    ArchivedNotification,
+    ArchiveKey,
     Piece,
     PieceState,
     ReaderOf,
@@ -108,13 +108,15 @@ class MongoArchive(MongoShelf, Archive):
         return {each["room"] for each in found}
 
     @operation
-    async def contents(self, c: Collections, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
+    async def contents(
+        self, c: Collections, ids: Sequence[str], reader_of: ReaderOf
+    ) -> list[ArchivedNotification]:
         """Three questions whatever their number: the notifications, and the receipts and inboxes of their readers."""
         found = await c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}}).to_list()
         by_id = {document["_id"]: notification_of(document) for document in found}
         present = [by_id[id_] for id_ in ids if id_ in by_id]
         receipts = await _receipts(c, present, reader_of)
-        return [Kept(notification=n, receipt=receipts.get(n.id)) for n in present]
+        return [ArchivedNotification(notification=n, receipt=receipts.get(n.id)) for n in present]
 
     @operation
     async def keep(self, c: Collections, piece: Piece, *, turn: int) -> bool:
@@ -139,7 +141,7 @@ class MongoArchive(MongoShelf, Archive):
         return len(left)
 
     @operation
-    async def keys(self, c: Collections, users: Collection[str]) -> dict[str, Key]:
+    async def keys(self, c: Collections, users: Collection[str]) -> dict[str, ArchiveKey]:
         """Those who have none get one by an unordered insert; what is answered is read after it, so two that make one
         at once get the same.
         """
@@ -155,18 +157,18 @@ class MongoArchive(MongoShelf, Archive):
         return {each["_id"]: _key_of(each) for each in await c[KEYS].find(asked).to_list()}
 
     @operation
-    async def keys_by_id(self, c: Collections, ids: Collection[str]) -> dict[str, Key]:
+    async def keys_by_id(self, c: Collections, ids: Collection[str]) -> dict[str, ArchiveKey]:
         found = await c[KEYS].find({"id": {"$in": writable(ids)}}).to_list()
         return {each["id"]: _key_of(each) for each in found}
 
     @operation
-    async def key_of(self, c: Collections, user: str) -> Key | None:
+    async def key_of(self, c: Collections, user: str) -> ArchiveKey | None:
         found = await c[KEYS].find_one({"_id": user}) if is_writable(user) else None
         return None if found is None else _key_of(found)
 
     @operation
     async def restore(
-        self, c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime
+        self, c: Collections, kept: Sequence[ArchivedNotification], reader_of: ReaderOf, *, now: datetime
     ) -> int:
         return await restoring.restore(c, kept, reader_of, now=micros(now))
 
@@ -209,8 +211,8 @@ def _piece_of(document: Document) -> Piece:
     )
 
 
-def _key_of(document: Document) -> Key:
-    return Key(user=document["_id"], id=document["id"], secret=bytes(document["secret"]))
+def _key_of(document: Document) -> ArchiveKey:
+    return ArchiveKey(user=document["_id"], id=document["id"], secret=bytes(document["secret"]))
 
 
 async def _receipts(

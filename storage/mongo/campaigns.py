@@ -11,12 +11,12 @@ from storage.campaigns import (
     RETRIED,
     TEST,
     Campaign,
+    CampaignCancelled,
     CampaignPage,
     Campaigns,
+    CampaignStanding,
     CampaignState,
-    Cancelled,
     Lead,
-    Standing,
 )
 from storage.encoding import cursor_text, is_writable, micros, moment, position_of
 from storage.mongo import campaign_recipients, campaign_rows
@@ -104,13 +104,13 @@ class MongoCampaigns(MongoShelf, Campaigns):
     @operation
     async def cancel(
         self, c: Collections, campaign_id: str, of: Collection[CampaignState], *, now: datetime
-    ) -> Cancelled | None:
+    ) -> CampaignCancelled | None:
         """The state in one write, then recipients and mail. Whoever leads it next does the rest, if this is cut short."""
         moved = await campaign_rows.move(c, campaign_id, of, CampaignState.CANCELLED, now=now, wake_at=now)
         if moved is None:
             return None
         cancelled, under_way = await campaign_recipients.cancel(c, campaign_id, now=micros(now))
-        return Cancelled(campaign=moved, cancelled=cancelled, under_way=under_way)
+        return CampaignCancelled(campaign=moved, cancelled=cancelled, under_way=under_way)
 
     @operation
     async def retry(self, c: Collections, campaign_id: str, *, now: datetime) -> int:
@@ -161,14 +161,14 @@ class MongoCampaigns(MongoShelf, Campaigns):
         return await campaign_rows.find(c, campaign_id)
 
     @operation
-    async def standing(self, c: Collections, campaign_id: str, obligation_id: str) -> Standing | None:
+    async def standing(self, c: Collections, campaign_id: str, obligation_id: str) -> CampaignStanding | None:
         """Two look-ups, by the campaign's id and by the unique index of its mails."""
         row = await c[CAMPAIGNS].find_one({"_id": campaign_id}, {"state": 1, "announced": 1})
         if row is None:
             return None
         found = await c[RECIPIENTS].find_one({"campaign": campaign_id, "mail": obligation_id}, {"state": 1})
         recipient = None if found is None else found["state"]
-        return Standing(
+        return CampaignStanding(
             state=CampaignState(row["state"]),
             announced=row.get("announced"),
             is_owed=recipient == RecipientState.OWED,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pymongo import UpdateOne
 
-from storage.archive import KEPT_OF_RECEIPTS, Kept, ReaderOf
+from storage.archive import KEPT_OF_RECEIPTS, ArchivedNotification, ReaderOf
 from storage.encoding import ERASED, WIPED, is_writable, micros
 from storage.mongo import clearing, mail_rows
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, insert_new
@@ -14,7 +14,9 @@ from storage.mongo.standings import INBOXES, RECEIPTS
 from storage.notifications import Notification
 
 
-async def restore(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, now: int) -> int:
+async def restore(
+    c: Collections, kept: Sequence[ArchivedNotification], reader_of: ReaderOf, *, now: int
+) -> int:
     """Put back what fits; answers of how many.
 
     Marks and receipts before the notifications, so that nothing is unread meanwhile. May be repeated.
@@ -35,7 +37,9 @@ async def restore(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, 
     return restored
 
 
-async def _of_erased(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) -> list[Kept]:
+async def _of_erased(
+    c: Collections, kept: Sequence[ArchivedNotification], reader_of: ReaderOf
+) -> list[ArchivedNotification]:
     """Those of users who were erased since."""
     rooms = {each.notification.room for each in kept if reader_of(each.notification.room) is not None}
     marked = {"_id": {"$in": list(rooms)}, "erased_at": {"$exists": True}}
@@ -47,7 +51,7 @@ async def _of_erased(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) 
     ]
 
 
-async def _take_back(c: Collections, kept: Sequence[Kept], *, now: int) -> int:
+async def _take_back(c: Collections, kept: Sequence[ArchivedNotification], *, now: int) -> int:
     """Take away what they say, and what their readers did; answers of how many."""
     ids = [each.notification.id for each in kept]
     await c[RECEIPTS].delete_many({"notification": {"$in": ids}})
@@ -74,7 +78,9 @@ def _document(n: Notification) -> Document:
     return document
 
 
-async def _put_back_receipts(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) -> None:
+async def _put_back_receipts(
+    c: Collections, kept: Sequence[ArchivedNotification], reader_of: ReaderOf
+) -> None:
     """Give readers back what they did, where they have no receipt of it by now; one unordered bulk."""
     updates = []
     for each in kept:
@@ -93,7 +99,9 @@ async def _put_back_receipts(c: Collections, kept: Sequence[Kept], reader_of: Re
         await c[RECEIPTS].bulk_write(updates, ordered=False)
 
 
-async def _cover(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, now: int) -> None:
+async def _cover(
+    c: Collections, kept: Sequence[ArchivedNotification], reader_of: ReaderOf, *, now: int
+) -> None:
     """All that comes back has been read."""
     last: dict[str, int] = {}
     for each in kept:

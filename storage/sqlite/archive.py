@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from storage.archive import (
     KEPT_OF_RECEIPTS,
     Archive,
-    Kept,
-    Key,
+    ArchivedNotification,
+    ArchiveKey,
     Piece,
     PieceState,
     ReaderOf,
@@ -110,7 +110,9 @@ class SQLiteArchive(SQLiteShelf, Archive):
         return {room for (room,) in found}
 
     @reading
-    def contents(self, connection: sqlite3.Connection, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
+    def contents(
+        self, connection: sqlite3.Connection, ids: Sequence[str], reader_of: ReaderOf
+    ) -> list[ArchivedNotification]:
         """One snapshot: of each what it was together with what its reader did."""
         found = connection.execute(
             f"SELECT {NOTIFICATION} FROM json_each(?) asked CROSS JOIN notifications n ON n.id = asked.value"  # noqa: S608 - constants only
@@ -123,7 +125,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
             room, seq = notification.room, notification.seq
             reader = None if seq is None else reader_of(room)
             receipt = None if reader is None or seq is None else _receipt(connection, reader, room, seq)
-            kept.append(Kept(notification=notification, receipt=receipt))
+            kept.append(ArchivedNotification(notification=notification, receipt=receipt))
         return kept
 
     @writing
@@ -153,7 +155,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
         return len(left)
 
     @writing
-    def keys(self, connection: sqlite3.Connection, users: Collection[str]) -> dict[str, Key]:
+    def keys(self, connection: sqlite3.Connection, users: Collection[str]) -> dict[str, ArchiveKey]:
         """Inserted where there is none, and read in the same transaction."""
         connection.executemany(
             "INSERT OR IGNORE INTO archive_keys (user, id, secret) VALUES (?, ?, ?)",
@@ -163,17 +165,22 @@ class SQLiteArchive(SQLiteShelf, Archive):
         return {key.user: key for key in found}
 
     @reading
-    def keys_by_id(self, connection: sqlite3.Connection, ids: Collection[str]) -> dict[str, Key]:
+    def keys_by_id(self, connection: sqlite3.Connection, ids: Collection[str]) -> dict[str, ArchiveKey]:
         return {key.id: key for key in _keys(connection, "id", writable(ids))}
 
     @reading
-    def key_of(self, connection: sqlite3.Connection, user: str) -> Key | None:
+    def key_of(self, connection: sqlite3.Connection, user: str) -> ArchiveKey | None:
         found = _keys(connection, "user", writable([user]))
         return found[0] if found else None
 
     @writing
     def restore(
-        self, connection: sqlite3.Connection, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime
+        self,
+        connection: sqlite3.Connection,
+        kept: Sequence[ArchivedNotification],
+        reader_of: ReaderOf,
+        *,
+        now: datetime,
     ) -> int:
         """One transaction for all that are handed over."""
         restored = 0
@@ -229,15 +236,15 @@ def _receipt(connection: sqlite3.Connection, user: str, room: str, seq: int) -> 
     return receipt_from(row)
 
 
-def _keys(connection: sqlite3.Connection, column: str, values: Collection[str]) -> list[Key]:
+def _keys(connection: sqlite3.Connection, column: str, values: Collection[str]) -> list[ArchiveKey]:
     rows = connection.execute(
         f"SELECT user, id, secret FROM archive_keys WHERE {column} IN (SELECT value FROM json_each(?))",  # noqa: S608 - names of columns only
         (json.dumps(list(values)),),
     )
-    return [Key(user=user, id=id_, secret=secret) for user, id_, secret in rows]
+    return [ArchiveKey(user=user, id=id_, secret=secret) for user, id_, secret in rows]
 
 
-def _put_back(connection: sqlite3.Connection, kept: Kept, reader: str | None) -> bool:
+def _put_back(connection: sqlite3.Connection, kept: ArchivedNotification, reader: str | None) -> bool:
     """Put one notification back, with its mail and its receipt; False when it is there, or does not fit its room."""
     n = kept.notification
     if not is_writable(n.id) or not _fits(connection, n.room, n.seq):
@@ -276,7 +283,7 @@ def _was_erased(connection: sqlite3.Connection, n: Notification) -> bool:
     return row is not None and row[0] is not None and micros(n.created_at) <= row[0]
 
 
-def _put_back_receipt(connection: sqlite3.Connection, reader: str, kept: Kept) -> None:
+def _put_back_receipt(connection: sqlite3.Connection, reader: str, kept: ArchivedNotification) -> None:
     """Give the reader back what was done with it; a receipt that is there stays."""
     assert kept.receipt is not None
     n, receipt = kept.notification, kept.receipt

@@ -10,12 +10,12 @@ from storage.campaigns import (
     RETRIED,
     TEST,
     Campaign,
+    CampaignCancelled,
     CampaignPage,
     Campaigns,
+    CampaignStanding,
     CampaignState,
-    Cancelled,
     Lead,
-    Standing,
 )
 from storage.encoding import (
     FOREVER,
@@ -103,13 +103,13 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         of: Collection[CampaignState],
         *,
         now: datetime,
-    ) -> Cancelled | None:
+    ) -> CampaignCancelled | None:
         """The state, the recipients and the mail that waits, in one transaction: the counts are exact."""
         moved = campaign_rows.move(connection, campaign_id, of, CampaignState.CANCELLED, now=now, wake_at=now)
         if moved is None:
             return None
         cancelled, under_way = campaign_recipients.cancel(connection, campaign_id, now=micros(now))
-        return Cancelled(campaign=moved, cancelled=cancelled, under_way=under_way)
+        return CampaignCancelled(campaign=moved, cancelled=cancelled, under_way=under_way)
 
     @writing
     def retry(self, connection: sqlite3.Connection, campaign_id: str, *, now: datetime) -> int:
@@ -163,7 +163,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
     @reading
     def standing(
         self, connection: sqlite3.Connection, campaign_id: str, obligation_id: str
-    ) -> Standing | None:
+    ) -> CampaignStanding | None:
         """One row, by the campaign's id and the unique index of its mails."""
         row = connection.execute(
             "SELECT c.state, c.announced, (SELECT r.state FROM recipients r WHERE r.campaign = c.id AND r.mail = ?)"
@@ -173,7 +173,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         if row is None:
             return None
         state, announced, recipient = row
-        return Standing(
+        return CampaignStanding(
             state=CampaignState(state),
             announced=announced,
             is_owed=recipient == RecipientState.OWED,

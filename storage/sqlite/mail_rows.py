@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from storage.courses import STEPS_KEPT, Course, Step, fields_of, step_from
+from storage.courses import STEPS_KEPT, Course, CourseStep, fields_of, step_from
 from storage.encoding import micros, micros_or_none, moment, moment_or_none
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.notifications import Notification
@@ -127,7 +127,7 @@ JOIN = "LEFT JOIN obligations m ON m.id = n.id"
 Row = tuple[Any, ...]
 
 
-def step_text(step: Step) -> str:
+def step_text(step: CourseStep) -> str:
     """A step as `STEPPED` takes it: JSON."""
     return json.dumps(fields_of(step))
 

@@ -23,14 +23,14 @@ from storage.stats import (
     Bucket,
     Counts,
     Event,
+    NumberedEvent,
     Outcome,
-    Question,
     Series,
     Stale,
     Stats,
+    StatsQuery,
     Step,
     Sum,
-    Told,
     key_of_one,
 )
 
@@ -144,7 +144,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         return True
 
     @reading
-    def sums(self, connection: sqlite3.Connection, question: Question) -> list[Sum]:
+    def sums(self, connection: sqlite3.Connection, question: StatsQuery) -> list[Sum]:
         by = [DIMENSIONS[DIMENSIONS.index(name)] for name in question.by]
         told = [*(["r.start"] if question.each else []), *(f"s.{name}" for name in by)]
         where = {name: value for name, value in (question.where or {}).items() if name in DIMENSIONS}
@@ -179,7 +179,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         since: datetime | None,
         limit: int,
         now: datetime,
-    ) -> list[Told]:
+    ) -> list[NumberedEvent]:
         """By the positions, which AUTOINCREMENT never gives twice, also after the last events were cleared."""
         del now  # one writes after the other: what has come is settled
         earliest = None if since is None else micros(since)
@@ -190,7 +190,7 @@ class SQLiteStats(SQLiteShelf, Stats):
             (position_behind(connection, after, earliest), earliest or 0, limit),
         ).fetchall()
         return [
-            Told(
+            NumberedEvent(
                 cursor=str(position),
                 event=Event(
                     key=key, at=moment(at), series=Series(*series), outcome=OUTCOMES[place], count=count

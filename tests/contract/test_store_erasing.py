@@ -14,13 +14,13 @@ from storage.campaigns import Campaign
 from storage.clicks import Hit
 from storage.connect import connect, file_of
 from storage.ids import uuid7
-from storage.inboxes import Chosen
+from storage.inboxes import Selection
 from storage.lanes import Pause
 from storage.mail import LaneName
 from storage.obligations import Digest, Kind, Obligation, Subject
 from storage.opens import Open
 from storage.people import Contact, Told
-from storage.preferences import Change
+from storage.preferences import PreferenceChange
 from storage.recipients import Recipient
 from storage.schedule import Scheduled
 from storage.store import Store
@@ -48,7 +48,7 @@ async def _streams(store: Store) -> None:
 
 async def _inboxes(store: Store) -> None:
     (told,) = await put(store, notification("all"))
-    await store.inboxes.read(Chosen(ID, ["all"], [told.id], now=NOW))
+    await store.inboxes.read(Selection(ID, ["all"], [told.id], now=NOW))
     await store.inboxes.read_all(ID, [ROOM], now=NOW)
 
 
@@ -68,7 +68,7 @@ async def _people(store: Store) -> None:
 
 
 async def _preferences(store: Store) -> None:
-    change = Change(version=1, at=NOW, by="link", mail=uuid7(), asked={"timezone": SECRET})
+    change = PreferenceChange(version=1, at=NOW, by="link", mail=uuid7(), asked={"timezone": SECRET})
     await store.preferences.put(ID, {"timezone": SECRET}, change)
 
 

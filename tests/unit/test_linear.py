@@ -45,7 +45,7 @@ from gateway.protocol.asking.basics import IdsSchema
 from gateway.protocol.asking.inbox import HistorySchema
 from gateway.protocol.asking.mail import MailSchema
 from gateway.protocol.asking.users import DisconnectSchema, RosterSchema, UserSchema
-from gateway.protocol.campaign_rows import CsvRows, Records
+from gateway.protocol.campaign_rows import CsvRows, RowSplitter
 from gateway.protocol.parsing import Invalid, parser
 from gateway.protocol.problems import Problem
 from gateway.protocol.queries import in_query
@@ -177,7 +177,7 @@ async def no_certificate(url: str, limit: int) -> bytes:
     raise OSError(url, limit)
 
 
-INSPECTOR = sns.Inspector([sns.Topic.of(TOPIC)], no_certificate, clock=lambda: datetime.now(UTC))
+INSPECTOR = sns.Inspector([sns.SnsTopic.of(TOPIC)], no_certificate, clock=lambda: datetime.now(UTC))
 
 
 def told(text: str) -> dict[str, Any]:
@@ -304,16 +304,16 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "line of a mail": lambda text: plain.line(text, longest=200),
     "paragraphs of a mail": plain.paragraphs,
     # Recipients of a campaign
-    "import": lambda text: Records(quoted=False).take(raw(text)),
-    "import, quoted": lambda text: Records(quoted=True).take(b'"' + raw(text)),
-    "import, lines of what is quoted": lambda text: Records(quoted=True).take(b'"' + raw("\n".join(text))),
+    "import": lambda text: RowSplitter(quoted=False).take(raw(text)),
+    "import, quoted": lambda text: RowSplitter(quoted=True).take(b'"' + raw(text)),
+    "import, lines of what is quoted": lambda text: RowSplitter(quoted=True).take(b'"' + raw("\n".join(text))),
     "import, a row of CSV": lambda text: CsvRows().row(1, raw(text)),
 }  # fmt: skip
 
 SPOILED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What ways in may make of a text, beside their own errors; each is answered by who calls them."""
 OWN = (
-    Invalid, Problem, BodyError, InvalidCursor, AuthError, FrameError, sns.Refused, sns.Unreachable, zlib.error,
+    Invalid, Problem, BodyError, InvalidCursor, AuthError, FrameError, sns.SnsRefused, sns.SnsUnreachable, zlib.error,
 )  # fmt: skip
 
 SLOW = {"frame", "fragments", "gzip"}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway.cluster.bus.listener import Listener
-from gateway.cluster.bus.publisher import Outgoing, Publisher
+from gateway.cluster.bus.publisher import Publish, Publisher
 from gateway.cluster.bus.stats import BusStats
 from gateway.cluster.redis.address import ROLE, refuse_replica
 from gateway.cluster.redis.resp import Reply, ServerError, pack
@@ -69,11 +69,11 @@ class Canary:
                 self.heard.clear()
                 sent_at = loop.time()
                 self._publisher.put(
-                    Outgoing(self._packed(number), repeatable=False, answered=partial(self._took, number))
+                    Publish(self._packed(number), repeatable=False, answered=partial(self._took, number))
                 )
                 # With it the primary is asked whether it still is one: a replica would take the canary and
                 # carry it to ourselves.
-                self._publisher.put(Outgoing(pack(*ROLE), repeatable=False, answered=self._learn_role))
+                self._publisher.put(Publish(pack(*ROLE), repeatable=False, answered=self._learn_role))
                 try:
                     async with asyncio.timeout(self._patience):
                         await self.heard.wait()

@@ -26,11 +26,11 @@ from gateway.cluster import commands
 from gateway.cluster.bus.base import CarryOut, Frame, Receive, Returned
 from gateway.cluster.bus.canary import Canary
 from gateway.cluster.bus.listener import Listener
-from gateway.cluster.bus.publisher import Outgoing, Publisher
+from gateway.cluster.bus.publisher import Publish, Publisher
 from gateway.cluster.bus.seal import SIZE, sealer
 from gateway.cluster.bus.stats import BusStats
 from gateway.cluster.commands import Command
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.resp import Reply, pack_publish
 from gateway.ground.logs import Seldom
 from gateway.ground.parts import Meters
@@ -78,7 +78,7 @@ class RedisBus:
         buffer_frames: int = 20_000,
     ) -> None:
         self.stats = BusStats()
-        self._address = Address.parse(url)
+        self._address = RedisAddress.parse(url)
         self._secret = secret
         self._seal = sealer(token_bytes(32))
         """Nobody's, until the secret is known."""
@@ -153,7 +153,7 @@ class RedisBus:
         # A stored frame may come twice: its sequence gives it away. A transient one must not.
         # A bus that was stopped drops and counts: whoever emits at that moment must not fail.
         await self._publisher.send(
-            [Outgoing(self._packed(self._channel(room), seq, event), seq > 0) for room, seq, event in frames]
+            [Publish(self._packed(self._channel(room), seq, event), seq > 0) for room, seq, event in frames]
         )
 
     async def subscribe(self, rooms: Sequence[str]) -> None:
@@ -181,7 +181,7 @@ class RedisBus:
         if not self._tasks:
             return
         text = commands.encode(command)
-        await self._publisher.send([Outgoing(self._packed(self._control, 0, text), repeatable=False)])
+        await self._publisher.send([Publish(self._packed(self._control, 0, text), repeatable=False)])
 
     def measure(self, meters: Meters) -> None:
         counter, stats = meters.watch_counter, self.stats
@@ -266,7 +266,7 @@ class RedisBus:
             return
         try:
             command = commands.decode(text if len(text) <= LARGEST_COMMAND else b"")
-        except commands.Unreadable:
+        except commands.UnreadableCommand:
             self.stats.unreadable += 1
             return
         if self._carry_out is not None:
@@ -275,7 +275,7 @@ class RedisBus:
     def _tell_of_loss(self) -> None:
         """Have the other nodes ask the store what this one could not tell them."""
         command = self._packed(self._control, 0, b"")
-        self._publisher.put(Outgoing(command, repeatable=True, answered=self._told_of_loss))
+        self._publisher.put(Publish(command, repeatable=True, answered=self._told_of_loss))
 
     def _told_of_loss(self, reply: Reply) -> None:
         """Redis's answer to that: where it was refused, it is to be told again."""

@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 
 class Brakes(Protocol):
-    """`Lanes.brakes`."""
+    """`LaneBook.brakes`."""
 
     async def __call__(self, campaign_id: str, *, resumed: datetime | None) -> str | None: ...
 

@@ -26,11 +26,11 @@ from gateway.notify.clicks.news import ClickNews
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.reading import Reading
 from gateway.notify.rounds import Rounds
-from mailer.clicks import TRAP, ClickLinks, Ticket
+from mailer.clicks import TRAP, ClickLinks, ClickTicket
 from storage import clicks as shelf
 from storage.clicks import Hit, HitKind
 from storage.ids import uuid7
-from storage.inboxes import Chosen, Count, Inboxes
+from storage.inboxes import Count, Inboxes, Selection
 from storage.streams import Streams
 
 HITS_PER_MAIL = 50
@@ -58,7 +58,7 @@ logger = logging.getLogger(__name__)
 class Destination:
     """Where a link leads."""
 
-    ticket: Ticket
+    ticket: ClickTicket
     url: str
 
 
@@ -270,7 +270,7 @@ class ClickBook(Part):
         if hit.notification is None or hit.room is None:
             return
         marked = await self._inboxes.click(
-            Chosen(hit.user, [hit.room], [hit.notification], now=self._clock())
+            Selection(hit.user, [hit.room], [hit.notification], now=self._clock())
         )
         if marked.changed:
             # Each node knows which rooms its sessions' counts are made of.
@@ -280,5 +280,5 @@ class ClickBook(Part):
         """Whether the person has agreed to be known by links; who has never said so has not."""
         return (await self._preferences.of(user)).tracking
 
-    def _ticket(self, token: str) -> Ticket | None:
+    def _ticket(self, token: str) -> ClickTicket | None:
         return None if self._links is None else self._links.read(token)

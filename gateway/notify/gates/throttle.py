@@ -16,7 +16,7 @@ from gateway.notify.gates.gate import Gate
 from gateway.notify.sources import Sources
 from gateway.notify.verdicts import Case, Merge, Moment, Skip
 from gateway.notify.whereabouts import zones_of
-from gateway.notify.windows import Plan, key_of, plan_of, spoken
+from gateway.notify.windows import WindowPlan, key_of, plan_of, spoken
 from storage.rhythms import Throttle
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Usage:
     """The length of the window, in seconds."""
     sent: int
     """Mails that were sent in it, or are under way."""
-    plan: Plan | None
+    plan: WindowPlan | None
     """The plan of the digest that takes what is more; None: it is not sent at all."""
 
 
@@ -103,11 +103,13 @@ async def _usage(sources: Sources, case: Case, type_: "NotificationType | None")
     return Usage(limit=throttle.limit, per=throttle.per, sent=sent, plan=plan)
 
 
-async def _plan(sources: Sources, case: Case, type_: "NotificationType | None", throttle: Throttle) -> Plan:
+async def _plan(
+    sources: Sources, case: Case, type_: "NotificationType | None", throttle: Throttle
+) -> WindowPlan:
     """Of the digest that takes what is more: the one that it would come in anyway, else one as long as the window."""
     digest = digest_of(case, type_)
     if digest is None:
-        return Plan(key=key_of(case.type, throttle.key), every=throttle.per)
+        return WindowPlan(key=key_of(case.type, throttle.key), every=throttle.per)
     user = case.user or ""
     zones = await zones_of(sources, [user])
     return plan_of(case.type, digest, str(zones[user]))

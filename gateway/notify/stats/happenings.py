@@ -20,7 +20,7 @@ _FRAME_BYTES = 1024
 
 
 @dataclass(slots=True)
-class Written:
+class FramesWritten:
     """Frames were written, in the same moment, each to the connections of its room."""
 
     at: datetime
@@ -45,7 +45,7 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class ReceiptsMarked:
     """A reader has seen, read or clicked some, each in one of the reader's rooms."""
 
     at: datetime
@@ -105,7 +105,7 @@ class MailHeard:
     """Which of several ways to say it this was; empty where that is not known."""
 
 
-Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
+Happening = FramesWritten | Replayed | ReceiptsMarked | ReadAll | MailEnded | MailHeard
 """What may wait to be told."""
 
 
@@ -117,11 +117,11 @@ def weight_of_frame(frame: bytes) -> int:
 def weight(happening: Happening) -> int:
     """How much it takes to keep it, and to work it out: that of something small is 1."""
     match happening:
-        case Written():
+        case FramesWritten():
             return happening.weight
         case Replayed():
             return len(happening.missed)
-        case Marked():
+        case ReceiptsMarked():
             return len(happening.ids)
         case ReadAll():
             return 10 * len(happening.read_from)

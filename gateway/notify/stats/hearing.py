@@ -18,18 +18,17 @@ from gateway.ground.logs import Seldom
 from gateway.ground.rooms import user_of, user_room
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.stats.happenings import (
+    FramesWritten,
     Happening,
     MailEnded,
     MailHeard,
-    Marked,
     ReadAll,
+    ReceiptsMarked,
     Replayed,
-    Written,
     weight,
     weight_of_frame,
 )
-from mailer.outcomes import Outcome as MailOutcome
-from mailer.outcomes import Result
+from mailer.outcomes import MailOutcome, Result
 from storage import inboxes
 from storage.clicks import HitKind
 from storage.mail import LaneName, MailState
@@ -74,7 +73,7 @@ class Hearing:
         """Happenings in the order in which they came, `WAITING_MAX` by weight."""
         self._weight = 0
         """The weight of all that waits."""
-        self._written: Written | None = None
+        self._written: FramesWritten | None = None
         """The happening to which frames of this turn of the loop are added: the last one that waits. None:
         the next frame begins one.
         """
@@ -127,16 +126,16 @@ class Hearing:
         written.add(room, frame, weight=heavy)
         self._weight += heavy
 
-    def _begin(self) -> Written:
+    def _begin(self) -> FramesWritten:
         """Have what is written from now on until the loop's next turn stand together, with the time of now."""
-        written = self._written = Written(self._clock())
+        written = self._written = FramesWritten(self._clock())
         self._waiting.append(written)
         # At the end of this turn: frames of the next have another time.
         asyncio.get_running_loop().call_soon(self._close)
         return written
 
     def _close(self) -> None:
-        """Have the next frame begin another `Written`."""
+        """Have the next frame begin another `FramesWritten`."""
         self._written = None
 
     def replayed(self, notifications: Sequence[Notification]) -> None:
@@ -163,7 +162,7 @@ class Hearing:
         if ids is None:
             self._put(ReadAll(self._clock(), user, marked.read_from, marked.heads))
         else:
-            self._put(Marked(self._clock(), outcome, user, rooms, ids))
+            self._put(ReceiptsMarked(self._clock(), outcome, user, rooms, ids))
 
     def mailed(self, lane: LaneName, ended: MailOutcome) -> None:
         """A mail of this process's worker has come to an end; a postponement is none."""
@@ -198,7 +197,7 @@ class Hearing:
             return
         self._put(MailHeard(click.at, Outcome.CLICKED, click.mail, click.type))
         if click.notification is not None:
-            self._put(Marked(click.at, Outcome.CLICKED, click.user, None, [click.notification]))
+            self._put(ReceiptsMarked(click.at, Outcome.CLICKED, click.user, None, [click.notification]))
 
     # What waits
 
@@ -222,7 +221,7 @@ class Hearing:
 
     def forget(self) -> int:
         """Take all of it out; answers how much that was, a frame for one."""
-        number = sum(len(each.frames) if isinstance(each, Written) else 1 for each in self._waiting)
+        number = sum(len(each.frames) if isinstance(each, FramesWritten) else 1 for each in self._waiting)
         self._close()
         self._waiting.clear()
         self._weight = 0

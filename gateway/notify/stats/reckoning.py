@@ -17,13 +17,13 @@ from msgspec import Struct, structs
 
 from gateway.ground.rooms import user_of
 from gateway.notify.stats.happenings import (
+    FramesWritten,
     Happening,
     MailEnded,
     MailHeard,
-    Marked,
     ReadAll,
+    ReceiptsMarked,
     Replayed,
-    Written,
 )
 from gateway.notify.translations import MARK
 from storage.obligations import Kind
@@ -58,7 +58,7 @@ class _Told(Struct):
 _frames = msgspec.json.Decoder(tuple[str, _Told])
 
 
-class Sent(Protocol):
+class SentSeries(Protocol):
     """Who knows in which series a mail was sent: `storage.stats.Stats`.
 
     Mails whose sending is not known are absent.
@@ -78,7 +78,7 @@ class Reckoner:
     """
 
     streams: Streams
-    sent: Sent
+    sent: SentSeries
     secret: bytes = field(repr=False)
     """The secret under which readers of shared rooms are hashed: they are told apart, and not known."""
     varies: Callable[[str], bool] = _never
@@ -91,18 +91,18 @@ class Reckoner:
         lost as a whole (`Noter`).
         """
         events: list[Event] = []
-        marks: list[Marked] = []
+        marks: list[ReceiptsMarked] = []
         heard: list[MailHeard] = []
         sent: dict[str, Series] = {}
         for each in happenings:
             match each:
-                case Written():
+                case FramesWritten():
                     events += _of_frames(each)
                 case Replayed():
                     events += [
                         self._of(each.at, Outcome.DELIVERED, id_, place, "") for id_, place in each.missed
                     ]
-                case Marked():
+                case ReceiptsMarked():
                     marks.append(each)
                 case ReadAll():
                     events += await self._of_all(each)
@@ -136,7 +136,7 @@ class Reckoner:
             else events
         )
 
-    async def _of_marks(self, marks: Sequence[Marked]) -> list[Event]:
+    async def _of_marks(self, marks: Sequence[ReceiptsMarked]) -> list[Event]:
         """Each with what it implies, of what is in one of the reader's rooms; one question for all."""
         ids = list(dict.fromkeys(id_ for mark in marks for id_ in mark.ids))
         placed = await self.streams.placed(ids) if ids else {}
@@ -201,7 +201,7 @@ def _event(
     return Event(key=key_of_one(id_, outcome, reader), at=at, outcome=outcome, series=series)
 
 
-def _of_frames(written: Written) -> Iterator[Event]:
+def _of_frames(written: FramesWritten) -> Iterator[Event]:
     """Of a frame of several languages the first tells as much as any.
 
     It reads the id and the type out of the bytes that were written: a lookup for each would cost more than

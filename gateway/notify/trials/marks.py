@@ -23,8 +23,7 @@ from gateway.ground.rooms import user_of, user_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.rounds import Rounds
-from mailer.outcomes import Outcome as MailOutcome
-from mailer.outcomes import Result
+from mailer.outcomes import MailOutcome, Result
 from storage import trials as shelf
 from storage.clicks import HitKind
 from storage.errors import StorageError

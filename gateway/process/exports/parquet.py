@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from gateway.process.exports.holding import hold
 from gateway.process.exports.rows import SinkError, row
-from storage.stats import DIMENSIONS, Told
+from storage.stats import DIMENSIONS, NumberedEvent
 
 FILE_ROWS = 1_000_000
 """Rows of a file, at which the next begins."""
@@ -42,7 +42,7 @@ _FEW_VALUES = ["outcome", *DIMENSIONS]
 """Columns that hold few different values, and are written as a dictionary."""
 
 
-class Folder:
+class ParquetFolder:
     """The files of a folder.
 
     One for an export, which holds the folder.
@@ -60,7 +60,7 @@ class Folder:
         self._rows = 0
         """Of the file at hand."""
 
-    async def write(self, page: Sequence[Told]) -> None:
+    async def write(self, page: Sequence[NumberedEvent]) -> None:
         """Take a page; what is full is written. Blocks while it writes: an export has nothing else to do."""
         columns = zip(*(row(told.event) for told in page), strict=True)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
@@ -104,13 +104,13 @@ class Folder:
 
 
 @contextmanager
-def parquet_folder(path: Path) -> Iterator[Folder]:
+def parquet_folder(path: Path) -> Iterator[ParquetFolder]:
     """The folder, made if it is not there, which is gone on with. Raises `SinkError`."""
     path.mkdir(exist_ok=True)
     held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         hold(held)
-        folder = Folder(path, *_resumed(path))
+        folder = ParquetFolder(path, *_resumed(path))
         try:
             yield folder
         finally:

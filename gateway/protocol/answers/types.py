@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 
 from gateway.experiments.bounds import METRICS
 from gateway.protocol import required
-from gateway.protocol.trial_results import ArmAnswer, ResultsAnswer
+from gateway.protocol.trial_results import ArmAnswer, FindingsAnswer
 from storage.mail import LaneName
 
 
@@ -119,7 +119,7 @@ class TypeArmAnswer(ArmAnswer):
     converted = required.number(metadata={"description": "Of those reached."})
 
 
-class TypeExperimentAnswer(ResultsAnswer):
+class TypeExperimentAnswer(FindingsAnswer):
     """The experiment of a type, and what it has found so far. It counts people, each once."""
 
     id = required.text(metadata={"description": "Another one with whatever is changed of it."})

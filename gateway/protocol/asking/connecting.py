@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from auth.tokens import TOKEN_CHARACTERS_MAX
 from gateway.protocol.asking.basics import OneFieldSchema
-from gateway.protocol.fields import Flag, Text
+from gateway.protocol.fields import StrictBoolean, Text
 from gateway.protocol.parsing import Invalid, parser
 from gateway.protocol.soundness import INTEGER_MAX
 
@@ -20,7 +20,7 @@ EPOCH_CHARACTERS = 64
 class WatchSchema(OneFieldSchema):
     """Whether to watch from now on, or no more."""
 
-    on = Flag(required=True)
+    on = StrictBoolean(required=True)
 
 
 class TokenSchema(OneFieldSchema):

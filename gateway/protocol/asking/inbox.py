@@ -8,7 +8,16 @@ from marshmallow import Schema, ValidationError, post_load, validate, validates_
 
 from gateway.notify.requests import ActRequest, AdminHistoryRequest, HistoryRequest, SnoozeRequest
 from gateway.protocol.asking.basics import id_field, ids_field
-from gateway.protocol.fields import Flag, Items, Moment, Room, Text, UserId, cursor_field, limit_field
+from gateway.protocol.fields import (
+    Items,
+    Room,
+    StrictBoolean,
+    Text,
+    Timestamp,
+    UserId,
+    cursor_field,
+    limit_field,
+)
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.patterns import ACTION_ID, CATEGORY, TYPE
 from storage.inboxes import Place
@@ -25,7 +34,7 @@ class ReadSchema(Schema):
 
     ids = ids_field()
     """Left out where `all` is given."""
-    all = Flag(validate=validate.OneOf([True], error="Must be true, or left out."))
+    all = StrictBoolean(validate=validate.OneOf([True], error="Must be true, or left out."))
 
     @validates_schema
     def _agree(self, data: dict[str, Any], **_: Any) -> None:
@@ -44,7 +53,7 @@ class SnoozeSchema(Schema):
     """
 
     id = id_field(required=True)
-    until = Moment(required=True)
+    until = Timestamp(required=True)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> SnoozeRequest:
@@ -78,10 +87,14 @@ class HistorySchema(Schema):
     category = Items(
         Text(CATEGORY, "a category", longest=64), load_default=(), validate=validate.Length(max=50)
     )
-    unread = Flag(load_default=False)
+    unread = StrictBoolean(load_default=False)
     """Only what is unread."""
-    archived = Flag(load_default=False, metadata={"description": "What was put away, and nothing else."})
-    snoozed = Flag(load_default=False, metadata={"description": "What was put off, and nothing else."})
+    archived = StrictBoolean(
+        load_default=False, metadata={"description": "What was put away, and nothing else."}
+    )
+    snoozed = StrictBoolean(
+        load_default=False, metadata={"description": "What was put off, and nothing else."}
+    )
 
     @validates_schema
     def _one_place(self, data: dict[str, Any], **_: Any) -> None:

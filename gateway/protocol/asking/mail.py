@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, post_load
 
 from gateway.notify.requests import HeldRequest, MailRequest
 from gateway.protocol.asking.basics import id_field
-from gateway.protocol.fields import EmailAddress, Moment, UserId, cursor_field, limit_field
+from gateway.protocol.fields import EmailAddress, Timestamp, UserId, cursor_field, limit_field
 from storage.mail import MailState
 
 
@@ -25,8 +25,8 @@ class MailSchema(Schema):
     notification = id_field(
         load_default=None, metadata={"description": "That it tells; or a mail's own id, or a campaign's."}
     )
-    since = Moment(load_default=None, metadata={"description": "Emitted then or later."})
-    until = Moment(load_default=None, metadata={"description": "Emitted before."})
+    since = Timestamp(load_default=None, metadata={"description": "Emitted then or later."})
+    until = Timestamp(load_default=None, metadata={"description": "Emitted before."})
     before = cursor_field()
     limit = limit_field(50, 200)
 

@@ -13,7 +13,7 @@ from gateway.experiments.bounds import NAME, NAME_LONGEST
 from gateway.notify.type_preview import TypePreviewRequest
 from gateway.protocol import campaign_trials
 from gateway.protocol.asking.basics import OneFieldSchema
-from gateway.protocol.fields import Flag, Object, Percent, Text, UserId, locale_field
+from gateway.protocol.fields import Object, Percent, StrictBoolean, Text, UserId, locale_field
 from gateway.protocol.patterns import TYPE
 
 EXAMPLES_MAX = 1000
@@ -49,7 +49,7 @@ class OverrideSchema(Schema):
     A percentage is a hundredth of a percent at its finest, as there are buckets.
     """
 
-    enabled = Flag(allow_none=True)
+    enabled = StrictBoolean(allow_none=True)
     """Null is what the file says."""
     percent = Percent(allow_none=True, metadata={"description": "Of the users, by their buckets."})
 
@@ -67,7 +67,9 @@ class SwitchSchema(TypeSchema):
     Raises for a request that would change nothing: it is a mistake, and would be audited as a change.
     """
 
-    enabled = Flag(allow_none=True, metadata={"description": "Of the whole type: false is the kill switch."})
+    enabled = StrictBoolean(
+        allow_none=True, metadata={"description": "Of the whole type: false is the kill switch."}
+    )
     channels = fields.Nested(OverridesSchema)
     """Those that are named are changed."""
     variant = Text(

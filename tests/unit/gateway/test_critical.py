@@ -14,17 +14,17 @@ from gateway.catalog.kinds import Category, EmailRule, NotificationType
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Flag, Share
 from gateway.notify.decide import GATES, Judge, decide
-from gateway.notify.gates.address import Address
-from gateway.notify.gates.holdout import Place
-from gateway.notify.gates.preferences import Choice
+from gateway.notify.gates.address import MailAddress
+from gateway.notify.gates.holdout import TrialPlace
+from gateway.notify.gates.preferences import PreferenceCell
 from gateway.notify.gates.quiet import SPREAD_SECONDS, Night
 from gateway.notify.gates.suppression import Suppressed
 from gateway.notify.gates.throttle import Usage
 from gateway.notify.gates.unless import Attention
-from gateway.notify.preferences import WEEKDAYS, Cell, Origin, Preferences, QuietHours
+from gateway.notify.preferences import WEEKDAYS, Cell, CellOrigin, QuietHours, UserPreferences
 from gateway.notify.sources import NO_DIGESTS, Sources
 from gateway.notify.verdicts import Case, Delay, Merge, Moment, Send, Skip
-from gateway.notify.windows import DAILY, Plan
+from gateway.notify.windows import DAILY, WindowPlan
 from storage.inboxes import Receipt
 from storage.people import Contact
 from storage.suppressions import EVERYTHING, Reason, Suppression
@@ -51,11 +51,12 @@ facts_of = {
         key=st.text(),
         percent=st.just(0.0) | st.floats(0, 100),
     ),
-    Place: st.builds(Place),
-    Address: st.builds(Address, st.sampled_from([ANN, None])),
+    TrialPlace: st.builds(TrialPlace),
+    MailAddress: st.builds(MailAddress, st.sampled_from([ANN, None])),
     Suppressed: st.builds(Suppressed, st.lists(suppressions, max_size=4)),
-    Choice: st.builds(
-        Choice, st.builds(Cell, st.sampled_from([True, False, "daily", "weekly"]), st.sampled_from(Origin))
+    PreferenceCell: st.builds(
+        PreferenceCell,
+        st.builds(Cell, st.sampled_from([True, False, "daily", "weekly"]), st.sampled_from(CellOrigin)),
     ),
     Attention: st.builds(
         Attention,
@@ -71,10 +72,10 @@ facts_of = {
         limit=st.integers(1, 3),
         per=st.floats(1, 3600),
         sent=st.integers(0, 5),
-        plan=st.none() | st.just(Plan(key="type:RESET", every=60.0)),
+        plan=st.none() | st.just(WindowPlan(key="type:RESET", every=60.0)),
     ),
-    Plan: st.just(Plan(key="daily", every=DAILY))
-    | st.builds(Plan, key=st.just("type:RESET"), every=st.floats(1, 3600)),
+    WindowPlan: st.just(WindowPlan(key="daily", every=DAILY))
+    | st.builds(WindowPlan, key=st.just("type:RESET"), every=st.floats(1, 3600)),
 }
 """Of every gate all the facts that it could find."""
 
@@ -90,7 +91,7 @@ def stops(fact: Any) -> str | None:
             return "switch"
         case Share(percent=0):
             return "rollout"
-        case Address(email=None):
+        case MailAddress(email=None):
             return "address"
         case Suppressed(entries) if any(
             each.scope == EVERYTHING and each.reason in (Reason.HARD_BOUNCE, Reason.MANUAL)
@@ -121,7 +122,7 @@ def test_only_a_kill_switch_a_mailbox_that_takes_none_and_an_operators_word_hold
 
 
 def test_the_same_facts_stop_what_is_not_critical():
-    refused = Choice(Cell(False, Origin.CATEGORY))
+    refused = PreferenceCell(Cell(False, CellOrigin.CATEGORY))
     night = Night(QuietHours(time(22), time(7)), "UTC")
 
     assert decide(case(), [refused, night]) == Skip(
@@ -157,8 +158,8 @@ class People:
         self._document = document
         self._timezone = timezone
 
-    async def of_many(self, users: Any) -> dict[str, Preferences]:
-        return {"ann": Preferences(document=self._document, version=1)} if "ann" in users else {}
+    async def of_many(self, users: Any) -> dict[str, UserPreferences]:
+        return {"ann": UserPreferences(document=self._document, version=1)} if "ann" in users else {}
 
     async def contacts(self, users: Any) -> dict[str, Contact]:
         return {

@@ -11,15 +11,14 @@ import pytest
 from gateway.catalog.channels import EMAIL
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
-from gateway.catalog.switches import Choice, Switch
+from gateway.catalog.switches import ChosenVariant, Switch
 from gateway.experiments.lots import Aside
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.drawing import draw
 from gateway.notify.trials import marks as module
 from gateway.notify.trials.book import TrialBook
 from gateway.notify.trials.marks import TrialMarks
-from mailer.outcomes import Outcome as MailOutcome
-from mailer.outcomes import Result
+from mailer.outcomes import MailOutcome, Result
 from storage.clicks import HitKind
 from storage.errors import StoreUnavailable
 from storage.inboxes import Marked
@@ -211,7 +210,7 @@ async def test_once_it_is_settled_nothing_is_counted_and_everybody_gets_the_same
     assert draw(live, "SHIPPED", trial, None).variant is None
     assert not live.is_open("SHIPPED", "in_app", NOW)
 
-    live.switches = {"SHIPPED": Switch(choice=Choice(trial=trial.id, variant="glad"))}
+    live.switches = {"SHIPPED": Switch(choice=ChosenVariant(trial=trial.id, variant="glad"))}
 
     glad = trial.variants[1]
     assert all(draw(live, "SHIPPED", trial, user).variant is glad for user in (*people, None))
@@ -220,7 +219,7 @@ async def test_once_it_is_settled_nothing_is_counted_and_everybody_gets_the_same
     process.marks.mailed(sent(told))
     assert (await process.counts())["glad"].converted == 0
     # A choice of an experiment that was changed since is none.
-    live.switches = {"SHIPPED": Switch(choice=Choice(trial="another", variant="glad"))}
+    live.switches = {"SHIPPED": Switch(choice=ChosenVariant(trial="another", variant="glad"))}
     assert live.chosen("SHIPPED", trial) is None
 
 

@@ -7,8 +7,8 @@
 export const ROLE_VALUES = ["admin", "support", "viewer"] as const;
 export type Role = (typeof ROLE_VALUES)[number];
 
-export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked", "opt_in"] as const;
-export type Origin = (typeof ORIGIN_VALUES)[number];
+export const CELL_ORIGIN_VALUES = ["type", "category", "default", "channel", "locked", "opt_in"] as const;
+export type CellOrigin = (typeof CELL_ORIGIN_VALUES)[number];
 
 export const MAIL_STATE_VALUES = [
   "pending",
@@ -36,8 +36,8 @@ export type HitKind = (typeof HIT_KIND_VALUES)[number];
 export const VIA_VALUES = ["call", "inbox", "reader", "mail", "deed"] as const;
 export type Via = (typeof VIA_VALUES)[number];
 
-export const SAID_VALUES = ["passed", "held", "merged", "skipped", "not_asked", "unknown"] as const;
-export type Said = (typeof SAID_VALUES)[number];
+export const GATE_RESULT_VALUES = ["passed", "held", "merged", "skipped", "not_asked", "unknown"] as const;
+export type GateResult = (typeof GATE_RESULT_VALUES)[number];
 
 export const KIND_VALUES = ["notification", "digest", "campaign"] as const;
 export type Kind = (typeof KIND_VALUES)[number];
@@ -241,7 +241,7 @@ export interface CellAnswer {
   /** `daily` and `weekly`: of email, in a digest. */
   readonly value: boolean | "daily" | "weekly";
   /** What it comes from. */
-  readonly from: Origin;
+  readonly from: CellOrigin;
   /** Critical: it cannot be chosen. */
   readonly locked: boolean;
   /** False: its mail always comes by itself, and `daily` and `weekly` are refused. Absent: they may be chosen. */
@@ -560,7 +560,7 @@ export interface PointAnswer {
 /** What a rule has said of a mail last. */
 export interface SayingAnswer {
   readonly rule: string;
-  readonly said: Said;
+  readonly said: GateResult;
 }
 
 /** A mail of it, or that tells it. */

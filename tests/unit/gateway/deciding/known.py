@@ -8,7 +8,7 @@ from gateway.catalog.channels import EMAIL
 from gateway.catalog.live import LiveCatalog
 from gateway.notify.decide import GATES, Judge
 from gateway.notify.departing import ending_of
-from gateway.notify.gates.address import Address
+from gateway.notify.gates.address import MailAddress
 from gateway.notify.gates.gate import Gate
 from gateway.notify.gates.suppression import Suppressed
 from gateway.notify.gates.unless import Attention
@@ -26,7 +26,7 @@ from storage.suppressions import Evidence, Reason, Suppression
 NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
 AT = NOW - timedelta(minutes=28)
 YESTERDAY = NOW - timedelta(days=1)
-KNOWN, UNKNOWN = Address("ann@example.org"), Address(None)
+KNOWN, UNKNOWN = MailAddress("ann@example.org"), MailAddress(None)
 NOTHING, ONLINE = Attention(), Attention(online=True)
 
 

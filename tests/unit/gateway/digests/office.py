@@ -13,7 +13,7 @@ from gateway.notify.decide import Judge
 from gateway.notify.departing import Departures
 from gateway.notify.digests import Digester
 from gateway.notify.open_digests import OpenDigests
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from gateway.notify.sources import Sources
 from gateway.notify.verdicts import Case
 from storage.endings import Ending, Sent
@@ -22,8 +22,7 @@ from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.notifications import Notification
 from storage.obligations import Digest, Kind, Lease
 from storage.people import Contact
-from storage.rhythms import Digest as DigestRule
-from storage.rhythms import Throttle
+from storage.rhythms import DigestRule, Throttle
 from storage.sqlite import SQLiteStore
 from storage.streams import Emission
 from storage.suppressions import Suppression
@@ -99,9 +98,11 @@ class Office:
             for user in users
         }
 
-    async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+    async def of_many(self, users: Sequence[str]) -> dict[str, UserPreferences]:
         return {
-            user: Preferences(document=self.chosen[user], version=1) for user in users if user in self.chosen
+            user: UserPreferences(document=self.chosen[user], version=1)
+            for user in users
+            if user in self.chosen
         }
 
     async def matching(self, addresses: Sequence[str], *, roughly: bool) -> dict[str, Sequence[Suppression]]:

@@ -9,7 +9,7 @@ import pytest
 from gateway.notify.digest_news import BODY_CHARACTERS, LISTED
 from storage.endings import Gathered, Sent
 from storage.errors import StoreUnavailable
-from storage.inboxes import Chosen
+from storage.inboxes import Selection
 from storage.mail import LaneName, MailState
 from storage.notifications import Notification
 from tests.unit.gateway.digests.office import HOUR, NOW, Office
@@ -61,8 +61,8 @@ async def test_what_was_seen_read_recalled_or_has_expired_or_is_not_wanted_any_m
     office.chosen["ann"] = {"types": {"TIP": {"email": "daily"}, "NEWS": {"email": "daily"}}}
     await office.work()
     rooms = ["user:ann"]
-    await office.store.inboxes.read(Chosen("ann", rooms, [read], now=NOW))
-    await office.store.inboxes.seen(Chosen("ann", rooms, [seen], now=NOW))
+    await office.store.inboxes.read(Selection("ann", rooms, [read], now=NOW))
+    await office.store.inboxes.seen(Selection("ann", rooms, [seen], now=NOW))
     await office.store.streams.recall(recalled, now=NOW)
     office.chosen["ann"] = {"types": {"TIP": {"email": False}, "NEWS": {"email": "daily"}}}
     [opened] = await office.open()
@@ -93,7 +93,7 @@ async def test_what_was_seen_read_recalled_or_has_expired_or_is_not_wanted_any_m
 async def test_with_nothing_left_nothing_is_sent(office: Office):
     read = await office.emit()
     await office.work()
-    await office.store.inboxes.read(Chosen("ann", ["user:ann"], [read], now=NOW))
+    await office.store.inboxes.read(Selection("ann", ["user:ann"], [read], now=NOW))
 
     office.now = NOW + HOUR
     await office.close_due()
@@ -203,7 +203,7 @@ async def test_facts_that_cannot_be_looked_up_leave_the_digest_for_later(office:
 async def test_whoever_lost_the_lease_meanwhile_tells_nothing(office: Office, monkeypatch):
     read = await office.emit()
     await office.work()
-    await office.store.inboxes.read(Chosen("ann", ["user:ann"], [read], now=NOW))
+    await office.store.inboxes.read(Selection("ann", ["user:ann"], [read], now=NOW))
     office.now = NOW + HOUR
 
     async def lost(*_: Any, **__: Any) -> bool:

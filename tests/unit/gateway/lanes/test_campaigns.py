@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from storage.lanes import Outcome
+from storage.lanes import LaneOutcome
 from tests.unit.gateway.lanes.world import BULK, World, count
 from tests.unit.gateway.suppressions.listing import NOW
 
@@ -14,12 +14,12 @@ async def test_a_campaign_whose_own_mail_comes_back_is_braked_among_much_good_ma
     count(sender, sent=1000)
     count(sender, campaign="bad", sent=90, refused=4)
     count(sender, campaign="good", sent=20, bounced=1)
-    hearer.scales.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="bad")
+    hearer.scales.count(BULK, LaneOutcome.BOUNCED, sent_at=NOW, campaign="bad")
     await sender.look()
     await hearer.look()
     assert await hearer.brakes("bad", resumed=None) is None
 
-    hearer.scales.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="bad")
+    hearer.scales.count(BULK, LaneOutcome.BOUNCED, sent_at=NOW, campaign="bad")
     await hearer.look()
 
     reason = "of its own mail: 6 of 94 mails came back: 6.38 %, and 5 % may"
@@ -42,7 +42,7 @@ async def test_who_resumes_a_campaign_has_it_judged_by_what_is_sent_from_then_on
     world.clock.now += timedelta(minutes=5)
     # Of mail from before, heard of since.
     for _ in range(6):
-        lanes.scales.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="one")
+        lanes.scales.count(BULK, LaneOutcome.BOUNCED, sent_at=NOW, campaign="one")
     count(lanes, campaign="one", sent=10)
     await lanes.look()
     assert await lanes.brakes("one", resumed=resumed) is None

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.notify.lanes import LanesChanged, PauseRequest
-from storage.lanes import Outcome
+from storage.lanes import LaneOutcome
 from tests.unit.gateway.lanes.world import BOUNDS, BULK, DEADLINE_SECONDS, TRANSACTIONAL, World, count
 from tests.unit.gateway.suppressions.listing import NOW
 
@@ -127,7 +127,7 @@ async def test_who_resumes_a_lane_has_it_judged_by_what_is_sent_from_then_on(wor
     lanes.resumed.append(lambda: woken.append("worker"))
     world.clock.now += timedelta(minutes=5)
     await lanes.resume(BULK, by="user:eve")
-    lanes.scales.count(BULK, Outcome.BOUNCED, sent_at=NOW)
+    lanes.scales.count(BULK, LaneOutcome.BOUNCED, sent_at=NOW)
     page = await lanes.resume(BULK, by="user:eve")
 
     assert (told, woken) == (["others"], ["worker"])

@@ -10,7 +10,7 @@ import pytest
 from gateway.notify import lanes as module
 from gateway.notify import weighing
 from storage.errors import StoreUnavailable
-from storage.lanes import Outcome
+from storage.lanes import LaneOutcome
 from tests.unit.gateway.lanes.world import BULK, DEADLINE_SECONDS, World, count
 
 
@@ -58,7 +58,7 @@ async def test_what_is_counted_last_is_stored_at_the_end_and_a_store_that_is_awa
     monkeypatch.setattr(world.store.lanes, "add", _away)
     await two.stop()
 
-    assert await world.store.lanes.sums(BULK, since=0) == {Outcome.SENT: 2}
+    assert await world.store.lanes.sums(BULK, since=0) == {LaneOutcome.SENT: 2}
 
 
 async def _away(*_: Any) -> None:
@@ -73,7 +73,7 @@ async def test_counts_of_long_ago_are_cleared_while_the_clock_is_sure(world: Wor
     world.clock.may_delete = False
 
     await lanes.keep_house()
-    assert await world.store.lanes.sums(BULK, since=0) == {Outcome.SENT: 1}
+    assert await world.store.lanes.sums(BULK, since=0) == {LaneOutcome.SENT: 1}
     world.clock.may_delete = True
     await lanes.keep_house()
 

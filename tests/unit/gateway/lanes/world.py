@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from gateway.notify.brakes import Bounds
-from gateway.notify.lanes import Lanes
-from storage.lanes import Outcome
+from gateway.notify.lanes import LaneBook
+from storage.lanes import LaneOutcome
 from storage.mail import LaneName
 from storage.sqlite import SQLiteStore
 from tests.unit.gateway.suppressions.listing import HeldClock
@@ -20,16 +20,16 @@ class World:
     def __init__(self, path: Path) -> None:
         self.store = SQLiteStore(path)
         self.clock = HeldClock()
-        self.processes: list[Lanes] = []
+        self.processes: list[LaneBook] = []
 
-    async def process(self, bounds: Bounds = BOUNDS) -> Lanes:
-        lanes = Lanes(self.store.lanes, bounds, self.clock)  # type: ignore[arg-type]
+    async def process(self, bounds: Bounds = BOUNDS) -> LaneBook:
+        lanes = LaneBook(self.store.lanes, bounds, self.clock)  # type: ignore[arg-type]
         await lanes.start()
         self.processes.append(lanes)
         return lanes
 
 
-def count(lanes: Lanes, lane: LaneName = BULK, *, campaign: str | None = None, **counts: int) -> None:
+def count(lanes: LaneBook, lane: LaneName = BULK, *, campaign: str | None = None, **counts: int) -> None:
     for name, times in counts.items():
         for _ in range(times):
-            lanes.scales.count(lane, Outcome(name), campaign=campaign)
+            lanes.scales.count(lane, LaneOutcome(name), campaign=campaign)

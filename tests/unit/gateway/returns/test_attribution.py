@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from gateway.notify import attribution
-from gateway.notify.fates import Event, Fate, HearsayRequest, Return
+from gateway.notify.fates import Fate, HearsayRequest, ProviderEvent, Return
 from storage.endings import Sent
 from storage.errors import StoreUnavailable
 from storage.mail import LaneName, MailState
@@ -159,7 +159,7 @@ async def test_a_message_id_of_any_kind_is_believed_of_who_is_known(desk: Desk, 
     message_id = f"<{id_}@shop.example>"
 
     dealt = (
-        await desk.returns.hear(HearsayRequest(event=Event.BOUNCED, status="5.1.1", message_id=message_id))
+        await desk.returns.hear(HearsayRequest(event=ProviderEvent.BOUNCED, status="5.1.1", message_id=message_id))
         if by == "service"
         else await desk.hear(
             ses_event(

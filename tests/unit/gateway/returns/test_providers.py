@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.notify.fates import Event, Fate, HearsayRequest, Return
+from gateway.notify.fates import Fate, HearsayRequest, ProviderEvent, Return
 from gateway.notify.suppressions import SuppressionsRequest
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
@@ -20,13 +20,19 @@ from tests.unit.gateway.returns.desk import PATH, SES_ID, Desk
 @pytest.mark.parametrize(
     ("event", "status", "fate_", "state", "listed"),
     [
-        (Event.BOUNCED, "5.1.1", Fate.BOUNCED, MailState.BOUNCED, [(RECIPIENT, "*", "hard_bounce")]),
-        (Event.BOUNCED, "5.7.1", Fate.BOUNCED, MailState.BOUNCED, []),
-        (Event.BOUNCED, "", Fate.BOUNCED, MailState.BOUNCED, []),
-        (Event.DELIVERED, "", Fate.DELIVERED, MailState.DELIVERED, []),
-        (Event.UNSUBSCRIBED, "", Fate.NOTED, MailState.SENT, [(RECIPIENT, "lane:bulk", "unsubscribe")]),
+        (ProviderEvent.BOUNCED, "5.1.1", Fate.BOUNCED, MailState.BOUNCED, [(RECIPIENT, "*", "hard_bounce")]),
+        (ProviderEvent.BOUNCED, "5.7.1", Fate.BOUNCED, MailState.BOUNCED, []),
+        (ProviderEvent.BOUNCED, "", Fate.BOUNCED, MailState.BOUNCED, []),
+        (ProviderEvent.DELIVERED, "", Fate.DELIVERED, MailState.DELIVERED, []),
         (
-            Event.COMPLAINED,
+            ProviderEvent.UNSUBSCRIBED,
+            "",
+            Fate.NOTED,
+            MailState.SENT,
+            [(RECIPIENT, "lane:bulk", "unsubscribe")],
+        ),
+        (
+            ProviderEvent.COMPLAINED,
             "",
             Fate.COMPLAINED,
             MailState.COMPLAINED,
@@ -35,7 +41,7 @@ from tests.unit.gateway.returns.desk import PATH, SES_ID, Desk
     ],
 )
 async def test_what_a_provider_tells_counts_as_a_report_does(
-    desk: Desk, event: Event, status: str, fate_: Fate, state: MailState, listed: list[Any]
+    desk: Desk, event: ProviderEvent, status: str, fate_: Fate, state: MailState, listed: list[Any]
 ) -> None:
     id_ = await desk.sent(lane=LaneName.BULK)
     asked = HearsayRequest(event=event, mail=id_, status=status, diagnostic=f"550 <{RECIPIENT}> no")
@@ -52,9 +58,11 @@ async def test_what_a_provider_tells_counts_as_a_report_does(
 async def test_a_provider_names_a_mail_by_its_message_id_and_no_other_is_kept(desk: Desk) -> None:
     id_ = await desk.sent()
 
-    ours = await desk.returns.hear(HearsayRequest(event=Event.DELIVERED, message_id=f"<{id_}@Shop.example>"))
+    ours = await desk.returns.hear(
+        HearsayRequest(event=ProviderEvent.DELIVERED, message_id=f"<{id_}@Shop.example>")
+    )
     others = [
-        await desk.returns.hear(HearsayRequest(event=Event.BOUNCED, status="5.1.1", message_id=each))
+        await desk.returns.hear(HearsayRequest(event=ProviderEvent.BOUNCED, status="5.1.1", message_id=each))
         for each in (f"<{id_}@other.example>", "x", f"{uuid7()}@shop.example")
     ]
 
@@ -66,8 +74,12 @@ async def test_a_provider_names_a_mail_by_its_message_id_and_no_other_is_kept(de
 async def test_a_service_names_a_mail_by_what_the_relay_calls_it(desk: Desk) -> None:
     id_ = await desk.sent(said="2.0.0 Ok: queued as 4ABC")
 
-    ours = await desk.returns.hear(HearsayRequest(event=Event.BOUNCED, status="5.1.1", relay_id="4ABC"))
-    other = await desk.returns.hear(HearsayRequest(event=Event.BOUNCED, status="5.1.1", relay_id="4ABD"))
+    ours = await desk.returns.hear(
+        HearsayRequest(event=ProviderEvent.BOUNCED, status="5.1.1", relay_id="4ABC")
+    )
+    other = await desk.returns.hear(
+        HearsayRequest(event=ProviderEvent.BOUNCED, status="5.1.1", relay_id="4ABD")
+    )
 
     assert ours == Return(fate=Fate.BOUNCED, mail=id_, suppressed=True)
     assert other.fate is Fate.UNATTRIBUTED

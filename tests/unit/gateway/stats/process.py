@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
-from gateway.notify.stats.asking import Report, Statistics, StatsRequest
+from gateway.notify.stats.asking import Statistics, StatsReport, StatsRequest
 from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.recounting import Recounter
 from storage.sqlite import SQLiteStore
@@ -58,5 +58,5 @@ def series(type_: str, channel: str = "in_app", **rest: str) -> Series:
     return Series(type_, channel, **rest)
 
 
-async def report(process: Process, **asked: object) -> Report:
+async def report(process: Process, **asked: object) -> StatsReport:
     return await process.statistics.look(StatsRequest(**asked))

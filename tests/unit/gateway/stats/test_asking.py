@@ -6,7 +6,7 @@ import pytest
 
 from gateway.notify.stats.asking import ROWS_MAX, Unanswerable
 from storage import stats
-from storage.stats import Event, Outcome, Question, Step
+from storage.stats import Event, Outcome, StatsQuery, Step
 from tests.unit.gateway.stats.process import NOON, Process, report, series
 
 
@@ -65,7 +65,7 @@ async def test_what_is_too_much_is_refused(process: Process, monkeypatch: pytest
         assert refused.value.field == field
     many = [stats.Sum(None, (f"T{number}", "in_app"), {}) for number in range(ROWS_MAX + 1)]
 
-    async def sums(question: Question) -> list[stats.Sum]:
+    async def sums(question: StatsQuery) -> list[stats.Sum]:
         return many[: question.limit]
 
     monkeypatch.setattr(process.store.stats, "sums", sums)

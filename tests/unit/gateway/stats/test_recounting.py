@@ -8,7 +8,7 @@ from gateway.notify.stats.asking import StatsRequest
 from gateway.notify.stats.recounting import MINUTES_KEPT, Recounter, basis, kept_from
 from storage import stats
 from storage.ids import uuid7
-from storage.stats import Bucket, Event, Outcome, Question, Step, key_of_one
+from storage.stats import Bucket, Event, Outcome, StatsQuery, Step, key_of_one
 from tests.unit.gateway.stats.process import NOON, Process, report, series
 
 
@@ -44,7 +44,7 @@ async def test_late_events_reach_the_days_after_minutes_and_hours_are_forgotten(
     await process.count()
 
     async def at(step: Step) -> list[tuple[float, int]]:
-        asked = Question(step=step, since=NOON - timedelta(days=200), until=NOON, each=True)
+        asked = StatsQuery(step=step, since=NOON - timedelta(days=200), until=NOON, each=True)
         return [
             ((NOON - each.at).days, each.counts[Outcome.SEEN])
             for each in await process.store.stats.sums(asked)

@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.notify.suppressions import SuppressionList, SuppressionsRequest
-from mailer.bounces import Bounce, Severity
+from mailer.bounces import Bounce, BounceSeverity
 from storage.mail import Mail, MailOrder, MailState
 from storage.notifications import Notification
 from storage.obligations import Kind, Lease, Subject
 from storage.suppressions import Reason
 
 NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
-HARD = Bounce(severity=Severity.HARD, status="5.1.1", diagnostic="recipient refused: 550 5.1.1 unknown")
-SOFT = Bounce(severity=Severity.SOFT, status="4.2.2", diagnostic="recipient refused: 452 4.2.2 full")
+HARD = Bounce(severity=BounceSeverity.HARD, status="5.1.1", diagnostic="recipient refused: 550 5.1.1 unknown")
+SOFT = Bounce(severity=BounceSeverity.SOFT, status="4.2.2", diagnostic="recipient refused: 452 4.2.2 full")
 ANN = "Ann@Example.org"
 
 

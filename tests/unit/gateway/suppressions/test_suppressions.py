@@ -12,7 +12,7 @@ from gateway.notify.requests import Unfit
 from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest, SuppressRequest
 from gateway.process import suppressing
 from mailer.address import compared
-from mailer.bounces import Bounce, Severity
+from mailer.bounces import Bounce, BounceSeverity
 from storage.sqlite import SQLiteStore
 from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression
 from tests.unit.gateway.suppressions.listing import HARD, NOW, SOFT, HeldClock, lease, listed
@@ -94,7 +94,7 @@ async def test_soft_bounces_that_lie_far_apart_suppress_nobody(
 
 
 async def test_what_is_nobodys_fault_or_no_address_suppresses_nobody(suppressed: SuppressionList) -> None:
-    ours = Bounce(severity=Severity.NEITHER, status="5.7.1", diagnostic="policy")
+    ours = Bounce(severity=BounceSeverity.NEITHER, status="5.7.1", diagnostic="policy")
 
     await suppressed.bounced(lease(), ours)
     await suppressed.bounced(lease(""), HARD)

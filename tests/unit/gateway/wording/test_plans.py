@@ -10,7 +10,7 @@ from gateway.notify import showing
 from gateway.notify.decide import Judge
 from gateway.notify.languages import Languages
 from gateway.notify.planning import Planner
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from gateway.notify.requests import EmailRequest, Unfit
 from gateway.notify.showing import Suspicion
 from gateway.notify.sources import NobodyChose, Sources
@@ -31,7 +31,7 @@ class Away:
         del type_, channel
         return Suspicion()
 
-    async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+    async def of_many(self, users: Sequence[str]) -> dict[str, UserPreferences]:
         raise StoreUnavailable("away")
 
 

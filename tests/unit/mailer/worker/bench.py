@@ -17,7 +17,7 @@ from gateway.notify.sources import Sources
 from gateway.notify.suppressions import SuppressionList
 from mailer.courier import Policy
 from mailer.lanes import Lane
-from mailer.outcomes import Outcome, Result
+from mailer.outcomes import MailOutcome, Result
 from mailer.transport import Transport
 from mailer.worker import Worker
 from storage.endings import Ending
@@ -99,7 +99,7 @@ class Bench:
     relay: SMTPRelay
     clock: Clock
     transport: Transport
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[MailOutcome] = field(default_factory=list)
     observed: asyncio.Event = field(default_factory=asyncio.Event)
     online: Callable[[str], bool] = lambda _user: False
     workers: list[tuple[Worker, asyncio.Task[None]]] = field(default_factory=list)
@@ -146,7 +146,7 @@ class Bench:
         self.workers.append((worker, asyncio.create_task(worker.run(), name="worker under test")))
         return worker
 
-    def observe(self, outcome: Outcome) -> None:
+    def observe(self, outcome: MailOutcome) -> None:
         self.outcomes.append(outcome)
         self.observed.set()
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.outcomes import Outcome, Result
+from mailer.outcomes import MailOutcome, Result
 from storage.mail import MailState
 from tests.support.smtp import Hang, Reply, Wait
 from tests.unit.mailer.worker.bench import OTHER_ID, Bench, said
@@ -195,7 +195,7 @@ async def test_a_defect_of_the_store_does_not_end_the_worker(
 
 
 async def test_an_observer_that_fails_does_not_end_the_worker(bench: Bench) -> None:
-    def observe(outcome: Outcome) -> None:
+    def observe(outcome: MailOutcome) -> None:
         bench.observe(outcome)
         raise ZeroDivisionError
 

@@ -6,7 +6,7 @@ import pytest
 
 from mailer.outcomes import Result
 from storage.endings import Ending, Gathered, Postponed
-from storage.inboxes import Chosen
+from storage.inboxes import Selection
 from storage.mail import MailState, Unless
 from storage.obligations import Digest, Lease
 from tests.unit.mailer.letters import ID
@@ -29,7 +29,7 @@ async def test_whether_a_mail_is_needed_is_judged_when_it_is_due(
 ) -> None:
     await bench.owe(unless=unless)
     if mark is not None:
-        await getattr(bench.store.inboxes, mark)(Chosen("42", ["user:42"], [ID], now=bench.clock()))
+        await getattr(bench.store.inboxes, mark)(Selection("42", ["user:42"], [ID], now=bench.clock()))
 
     bench.start()
 

@@ -1,22 +1,22 @@
-"""A line to Redis: one question at a time, over a connection that is made when there is something to ask.
+"""A client of Redis: one question at a time, over a connection that is made when there is something to ask.
 
 Budgets and witness have one each. The bus and presence, which ask all the time, have pipelines of their own.
 """
 
 import asyncio
 
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.resp import Reply, Wire, pack
 
 
-class Line:
+class RedisClient:
     """For whoever asks now and then. It is not for several at once: the caller waits for one answer before the next question.
 
     It dials at the first question, and again after any failure. Nothing is sent twice by itself: whether a
     question that failed was carried out, its owner has to consider.
     """
 
-    def __init__(self, address: Address, *, patience_seconds: float) -> None:
+    def __init__(self, address: RedisAddress, *, patience_seconds: float) -> None:
         """`patience_seconds` bounds each question, the dialling included."""
         self._address = address
         self._patience = patience_seconds
