@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from storage.inboxes import Receipt
 from storage.notifications import Notification
+from storage.receipts import Receipt
 
 ReaderOf = Callable[[str], str | None]
 """Answers the user whose own room it is; None for a room of many."""

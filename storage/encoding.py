@@ -15,8 +15,8 @@ import msgspec
 import orjson
 
 from storage.errors import InvalidCursor
-from storage.inboxes import Receipt
 from storage.notifications import Entry, Notification
+from storage.receipts import Receipt
 from storage.streams import IdempotencyKey
 from storage.suppressions import Evidence, Suppression
 

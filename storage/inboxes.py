@@ -3,128 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
 from storage.beginnings import Membership
+from storage.histories import HistoryPage, HistoryQuery, Muted
 from storage.notifications import Notification
+from storage.receipts import Receipt
 
 FAR = (1 << 62) - 1
 """A sequence that no room reaches."""
-RETURNED_MAX = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What one user did with one notification, `read_upto` considered.
-
-    There is one of a user and a notification, or none where nothing was done: then all of it is None. Times are when the
-    server heard of it. `read_at` is that of the single mark, or of the `read_all` that covers it.
-    """
-
-    seen_at: datetime | None = None
-    read_at: datetime | None = None
-    dismissed_at: datetime | None = None
-    clicked_at: datetime | None = None
-    archived_at: datetime | None = None
-    snoozed_until: datetime | None = None
-    """It is hidden until then, and counts as read; None once it has come back."""
-    returned_at: datetime | None = None
-    """When it came back from a snooze; None again once it was read."""
-    acted: str | None = None
-    """The action that the user has pressed."""
-    acted_at: datetime | None = None
-
-    @property
-    def is_read(self) -> bool:
-        """Whether it counts as read. What was made unread again has no `read_at`."""
-        return self.read_at is not None
-
-    @property
-    def is_seen(self) -> bool:
-        """Whether the user has seen it: what was read was seen, without a mark of its own."""
-        return self.seen_at is not None or self.read_at is not None
-
-
-class Place(StrEnum):
-    """Where a user has a notification. What was dismissed is nowhere.
-
-    A place is where it is looked for. What is archived or snoozed counts as read; what is in the inbox may be either.
-    """
-
-    INBOX = "inbox"
-    ARCHIVE = "archive"
-    SNOOZED = "snoozed"
-
-
-def place_of(receipt: Receipt) -> Place | None:
-    """Where the notification of this receipt is; None: nowhere."""
-    if receipt.dismissed_at is not None:
-        return None
-    if receipt.snoozed_until is not None:
-        return Place.SNOOZED
-    return Place.INBOX if receipt.archived_at is None else Place.ARCHIVE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxItem:
-    """A notification with what its reader did with it."""
-
-    notification: Notification
-    receipt: Receipt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Muted:
-    """What a user does not want to be shown: notifications of these types, in all rooms but the own one.
-
-    They stay in their streams, and what was read of them stays so.
-    """
-
-    types: frozenset[str]
-    own: str
-    """The room of the user alone: what is not wanted there was never told there."""
-
-    def hides(self, notification: Notification) -> bool:
-        """Whether the user is not to be shown this one."""
-        return notification.type in self.types and notification.room != self.own
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryQuery:
-    """A page of what a user's rooms hold, newest first.
-
-    All that is said must hold. `types` and `categories` that are empty are not asked for. `rooms` are all the user's, each
-    once or more often; what no store can hold among them matches nothing.
-    """
-
-    user: str
-    rooms: Sequence[str]
-    before: str | None = None
-    """A cursor of an earlier page; opaque to callers."""
-    limit: int = 20
-    types: Sequence[str] = ()
-    categories: Sequence[str] = ()
-    """Of the catalog, as they were when each was emitted."""
-    unread_only: bool = False
-    place: Place = Place.INBOX
-    muted: Muted | None = None
-
-    @property
-    def wants_returned(self) -> bool:
-        """Whether what came back from a snooze is told beside it: with the first page."""
-        return self.place is Place.INBOX and self.before is None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryPage:
-    """An item that changes while pages are turned may be on none: what was archived is gone from the pages behind."""
-
-    items: tuple[InboxItem, ...]
-    next: str | None
-    """The cursor of the next, older page; None at the end."""
-    returned: tuple[InboxItem, ...] = ()
-    """What came back from a snooze and is unread, the last to come first, `RETURNED_MAX` at most: it may be far down in the pages."""
 
 
 @dataclass(frozen=True, slots=True)

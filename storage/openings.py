@@ -5,7 +5,8 @@ from datetime import datetime
 
 from storage.beginnings import Membership
 from storage.coalescing import Coalescer
-from storage.inboxes import Muted, Opening, OpeningRequest
+from storage.histories import Muted
+from storage.inboxes import Opening, OpeningRequest
 
 QUEUE = 50_000
 """Sessions that may wait for their batch; more are turned away."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from storage.inboxes import Receipt
 from storage.notifications import Notification
+from storage.receipts import Receipt
 
 SAID: Final = ("email", "name", "locale")
 """What both the user's tokens and backends tell: of these the newer word counts."""

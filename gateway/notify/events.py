@@ -10,7 +10,8 @@ from typing import Any
 
 from gateway.ground.encoding import Json, dumps, time
 from gateway.notify.translations import joined, versions
-from storage.inboxes import Count, Muted
+from storage.histories import Muted
+from storage.inboxes import Count
 from storage.notifications import Action, Notification
 
 

@@ -13,7 +13,7 @@ from gateway.catalog.channels import IN_APP
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_room
 from gateway.notify.preferences import UserPreferences
-from storage.inboxes import Muted
+from storage.histories import Muted
 
 
 class Chosen(Protocol):

@@ -16,7 +16,8 @@ from gateway.notify.fanout import Fanout
 from gateway.notify.muting import Mutes
 from gateway.notify.requests import HistoryRequest
 from gateway.notify.translations import page_spoken
-from storage.inboxes import Count, HistoryPage, HistoryQuery, Inboxes, Marked, Muted, Selection
+from storage.histories import HistoryPage, HistoryQuery, Muted
+from storage.inboxes import Count, Inboxes, Marked, Selection
 from storage.stats import Outcome
 
 Listener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]

@@ -12,10 +12,11 @@ from gateway.cluster.commands import Recount
 from gateway.ground.clock import Clock
 from gateway.notify.fanout import Fanout
 from storage.clicks import Clicks, Hit
-from storage.inboxes import Inboxes, Receipt
+from storage.inboxes import Inboxes
 from storage.notifications import Notification
 from storage.opens import Open, Opens
 from storage.outbox import Outbox
+from storage.receipts import Receipt
 from storage.searching import Found
 from storage.streams import Streams
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import membership
 from gateway.notify.delivery import Delivery
-from storage.inboxes import Inboxes, Muted, Opening
+from storage.histories import Muted
+from storage.inboxes import Inboxes, Opening
 
 PASSES = 5
 """How often it is read at most, because more came meanwhile than could be held back, or what is muted has changed. Each

@@ -12,9 +12,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from storage.inboxes import Place
 from storage.mail import LaneName, MailState, Unless
 from storage.notifications import Action
+from storage.receipts import Place
 from storage.rhythms import Rhythm
 
 NOTIFICATION = "notification"

@@ -14,8 +14,8 @@ from gateway.catalog.live import LiveCatalog
 from gateway.notify.preferences import UserPreferences
 from gateway.notify.verdicts import Case
 from storage.campaigns import CampaignStanding
-from storage.inboxes import Receipt
 from storage.people import Contact
+from storage.receipts import Receipt
 from storage.suppressions import Suppression
 
 

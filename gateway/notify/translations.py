@@ -15,7 +15,7 @@ from msgspec import structs
 
 from gateway.engine import Packet
 from mailer.locales import lookup
-from storage.inboxes import HistoryPage, InboxItem
+from storage.histories import HistoryPage, InboxItem
 from storage.notifications import Notification, Words
 
 MARK = 0x0A

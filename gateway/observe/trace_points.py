@@ -13,9 +13,9 @@ from gateway.notify.records import Record
 from gateway.observe.traced import NodeView, Point, TracedMail, Via
 from storage.audit import DONE, Deed
 from storage.courses import Course, StepKind
-from storage.inboxes import Receipt
 from storage.mail import Mail, MailState
 from storage.notifications import Notification
+from storage.receipts import Receipt
 from storage.searching import Provenance
 
 READERS = 100

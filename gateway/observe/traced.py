@@ -10,10 +10,10 @@ from enum import StrEnum
 
 from gateway.notify.sayings import Saying
 from storage.campaigns import Campaign
-from storage.inboxes import Receipt
 from storage.mail import Mail
 from storage.notifications import Notification
 from storage.obligations import Subject
+from storage.receipts import Receipt
 from storage.searching import Provenance
 
 

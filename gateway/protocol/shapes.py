@@ -22,10 +22,11 @@ from gateway.notify.verdicts import in_digest, not_sent
 from gateway.observe.feed import shown
 from gateway.protocol import clicks
 from mailer.transport import Outgoing
-from storage.inboxes import HistoryPage, InboxItem, Receipt
+from storage.histories import HistoryPage, InboxItem
 from storage.mail import Mail, MailState
 from storage.notifications import Entry, Notification
 from storage.outbox import MailPage
+from storage.receipts import Receipt
 from storage.schedule import Scheduled
 from storage.searching import Found
 

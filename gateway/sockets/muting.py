@@ -17,7 +17,7 @@ from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StorageError
-from storage.inboxes import Muted
+from storage.histories import Muted
 
 logger = logging.getLogger(__name__)
 

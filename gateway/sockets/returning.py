@@ -18,7 +18,8 @@ from gateway.notify.translations import spoken
 from gateway.protocol import shapes
 from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StorageError
-from storage.inboxes import Inboxes, InboxItem
+from storage.histories import InboxItem
+from storage.inboxes import Inboxes
 from storage.notifications import Notification
 from storage.streams import Streams
 

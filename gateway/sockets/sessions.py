@@ -11,7 +11,7 @@ from enum import IntEnum, auto
 
 from auth.principal import Principal
 from gateway.engine import Packet, Server
-from storage.inboxes import Muted
+from storage.histories import Muted
 
 
 class Stage(IntEnum):

@@ -18,7 +18,6 @@ from storage.archive import (
     of_one_month,
 )
 from storage.encoding import is_writable, micros, moment, writable
-from storage.inboxes import Receipt
 from storage.mongo import clearing, restoring
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections, Document, both, insert_new
 from storage.mongo.documents import notification_of, receipt_from
@@ -27,6 +26,7 @@ from storage.mongo.standings import INBOXES, RECEIPTS
 from storage.mongo.transactions import atomically
 from storage.notifications import Notification
 from storage.people import Erasure
+from storage.receipts import Receipt
 
 PIECES = "archive_pieces"
 KEYS = "archive_keys"

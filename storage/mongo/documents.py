@@ -12,10 +12,10 @@ from storage.encoding import (
     receipt_of,
     shown_until,
 )
-from storage.inboxes import Receipt
 from storage.mongo import mail_rows
 from storage.mongo.collections import Document
 from storage.notifications import Collapse, Entry, Notification
+from storage.receipts import Receipt
 
 WIPED_BELOW = -1
 """`until` of what was wiped and lies below its room's `cleared`: no index holds it any more."""

@@ -6,12 +6,13 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 
 from storage.encoding import FOREVER, cursor_of, position_of, writable
-from storage.inboxes import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem, Place, place_of
+from storage.histories import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem
 from storage.mongo import collapsing
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, together
 from storage.mongo.documents import notification_of, receipt_from
 from storage.mongo.standings import RECEIPTS, inboxes_of
 from storage.notifications import Notification
+from storage.receipts import Place, place_of
 
 ROOMS_PER_MERGE = 100
 """Fewer than the number of ranges up to which the server merges sorted index scans instead of sorting."""

@@ -7,19 +7,8 @@ from pymongo import IndexModel
 
 from storage.beginnings import Membership
 from storage.encoding import is_writable, micros, moment_or_none, writable
-from storage.inboxes import (
-    Acted,
-    Count,
-    HistoryPage,
-    HistoryQuery,
-    Inboxes,
-    Marked,
-    Muted,
-    Opening,
-    OpeningRequest,
-    Receipt,
-    Selection,
-)
+from storage.histories import HistoryPage, HistoryQuery, Muted
+from storage.inboxes import Acted, Count, Inboxes, Marked, Opening, OpeningRequest, Selection
 from storage.mongo import acts, beginnings, marks
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import receipt_from
@@ -31,6 +20,7 @@ from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.mongo.standings import INBOXES, RECEIPTS, inboxes_of, standings
 from storage.openings import OpeningsTogether
 from storage.people import Erasure
+from storage.receipts import Receipt
 
 USERS_PER_RECEIPTS = 1_000
 

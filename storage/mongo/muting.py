@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from storage.encoding import writable
-from storage.inboxes import Muted
+from storage.histories import Muted
 from storage.mongo.collections import NOTIFICATIONS, Collections, both, together
 from storage.mongo.standings import RANGES_PER_QUERY, RECEIPTS, Standings, unread_again
 

@@ -17,9 +17,9 @@ from storage.archive import (
     of_one_month,
 )
 from storage.encoding import WIPED, is_writable, micros, micros_or_none, moment, writable
-from storage.inboxes import Receipt
 from storage.notifications import Notification
 from storage.people import Erasure
+from storage.receipts import Receipt
 from storage.sqlite import clearing, mail_rows, obligations, rows
 from storage.sqlite.rows import NOTIFICATION, RECEIPT, SHOWN_UNTIL, notification_of, receipt_from
 from storage.sqlite.schema import Migration, statements

@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any
 
 from storage.encoding import FOREVER, cursor_of, position_of, writable
-from storage.inboxes import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem, Place
+from storage.histories import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem
+from storage.receipts import Place
 from storage.sqlite import mail_rows
 from storage.sqlite.rows import (
     NOTIFICATION,

@@ -7,21 +7,11 @@ from datetime import datetime
 
 from storage.beginnings import Membership
 from storage.encoding import is_writable, micros, moment_or_none, receipt_of, writable
-from storage.inboxes import (
-    Acted,
-    Count,
-    HistoryPage,
-    HistoryQuery,
-    Inboxes,
-    Marked,
-    Muted,
-    Opening,
-    OpeningRequest,
-    Receipt,
-    Selection,
-)
+from storage.histories import HistoryPage, HistoryQuery, Muted
+from storage.inboxes import Acted, Count, Inboxes, Marked, Opening, OpeningRequest, Selection
 from storage.openings import OpeningsTogether
 from storage.people import Erasure
+from storage.receipts import Receipt
 from storage.sqlite import acts, beginnings, marks
 from storage.sqlite.history import COVERED_AT, history
 from storage.sqlite.muting import shown

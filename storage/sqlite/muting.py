@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from storage.encoding import writable
-from storage.inboxes import Muted
+from storage.histories import Muted
 from storage.sqlite.standings import Standing, total
 
 

@@ -17,8 +17,8 @@ from storage.encoding import (
     receipt_of,
     shown_until,
 )
-from storage.inboxes import Receipt
 from storage.notifications import Collapse, Notification, Origin
+from storage.receipts import Receipt
 from storage.sqlite import mail_rows
 
 _COLUMNS = (

@@ -16,7 +16,8 @@ from gateway.notify.archive.reading import DepotReader
 from gateway.notify.archive.writing import Archivist
 from gateway.notify.retention import Housekeeper
 from storage.archive import PieceState
-from storage.inboxes import HistoryQuery, Selection
+from storage.histories import HistoryQuery
+from storage.inboxes import Selection
 from storage.mongo import MongoStore, restoring
 from storage.notifications import Collapse, Entry, Notification, Words
 from storage.sqlite import SQLiteStore

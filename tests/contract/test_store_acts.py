@@ -2,8 +2,10 @@
 
 import asyncio
 
-from storage.inboxes import HistoryQuery, Place, Receipt, Selection
+from storage.histories import HistoryQuery
+from storage.inboxes import Selection
 from storage.notifications import Action, Entry, Words
+from storage.receipts import Place, Receipt
 from storage.snoozes import Returned
 from tests.contract.store_cases import NOW, fill, later, notification, put
 

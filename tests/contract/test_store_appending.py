@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from storage.errors import IdempotencyMismatch, Unstorable
-from storage.inboxes import HistoryQuery, Receipt, Selection
+from storage.histories import HistoryQuery
+from storage.inboxes import Selection
 from storage.mail import Unless
+from storage.receipts import Receipt
 from storage.streams import Appended
 from tests.contract.store_cases import (
     NOW,

@@ -10,7 +10,8 @@ from msgspec.structs import replace as changed
 from gateway.ground.rooms import membership, user_of
 from storage.archive import ArchivedNotification, Piece, PieceState
 from storage.endings import Buried, Sent
-from storage.inboxes import HistoryQuery, Selection
+from storage.histories import HistoryQuery
+from storage.inboxes import Selection
 from storage.mail import LaneName, MailState
 from storage.notifications import Notification
 from storage.store import Store

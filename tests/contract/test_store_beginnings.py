@@ -11,7 +11,8 @@ import pytest
 
 from storage.beginnings import Membership
 from storage.connect import connect, file_of
-from storage.inboxes import HistoryQuery, Opening, Selection
+from storage.histories import HistoryQuery
+from storage.inboxes import Opening, Selection
 from storage.mongo import MongoStore
 from storage.people import Contact
 from storage.sqlite.schema import Migration

@@ -10,8 +10,9 @@ from storage.collapsing import LONGEST_WAIT
 from storage.connect import connect
 from storage.endings import Gathered, Postponed, Sent
 from storage.errors import IdempotencyMismatch, StoreUnavailable
+from storage.histories import HistoryQuery
 from storage.ids import uuid7
-from storage.inboxes import Count, HistoryQuery, Selection
+from storage.inboxes import Count, Selection
 from storage.mail import LaneName, MailState
 from storage.mongo import collapsing
 from storage.notifications import Collapse

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from storage.errors import InvalidCursor
-from storage.inboxes import HistoryQuery, Marked, Receipt, Selection
+from storage.histories import HistoryQuery
+from storage.inboxes import Marked, Selection
 from storage.notifications import Entry
 from storage.outbox import ANY
+from storage.receipts import Receipt
 from tests.contract.store_cases import (
     NOW,
     fill,

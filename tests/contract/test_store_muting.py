@@ -2,7 +2,8 @@
 
 import asyncio
 
-from storage.inboxes import HistoryQuery, Muted, Selection
+from storage.histories import HistoryQuery, Muted
+from storage.inboxes import Selection
 from tests.contract.store_cases import NOW, fill, later, notification, put, sequences
 
 OWN, SHARED = "user:ann", "topic:deals"

@@ -10,9 +10,10 @@ from pymongo import AsyncMongoClient
 from storage.beginnings import Membership
 from storage.connect import connect, file_of
 from storage.finding import CANDIDATES
-from storage.inboxes import Receipt, Selection
+from storage.inboxes import Selection
 from storage.mail import MailState
 from storage.people import TOLD, Contact, Profile, Told
+from storage.receipts import Receipt
 from tests.contract.store_cases import (
     NOW,
     fill,

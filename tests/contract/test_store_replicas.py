@@ -10,7 +10,8 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from storage.connect import connect
-from storage.inboxes import HistoryPage, HistoryQuery, Selection
+from storage.histories import HistoryPage, HistoryQuery
+from storage.inboxes import Selection
 from storage.mail import LaneName
 from storage.notifications import Notification
 from storage.people import Contact

@@ -3,9 +3,11 @@
 from msgspec import structs
 
 from storage.endings import Sent
-from storage.inboxes import HistoryQuery, Receipt, Selection
+from storage.histories import HistoryQuery
+from storage.inboxes import Selection
 from storage.mail import LaneName, MailState
 from storage.notifications import Entry, Words
+from storage.receipts import Receipt
 from tests.contract.store_cases import (
     NOW,
     fill,

@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.connect import connect
-from storage.inboxes import Count, HistoryQuery, Muted, Place, Selection
+from storage.histories import HistoryQuery, Muted
+from storage.inboxes import Count, Selection
 from storage.notifications import Collapse
+from storage.receipts import Place
 from tests.contract.store_cases import NOW, later, notification, put
 from tests.support.amounts import amount
 

@@ -19,7 +19,7 @@ from pymongo import IndexModel, MongoClient
 from storage.connect import connect, file_of
 from storage.endings import Sent
 from storage.errors import StoreConfigurationError
-from storage.inboxes import HistoryQuery
+from storage.histories import HistoryQuery
 from storage.mail import AFTER_SENT, LaneName, MailState
 from storage.obligations import Kind, Lease, Subject
 from storage.outbox import MailSearch

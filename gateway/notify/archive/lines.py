@@ -21,8 +21,8 @@ from gateway.notify.archive.depot import DepotDamaged
 from gateway.notify.archive.sealing import key_of, seal, unseal
 from storage.archive import ArchivedNotification, ArchiveKey
 from storage.encoding import data_of, data_text
-from storage.inboxes import Receipt
 from storage.notifications import Notification
+from storage.receipts import Receipt
 
 
 class Content(Struct, omit_defaults=True):

@@ -12,8 +12,8 @@ from gateway.catalog.channels import EMAIL
 from gateway.notify.gates.gate import Gate
 from gateway.notify.sources import Sources
 from gateway.notify.verdicts import Case, Moment, Skip, clock_time
-from storage.inboxes import Receipt
 from storage.mail import Unless
+from storage.receipts import Receipt
 
 RULE = "unless"
 

@@ -9,7 +9,7 @@ from marshmallow import Schema, fields
 from gateway.protocol import required
 from gateway.protocol.actions import ACTION_STYLES
 from gateway.protocol.clicks import HitAnswer
-from storage.inboxes import RETURNED_MAX
+from storage.histories import RETURNED_MAX
 from storage.mail import LaneName, MailState, Unless
 
 

@@ -20,7 +20,7 @@ from gateway.protocol.fields import (
 )
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.patterns import ACTION_ID, CATEGORY, TYPE
-from storage.inboxes import Place
+from storage.receipts import Place
 
 SNOOZE_MAX = timedelta(days=366)
 """How far ahead a snooze may end."""

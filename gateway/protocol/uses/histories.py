@@ -11,7 +11,7 @@ from gateway.notify.requests import AdminHistoryRequest, HistoryRequest
 from gateway.notify.types import NamedCategory
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
-from storage.inboxes import HistoryPage
+from storage.histories import HistoryPage
 
 
 async def _language(use: UseCases, caller: Caller) -> str | None:

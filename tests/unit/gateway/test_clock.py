@@ -8,8 +8,8 @@ import pytest
 
 from gateway.ground.clock import LISTEN_SECONDS, STALE_SECONDS, Timekeeper, steady_seconds
 from gateway.notify.retention import Housekeeper
+from storage.histories import HistoryQuery
 from storage.ids import UUID7Source
-from storage.inboxes import HistoryQuery
 from storage.mail import LaneName
 from storage.store import Store
 from tests.contract.store_cases import emission, mail, notification

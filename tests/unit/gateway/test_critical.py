@@ -25,8 +25,8 @@ from gateway.notify.preferences import WEEKDAYS, Cell, CellOrigin, QuietHours, U
 from gateway.notify.sources import NO_DIGESTS, Sources
 from gateway.notify.verdicts import Case, Delay, Merge, Moment, Send, Skip
 from gateway.notify.windows import DAILY, WindowPlan
-from storage.inboxes import Receipt
 from storage.people import Contact
+from storage.receipts import Receipt
 from storage.suppressions import EVERYTHING, Reason, Suppression
 
 NOW = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)

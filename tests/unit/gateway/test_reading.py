@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.notify.reading import Reading
-from storage.inboxes import Muted
+from storage.histories import Muted
 from storage.sqlite import SQLiteStore
 from tests.contract.store_cases import NOW, notification, put
 

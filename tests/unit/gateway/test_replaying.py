@@ -8,7 +8,8 @@ from gateway.cluster.bus.local import LocalBus
 from gateway.ground.rooms import membership
 from gateway.notify.delivery import HELD_LIMIT, Delivery
 from gateway.notify.replaying import PASSES, Replaying
-from storage.inboxes import Muted, Opening
+from storage.histories import Muted
+from storage.inboxes import Opening
 from tests.unit.gateway.delivery.scene import Sockets, Stream, clock, frame
 
 ROOM = "topic:deals"

@@ -8,8 +8,9 @@ import pytest
 from gateway.engine import Packet
 from gateway.notify import events
 from gateway.notify.translations import MARK, Variants, page_spoken, spoken
-from storage.inboxes import HistoryPage, InboxItem, Receipt
+from storage.histories import HistoryPage, InboxItem
 from storage.notifications import Entry, Notification, Words
+from storage.receipts import Receipt
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

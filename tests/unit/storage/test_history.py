@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.inboxes import HistoryQuery, Selection
+from storage.histories import HistoryQuery
+from storage.inboxes import Selection
 from storage.notifications import Notification
 from storage.sqlite import SQLiteStore
 from storage.sqlite.history import history

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.inboxes import HistoryQuery
+from storage.histories import HistoryQuery
 from storage.mail import LaneName
 from storage.mongo import MongoStore, append
 from storage.mongo.append import _Batch

@@ -16,11 +16,11 @@ from gateway.notify.sources import Sources
 from gateway.notify.verdicts import Case, Verdict
 from storage.endings import Ending
 from storage.errors import StorageError
-from storage.inboxes import Receipt
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.notifications import Notification
 from storage.obligations import Kind, Lease, Subject
 from storage.people import Contact
+from storage.receipts import Receipt
 from storage.suppressions import Evidence, Reason, Suppression
 
 NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)

@@ -11,8 +11,8 @@ from gateway.notify.decide import GATES, decide
 from gateway.notify.gates.unless import Attention
 from gateway.notify.verdicts import Delay, Merge, Send, Skip, Verdict, words
 from gateway.notify.windows import Window
-from storage.inboxes import Receipt
 from storage.mail import LaneName, Unless
+from storage.receipts import Receipt
 from storage.suppressions import EVERYTHING, Reason
 from tests.unit.gateway.deciding.known import (
     AT,

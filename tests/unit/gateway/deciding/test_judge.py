@@ -14,8 +14,8 @@ from gateway.notify.sources import Sources
 from gateway.notify.verdicts import Case, Moment, Send, Skip, Verdict, words
 from storage.endings import Skipped
 from storage.errors import StorageError, StoreUnavailable
-from storage.inboxes import Receipt
 from storage.mail import LaneName, Unless
+from storage.receipts import Receipt
 from storage.suppressions import EVERYTHING
 from tests.unit.gateway.deciding.known import (
     AT,

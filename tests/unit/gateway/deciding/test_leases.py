@@ -11,9 +11,9 @@ from gateway.notify.verdicts import Delay, Merge
 from gateway.notify.windows import Window
 from storage.endings import Gathered, Postponed, Skipped
 from storage.errors import StoreUnavailable
-from storage.inboxes import Receipt
 from storage.mail import Unless
 from storage.obligations import Lease
+from storage.receipts import Receipt
 from tests.unit.gateway.deciding.known import AT, EVERYTHING_OFF, NOW, Known, ended, gate, lease
 
 
