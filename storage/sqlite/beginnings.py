@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from storage.beginnings import After, Known, Membership, beginning
 from storage.encoding import writable
+from storage.sqlite import bulk
 from storage.sqlite.heads import heads
 
 Request = tuple[str, Sequence[str], Membership]
@@ -42,19 +43,16 @@ def begin(connection: sqlite3.Connection, requests: Sequence[Request], *, now: i
             for room in rooms
         ]
         here = heads(connection, {room for _, room, begins in begun if not isinstance(begins, After)})
-        connection.executemany(
-            "INSERT INTO inboxes (user, room, read_upto, begins, begun_at) VALUES (?1, ?2, ?3, ?3, ?4)"
-            " ON CONFLICT (user, room) DO UPDATE SET read_upto = MAX(read_upto, excluded.read_upto),"
+        placed = [
+            (user, room, _before(connection, room, begins.time) if isinstance(begins, After) else here[room])
+            for user, room, begins in begun
+        ]
+        bulk.insert(
+            connection,
+            "INSERT INTO inboxes (user, room, read_upto, begins, begun_at)",
+            [(user, room, seq, seq, now) for user, room, seq in placed],
+            otherwise="ON CONFLICT (user, room) DO UPDATE SET read_upto = MAX(read_upto, excluded.read_upto),"
             " begins = excluded.begins, begun_at = excluded.begun_at WHERE begins IS NULL",
-            [
-                (
-                    user,
-                    room,
-                    _before(connection, room, begins.time) if isinstance(begins, After) else here[room],
-                    now,
-                )
-                for user, room, begins in begun
-            ],
         )
 
 
