@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from storage import collapsing
 from storage.encoding import ERASED, micros, news_text
 from storage.obligations import Obligation
+from storage.sqlite import bulk
 from storage.sqlite.mail_rows import OWES, Row, columns_of
 
 _INSERT = (
     "INSERT INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason,"
     " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, token)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _OWE = (
     "INSERT OR IGNORE INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at,"
     " reason, code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, channel, of_kind, of_id, room, news)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
 
@@ -37,12 +36,12 @@ def owe(connection: sqlite3.Connection, obligations: Sequence[Obligation]) -> in
         )
         for o in obligations
     ]  # fmt: skip
-    return connection.executemany(_OWE, rows).rowcount
+    return bulk.insert(connection, _OWE, rows)
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Insert rows as `row_of` makes them. Raises `sqlite3.IntegrityError` when an id is taken."""
-    connection.executemany(_INSERT, rows)
+    bulk.insert(connection, _INSERT, rows)
 
 
 def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> None:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from storage.encoding import micros, moment
+from storage.sqlite import bulk
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.sqlite.stats_rows import (
     MIGRATIONS,
     NAMES,
-    PLACES,
     STEPS,
     counts_of,
+    event_rows,
     mark_stale,
     position_behind,
     series_ids,
@@ -47,13 +48,10 @@ class SQLiteStats(SQLiteShelf, Stats):
         """An insert that passes over what is known, and then the marks, also of what was known: counting it again
         changes nothing.
         """
-        ids = series_ids(connection, {event.series for event in events})
-        connection.executemany(
-            "INSERT OR IGNORE INTO stats_events (key, at, series, outcome, count) VALUES (?, ?, ?, ?, ?)",
-            [
-                (each.key, micros(each.at), ids[each.series], PLACES[each.outcome], each.count)
-                for each in events
-            ],
+        bulk.insert(
+            connection,
+            "INSERT OR IGNORE INTO stats_events (key, at, series, outcome, count)",
+            event_rows(connection, events),
         )
         # What happened together shares its time.
         for start in {Step.MINUTE.start(at) for at in {event.at for event in events}}:

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
 from storage.sqlite.crew import PASSING, Crew, DatabaseFile, keep_a_log
@@ -100,6 +100,12 @@ class Threads:
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on one snapshot of the file."""
         return await _answer(self._readers.do(lambda connection: _transaction(connection, "BEGIN", work)))
+
+    async def look(self, statement: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The one row of one statement, which is a snapshot by itself. The thread does nothing but ask."""
+        return await _answer(
+            self._readers.do(lambda connection: connection.execute(statement, parameters).fetchone())
+        )
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""
