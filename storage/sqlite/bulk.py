@@ -7,6 +7,7 @@ a loop that is busy, every row may wait for it. One statement of many rows is st
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 _SIZES = (64, 16, 4, 1)
@@ -24,7 +25,7 @@ def insert(
     inserted = 0
     for some in _parts(rows):
         statement = _statement(into, len(some[0]), len(some), otherwise)
-        inserted += connection.execute(statement, [value for row in some for value in row]).rowcount
+        inserted += connection.execute(statement, tuple(chain.from_iterable(some))).rowcount
     return inserted
 
 
