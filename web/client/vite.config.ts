@@ -69,7 +69,7 @@ export default defineConfig(({ mode }) => ({
       against("4.8", "socket.io-client", []),
       // What is published, and what is drawn, does not depend on the version beside it.
       against("4.0", "socket.io-client-4.0", [
-        "test/{package,element,notice,reach,frameworks,react,grid,preferences}.test.{ts,tsx}",
+        "test/{package,element,deeds,notice,reach,frameworks,react,grid,preferences}.test.{ts,tsx}",
       ]),
     ],
   },

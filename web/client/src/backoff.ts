@@ -1,3 +1,8 @@
+/** When to come back, and when to look again. */
+
+/** How long what all clients hear of at once waits, at the least; and what has to wait for marks, until it is looked again. */
+export const SOON_MS = 300;
+
 /** At least so many milliseconds, and up to as many again: not all clients at once. */
 export const jitter = (ms: number): number => ms * (1 + Math.random());
 
@@ -9,5 +14,5 @@ export const jitter = (ms: number): number => ms * (1 + Math.random());
  */
 export const backoff = (attempt: number): number => jitter(Math.min(30, 2 ** attempt) * 500);
 
-/** Never before the time the gateway asked for, and up to half as long again. */
+/** At least so many seconds, as the gateway asks for or another tab may be silent, and up to half as long again: in milliseconds. */
 export const patience = (seconds: number): number => seconds * (1_000 + Math.random() * 500);

@@ -1,5 +1,5 @@
 export { connection } from "./connection.ts";
-export { connect, EMPTY, type Inbox, type Snapshot } from "./inbox.ts";
+export { connect, type Inbox } from "./inbox.ts";
 export type {
   Action,
   Ask,
@@ -13,4 +13,5 @@ export type {
   State,
   Status,
 } from "./protocol.ts";
+export { EMPTY, type Snapshot } from "./snapshot.ts";
 export { subject } from "./token.ts";

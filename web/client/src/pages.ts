@@ -1,5 +1,6 @@
 /** The lists: pages of the history, one list a filter, and how far down each of them is complete. */
 
+import { jitter, SOON_MS } from "./backoff.ts";
 import { AGAIN_MS } from "./marks.ts";
 import type { Ask, Filter, Item, Page } from "./protocol.ts";
 
@@ -12,21 +13,29 @@ interface View {
 
 /** What is to be had of the lists; a tuple for the reason that the marks are one. */
 export type Pages = readonly [
-  /** Fetches the next older page of `filter`, unless one is on its way. */
-  more: (filter: Filter) => void,
+  /** Fetches the next older page of the list, unless one is on its way. */
+  more: () => void,
   /** Fetches the newest again, as far as it matters. */
   refresh: () => void,
+  /** The same in a moment, once for all who ask until then. */
+  soon: () => void,
+  /** What was asked for soon is known by now. */
+  fresh: () => void,
   /** Begins the lists anew: between what is held and the newest there may be a hole. */
-  restart: (filter: Filter) => void,
+  restart: () => void,
   /** What of `all`, newest first, belongs to the list, and whether it goes on. */
-  shown: (
-    all: readonly Item[],
-    filter: Filter,
-  ) => { readonly items: Item[]; readonly hasMore: boolean; readonly loading: boolean },
+  shown: (all: readonly Item[]) => {
+    readonly filter: Filter;
+    readonly items: Item[];
+    readonly hasMore: boolean;
+    readonly loading: boolean;
+  },
   /** What lies at `id` and below was let go of: the lists end here, rather than with a hole. */
   cut: (id: string) => void,
-  /** Fetches the first page of a list that has none. */
-  begun: (filter: Filter) => void,
+  /** Fetches the first page of the list, if it has none. */
+  begun: () => void,
+  /** Shows another list. */
+  choose: (filter: Filter) => void,
 ];
 
 /** `found` takes an item of the history as the gateway has it. */
@@ -40,6 +49,9 @@ export function paging(
 ): Pages {
   const views = new Map<string, View>();
   let loads = 0;
+  /** Of the list that is shown. */
+  let chosen: Filter = {};
+  let stale: ReturnType<typeof setTimeout> | undefined;
 
   const viewOf = (filter: Filter): View => {
     const name = JSON.stringify(filter);
@@ -88,23 +100,40 @@ export function paging(
     }
   };
 
+  const fresh = (): void => {
+    clearTimeout(stale);
+    stale = undefined;
+  };
+
+  const refresh = (): void => {
+    fresh();
+    if (isSettled()) load({}, Math.min(100, Math.max(pageSize, items.size)));
+  };
+
+  const begun = (): void => {
+    if (isUntouched(chosen)) load(chosen);
+  };
+
   return [
-    (filter) => {
-      if (!loads) load(filter);
-    },
     () => {
-      load({}, Math.min(100, Math.max(pageSize, items.size)));
+      if (!loads) load(chosen);
     },
-    (filter) => {
+    refresh,
+    () => {
+      stale ??= setTimeout(refresh, jitter(SOON_MS));
+    },
+    fresh,
+    () => {
       items.clear();
       views.clear();
       load({});
-      if (viewOf(filter) !== viewOf({})) load(filter);
+      if (viewOf(chosen) !== viewOf({})) load(chosen);
     },
-    (all, filter) => {
-      const { floor, next } = viewOf(filter);
-      const { type, category, unread, archived, snoozed } = filter;
+    (all) => {
+      const { floor, next } = viewOf(chosen);
+      const { type, category, unread, archived, snoozed } = chosen;
       return {
+        filter: chosen,
         items: all.filter(
           (n) =>
             (n.id >= floor || n.returned_at) &&
@@ -126,8 +155,11 @@ export function paging(
         }
       }
     },
-    (filter) => {
-      if (isUntouched(filter)) load(filter);
+    begun,
+    (wanted) => {
+      chosen = wanted;
+      begun();
+      changed();
     },
   ];
 }

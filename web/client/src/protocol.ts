@@ -83,14 +83,18 @@ export type Receive = (event: string, payload: never) => void;
 export type Ask = <T>(event: string, payload: object) => Promise<T>;
 
 /** A way to the gateway: a socket, or another tab that has one. */
-export interface Link {
+export interface Way {
   /** Connects; while connected or connecting it changes nothing. */
   open(): void;
   /** Lets go for good. */
   close(): void;
+  request: Ask;
+}
+
+/** A socket. */
+export interface Link extends Way {
   /** Goes on under this token of the same user: at once on a live connection, which may refuse it, else from the next on. */
   renew(token: string): Promise<void>;
-  request: Ask;
 }
 
 /** An error with the code of a refusal, and with what the gateway said of it. */

@@ -11,7 +11,8 @@
  */
 
 import { asking } from "./asking.ts";
-import { DONE, type Link, type Receive, type Status } from "./protocol.ts";
+import { patience } from "./backoff.ts";
+import { DONE, type Link, type Receive, type Status, type Way } from "./protocol.ts";
 import { newer } from "./token.ts";
 
 /**
@@ -51,13 +52,13 @@ export function shared(
   receive: Receive,
   welcome: (tell: (event: string, payload: unknown) => void) => void,
   token: string | undefined,
-): Link {
+): Way {
   const ANSWER_MS = 12_000;
   /** Longer than a message takes: the others must hear that it is over before they are given the lock. */
   const FAREWELL_MS = 500;
-  const BEAT_MS = 1_500;
+  const BEAT_SECONDS = 1.5;
   /** Pings without an answer that another tab's leader may leave, before it is taken for one that does not run. */
-  const PATIENCE = 2;
+  const MISSED = 2;
   const me = Math.random();
   const channel = new BroadcastChannel(name);
   const [put, asked, abandon] = asking(ANSWER_MS);
@@ -125,9 +126,8 @@ export function shared(
     const mine = new AbortController();
     place = mine;
     // A lock cannot be both taken and waited for.
-    const how = steal ? { steal } : { signal: mine.signal };
     navigator.locks
-      .request(name, how, () => lead(mine))
+      .request(name, steal ? { steal } : { signal: mine.signal }, () => lead(mine))
       .catch(() => {
         if (place !== mine) return;
         if (link) return yieldPlace();
@@ -138,18 +138,15 @@ export function shared(
 
   /** Sees whether the leader runs, again and again; no two tabs at the same moment. */
   const watch = (): void => {
-    beat = setTimeout(
-      () => {
-        if (silence++ < PATIENCE) {
-          post({});
-          watch();
-        } else {
-          place?.abort();
-          queue(true);
-        }
-      },
-      BEAT_MS * (1 + Math.random() / 2),
-    );
+    beat = setTimeout(() => {
+      if (silence++ < MISSED) {
+        post({});
+        watch();
+      } else {
+        place?.abort();
+        queue(true);
+      }
+    }, patience(BEAT_SECONDS));
   };
 
   /** Asks the gateway, and lets all tabs know what is marked, the one that marked it too: it knows already. */
@@ -203,7 +200,7 @@ export function shared(
     else answer(data);
   };
 
-  const self: Link = {
+  const self: Way = {
     open() {
       if (place) return;
       silence = 0;
@@ -216,7 +213,6 @@ export function shared(
       release();
       channel.close();
     },
-    renew: async (fresh) => link?.renew(fresh),
     request: <T>(event: string, payload: object): Promise<T> =>
       link ? serve(event, payload) : put((n) => post({ from: me, n, event, payload })),
   };

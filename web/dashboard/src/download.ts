@@ -14,10 +14,15 @@ const safe = (cell: string): string => (FORMULA.test(cell) ? `'${cell}` : cell);
 export const meant = (cell: string): string =>
   cell.startsWith("'") && FORMULA.test(cell) ? cell.slice(1) : cell;
 
-/** Has the browser keep the rows as a file. */
+/** Has the browser keep the rows as a file for a spreadsheet. */
 export function download(name: string, rows: readonly (readonly (string | number | null)[])[]): void {
   // With a mark in front, or a spreadsheet takes it for another coding.
-  const url = URL.createObjectURL(new Blob(["\uFEFF", sheet(rows)], { type: "text/csv;charset=utf-8" }));
+  keep(name, new Blob(["\uFEFF", sheet(rows)], { type: "text/csv;charset=utf-8" }));
+}
+
+/** Has the browser keep a file. */
+export function keep(name: string, file: Blob): void {
+  const url = URL.createObjectURL(file);
   const link = document.createElement("a");
   link.href = url;
   link.download = name;

@@ -14,6 +14,9 @@ export const NAMES: Readonly<Record<Channel, string>> = {
   shared: "Shared rooms",
 };
 
+/** What the types are called in sum that are not counted one by one. */
+export const OTHERS = "*";
+
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Of a file: more rows than this stretch has, the gateway does not tell at once. */

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { audienceOf, percent, points, shares } from "../src/campaign.ts";
 import { audienceAsked, IMPORTED, isTwice } from "../src/pages/audience.tsx";
 import { AT_ONCE, timingAsked } from "../src/pages/timing.tsx";
-import { NO_TRIAL, ownWords, planOf, withAnother } from "../src/pages/trialasked.tsx";
 import { href, parse } from "../src/route.ts";
+import { NO_TRIAL, ownWords, planOf, withAnother } from "../src/trialasked.ts";
 
 const NOTHING = {
   imported: 0,

@@ -8,10 +8,10 @@ import { act, archive, snooze, unarchive, undismiss, unread } from "../acts.ts";
 import type { Inbox } from "../index.ts";
 import type { Item } from "../protocol.ts";
 import type { Age } from "./age.ts";
-import { h } from "./elements.ts";
 import { LATER } from "./later.ts";
 import type { Removal } from "./list.ts";
 import { wear } from "./look.ts";
+import { search } from "./search.ts";
 import type { Strings } from "./strings.ts";
 import { equip } from "./tools.ts";
 import { sheet } from "./toolstyle.ts";
@@ -103,29 +103,8 @@ export function deeds(options: {
     },
   };
 
-  const search = h("input", {
-    type: "search",
-    class: "search",
-    placeholder: t.search,
-    "aria-label": t.search,
-    hidden: true,
-    oninput: show,
-    onkeydown(event: KeyboardEvent): void {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      seek();
-      lens.focus();
-    },
-  });
-  options.above.after(search);
-  const sought = (): string => search.value.trim().toLowerCase();
-  const seek = (): void => {
-    search.hidden = !search.hidden;
-    search.value = "";
-    lens.setAttribute("aria-expanded", String(!search.hidden));
-    if (!search.hidden) search.focus();
-    show();
-  };
+  const sought = search(t, lens, show);
+  options.above.after(sought.element);
 
   return {
     dismiss({ id, read, snoozed_until }) {
@@ -145,15 +124,15 @@ export function deeds(options: {
     },
     equip: (made, item) => equip(made, item, { strings: t, age, acts }),
     get sought() {
-      return sought();
+      return sought.text;
     },
     shown(items) {
-      const text = sought();
+      const { text } = sought;
       const finds = ({ id, title, body }: Item): boolean =>
         !hidden.has(id) && `${title}\n${body}`.toLowerCase().includes(text);
       return text || hidden.size ? items.filter(finds) : items;
     },
-    seek,
+    seek: sought.toggle,
     settle: offer.settle,
   };
 }

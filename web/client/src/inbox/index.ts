@@ -7,40 +7,23 @@
 
 import { connect, type Inbox } from "../index.ts";
 import type { ConnectOptions, Notification } from "../protocol.ts";
-import { type Bell, bell } from "./bell.ts";
+import { languageOf, optionsOf, upgrade } from "./attributes.ts";
 import type { Category } from "./catalog.ts";
-import { destination, h } from "./elements.ts";
+import { destination } from "./elements.ts";
 import { fetched, wordsOf } from "./fetched.ts";
 import { type Icon, kindIcon, named } from "./icons.ts";
 import { LANGUAGES } from "./languages.ts";
-import { fetchPanel, foresee, type PanelFile, panelFile } from "./late.ts";
-import { type Notice, notice } from "./notice.ts";
-import type { Panel } from "./panel.ts";
+import { fetchToasts } from "./late.ts";
+import { type Parts, parts } from "./parts.ts";
 import type { Reach } from "./reach.ts";
-import { type Speech, speech } from "./speech.ts";
 import { ENGLISH, type Strings } from "./strings.ts";
 import { sheet } from "./style.ts";
-import type { Toasts } from "./toasts.ts";
 
 export type { Icon } from "./icons.ts";
 export { ENGLISH, type Strings } from "./strings.ts";
 
 const PROPERTIES = ["inbox", "strings", "getToken", "options", "icon", "categories"] as const;
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
-
-let toastFile: Promise<typeof import("./toasts.ts")> | undefined;
-
-/** What the element is made of, in one language. */
-interface Parts {
-  bell: Bell;
-  /** Made when it is first opened. */
-  panel?: Panel;
-  notice: Notice;
-  /** Where toasts are shown; and they, once something has arrived. */
-  place: HTMLElement;
-  toasts?: Toasts;
-  speech: Speech;
-}
 
 /**
  * Attributes: `url`, `path`, `token`, `theme` (`light` or `dark`; otherwise the system's), `toasts="off"`, `share="off"`,
@@ -68,8 +51,6 @@ export class BellhopInbox extends Base {
   #detach: (() => void)[] = [];
   #parts: Parts | undefined;
   #unread = -1;
-  /** Whether the panel is to open once it is there. */
-  #isWanted = false;
   /** What tells those who do not look at the page; only where the page wants it. */
   #reach: Reach | undefined;
 
@@ -114,7 +95,7 @@ export class BellhopInbox extends Base {
   }
   set categories(categories: Readonly<Record<string, string>> | undefined) {
     this.#categories = categories;
-    this.#parts?.panel?.show();
+    this.#show();
   }
 
   get strings(): Strings {
@@ -130,16 +111,16 @@ export class BellhopInbox extends Base {
   #speak(): void {
     this.#strings = { ...(this.#words ?? ENGLISH), ...this.#given };
     if (!this.#parts) return;
-    const isOpen = this.#isWanted || this.#parts.panel?.isOpen;
+    const isOpen = this.#parts.isOpen();
     this.#build();
     this.#show();
     if (isOpen) this.open();
   }
 
   connectedCallback(): void {
-    for (const name of PROPERTIES) this.#upgrade(name);
+    upgrade(this, PROPERTIES);
     if (!this.#parts) this.#build();
-    fetched(async () => wordsOf(LANGUAGES, this.#language())).then((words) => {
+    fetched(async () => wordsOf(LANGUAGES, languageOf(this))).then((words) => {
       if (!words) return;
       this.#words = words;
       this.#speak();
@@ -161,7 +142,7 @@ export class BellhopInbox extends Base {
   disconnectedCallback(): void {
     this.#reach?.leave();
     this.#reach = undefined;
-    this.#close();
+    this.#parts?.close({ focus: false });
     this.#leave();
   }
 
@@ -172,48 +153,17 @@ export class BellhopInbox extends Base {
   }
 
   open(): void {
-    if (!this.#parts) return;
-    this.#parts.toasts?.clear();
-    this.#wait(!panelFile);
-    if (panelFile) this.#panel(panelFile).open();
-    else fetchPanel().then(() => this.#isWanted && this.open());
+    this.#parts?.open();
   }
 
   close(): void {
-    this.#close({ focus: true });
-  }
-
-  #close(how = { focus: false }): void {
-    this.#wait(false);
-    this.#parts?.panel?.close(how);
-  }
-
-  /** Shows whether the panel was asked for and is on its way. */
-  #wait(is: boolean): void {
-    this.#isWanted = is;
-    this.#parts?.bell.element.setAttribute("aria-busy", String(is));
-  }
-
-  /** Takes over a property that was set before the element was defined. */
-  #upgrade(name: (typeof PROPERTIES)[number]): void {
-    const self = this as Record<string, unknown>;
-    const own = Object.getOwnPropertyDescriptor(this, name);
-    if (!own) return;
-    delete self[name];
-    self[name] = own.value;
+    this.#parts?.close({ focus: true });
   }
 
   #join(): void {
     if (!this.#inbox) {
-      const token = this.getAttribute("token") ?? undefined;
-      const options = {
-        url: this.getAttribute("url") ?? undefined,
-        path: this.getAttribute("path") ?? undefined,
-        token,
-        share: this.getAttribute("share") !== "off",
-        ...this.#options,
-      };
-      if (!options.token && !options.getToken) return;
+      const options = optionsOf(this, this.#options);
+      if (!options) return;
       this.#own = true;
       this.#inbox = connect(options);
     }
@@ -231,56 +181,25 @@ export class BellhopInbox extends Base {
 
   #leave(): void {
     for (const detach of this.#detach.splice(0)) detach();
-    if (this.#own) this.#inbox?.close();
-    if (this.#own) this.#inbox = undefined;
+    if (this.#own) {
+      this.#inbox?.close();
+      this.#inbox = undefined;
+    }
     this.#own = false;
-    this.#parts?.notice.clear();
+    this.#parts?.clear();
   }
 
   #ways(): string[] {
     return (this.getAttribute("reach") ?? "").split(/\s+/);
   }
 
-  #language(): string {
-    return this.closest<HTMLElement>("[lang]")?.lang || navigator.language;
-  }
-
   #build(): void {
-    this.#close();
-    this.#parts?.notice.clear();
+    this.#parts?.close({ focus: false });
+    this.#parts?.clear();
     this.#unread = -1;
-    const strings = this.#strings;
-    const button = bell({
-      strings,
-      near: fetchPanel,
-      pressed: () => (this.#isWanted || this.#parts?.panel?.isOpen ? this.close() : this.open()),
-    });
-    const parts = {
-      bell: button,
-      notice: notice({ strings, reconnect: () => this.#inbox?.reconnect(), told: button.tell }),
-      // Silent: the live region speaks for them, once a second at most.
-      place: h("div", {
-        class: "toasts",
-        part: "toasts",
-        role: "log",
-        "aria-live": "off",
-        "aria-label": strings.toasts,
-      }),
-      speech: speech({ strings }),
-    };
-    const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [sheet()];
-    root.replaceChildren(button.element, parts.place, parts.speech.element);
-    this.#parts = parts;
-  }
-
-  #panel({ panel }: PanelFile): Panel {
-    const parts = this.#parts as Parts;
-    parts.panel ??= panel({
-      bell: parts.bell.element,
-      notice: parts.notice.element,
+    this.#parts = parts({
       strings: this.#strings,
-      language: this.#language(),
+      language: languageOf(this),
       icon: this.#looks,
       categories: () => this.#categories,
       told: () => this.#told,
@@ -291,7 +210,9 @@ export class BellhopInbox extends Base {
       wantsDesktop: () =>
         this.#ways().includes("desktop") && globalThis.Notification?.permission === "default",
     });
-    return parts.panel;
+    const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [sheet()];
+    root.replaceChildren(...this.#parts.elements);
   }
 
   #show(): void {
@@ -300,27 +221,23 @@ export class BellhopInbox extends Base {
     const { unread } = snapshot;
     if (unread !== this.#unread) {
       this.#unread = unread;
-      this.#parts.bell.show(unread);
+      this.#parts.count(unread);
       this.#tell("bellhop-unread", unread);
       this.#reach?.count(unread);
     }
     const known = this.#own || this.#options.getToken || this.#options.token;
     if (!this.#told && known && snapshot.items.some(({ category }) => category)) this.#ask();
-    this.#parts.notice.show(snapshot);
-    this.#parts.panel?.show();
-    if (snapshot.state === "ready") foresee();
+    this.#parts.show(snapshot);
   }
 
   /** Has the gateway say what its catalog calls the categories; where a page has none of them, nobody asks. */
   #ask(): void {
-    const url = this.getAttribute("url") ?? undefined;
-    const token = this.getAttribute("token") ?? undefined;
     this.#told = [];
     fetched(() => import("./catalog.ts"))
-      .then(({ categoriesOf }) => categoriesOf({ url, token, ...this.#options }))
+      .then(({ categoriesOf }) => categoriesOf(optionsOf(this, this.#options) ?? {}))
       .then((told) => {
         this.#told = told;
-        this.#parts?.panel?.show();
+        this.#show();
       });
   }
 
@@ -331,31 +248,14 @@ export class BellhopInbox extends Base {
     return told ? named(told.icon as string) : this.#icon(notification);
   };
 
-  #arrived(arrived: readonly Notification[]): void {
+  async #arrived(arrived: readonly Notification[]): Promise<void> {
     this.#reach?.arrived(arrived);
     if (document.visibilityState !== "visible" || !this.#parts) return;
-    const { bell, speech } = this.#parts;
-    bell.ring();
-    if (this.getAttribute("toasts") !== "off") this.#toast(arrived);
-    speech.tell(arrived);
-  }
-
-  async #toast(arrived: readonly Notification[]): Promise<void> {
-    if (this.#parts?.panel?.isOpen) return;
-    // One promise for all: what came later is shown later.
-    toastFile ??= fetched(() => import("./toasts.ts"));
-    const { toasts } = await toastFile;
-    const parts = this.#parts as Parts;
-    // Who has opened the panel meanwhile sees them there.
-    if (this.#isWanted || parts.panel?.isOpen) return;
-    parts.toasts ??= toasts({
-      element: parts.place,
-      strings: this.#strings,
-      icon: this.#looks,
-      follow: this.#follow,
-      open: () => this.open(),
-    });
-    parts.toasts.show(arrived);
+    this.#parts.tell(arrived);
+    if (this.getAttribute("toasts") === "off" || this.#parts.isOpen()) return;
+    const file = await fetchToasts();
+    // Those of now: they may have been made anew, in another language.
+    this.#parts.toast(file, arrived);
   }
 
   /** Reads it, and goes where its link leads, unless the page sees to that itself. */
@@ -370,7 +270,7 @@ export class BellhopInbox extends Base {
   #leaveFor(event: Event): void {
     const url = this.getAttribute("preferences-url");
     if (!this.#tell("bellhop-preferences", url) || !destination(url)) event.preventDefault();
-    this.#close();
+    this.#parts?.close({ focus: false });
   }
 
   /** Answers whether nobody prevented what comes of it. */

@@ -1,12 +1,9 @@
-/**
- * The panel that opens at the bell: a dialog with the list, its filter, and what is shown when there is no list.
- *
- * It stays open while the focus or the pointer is in it, and gives the focus back to the bell.
- */
+/** The panel that opens at the bell: the list, its filter, and what is shown when there is no list. */
 
 import type { Inbox, Snapshot } from "../index.ts";
-import type { Item } from "../protocol.ts";
+import type { Item, Notification as News } from "../protocol.ts";
 import { ageIn } from "./age.ts";
+import { box } from "./box.ts";
 import type { Category } from "./catalog.ts";
 import type { Deeds } from "./deeds.ts";
 import { drawing, h } from "./elements.ts";
@@ -16,7 +13,7 @@ import type { Kinds } from "./kinds.ts";
 import { feed } from "./list.ts";
 import { wear } from "./look.ts";
 import { sheet } from "./panelstyle.ts";
-import { beside } from "./place.ts";
+import { readAll } from "./readall.ts";
 import { judge, open as openRow, row } from "./row.ts";
 import { type Strings, short } from "./strings.ts";
 
@@ -29,13 +26,11 @@ const SEEN_MS = 600;
 /** In a burst the list is laid out this often; nobody reads faster. A change after a quiet time shows at once. */
 const LAYOUT_MS = 100;
 const AGES_MS = 30_000;
-/** How long it is asked whether all are meant. */
-const SURE_MS = 5_000;
 const PLACES = ["unread", "archived", "snoozed"] as const;
 type Place = (typeof PLACES)[number];
 
 export interface Panel {
-  readonly isOpen: boolean;
+  isOpen(): boolean;
   /** Opens it on what the inbox holds, with the focus in the list. */
   open(): void;
   close(options: { focus: boolean }): void;
@@ -43,7 +38,8 @@ export interface Panel {
   show(): void;
 }
 
-export function panel(options: {
+/** What of the page and of the element the panel has to do with. */
+export interface PanelOptions {
   bell: HTMLElement;
   notice: HTMLElement;
   strings: Strings;
@@ -54,17 +50,18 @@ export function panel(options: {
   /** What the gateway's catalog says of them, in their order. */
   told: () => readonly Category[] | undefined;
   inbox: () => Inbox | undefined;
-  follow: (item: Item) => void;
+  follow: (news: News) => void;
   /** Where the person says what is to be told; null where the page has no such place. */
   preferences: () => string | null;
   /** Told of a click that leads there. */
   leave: (event: Event) => void;
   /** Whether the browser may be asked to tell of news itself. */
   wantsDesktop: () => boolean;
-}): Panel {
+}
+
+export function panel(options: PanelOptions): Panel {
   const { bell, notice, strings: t, icon, inbox, follow } = options;
   const age = ageIn(options.language);
-  let isOpen = false;
   let high = "";
   let laidOut = 0;
   let layout: ReturnType<typeof setTimeout> | undefined;
@@ -149,35 +146,7 @@ export function panel(options: {
       return done;
     });
   };
-  let sure: ReturnType<typeof setTimeout> | undefined;
-  const unsure = (): void => {
-    clearTimeout(sure);
-    sure = undefined;
-    readAll.textContent = t.readAll;
-    readAll.classList.remove("sure");
-  };
-  /** It cannot be taken back: of more than one it is pressed twice, and not by a double click. */
-  const readAll = h(
-    "button",
-    {
-      type: "button",
-      class: "all",
-      onblur: unsure,
-      onclick({ detail }: MouseEvent): void {
-        const unread = inbox()?.getSnapshot().unread;
-        if (!unread || detail > 1) return;
-        const asked = sure;
-        unsure();
-        if (unread === 1 || asked) inbox()?.readAll();
-        else {
-          readAll.textContent = t.readAllSure(unread);
-          readAll.classList.add("sure");
-          sure = setTimeout(unsure, SURE_MS);
-        }
-      },
-    },
-    t.readAll,
-  );
+  const all = readAll(t, inbox);
   const count = h("span", { class: "count", "aria-hidden": "true" });
   const places = {
     "": choice(t.all),
@@ -208,7 +177,7 @@ export function panel(options: {
   const waits = h(
     "div",
     { class: "waits", hidden: true, role: "img", "aria-label": t.loading },
-    ...Array.from({ length: 5 }, () => h("i")),
+    ...[...Array(5)].map(() => h("i")),
   );
   const newer = h("button", { type: "button", class: "newer", hidden: true, onclick: () => list.toTop() });
   const settings = h(
@@ -236,32 +205,19 @@ export function panel(options: {
     ...Object.values(places),
   );
   const middle = h("div", { class: "middle" }, list.element, waits, empty, newer);
-  const element = h(
-    "div",
-    {
-      class: "panel",
-      part: "panel",
-      id: "panel",
-      role: "dialog",
-      "aria-labelledby": "title",
-      tabindex: "-1",
-      popover: "manual",
-      hidden: true,
-      onkeydown: (event: KeyboardEvent) => {
-        if (event.key !== "Escape") return;
-        event.stopPropagation();
-        close({ focus: true });
-      },
-      onfocusout: (event: FocusEvent) => {
-        const to = event.relatedTarget as Node | null;
-        if (to && !element.contains(to) && to !== bell) close({ focus: false });
-      },
+  const [element, isOpen, pop, close] = box(
+    bell,
+    () => {
+      done?.settle();
+      clearInterval(ages);
+      clearTimeout(layout);
+      layout = undefined;
     },
     h(
       "header",
       {},
       h("h2", { id: "title" }, t.title),
-      readAll,
+      all,
       lens,
       settings,
       tool(t.close, CROSS, () => close({ focus: true }), "grip"),
@@ -271,11 +227,8 @@ export function panel(options: {
     desktop,
     middle,
   );
+  wear(element, sheet);
 
-  const place = (): void => beside(bell, element);
-  const outside = (event: Event): void => {
-    if (!event.composedPath().includes((element.getRootNode() as ShadowRoot).host)) close({ focus: false });
-  };
   const scrolled = (): void => {
     const { above } = list;
     newer.hidden = !above;
@@ -283,7 +236,7 @@ export function panel(options: {
     if (seeing !== undefined) return;
     seeing = setTimeout(() => {
       seeing = undefined;
-      if (isOpen && document.visibilityState === "visible") inbox()?.seen(...list.visible());
+      if (isOpen() && document.visibilityState === "visible") inbox()?.seen(...list.visible());
     }, SEEN_MS);
   };
 
@@ -297,7 +250,7 @@ export function panel(options: {
       button.setAttribute("aria-pressed", String(place === at));
     showTabs(loaded, filter.category?.[0]);
     count.textContent = unread ? short(unread) : "";
-    readAll.setAttribute("aria-disabled", String(!unread));
+    all.setAttribute("aria-disabled", String(!unread));
     const { held } = list;
     if (items.length) list.element.hidden = false;
     list.show(items, { hasMore, loading });
@@ -324,7 +277,7 @@ export function panel(options: {
   };
   const show = (): void => {
     const snapshot = inbox()?.getSnapshot();
-    if (!snapshot || !isOpen || layout) return;
+    if (!snapshot || !isOpen() || layout) return;
     const wait = laidOut + LAYOUT_MS - performance.now();
     if (wait > 0) {
       layout = setTimeout(() => {
@@ -338,54 +291,26 @@ export function panel(options: {
   };
 
   const open = (): void => {
-    if (isOpen) return;
-    isOpen = true;
+    if (isOpen()) return;
     const items = inbox()?.getSnapshot().items ?? [];
     looked = items[0]?.seen === false ? items.find(({ seen }) => seen)?.id : undefined;
     const url = options.preferences();
     settings.hidden = url === null;
     settings.href = url ?? "";
     desktop.hidden = !options.wantsDesktop();
-    bell.setAttribute("aria-expanded", "true");
-    element.hidden = false;
-    // The top layer is above everything and cut off by nothing.
-    element.showPopover?.();
-    place();
+    pop();
     laidOut = 0;
     show();
-    element.focus({ preventScroll: true });
     list.focus();
-    addEventListener("resize", place);
-    addEventListener("scroll", place, { capture: true, passive: true });
-    document.addEventListener("pointerdown", outside);
     prepare();
     ages = setInterval(() => {
       for (const time of element.querySelectorAll<HTMLTimeElement>(".row:not(.snoozed) time"))
         time.textContent = age(time.dateTime);
     }, AGES_MS);
   };
-  const close = ({ focus }: { focus: boolean }): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    done?.settle();
-    bell.setAttribute("aria-expanded", "false");
-    if (element.isConnected) element.hidePopover?.();
-    element.hidden = true;
-    removeEventListener("resize", place);
-    removeEventListener("scroll", place, { capture: true });
-    document.removeEventListener("pointerdown", outside);
-    clearInterval(ages);
-    clearTimeout(layout);
-    layout = undefined;
-    if (focus) bell.focus();
-  };
 
-  bell.after(element);
-  wear(element, sheet);
   return {
-    get isOpen() {
-      return isOpen;
-    },
+    isOpen,
     open,
     close,
     show,

@@ -1,5 +1,5 @@
 /**
- * How news reaches a person who does not look at the page: its title, its icon, the browser's own notifications, a sound.
+ * How news reaches a person who does not look at the page: by its signs, and by the browser's own notifications.
  *
  * A page that wants none of it does not fetch this file. Of all tabs one tells, and none while one of them is looked at, nor
  * in the person's quiet hours.
@@ -9,14 +9,13 @@ import type { Inbox } from "../index.ts";
 import type { Notification as News } from "../protocol.ts";
 import type { PreferencesAnswer } from "../shapes.ts";
 import { isQuiet } from "./quiet.ts";
-import { short } from "./strings.ts";
+import { icon, ring, title } from "./signs.ts";
 
 /** How long the person's choices are taken for what they were. */
 const KNOWN_MS = 10_000;
 /** Longer than other tabs take to hear of the same. */
 const ALONE_MS = 1_000;
 const LOOKING = "bellhop looking";
-const SIZE = 64;
 
 export interface Reach {
   /** So many are unread. */
@@ -35,8 +34,7 @@ export function reach(options: {
 }): Reach {
   const { ways, inbox, follow } = options;
   const { locks } = navigator as Partial<Navigator>;
-  const link = document.querySelector<HTMLLinkElement>('link[rel~="icon"]');
-  const plain = link?.href;
+  const paint = icon();
   let chosen: PreferencesAnswer | undefined;
   let asked = 0;
   let looked: (() => void) | undefined;
@@ -71,55 +69,6 @@ export function reach(options: {
     };
     if (locks) locks.request(`bellhop ${name}`, { ifAvailable: true }, alone);
     else does();
-  };
-
-  const paint = (unread: number): void => {
-    if (!link || !plain) return;
-    if (!unread) {
-      link.href = plain;
-      return;
-    }
-    const picture = new Image();
-    picture.onload = () => {
-      const canvas = Object.assign(document.createElement("canvas"), { width: SIZE, height: SIZE });
-      const pen = canvas.getContext("2d") as CanvasRenderingContext2D;
-      pen.drawImage(picture, 0, 0, SIZE, SIZE);
-      pen.fillStyle = "#d4313a";
-      pen.beginPath();
-      pen.arc(SIZE * 0.66, SIZE * 0.34, SIZE * 0.34, 0, 7);
-      pen.fill();
-      pen.fillStyle = "#fff";
-      pen.font = `bold ${SIZE * 0.44}px sans-serif`;
-      pen.textAlign = "center";
-      pen.textBaseline = "middle";
-      pen.fillText(unread > 9 ? "9+" : String(unread), SIZE * 0.66, SIZE * 0.37);
-      try {
-        link.href = canvas.toDataURL();
-      } catch {
-        // An icon of another site may not be drawn upon.
-      }
-    };
-    picture.src = plain;
-  };
-
-  const ring = (): void => {
-    const audio = new AudioContext();
-    const tone = audio.createOscillator();
-    const volume = audio.createGain();
-    const { currentTime: now } = audio;
-    tone.frequency.setValueAtTime(880, now);
-    tone.frequency.setValueAtTime(1175, now + 0.09);
-    volume.gain.setValueAtTime(0.06, now);
-    volume.gain.exponentialRampToValueAtTime(0.001, now + 0.4);
-    tone.connect(volume).connect(audio.destination);
-    tone.onended = () => audio.close();
-    tone.start();
-    tone.stop(now + 0.4);
-  };
-
-  const title = (unread: number): void => {
-    const bare = document.title.replace(/^\(\d+\+?\) /, "");
-    document.title = unread ? `(${short(unread)}) ${bare}` : bare;
   };
 
   return {

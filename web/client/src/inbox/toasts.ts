@@ -60,19 +60,6 @@ export function toasts(options: {
   let since = 0;
   let burst: HTMLElement | undefined;
 
-  /** Goes to the other end of the window when what a person is at lies under the toasts. */
-  const giveWay = (): void => {
-    element.classList.remove("aside");
-    const own = element.getBoundingClientRect();
-    const busy = [document.activeElement, ...document.querySelectorAll(HANDLED)];
-    const covered = busy.some((at) => {
-      if (!at || at === document.body || at === (element.getRootNode() as ShadowRoot).host) return false;
-      const { left, right, top, bottom } = at.getBoundingClientRect();
-      return left < own.right && right > own.left && top < own.bottom && bottom > own.top;
-    });
-    element.classList.toggle("aside", covered);
-  };
-
   const close = (toast: HTMLElement): void => {
     clearTimeout(timers.get(toast));
     toast.remove();
@@ -152,8 +139,21 @@ export function toasts(options: {
           put(make(notification, notification.body, () => follow(notification)));
           if (element.childElementCount > MOST) close(element.firstElementChild as HTMLElement);
         }
-      if (first) giveWay();
+      if (first) giveWay(element);
     },
     clear: () => element.replaceChildren(),
   };
+}
+
+/** Goes to the other end of the window when what a person is at lies under the toasts. */
+function giveWay(toasts: HTMLElement): void {
+  toasts.classList.remove("aside");
+  const own = toasts.getBoundingClientRect();
+  const busy = [document.activeElement, ...document.querySelectorAll(HANDLED)];
+  const covered = busy.some((at) => {
+    if (!at || at === document.body || at === (toasts.getRootNode() as ShadowRoot).host) return false;
+    const { left, right, top, bottom } = at.getBoundingClientRect();
+    return left < own.right && right > own.left && top < own.bottom && bottom > own.top;
+  });
+  toasts.classList.toggle("aside", covered);
 }

@@ -3,16 +3,14 @@
 import { h } from "../inbox/elements.ts";
 import type { PreferencesPatch } from "../preferences.ts";
 import type { PreferencesAnswer } from "../shapes.ts";
+import { DAYS, weekdays } from "./days.ts";
 import { options as choices, field } from "./fields.ts";
-import type { Strings } from "./strings.ts";
+import { type Strings, said } from "./strings.ts";
 
-export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 /** How long after the last key a time is taken for the one that is meant. */
 const TYPING_MS = 900;
 const USUAL = { start: "22:00", end: "07:00" };
-/** A Monday: the names of days are those of the week after it. */
-const MONDAY = Date.UTC(2024, 0, 1);
-const DAY_MS = 86_400_000;
+const NONE = { quiet_hours: null };
 
 export const QUIET = "quiet_hours";
 export const ZONE = "timezone";
@@ -66,32 +64,21 @@ export function quiet(options: {
     "aria-describedby": "quiet-hint",
     "data-focus": QUIET,
     onchange: () => {
-      if (!on.checked) return choose({ quiet_hours: null }, QUIET);
+      if (!on.checked) return choose(NONE, QUIET);
       // Whoever says when by the clock means the clock on the wall.
       const zone = known?.timezone ? {} : { timezone: device() };
       choose({ quiet_hours: USUAL, ...zone }, QUIET);
     },
   });
 
-  const day = (key: string, index: number): HTMLInputElement => {
-    const at = new Date(MONDAY + index * DAY_MS);
-    const named = (weekday: "short" | "long"): string =>
-      new Intl.DateTimeFormat(language, { weekday, timeZone: "UTC" }).format(at);
-    const box = h("input", {
-      type: "checkbox",
-      value: key,
-      "aria-label": named("long"),
-      onchange: () => {
-        const wanted = DAYS.filter((_, other) => days[other]?.checked);
-        if (!wanted.length) choose({ quiet_hours: null }, QUIET);
-        else choose({ quiet_hours: { days: wanted.length === DAYS.length ? null : wanted } }, QUIET);
-      },
-    });
-    pills.append(h("label", { class: "day" }, box, h("span", { "aria-hidden": "true" }, named("short"))));
-    return box;
-  };
-  const pills = h("span", { class: "days", role: "group", "aria-label": t.days });
-  const days = DAYS.map(day);
+  const pills = weekdays({
+    label: t.days,
+    language,
+    choose(days) {
+      if (!days.length) choose(NONE, QUIET);
+      else choose({ quiet_hours: { days: days.length === DAYS.length ? null : days } }, QUIET);
+    },
+  });
 
   const zone = field(t.zone, ZONE, (value) => choose({ timezone: value || null }, ZONE));
   const when = h("span", { class: "when" }, start, h("span", {}, t.to), end);
@@ -99,7 +86,7 @@ export function quiet(options: {
     "div",
     { class: "details" },
     h("div", { class: "pair" }, h("span", { class: "label" }, t.from), when),
-    h("div", { class: "pair" }, h("span", { class: "label" }, t.days), pills),
+    h("div", { class: "pair" }, h("span", { class: "label" }, t.days), pills.element),
   );
   const error = h("span", { class: "error", role: "alert" });
   const element = h(
@@ -128,8 +115,7 @@ export function quiet(options: {
       }
       if (isAnswered) {
         on.checked = hours !== null;
-        for (const [index, box] of days.entries())
-          box.checked = hours?.days?.includes(DAYS[index] as string) ?? true;
+        pills.show(hours?.days ?? DAYS);
       }
       const zones = choices([...Intl.supportedValuesOf("timeZone"), "UTC"], chosen.timezone);
       zone.show(
@@ -143,7 +129,3 @@ export function quiet(options: {
     },
   };
 }
-
-/** What kept a change from being made, in words; nothing where nothing did. */
-export const said = (code: string | undefined, t: Strings): string =>
-  code === undefined ? "" : (t.failed[code] ?? t.failed.other);

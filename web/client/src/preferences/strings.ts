@@ -72,6 +72,10 @@ export const humane = (type: string): string => {
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 
+/** What kept a change from being made, in words; nothing where nothing did. */
+export const said = (code: string | undefined, t: Strings): string =>
+  code === undefined ? "" : (t.failed[code] ?? t.failed.other);
+
 export const ENGLISH: Strings = {
   title: "What you are told",
   about: "About",

@@ -3,8 +3,7 @@
 import { h } from "../inbox/elements.ts";
 import type { PreferencesPatch } from "../preferences.ts";
 import type { PreferencesAnswer } from "../shapes.ts";
-import { said } from "./quiet.ts";
-import type { Strings } from "./strings.ts";
+import { type Strings, said } from "./strings.ts";
 
 export const TRACKING = "tracking";
 /** The value of the attribute where mail tells that it was opened, too. */

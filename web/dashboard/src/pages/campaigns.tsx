@@ -1,29 +1,15 @@
 import type { ReactNode } from "react";
 import { For } from "../may.tsx";
 import { More, usePages } from "../paging.tsx";
-import type { Campaign, CampaignState, Campaigns } from "../protocol.ts";
+import type { Campaign, Campaigns } from "../protocol.ts";
 import { href } from "../route.ts";
-import { Ago, Chip, Empty, Failed, Heading, type Tone, TypeChip, Waiting } from "../ui/bits.tsx";
+import { Ago, CampaignChip, Empty, Failed, Heading, TypeChip, Waiting } from "../ui/bits.tsx";
 import { Icon } from "../ui/icons.tsx";
-import { humane } from "../words.ts";
 import { OneCampaign } from "./campaign.tsx";
 import { NewCampaign } from "./newcampaign.tsx";
 
 const EVERY_MS = 5_000;
-export const NEW = "new";
-
-const TONES: Record<CampaignState, Tone> = {
-  draft: "plain",
-  scheduled: "accent",
-  running: "accent",
-  paused: "warn",
-  finished: "good",
-  cancelled: "plain",
-};
-
-export function CampaignChip({ state }: { state: CampaignState }): ReactNode {
-  return <Chip tone={TONES[state]}>{humane(state)}</Chip>;
-}
+const NEW = "new";
 
 export function CampaignsPage(props: { campaign: string | null; state: string }): ReactNode {
   if (props.campaign === null) return <All />;

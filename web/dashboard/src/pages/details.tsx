@@ -9,6 +9,9 @@ import { MailView } from "../ui/mailview.tsx";
 import { toast } from "../ui/toast.tsx";
 import { humane, plural } from "../words.ts";
 
+type Receipt = FullRecord["receipts"][string];
+type RecordMail = NonNullable<FullRecord["mail"]>;
+
 /** A mail may be delivered, or come back, while one looks. */
 const EVERY_MS = 3_000;
 
@@ -31,7 +34,7 @@ const HEARD: Record<string, string> = {
   complained: "Called spam",
 };
 
-function Heard({ mail }: { mail: NonNullable<FullRecord["mail"]> }): ReactNode {
+function Heard({ mail }: { mail: RecordMail }): ReactNode {
   const label = HEARD[mail.state];
   return label === undefined ? null : (
     <Fact label={label}>
@@ -42,11 +45,6 @@ function Heard({ mail }: { mail: NonNullable<FullRecord["mail"]> }): ReactNode {
 
 function Body(props: { record: FullRecord; reload: () => void; close: () => void }): ReactNode {
   const { record, reload, close } = props;
-  const may = useMay();
-  const { gateway } = useDesk();
-  const [recalling, setRecalling] = useState(false);
-  const user = userOf(record.room);
-  const receipts = Object.entries(record.receipts);
   return (
     <div className="dialog-body">
       <div className="line">
@@ -69,42 +67,7 @@ function Body(props: { record: FullRecord; reload: () => void; close: () => void
           {record.link ? <p className="mono clip">{record.link}</p> : null}
         </>
       )}
-      <dl className="facts">
-        <Fact label="Room">
-          {user === null ? (
-            <span className="mono">{record.room}</span>
-          ) : (
-            <a className="mono" href={href({ page: "users", user })}>
-              {record.room}
-            </a>
-          )}
-          {record.seq === null ? null : <span className="soft"> · number {record.seq}</span>}
-        </Fact>
-        <Fact label="Emitted">
-          <Ago time={record.created_at} />
-        </Fact>
-        {record.expires_at ? (
-          <Fact label="Expires">
-            <Ago time={record.expires_at} />
-          </Fact>
-        ) : null}
-        {record.superseded_by ? (
-          <Fact label="Superseded by">
-            <span className="mono small">{record.superseded_by}</span>
-          </Fact>
-        ) : null}
-        {(record.collapsed ?? 1) > 1 ? (
-          <Fact label="Stands for">{plural(record.collapsed as number, "update")}</Fact>
-        ) : null}
-        <Fact label="Id">
-          <span className="mono small">{record.id}</span>
-        </Fact>
-        <Fact label="What happened">
-          <a href={href(traceOf(record.id))} onClick={close}>
-            Its trace
-          </a>
-        </Fact>
-      </dl>
+      <Facts record={record} close={close} />
       {Object.keys(record.data).length ? (
         <section>
           <h4>Data</h4>
@@ -114,96 +77,159 @@ function Body(props: { record: FullRecord; reload: () => void; close: () => void
           </pre>
         </section>
       ) : null}
-      <section>
-        <h4>Read</h4>
-        {receipts.length ? (
-          <ul className="receipts">
-            {receipts.slice(0, 50).map(([who, receipt]) => (
+      <Receipts receipts={Object.entries(record.receipts)} />
+      {record.mail ? (
+        <Mail mail={record.mail}>{record.recalled_at ? null : <StoredMail id={record.id} />}</Mail>
+      ) : null}
+      {record.recalled_at ? null : <Recall id={record.id} reload={reload} />}
+    </div>
+  );
+}
+
+function Facts({ record, close }: { record: FullRecord; close: () => void }): ReactNode {
+  const user = userOf(record.room);
+  return (
+    <dl className="facts">
+      <Fact label="Room">
+        {user === null ? (
+          <span className="mono">{record.room}</span>
+        ) : (
+          <a className="mono" href={href({ page: "users", user })}>
+            {record.room}
+          </a>
+        )}
+        {record.seq === null ? null : <span className="soft"> · number {record.seq}</span>}
+      </Fact>
+      <Fact label="Emitted">
+        <Ago time={record.created_at} />
+      </Fact>
+      {record.expires_at ? (
+        <Fact label="Expires">
+          <Ago time={record.expires_at} />
+        </Fact>
+      ) : null}
+      {record.superseded_by ? (
+        <Fact label="Superseded by">
+          <span className="mono small">{record.superseded_by}</span>
+        </Fact>
+      ) : null}
+      {(record.collapsed ?? 1) > 1 ? (
+        <Fact label="Stands for">{plural(record.collapsed as number, "update")}</Fact>
+      ) : null}
+      <Fact label="Id">
+        <span className="mono small">{record.id}</span>
+      </Fact>
+      <Fact label="What happened">
+        <a href={href(traceOf(record.id))} onClick={close}>
+          Its trace
+        </a>
+      </Fact>
+    </dl>
+  );
+}
+
+/** How many of those who have seen it are named. */
+const NAMED = 50;
+
+function Receipts({ receipts }: { receipts: readonly [string, Receipt][] }): ReactNode {
+  return (
+    <section>
+      <h4>Read</h4>
+      {receipts.length ? (
+        <ul className="receipts">
+          {receipts.slice(0, NAMED).map(([who, receipt]) => {
+            const [did, at] = lastOf(receipt);
+            return (
               <li key={who}>
                 <a className="mono clip" href={href({ page: "users", user: who })}>
                   {who}
                 </a>
                 <span className="soft nowrap">
-                  {receipt.acted ? (
+                  {did ? (
                     <>
-                      Pressed {receipt.acted} <Ago time={receipt.acted_at ?? ""} />
-                    </>
-                  ) : receipt.dismissed_at ? (
-                    <>
-                      Dismissed <Ago time={receipt.dismissed_at} />
-                    </>
-                  ) : receipt.archived_at ? (
-                    <>
-                      Archived <Ago time={receipt.archived_at} />
-                    </>
-                  ) : receipt.read_at ? (
-                    <>
-                      Read <Ago time={receipt.read_at} />
-                    </>
-                  ) : receipt.seen_at ? (
-                    <>
-                      Seen <Ago time={receipt.seen_at} />
+                      {did} <Ago time={at} />
                     </>
                   ) : null}
                 </span>
               </li>
-            ))}
-            {receipts.length > 50 ? (
-              <li className="soft">and {plural(receipts.length - 50, "other")}</li>
-            ) : null}
-          </ul>
-        ) : (
-          <p className="soft">Nobody has seen it yet.</p>
-        )}
-      </section>
-      {record.mail ? (
-        <section>
-          <h4>Mail</h4>
-          <dl className="facts">
-            <Fact label="State">
-              <MailChip state={record.mail.state} />
-            </Fact>
-            <Fact label="To">{record.mail.to}</Fact>
-            <Fact label="Attempts">{record.mail.attempts}</Fact>
-            {record.mail.unless ? <Fact label="Unless">{humane(record.mail.unless)}</Fact> : null}
-            {record.mail.reason ? (
-              <Fact label="Reason">
-                {record.mail.verdict ?? record.mail.reason}
-                {record.mail.code === null ? "" : ` (${record.mail.code})`}
-              </Fact>
-            ) : null}
-            {record.mail.lane === "bulk" ? <Fact label="Lane">Bulk</Fact> : null}
-            {record.mail.relay_id ? <Fact label="Taken as">{record.mail.relay_id}</Fact> : null}
-            {record.mail.state === "pending" ? (
-              <Fact label="Due">
-                <Ago time={record.mail.due_at} />
-              </Fact>
-            ) : null}
-            {record.mail.sent_at ? (
-              <Fact label="Sent">
-                <Ago time={record.mail.sent_at} />
-              </Fact>
-            ) : null}
-            <Heard mail={record.mail} />
-          </dl>
-          {record.recalled_at ? null : <StoredMail id={record.id} />}
-        </section>
-      ) : null}
-      {record.recalled_at || !may("recall") ? null : (
-        <footer className="dialog-foot">
-          <button type="button" className="button danger-quiet" onClick={() => setRecalling(true)}>
-            Recall…
-          </button>
-        </footer>
+            );
+          })}
+          {receipts.length > NAMED ? (
+            <li className="soft">and {plural(receipts.length - NAMED, "other")}</li>
+          ) : null}
+        </ul>
+      ) : (
+        <p className="soft">Nobody has seen it yet.</p>
       )}
-      {recalling ? (
+    </section>
+  );
+}
+
+/** What of all that one did with it says the most, and when it was. */
+function lastOf(receipt: Receipt): [did: string, at: string] {
+  if (receipt.acted) return [`Pressed ${receipt.acted}`, receipt.acted_at ?? ""];
+  if (receipt.dismissed_at) return ["Dismissed", receipt.dismissed_at];
+  if (receipt.archived_at) return ["Archived", receipt.archived_at];
+  if (receipt.read_at) return ["Read", receipt.read_at];
+  return receipt.seen_at ? ["Seen", receipt.seen_at] : ["", ""];
+}
+
+function Mail({ mail, children }: { mail: RecordMail; children: ReactNode }): ReactNode {
+  return (
+    <section>
+      <h4>Mail</h4>
+      <dl className="facts">
+        <Fact label="State">
+          <MailChip state={mail.state} />
+        </Fact>
+        <Fact label="To">{mail.to}</Fact>
+        <Fact label="Attempts">{mail.attempts}</Fact>
+        {mail.unless ? <Fact label="Unless">{humane(mail.unless)}</Fact> : null}
+        {mail.reason ? (
+          <Fact label="Reason">
+            {mail.verdict ?? mail.reason}
+            {mail.code === null ? "" : ` (${mail.code})`}
+          </Fact>
+        ) : null}
+        {mail.lane === "bulk" ? <Fact label="Lane">Bulk</Fact> : null}
+        {mail.relay_id ? <Fact label="Taken as">{mail.relay_id}</Fact> : null}
+        {mail.state === "pending" ? (
+          <Fact label="Due">
+            <Ago time={mail.due_at} />
+          </Fact>
+        ) : null}
+        {mail.sent_at ? (
+          <Fact label="Sent">
+            <Ago time={mail.sent_at} />
+          </Fact>
+        ) : null}
+        <Heard mail={mail} />
+      </dl>
+      {children}
+    </section>
+  );
+}
+
+function Recall({ id, reload }: { id: string; reload: () => void }): ReactNode {
+  const may = useMay();
+  const { gateway } = useDesk();
+  const [asking, setAsking] = useState(false);
+  if (!may("recall")) return null;
+  return (
+    <>
+      <footer className="dialog-foot">
+        <button type="button" className="button danger-quiet" onClick={() => setAsking(true)}>
+          Recall…
+        </button>
+      </footer>
+      {asking ? (
         <Confirm
           title="Recall this notification?"
           act="Recall"
           danger
-          close={() => setRecalling(false)}
+          close={() => setAsking(false)}
           run={async () => {
-            await gateway.ask("recall", { id: record.id });
+            await gateway.ask("recall", { id });
             toast("Recalled", "good");
             reload();
           }}
@@ -211,7 +237,7 @@ function Body(props: { record: FullRecord; reload: () => void; close: () => void
           <p>It disappears from every screen and history, and mail that has not left yet is not sent.</p>
         </Confirm>
       ) : null}
-    </div>
+    </>
   );
 }
 

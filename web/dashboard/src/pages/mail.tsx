@@ -31,18 +31,20 @@ export function MailPage({ route }: { route: Extract<Route, { page: "mail" }> })
     keyOf: (mail) => mail.id,
   });
   const [open, setOpen] = useState<string | null>(null);
-  const [revivingAll, setRevivingAll] = useState(false);
-  const dead = counts.data?.counts.dead ?? 0;
   const reload = () => {
     pages.reload();
     counts.reload();
+  };
+  /** Also of what was read behind the first page. */
+  const anew = () => {
+    pages.forget();
+    reload();
   };
   const revive = async (id: string) => {
     try {
       const { revived } = await gateway.ask<{ revived: string[] }>("revive", { ids: [id] });
       toast(revived.length ? "Revived: it is tried again now" : "It is not dead any more", "good");
-      pages.forget();
-      reload();
+      anew();
     } catch (error) {
       toast(refusal(error).message, "bad");
     }
@@ -60,10 +62,7 @@ export function MailPage({ route }: { route: Extract<Route, { page: "mail" }> })
     <>
       <Heading title="Mail" note="What is owed, what has left, and what was given up on">
         <For event="revive_all">
-          <button type="button" className="button" disabled={!dead} onClick={() => setRevivingAll(true)}>
-            <Icon name="retry" />
-            Revive all dead…
-          </button>
+          <ReviveAll dead={counts.data?.counts.dead ?? 0} done={anew} />
         </For>
       </Heading>
       <LaneHealth />
@@ -98,45 +97,40 @@ export function MailPage({ route }: { route: Extract<Route, { page: "mail" }> })
             {state === "dead" ? "Nothing was given up on." : "An emit with email: true makes some."}
           </Empty>
         ) : (
-          <table className="mail">
-            <thead>
-              <tr>
-                <th scope="col">State</th>
-                <th scope="col">Mail</th>
-                <th scope="col">Attempts</th>
-                <th scope="col">Reason</th>
-                <th scope="col" aria-sort="descending">
-                  When
-                </th>
-                <th scope="col">
-                  <span className="unseen">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {items.map((item) => (
-                <Row key={item.id} item={item} open={setOpen} revive={revive} />
-              ))}
-            </tbody>
-          </table>
+          <Table>
+            {items.map((item) => (
+              <Row key={item.id} item={item} open={setOpen} revive={revive} />
+            ))}
+          </Table>
         )}
         <More next={next} more={more}>
           Older
         </More>
       </section>
       {open ? <Details id={open} close={() => setOpen(null)} /> : null}
-      {revivingAll ? (
+    </>
+  );
+}
+
+/** The button, and what is asked before it is done. */
+function ReviveAll({ dead, done }: { dead: number; done: () => void }): ReactNode {
+  const { gateway } = useDesk();
+  const [asking, setAsking] = useState(false);
+  return (
+    <>
+      <button type="button" className="button" disabled={!dead} onClick={() => setAsking(true)}>
+        <Icon name="retry" />
+        Revive all dead…
+      </button>
+      {asking ? (
         <Confirm
           title={`Revive ${plural(dead, "dead mail", "dead mails")}?`}
           act="Revive all"
-          close={() => setRevivingAll(false)}
+          close={() => setAsking(false)}
           run={async () => {
-            const { revived, more: left } = await gateway.ask<{ revived: number; more: boolean }>(
-              "revive_all",
-            );
-            toast(`${plural(revived, "mail")} revived${left ? "; there are more" : ""}`, "good");
-            pages.forget();
-            reload();
+            const { revived, more } = await gateway.ask<{ revived: number; more: boolean }>("revive_all");
+            toast(`${plural(revived, "mail")} revived${more ? "; there are more" : ""}`, "good");
+            done();
           }}
         >
           <p>
@@ -146,6 +140,28 @@ export function MailPage({ route }: { route: Extract<Route, { page: "mail" }> })
         </Confirm>
       ) : null}
     </>
+  );
+}
+
+function Table({ children }: { children: ReactNode }): ReactNode {
+  return (
+    <table className="mail">
+      <thead>
+        <tr>
+          <th scope="col">State</th>
+          <th scope="col">Mail</th>
+          <th scope="col">Attempts</th>
+          <th scope="col">Reason</th>
+          <th scope="col" aria-sort="descending">
+            When
+          </th>
+          <th scope="col">
+            <span className="unseen">Actions</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
   );
 }
 

@@ -3,18 +3,20 @@ import { refusal, useAsk, useDesk } from "../context.tsx";
 import { type Errors, type Judged, useJudged } from "../judge.ts";
 import type { CampaignDetail, TypeDetail, TypePreview, Types } from "../protocol.ts";
 import { href } from "../route.ts";
+import { FIRST, ownWords } from "../trialasked.ts";
 import { Empty, Failed, Heading, Segments, Waiting } from "../ui/bits.tsx";
-import { Field } from "../ui/field.tsx";
 import { Icon } from "../ui/icons.tsx";
-import { SchemaForm } from "../ui/schemaform.tsx";
 import { toast } from "../ui/toast.tsx";
-import { AudienceFields, audienceAsked, IMPORTED, isTwice } from "./audience.tsx";
-import { AT_ONCE, TimingFields, timingAsked } from "./timing.tsx";
-import { FIRST, NO_TRIAL, ownWords, planOf, type TrialAsked, Ways } from "./trialasked.tsx";
+import {
+  type CampaignAsked,
+  CampaignFields,
+  campaignAsked,
+  isWritten,
+  NO_CAMPAIGN,
+} from "./campaignfields.tsx";
 import { Result } from "./typepreview.tsx";
 
 const NONE: Errors = {};
-const NO_DATA: object = {};
 
 /** A campaign is written here, with what a reader would get of it beside. */
 export function NewCampaign(): ReactNode {
@@ -75,45 +77,33 @@ function Form(props: {
 }): ReactNode {
   const { type } = props;
   const { gateway } = useDesk();
-  const [name, setName] = useState("");
-  const [value, setValue] = useState<object>(type.examples[0] ?? NO_DATA);
-  const [audience, setAudience] = useState(IMPORTED);
+  const [asked, setAsked] = useState<CampaignAsked>({ ...NO_CAMPAIGN, data: type.examples[0] ?? {} });
   /** That of the preview, and of the own words as they are written; it chooses nobody. */
   const [language, setLanguage] = useState(props.language);
-  const [timing, setTiming] = useState(AT_ONCE);
-  const [inApp, setInApp] = useState("");
-  const [trial, setTrial] = useState<TrialAsked>(NO_TRIAL);
   /** The key of the way that is shown; null is the first. */
   const [shown, setShown] = useState<number | null>(null);
   const [refused, setRefused] = useState<Errors>(NONE);
   const [busy, setBusy] = useState(false);
+  const { data, trial } = asked;
   const other = trial.others.find(({ key }) => key === shown);
   const variant = other?.name.trim() ?? FIRST;
   const question = useMemo(
     () => ({
       type: type.type,
-      data: value,
+      data,
       campaign: ownWords(trial),
       ...(language && { locale: language }),
       ...(trial.others.length && { variant }),
     }),
-    [type.type, value, language, trial, variant],
+    [type.type, data, language, trial, variant],
   );
   const judged = ofCampaign(useJudged<TypePreview>("preview_type", question));
-  const errors = { ...judged.errors, ...refused };
-  const error = (field: string): string | null => refused[field]?.join(" ") ?? null;
   const make = async () => {
     setBusy(true);
     try {
       const made = await gateway.ask<CampaignDetail>("create_campaign", {
-        name,
         type: type.type,
-        data: value,
-        audience: audienceAsked(audience),
-        ...(inApp.trim() && { in_app: inApp.trim() }),
-        ...timingAsked(timing),
-        ...ownWords(trial),
-        ...planOf(trial),
+        ...campaignAsked(asked),
       });
       location.hash = href({ page: "campaigns", campaign: made.id, state: "" });
     } catch (failure) {
@@ -123,7 +113,6 @@ function Form(props: {
       setBusy(false);
     }
   };
-  const isClear = audience.kind !== "users" || audience.attributes.every((_, at, all) => !isTwice(all, at));
   return (
     <div className="try">
       <form
@@ -134,72 +123,20 @@ function Form(props: {
           void make();
         }}
       >
-        <div className="pair">
-          <Field label="Name" hint="Among you" required error={error("name")}>
-            {(given) => (
-              <input
-                {...given}
-                value={name}
-                autoComplete="off"
-                onChange={(event) => setName(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field label="Type" error={error("type")}>
-            {(given) => (
-              <select {...given} value={type.type} onChange={(event) => props.choose(event.target.value)}>
-                {props.names.map((one) => (
-                  <option key={one}>{one}</option>
-                ))}
-              </select>
-            )}
-          </Field>
-        </div>
-        <AudienceFields
-          asked={audience}
-          change={setAudience}
-          locales={type.locales}
-          error={error("audience")}
+        <CampaignFields
+          type={type}
+          names={props.names}
+          choose={props.choose}
+          asked={asked}
+          change={(change) => setAsked((before) => ({ ...before, ...change }))}
+          language={language}
+          speak={setLanguage}
+          refused={refused}
+          judged={judged.errors}
         />
-        <TimingFields asked={timing} change={setTiming} error={error} />
-        <div className="pair">
-          <Field label="Tell in the app" hint="topic:<name> or all; once" error={error("in_app")}>
-            {(given) => (
-              <input
-                {...given}
-                value={inApp}
-                placeholder="mail only"
-                autoComplete="off"
-                onChange={(event) => setInApp(event.target.value)}
-              />
-            )}
-          </Field>
-          <Field
-            label="Preview in"
-            hint="Subject and variants are written in it"
-            error={judged.errors.locale?.join(" ") ?? null}
-          >
-            {(given) => (
-              <select {...given} value={language} onChange={(event) => setLanguage(event.target.value)}>
-                {type.locales.map((one) => (
-                  <option key={one}>{one}</option>
-                ))}
-              </select>
-            )}
-          </Field>
-        </div>
-        <Ways asked={trial} change={setTrial} errors={errors} language={language} />
-        <div className="try-data">
-          <SchemaForm
-            schema={type.schema}
-            value={value}
-            errors={errors}
-            change={(next) => setValue(next as object)}
-          />
-        </div>
         <footer className="form-foot">
           <span className="soft">Nothing is sent yet</span>
-          <button type="submit" className="button primary" disabled={busy || name.trim() === "" || !isClear}>
+          <button type="submit" className="button primary" disabled={busy || !isWritten(asked)}>
             <Icon name="check" />
             Make the draft
           </button>

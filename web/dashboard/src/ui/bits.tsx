@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useRef, useSyncExternalStore } from "react";
 import { useUrgent } from "../context.tsx";
 import type { Refusal } from "../gateway.ts";
+import type { CampaignState } from "../protocol.ts";
 import { ago, humane, initials, moment } from "../words.ts";
 import { Icon, type IconName } from "./icons.tsx";
 
@@ -49,6 +50,19 @@ const MAIL_TONES: Record<string, Tone> = {
 
 export function MailChip({ state }: { state: string }): ReactNode {
   return <Chip tone={MAIL_TONES[state] ?? "plain"}>{state === "leased" ? "Sending" : humane(state)}</Chip>;
+}
+
+const CAMPAIGN_TONES: Record<CampaignState, Tone> = {
+  draft: "plain",
+  scheduled: "accent",
+  running: "accent",
+  paused: "warn",
+  finished: "good",
+  cancelled: "plain",
+};
+
+export function CampaignChip({ state }: { state: CampaignState }): ReactNode {
+  return <Chip tone={CAMPAIGN_TONES[state]}>{humane(state)}</Chip>;
 }
 
 export function TypeChip({ type }: { type: string }): ReactNode {

@@ -1,0 +1,105 @@
+/** What is held of the inbox: items by id, of each room and key the newest alone, and what is not shown any more. */
+
+import { type Count, DONE, type Item, type Mark, type Notification } from "./protocol.ts";
+import type { ChangedAnswer, DidAnswer } from "./shapes.ts";
+
+/** Of more that are not shown any more none is still on its way, nor taken back. */
+const GONE = 1_000;
+
+/** What is to be had of what is held; a tuple for the reason that the marks are one. */
+export type Held = readonly [
+  /** Shows a mark, whoever made it. */
+  apply: (mark: Mark, ids: Iterable<string>) => void,
+  /** Takes one out that nobody can take back. */
+  drop: (id: string) => void,
+  /** Does here what was done elsewhere. */
+  redo: (did: DidAnswer) => void,
+  /** Takes an item of the history as the gateway has it. */
+  found: (item: Item) => void,
+  /** Takes one that has come; answers whether it stands for others, of which the gateway alone knows whether they were unread. */
+  take: (notification: Notification) => boolean,
+  /** Those unread that `count` covers, or all. */
+  unreadIds: (count?: Count) => string[],
+];
+
+/**
+ * Holds `items`. `isQueued` says of a mark whether the gateway lacks it, `isUncounted` whether the badge's count lacks an
+ * unread item; `shift` has it count more, or less.
+ */
+export function holding(
+  items: Map<string, Item>,
+  isQueued: (mark: Mark, id: string) => boolean,
+  isUncounted: (item: Item, count?: Count) => boolean,
+  shift: (by: number) => void,
+  changed: () => void,
+): Held {
+  /**
+   * What is not shown any more, as a page that was on its way must not bring it back; with what was dismissed, for it may
+   * be taken back.
+   */
+  const gone = new Map<string, Item | undefined>();
+
+  const apply = (mark: Mark, ids: Iterable<string>, counted = true): void => {
+    for (const id of ids) {
+      change(id, DONE[mark], counted);
+      if (mark !== "dismiss") continue;
+      if (gone.size > GONE) gone.clear();
+      gone.set(id, items.get(id) ?? gone.get(id));
+      items.delete(id);
+    }
+    changed();
+  };
+
+  const drop = (id: string, counted?: boolean): void => {
+    apply("dismiss", [id], counted);
+    gone.set(id, undefined);
+  };
+
+  /** Shows an item as it is now, also where that is dismissed no more. */
+  const change = (id: string, to?: ChangedAnswer & { seen?: boolean }, counted = true): void => {
+    const item = items.get(id) ?? (to?.dismissed === false && gone.get(id));
+    if (!item) return;
+    const now = { ...item, ...(to as Partial<Item>) };
+    items.set(id, now);
+    if (counted && !isUncounted(now.read ? item : now)) shift(+item.read - +now.read);
+  };
+
+  /** Keeps an item, and of its room and key the newest alone. */
+  const keepNewest = (n: Item): void => {
+    items.set(n.id, n);
+    if (n.collapse_key)
+      for (const o of items.values())
+        if (o !== n && o.room === n.room && o.collapse_key === n.collapse_key) {
+          const [older, newer] = (o.seq as number) < (n.seq as number) ? [o, n] : [n, o];
+          // A count that has the newer one has left the older out already.
+          drop(older.id, isUncounted(newer));
+        }
+  };
+
+  return [
+    apply,
+    drop,
+    ({ ids, item, notifications }) => {
+      for (const id of ids)
+        if (item?.dismissed) apply("dismiss", [id]);
+        else {
+          change(id, item);
+          gone.delete(id);
+        }
+      notifications?.forEach(keepNewest);
+    },
+    (n) => {
+      if (gone.has(n.id)) return;
+      for (const how in DONE) if (isQueued(how as Mark, n.id)) n = { ...n, ...DONE[how as Mark] };
+      keepNewest(n);
+    },
+    (n) => {
+      if (!n.seq || items.has(n.id) || gone.has(n.id)) return false;
+      const { size } = items;
+      keepNewest({ ...n, read: false, seen: false, clicked: false });
+      return items.size > size && (n.collapsed as number) > 1;
+    },
+    (count) =>
+      [...items.values()].filter((n) => !n.read && !(count && isUncounted(n, count))).map((n) => n.id),
+  ];
+}

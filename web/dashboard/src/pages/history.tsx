@@ -1,0 +1,171 @@
+import { type ReactNode, useCallback, useEffect, useState } from "react";
+import { refusal, useAsk, useDesk, useEvent } from "../context.tsx";
+import type { Refusal } from "../gateway.ts";
+import { useParameter } from "../parameter.ts";
+import type { HistoryItem, HistoryPage } from "../protocol.ts";
+import { Ago, Chip, Empty, Failed, MailChip, Segments, TypeChip, Waiting } from "../ui/bits.tsx";
+import { toast } from "../ui/toast.tsx";
+import { Details } from "./details.tsx";
+
+const HISTORY_MS = 5_000;
+
+type Shown = "all" | "unread";
+
+/** What a person was told, the newest first. */
+export function History({ user, topics }: { user: string; topics: readonly string[] }): ReactNode {
+  const [given, setShown] = useParameter("shown");
+  const shown: Shown = given === "unread" ? given : "all";
+  const { items, known, error, reload, next, more, busy } = useHistory(user, shown === "unread", topics);
+  const [open, setOpen] = useState<string | null>(null);
+  return (
+    <section className="card" aria-labelledby="history">
+      <header className="card-head">
+        <h2 id="history">History</h2>
+        <Segments<Shown>
+          label="Shown"
+          value={shown}
+          choose={(wanted) => setShown(wanted === "all" ? "" : wanted)}
+          options={[
+            { value: "all", label: "All" },
+            { value: "unread", label: "Unread" },
+          ]}
+        />
+      </header>
+      {error ? <Failed error={error} retry={reload} /> : null}
+      {!known ? (
+        error ? null : (
+          <Waiting lines={6} />
+        )
+      ) : items.length === 0 ? (
+        <Empty icon="bell" title={shown === "unread" ? "All read" : "Nothing yet"}>
+          {shown === "unread"
+            ? "There is nothing this user has not read."
+            : "What is emitted to them is kept here."}
+        </Empty>
+      ) : (
+        <table className="history">
+          <thead>
+            <tr>
+              <th scope="col">Type</th>
+              <th scope="col">Notification</th>
+              <th scope="col">Read</th>
+              <th scope="col">Mail</th>
+              <th scope="col">When</th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((item) => (
+              <Row key={item.id} item={item} user={user} open={setOpen} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {next === null ? null : (
+        <footer className="card-foot">
+          <button type="button" className="button" disabled={busy} onClick={() => void more()}>
+            {busy ? "Loading…" : "Older"}
+          </button>
+        </footer>
+      )}
+      {open ? <Details id={open} close={() => setOpen(null)} /> : null}
+    </section>
+  );
+}
+
+function Row(props: { item: HistoryItem; user: string; open: (id: string) => void }): ReactNode {
+  const { item, user } = props;
+  return (
+    <tr>
+      <td>
+        <TypeChip type={item.type} />
+      </td>
+      <td className="said">
+        <button type="button" className="row-link strong clip" dir="auto" onClick={() => props.open(item.id)}>
+          {item.title}
+        </button>
+        <span className="under clip" dir="auto">
+          {item.room === `user:${user}` ? null : <span className="mono">{item.room} </span>}
+          {item.body}
+        </span>
+      </td>
+      <td>
+        {item.read ? (
+          <Chip tone="good">Read</Chip>
+        ) : item.seen ? (
+          <Chip tone="accent">Seen</Chip>
+        ) : (
+          <Chip>Unread</Chip>
+        )}
+      </td>
+      <td>{item.mail ? <MailChip state={item.mail.state} /> : <span className="soft none">–</span>}</td>
+      <td className="soft nowrap">
+        <Ago time={item.created_at} />
+      </td>
+    </tr>
+  );
+}
+
+/** The pages of a person's history that were read: the first as it is now, until older ones are behind it. */
+function useHistory(
+  user: string,
+  unread: boolean,
+  topics: readonly string[],
+): {
+  items: readonly HistoryItem[];
+  /** Whether there has been an answer. */
+  known: boolean;
+  error: Refusal | null;
+  reload: () => void;
+  /** The place of the next page; null: there is none. */
+  next: string | null;
+  more: () => Promise<void>;
+  busy: boolean;
+} {
+  const { gateway } = useDesk();
+  const [older, setOlder] = useState<{ of: HistoryPage; items: HistoryItem[]; next: string | null } | null>(
+    null,
+  );
+  const [busy, setBusy] = useState(false);
+  // What became of a mail is told by nobody. Older pages would be lost by asking anew.
+  const {
+    data: page,
+    error,
+    reload,
+  } = useAsk<HistoryPage>("history", { user, limit: 30, unread }, older === null ? HISTORY_MS : undefined);
+  const extra = older !== null && older.of === page ? older : null;
+  const next = extra ? extra.next : (page?.next ?? null);
+  // What is emitted to this user while one looks belongs on top.
+  const feed = useCallback(
+    ({ notifications }: { notifications: { room: string }[] }) => {
+      const rooms = [`user:${user}`, "all", ...topics.map((topic) => `topic:${topic}`)];
+      if (notifications.some(({ room }) => rooms.includes(room))) reload();
+    },
+    [user, topics, reload],
+  );
+  useEvent("feed", feed);
+  // Whose topics were unknown is online now: the history is of more rooms than it was.
+  useEffect(() => {
+    if (topics.length) reload();
+  }, [topics, reload]);
+  const more = async () => {
+    if (page === null || next === null) return;
+    setBusy(true);
+    try {
+      const fresh = await gateway.ask<HistoryPage>("history", { user, limit: 50, before: next, unread });
+      setOlder({ of: page, items: [...(extra?.items ?? []), ...fresh.notifications], next: fresh.next });
+    } catch (failure) {
+      toast(refusal(failure).message, "bad");
+    } finally {
+      setBusy(false);
+    }
+  };
+  return {
+    items: page ? [...page.notifications, ...(extra?.items ?? [])] : [],
+    known: page !== null,
+    error,
+    reload,
+    next,
+    more,
+    busy,
+  };
+}
