@@ -78,7 +78,8 @@ class Dialogue(asyncio.Protocol):
             finally:
                 self._waiter = None
         said = self._replies.popleft()
-        if said.code == CLOSING:
+        # Not one that is closed: of TLS it forgets what it is over then, and could not be aborted (Python 3.11.2).
+        if said.code == CLOSING and not self._transport.is_closing():
             self._transport.close()
         return said
 
