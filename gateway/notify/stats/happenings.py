@@ -29,10 +29,12 @@ class Written:
     weight: int = 0
     """The weight of all its frames together."""
 
-    def add(self, room: str, frame: bytes, *, weight: int) -> None:
-        """One more frame of the same moment."""
+    def add(self, room: str, frame: bytes) -> int:
+        """One more frame of the same moment; answers its weight: 1, and 1 more for each KiB."""
+        weight = 1 + len(frame) // _FRAME_BYTES
         self.frames.append((room, frame))
         self.weight += weight
+        return weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,6 @@ class MailHeard:
 
 Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
 """What may wait to be told."""
-
-
-def weight_of_frame(frame: bytes) -> int:
-    """The weight of a frame that was written: 1, and 1 more for each KiB."""
-    return 1 + len(frame) // _FRAME_BYTES
 
 
 def weight(happening: Happening) -> int:

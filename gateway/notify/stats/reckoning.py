@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct, structs
 
-from gateway.ground.rooms import user_of
+from gateway.ground.rooms import user_of, user_room
 from gateway.notify.stats.happenings import (
     Happening,
     MailEnded,
@@ -34,6 +34,8 @@ SPAN_MAX = 1000
 """Of one room that was read with all else, so many notifications are told as read; of more the newest are not."""
 _READER_BYTES = 8
 """The length of the hash that tells readers apart: enough for the readers of one notification."""
+_USER = user_room("")
+"""How the name of a user's own room begins."""
 _IMPLIED: Mapping[Outcome, tuple[Outcome, ...]] = {
     Outcome.CLICKED: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED),
     Outcome.READ: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ),
@@ -209,17 +211,16 @@ def _of_frames(written: Written) -> Iterator[Event]:
     """
     own: dict[str, Series] = {}
     shared: dict[str, Series] = {}
+    at, outcome = written.at, Outcome.DELIVERED
     for room, frame in written.frames:
         said = frame[1:].split(b"\n", 1)[0].partition(b" ")[2] if frame[0] == MARK else frame
         _, told = _frames.decode(said)
-        known, channel = (
-            (shared, StatsChannel.SHARED) if user_of(room) is None else (own, StatsChannel.IN_APP)
-        )
+        known = own if room.startswith(_USER) else shared
         series = known.get(told.type)
         if series is None:
+            channel = StatsChannel.IN_APP if known is own else StatsChannel.SHARED
             series = known[told.type] = Series(told.type, channel.value)
-        key = key_of_one(told.id, Outcome.DELIVERED)
-        yield Event(key=key, at=written.at, outcome=Outcome.DELIVERED, series=series)
+        yield Event(key=key_of_one(told.id, outcome), at=at, outcome=outcome, series=series)
 
 
 def _of_mail(ended: MailEnded) -> Iterable[Event]:
