@@ -21,7 +21,7 @@ from bench.command import Command, run
 from bench.programs import Posted, Stream, post
 from bench.servers import Server, bellhop, cost
 from storage.connect import connect
-from storage.preferences import Change, Preferences
+from storage.preferences import PreferenceChange, Preferences
 
 RESULTS = Path(__file__).parent / "RESULTS-emit.md"
 ROOMS = 200
@@ -104,7 +104,7 @@ async def choose(store_url: str, users: int) -> None:
 
 async def _choose(preferences: Preferences, user: str, in_app: bool) -> None:
     asked = {"categories": {"orders": {"in_app": False}}} if in_app else {"channels": {"email": False}}
-    change = Change(version=1, at=datetime.now(UTC) - A_WHILE, by="bench", asked=asked)
+    change = PreferenceChange(version=1, at=datetime.now(UTC) - A_WHILE, by="bench", asked=asked)
     await preferences.put(user, asked, change)
 
 

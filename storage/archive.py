@@ -86,7 +86,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class ArchivedNotification:
     """A notification as it is put away.
 
     The mail goes along within the notification, with how it ended. Its course does not: steps are kept in the store only.
@@ -138,7 +138,7 @@ class Archive(Protocol):
         """The rooms that these are in."""
         ...
 
-    async def contents(self, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
+    async def contents(self, ids: Sequence[str], reader_of: ReaderOf) -> list[ArchivedNotification]:
         """What is in the store of these, in their order; what is gone is left out.
 
         `reader_of` says whose the room is: only for such a room the receipt comes along. Not one moment: a receipt that is
@@ -187,7 +187,9 @@ class Archive(Protocol):
         """The key of one user; None for whom nothing was ever sealed, or who was erased. It makes none."""
         ...
 
-    async def restore(self, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime) -> int:
+    async def restore(
+        self, kept: Sequence[ArchivedNotification], reader_of: ReaderOf, *, now: datetime
+    ) -> int:
         """Put these back where they were, those that are not there; answers how many.
 
         Nothing comes back of a user who was erased since.

@@ -13,7 +13,7 @@ CHANGES_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class StoredPreferences:
     """What a user has chosen.
 
     Whoever has chosen nothing has none: that is not the same as an empty document.
@@ -25,7 +25,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class PreferenceChange:
     """One change: who has asked for what, and when.
 
     It is the proof of a consent or of its withdrawal, so it says what was asked and not what came of it. Erasing the user
@@ -48,14 +48,14 @@ class Preferences(Protocol):
     change it at once one is told so, reads again, and asks again.
     """
 
-    async def of_users(self, users: Sequence[str]) -> dict[str, Kept]:
+    async def of_users(self, users: Sequence[str]) -> dict[str, StoredPreferences]:
         """Those of many, by user, in one query; who has chosen nothing is absent.
 
         It is asked for whoever is sent something, so it is a look-up by keys. Ids that no store could hold are absent.
         """
         ...
 
-    async def put(self, user: str, document: Mapping[str, Any], change: Change) -> bool:
+    async def put(self, user: str, document: Mapping[str, Any], change: PreferenceChange) -> bool:
         """Replace the document and keep the change, in one step, if the version before is the one before the change's.
 
         False, and nothing is kept, when it is not: somebody else was faster.
@@ -65,7 +65,7 @@ class Preferences(Protocol):
         """
         ...
 
-    async def changes(self, user: str, *, limit: int) -> tuple[Change, ...]:
+    async def changes(self, user: str, *, limit: int) -> tuple[PreferenceChange, ...]:
         """The newest changes, newest first.
 
         At most `CHANGES_KEPT`, whatever the limit.

@@ -17,7 +17,7 @@ Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class SwitchChange:
     """One change, as it was asked for.
 
     It is kept as it was asked: what was set by it is to be seen from all changes together.
@@ -38,7 +38,7 @@ class Switched:
 
     settings: Settings
     """Empty when all was taken away again."""
-    last: Change
+    last: SwitchChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class Switches(Protocol):
         """
         ...
 
-    async def history(self, type_: str, *, limit: int) -> Sequence[Change]:
+    async def history(self, type_: str, *, limit: int) -> Sequence[SwitchChange]:
         """The changes of a type, newest first; the last `CHANGES_KEPT` are there.
 
         Of a type that was never switched there is none. An erased admin's changes are by `ERASED`.

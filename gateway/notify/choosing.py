@@ -32,7 +32,7 @@ from gateway.notify.preferences import (
 )
 from storage import preferences as shelf
 from storage.errors import StoreUnavailable
-from storage.preferences import CHANGES_KEPT, Change
+from storage.preferences import CHANGES_KEPT, PreferenceChange
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
@@ -155,7 +155,7 @@ class Choices:
             # tabs ask anew.
             if document == dict(before.document):
                 return await self._chosen(choice.user, before)
-            change = Change(
+            change = PreferenceChange(
                 version=before.version + 1,
                 at=self._clock(),
                 by=choice.by,
@@ -192,7 +192,7 @@ class Choices:
                 return True
         raise StoreUnavailable("the preferences are changed by many at once")
 
-    async def changes(self, user: str, *, limit: int) -> tuple[Change, ...]:
+    async def changes(self, user: str, *, limit: int) -> tuple[PreferenceChange, ...]:
         """Who has changed what, newest first."""
         return await self._preferences.changes(user, limit=limit)
 

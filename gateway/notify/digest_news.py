@@ -25,7 +25,7 @@ BODY_CHARACTERS: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Remainder:
     """What is left of a digest at its closing.
 
     It is made page by page in `Digester._left`, and used at once. With a total of 0 there is no mail to make.
@@ -38,7 +38,9 @@ class Kept:
     """The transactional lane if somebody waits for any of them, else bulk."""
 
 
-def mail_of(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None, timezone: str) -> Obligation:
+def mail_of(
+    digest: Digest, kept: Remainder, now: datetime, *, base_url: str | None, timezone: str
+) -> Obligation:
     """The mail that tells it, under the digest's id: however often it is sent, it is the same.
 
     It goes to the address of the newest item, which is the last that was known. `timezone` is its reader's. Raises
@@ -55,7 +57,9 @@ def mail_of(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None, 
     )
 
 
-def _news(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None, timezone: str) -> Notification:
+def _news(
+    digest: Digest, kept: Remainder, now: datetime, *, base_url: str | None, timezone: str
+) -> Notification:
     """The notification that a digest's mail is made of: the newest of its items, and how many there are.
 
     It is in no stream and never shown in-app. Its category is what a reader's way out is about; its language
@@ -93,7 +97,7 @@ def _news(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None, ti
     )
 
 
-def _category(kept: Kept) -> str | None:
+def _category(kept: Remainder) -> str | None:
     """Of the newest that has one.
 
     A way out must be about something; what the catalog has no category for cannot be turned off by one.
@@ -120,7 +124,7 @@ def _listed(each: Notification, base_url: str | None) -> dict[str, Any]:
     }
 
 
-def _body(kept: Kept, words: DigestWords, more: int) -> str:
+def _body(kept: Remainder, words: DigestWords, more: int) -> str:
     """The same for a template that knows nothing of digests."""
     paragraphs = ["\n".join(filter(None, (each.title, _cut(each.body)))) for each in kept.newest]
     return "\n\n".join([*paragraphs, *filter(None, (_more(words, more),))])

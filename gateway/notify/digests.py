@@ -19,7 +19,7 @@ from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import user_of, user_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.decide import Judge
-from gateway.notify.digest_news import LISTED, Kept, mail_of
+from gateway.notify.digest_news import LISTED, Remainder, mail_of
 from gateway.notify.rounds import Rounds, rest_until
 from gateway.notify.verdicts import EMAIL, Case, Moment, Skip, Sources
 from gateway.notify.whereabouts import zones_of
@@ -239,14 +239,14 @@ class Digester(Part):
             extra={"digest": digest.id, "key": digest.key, "told": kept.total, "left_out": left_out},
         )
 
-    async def _mail(self, digest: Digest, kept: Kept, now: datetime) -> Obligation:
+    async def _mail(self, digest: Digest, kept: Remainder, now: datetime) -> Obligation:
         """The mail that tells what is kept, by its reader's own clock. Raises `StorageError`."""
         user = user_of(digest.room)
         assert user is not None
         zones = await zones_of(self._sources, [user])
         return mail_of(digest, kept, now, base_url=self._base_url, timezone=str(zones[user]))
 
-    async def _left(self, digest: Digest, token: str, now: datetime) -> tuple[Kept | None, int]:
+    async def _left(self, digest: Digest, token: str, now: datetime) -> tuple[Remainder | None, int]:
         """What is to be told, and how many are not; None when another closes it by now.
 
         What is not told is written down page by page, with its rule. A crash in between leaves those pages
@@ -270,7 +270,7 @@ class Digester(Part):
             if any(item.mail and item.mail.order.lane is LaneName.TRANSACTIONAL for item in told):
                 lane = LaneName.TRANSACTIONAL
             if len(page) < PAGE:
-                return Kept(newest=newest, total=total, lane=lane), dropped
+                return Remainder(newest=newest, total=total, lane=lane), dropped
             before = page[-1]
 
     async def _decide(

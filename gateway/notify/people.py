@@ -35,7 +35,7 @@ from storage.obligations import Digest
 from storage.opens import Open, Opens
 from storage.outbox import Outbox
 from storage.people import Contact, Found, UserData
-from storage.preferences import CHANGES_KEPT, Change
+from storage.preferences import CHANGES_KEPT, PreferenceChange
 from storage.recipients import RecipientRow, Recipients
 from storage.schedule import Schedule, Scheduled
 from storage.suppressions import Suppression
@@ -77,7 +77,7 @@ class Held:
     topics: Mapping[str, datetime]
     """Those that backends have given, by name, with the time since when."""
     preferences: Preferences
-    changes: tuple[Change, ...]
+    changes: tuple[PreferenceChange, ...]
     """Of the preferences, newest first."""
     scheduled: tuple[Scheduled, ...]
     """What is still to come for the user, the earliest first."""

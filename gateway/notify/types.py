@@ -21,7 +21,7 @@ from gateway.notify.trials.book import TrialBook, TypeTrial
 from gateway.notify.verdicts import EMAIL, IN_APP
 from gateway.notify.versions import Versions
 from storage.mail import LaneName
-from storage.switches import Change, Settings, Switches
+from storage.switches import Settings, SwitchChange, Switches
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import Category, NotificationType
@@ -67,7 +67,7 @@ class TypeState:
     enabled: bool
     """Whether the type as a whole is on."""
     channels: Mapping[Channel, ChannelState]
-    changed: Change | None
+    changed: SwitchChange | None
     """What has switched it last."""
     day: Counts
     """What became of it in this hour and the 23 before, in all processes."""
@@ -82,7 +82,7 @@ class TypeDetail:
     """The JSON Schema of its data; None where anything goes."""
     examples: Sequence[Mapping[str, Any]]
     """The first ones, as many as fit `EXAMPLES_BYTES_SHOWN`."""
-    changes: Sequence[Change]
+    changes: Sequence[SwitchChange]
     """Newest first."""
     experiment: TypeTrial | None
     """None where it has none."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     # Only the types: the command line is read without them.
     from gateway.ground.settings import Settings
     from gateway.notify.archive.reading import Reader
-    from storage.archive import Kept
+    from storage.archive import ArchivedNotification
 
 Work = Callable[[argparse.Namespace, "Settings", "Reader"], Awaitable[int]]
 """What a command does: takes what was given, the settings and the archive's reader, and answers the exit code."""
@@ -157,7 +157,7 @@ async def _read(given: argparse.Namespace, in_force: "Settings", reader: "Reader
     return failed("the archive has nothing of this room that can be read", FAILED)
 
 
-async def _print(found: "AsyncIterator[Kept]") -> int:
+async def _print(found: "AsyncIterator[ArchivedNotification]") -> int:
     """Each once: what was put back and put away again is in two pieces.
 
     Answers how many were printed. The ids are kept, so memory grows with what one room has.

@@ -19,10 +19,10 @@ from gateway.notify.verdicts import Send
 from gateway.protocol import trial_results
 from mailer.transport import Outgoing
 from storage.notifications import Notification
-from storage.switches import Change
+from storage.switches import SwitchChange
 
 
-def change(value: Change) -> Json:
+def change(value: SwitchChange) -> Json:
     """A change of a switch, with what was asked as it was asked."""
     return {"at": time(value.at), "by": value.by, "change": value.asked}
 

@@ -17,7 +17,7 @@ from gateway.protocol.answers.users import PreferenceChangeAnswer
 from gateway.protocol.fields import Flag, Items, Named, Text, UserId, Wish, locale_field
 from gateway.protocol.patterns import TYPE
 from gateway.protocol.people import Zone
-from storage.preferences import Change
+from storage.preferences import PreferenceChange
 
 CATEGORIES_MAX = 200
 """In one request."""
@@ -242,10 +242,10 @@ class Proven:
     """What a person has chosen, and who has done so."""
 
     chosen: Chosen
-    changes: tuple[Change, ...]
+    changes: tuple[PreferenceChange, ...]
 
 
-def change(value: Change) -> Json:
+def change(value: PreferenceChange) -> Json:
     """One change, with what was asked. `mail` is the id of the mail whose link did it, null else."""
     return {
         "version": value.version,

@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from storage.archive import (
     KEPT_OF_RECEIPTS,
     Archive,
-    Kept,
+    ArchivedNotification,
     Key,
     Piece,
     PieceState,
@@ -111,13 +111,15 @@ class MongoArchive(MongoShelf, Archive):
         return {each["room"] for each in found}
 
     @operation
-    async def contents(self, c: Collections, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
+    async def contents(
+        self, c: Collections, ids: Sequence[str], reader_of: ReaderOf
+    ) -> list[ArchivedNotification]:
         """Three questions whatever their number: the notifications, and the receipts and inboxes of their readers."""
         found = await c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}}).to_list()
         by_id = {document["_id"]: notification_of(document) for document in found}
         present = [by_id[id_] for id_ in ids if id_ in by_id]
         receipts = await _receipts(c, present, reader_of)
-        return [Kept(notification=n, receipt=receipts.get(n.id)) for n in present]
+        return [ArchivedNotification(notification=n, receipt=receipts.get(n.id)) for n in present]
 
     @operation
     async def keep(self, c: Collections, piece: Piece, *, turn: int) -> bool:
@@ -169,7 +171,7 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def restore(
-        self, c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime
+        self, c: Collections, kept: Sequence[ArchivedNotification], reader_of: ReaderOf, *, now: datetime
     ) -> int:
         """Marks and receipts before the notifications, so that nothing is unread meanwhile. May be repeated."""
         rooms = {each.notification.room for each in kept if each.notification.seq is not None}
@@ -194,7 +196,9 @@ class MongoArchive(MongoShelf, Archive):
         return 0
 
 
-async def _of_erased(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) -> list[Kept]:
+async def _of_erased(
+    c: Collections, kept: Sequence[ArchivedNotification], reader_of: ReaderOf
+) -> list[ArchivedNotification]:
     """Those of users who were erased since."""
     rooms = {each.notification.room for each in kept if reader_of(each.notification.room) is not None}
     marked = {"_id": {"$in": list(rooms)}, "erased_at": {"$exists": True}}
@@ -206,7 +210,7 @@ async def _of_erased(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) 
     ]
 
 
-async def _take_back(c: Collections, kept: Sequence[Kept], *, now: int) -> int:
+async def _take_back(c: Collections, kept: Sequence[ArchivedNotification], *, now: int) -> int:
     """Take away what they say, and what their readers did; answers of how many."""
     ids = [each.notification.id for each in kept]
     await c[RECEIPTS].delete_many({"notification": {"$in": ids}})
@@ -306,7 +310,9 @@ def _document(n: Notification) -> Document:
     return document
 
 
-async def _put_back_receipts(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) -> None:
+async def _put_back_receipts(
+    c: Collections, kept: Sequence[ArchivedNotification], reader_of: ReaderOf
+) -> None:
     """Give readers back what they did, where they have no receipt of it by now; one unordered bulk."""
     updates = []
     for each in kept:
@@ -325,7 +331,9 @@ async def _put_back_receipts(c: Collections, kept: Sequence[Kept], reader_of: Re
         await c[RECEIPTS].bulk_write(updates, ordered=False)
 
 
-async def _cover(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, now: int) -> None:
+async def _cover(
+    c: Collections, kept: Sequence[ArchivedNotification], reader_of: ReaderOf, *, now: int
+) -> None:
     """All that comes back has been read."""
     last: dict[str, int] = {}
     for each in kept:

@@ -11,7 +11,7 @@ from storage.encoding import data_of, data_text, is_writable, micros, moment, wr
 from storage.mongo.collections import Collections, Document
 from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
-from storage.preferences import CHANGES_KEPT, Change, Kept, Preferences
+from storage.preferences import CHANGES_KEPT, PreferenceChange, Preferences, StoredPreferences
 
 PREFERENCES = "preferences"
 
@@ -27,15 +27,17 @@ class MongoPreferences(MongoShelf, Preferences):
     INDEXES = INDEXES
 
     @operation
-    async def of_users(self, c: Collections, users: Sequence[str]) -> dict[str, Kept]:
+    async def of_users(self, c: Collections, users: Sequence[str]) -> dict[str, StoredPreferences]:
         cursor = c[PREFERENCES].find({"_id": {"$in": writable(users)}}, {"document": 1, "version": 1})
         return {
-            row["_id"]: Kept(document=data_of(row["document"]), version=row["version"])
+            row["_id"]: StoredPreferences(document=data_of(row["document"]), version=row["version"])
             for row in await cursor.to_list()
         }
 
     @operation
-    async def put(self, c: Collections, user: str, document: Mapping[str, Any], change: Change) -> bool:
+    async def put(
+        self, c: Collections, user: str, document: Mapping[str, Any], change: PreferenceChange
+    ) -> bool:
         """One write that judges the version: document and change are one document."""
         at = micros(change.at)
         kept: Document = {
@@ -57,14 +59,14 @@ class MongoPreferences(MongoShelf, Preferences):
         return result.upserted_id is not None or result.matched_count == 1
 
     @operation
-    async def changes(self, c: Collections, user: str, *, limit: int) -> tuple[Change, ...]:
+    async def changes(self, c: Collections, user: str, *, limit: int) -> tuple[PreferenceChange, ...]:
         """The end of the list within the user's document."""
         if not is_writable(user):
             return ()
         row = await c[PREFERENCES].find_one({"_id": user}, {"changes": {"$slice": -limit}})
         kept = [] if row is None else row["changes"]
         return tuple(
-            Change(
+            PreferenceChange(
                 version=change["version"],
                 at=moment(change["at"]),
                 by=change["by"],

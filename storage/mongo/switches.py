@@ -19,8 +19,8 @@ from storage.switches import (
     CHANGES_KEPT,
     ERASED,
     TYPES_MAX,
-    Change,
     Settings,
+    SwitchChange,
     Switched,
     Switches,
     SwitchTable,
@@ -32,8 +32,8 @@ COUNTER = ""
 """The id of what counts; no type is called so."""
 
 
-def _change(document: Document) -> Change:
-    return Change(at=moment(document["at"]), by=document["by"], asked=data_of(document["asked"]))
+def _change(document: Document) -> SwitchChange:
+    return SwitchChange(at=moment(document["at"]), by=document["by"], asked=data_of(document["asked"]))
 
 
 def _switched(document: Document) -> Switched:
@@ -45,7 +45,7 @@ async def _version(c: Collections) -> int:
     return 0 if counter is None else int(counter["version"])
 
 
-async def _change_in(c: Collections, session: Session, type_: str, change: Change) -> Switched:
+async def _change_in(c: Collections, session: Session, type_: str, change: SwitchChange) -> Switched:
     """One change within its transaction. The counter is written first, so that two changes cannot both go on."""
     await c[SWITCHES].update_one({"_id": COUNTER}, {"$inc": {"version": 1}}, upsert=True, session=session)
     before = await c[SWITCHES].find_one({"_id": type_}, {"settings": 1}, session=session)
@@ -89,11 +89,11 @@ class MongoSwitches(MongoShelf, Switches):
         self, c: Collections, type_: str, asked: Settings, *, by: str, now: datetime
     ) -> Switched:
         """One transaction, which counts first: so two changes of any types come one after the other."""
-        change = Change(at=now, by=by, asked=asked)
+        change = SwitchChange(at=now, by=by, asked=asked)
         return await atomically(c, lambda session: _change_in(c, session, type_, change))
 
     @operation
-    async def history(self, c: Collections, type_: str, *, limit: int) -> Sequence[Change]:
+    async def history(self, c: Collections, type_: str, *, limit: int) -> Sequence[SwitchChange]:
         found = await c[SWITCHES].find_one({"_id": type_}, {"changes": {"$slice": -limit}})
         return [] if found is None else [_change(entry) for entry in reversed(found["changes"])]
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from storage.archive import (
     KEPT_OF_RECEIPTS,
     Archive,
-    Kept,
+    ArchivedNotification,
     Key,
     Piece,
     PieceState,
@@ -110,7 +110,9 @@ class SQLiteArchive(SQLiteShelf, Archive):
         return {room for (room,) in found}
 
     @reading
-    def contents(self, connection: sqlite3.Connection, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
+    def contents(
+        self, connection: sqlite3.Connection, ids: Sequence[str], reader_of: ReaderOf
+    ) -> list[ArchivedNotification]:
         """One snapshot: of each what it was together with what its reader did."""
         found = connection.execute(
             f"SELECT {NOTIFICATION} FROM json_each(?) asked CROSS JOIN notifications n ON n.id = asked.value"  # noqa: S608 - constants only
@@ -123,7 +125,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
             room, seq = notification.room, notification.seq
             reader = None if seq is None else reader_of(room)
             receipt = None if reader is None or seq is None else _receipt(connection, reader, room, seq)
-            kept.append(Kept(notification=notification, receipt=receipt))
+            kept.append(ArchivedNotification(notification=notification, receipt=receipt))
         return kept
 
     @writing
@@ -173,7 +175,12 @@ class SQLiteArchive(SQLiteShelf, Archive):
 
     @writing
     def restore(
-        self, connection: sqlite3.Connection, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime
+        self,
+        connection: sqlite3.Connection,
+        kept: Sequence[ArchivedNotification],
+        reader_of: ReaderOf,
+        *,
+        now: datetime,
     ) -> int:
         """One transaction for all that are handed over."""
         restored = 0
@@ -237,7 +244,7 @@ def _keys(connection: sqlite3.Connection, column: str, values: Collection[str]) 
     return [Key(user=user, id=id_, secret=secret) for user, id_, secret in rows]
 
 
-def _put_back(connection: sqlite3.Connection, kept: Kept, reader: str | None) -> bool:
+def _put_back(connection: sqlite3.Connection, kept: ArchivedNotification, reader: str | None) -> bool:
     """Put one notification back, with its mail and its receipt; False when it is there, or does not fit its room."""
     n = kept.notification
     if not is_writable(n.id) or not _fits(connection, n.room, n.seq):
@@ -276,7 +283,7 @@ def _was_erased(connection: sqlite3.Connection, n: Notification) -> bool:
     return row is not None and row[0] is not None and micros(n.created_at) <= row[0]
 
 
-def _put_back_receipt(connection: sqlite3.Connection, reader: str, kept: Kept) -> None:
+def _put_back_receipt(connection: sqlite3.Connection, reader: str, kept: ArchivedNotification) -> None:
     """Give the reader back what was done with it; a receipt that is there stays."""
     assert kept.receipt is not None
     n, receipt = kept.notification, kept.receipt

@@ -8,7 +8,7 @@ from typing import Any
 
 from storage.encoding import data_of, data_text, is_writable, micros, moment, writable
 from storage.people import Erasure
-from storage.preferences import CHANGES_KEPT, Change, Kept, Preferences
+from storage.preferences import CHANGES_KEPT, PreferenceChange, Preferences, StoredPreferences
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 
@@ -47,16 +47,19 @@ class SQLitePreferences(SQLiteShelf, Preferences):
     MIGRATIONS = MIGRATIONS
 
     @reading
-    def of_users(self, connection: sqlite3.Connection, users: Sequence[str]) -> dict[str, Kept]:
+    def of_users(self, connection: sqlite3.Connection, users: Sequence[str]) -> dict[str, StoredPreferences]:
         rows = connection.execute(
             "SELECT user, document, version FROM preferences WHERE user IN (SELECT value FROM json_each(?))",
             (json.dumps(writable(users)),),
         )
-        return {user: Kept(document=data_of(document), version=version) for user, document, version in rows}
+        return {
+            user: StoredPreferences(document=data_of(document), version=version)
+            for user, document, version in rows
+        }
 
     @writing
     def put(
-        self, connection: sqlite3.Connection, user: str, document: Mapping[str, Any], change: Change
+        self, connection: sqlite3.Connection, user: str, document: Mapping[str, Any], change: PreferenceChange
     ) -> bool:
         """The version is looked at under the write lock, so nobody is faster in between."""
         found = connection.execute("SELECT version FROM preferences WHERE user = ?", (user,)).fetchone()
@@ -78,7 +81,9 @@ class SQLitePreferences(SQLiteShelf, Preferences):
         return True
 
     @reading
-    def changes(self, connection: sqlite3.Connection, user: str, *, limit: int) -> tuple[Change, ...]:
+    def changes(
+        self, connection: sqlite3.Connection, user: str, *, limit: int
+    ) -> tuple[PreferenceChange, ...]:
         if not is_writable(user):
             return ()
         rows = connection.execute(
@@ -87,7 +92,7 @@ class SQLitePreferences(SQLiteShelf, Preferences):
             (user, limit),
         )
         return tuple(
-            Change(version=version, at=moment(at), by=by, mail=mail, asked=data_of(asked))
+            PreferenceChange(version=version, at=moment(at), by=by, mail=mail, asked=data_of(asked))
             for version, at, by, mail, asked in rows
         )
 

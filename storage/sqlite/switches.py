@@ -13,8 +13,8 @@ from storage.switches import (
     CHANGES_KEPT,
     ERASED,
     TYPES_MAX,
-    Change,
     Settings,
+    SwitchChange,
     Switched,
     Switches,
     SwitchTable,
@@ -46,8 +46,8 @@ CREATE INDEX switch_changes_by_author ON switch_changes (author);
 _CHANGE = "c.at, c.author, c.asked"
 
 
-def _change(at: int, by: str, asked: str) -> Change:
-    return Change(at=moment(at), by=by, asked=data_of(asked))
+def _change(at: int, by: str, asked: str) -> SwitchChange:
+    return SwitchChange(at=moment(at), by=by, asked=data_of(asked))
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -110,10 +110,10 @@ class SQLiteSwitches(SQLiteShelf, Switches):
             " (SELECT version FROM switch_changes WHERE type = ? ORDER BY version DESC LIMIT 1 OFFSET ?)",
             (type_, type_, CHANGES_KEPT),
         )
-        return Switched(settings=settings, last=Change(at=now, by=by, asked=asked))
+        return Switched(settings=settings, last=SwitchChange(at=now, by=by, asked=asked))
 
     @reading
-    def history(self, connection: sqlite3.Connection, type_: str, *, limit: int) -> Sequence[Change]:
+    def history(self, connection: sqlite3.Connection, type_: str, *, limit: int) -> Sequence[SwitchChange]:
         rows = connection.execute(
             f"SELECT {_CHANGE} FROM switch_changes c WHERE type = ? ORDER BY version DESC LIMIT ?",  # noqa: S608 - constants only
             (type_, limit),

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from gateway.ground.rooms import membership, user_of
-from storage.archive import Kept, Piece, PieceState
+from storage.archive import ArchivedNotification, Piece, PieceState
 from storage.endings import Buried, Sent
 from storage.inboxes import Chosen, HistoryQuery
 from storage.mail import LaneName, MailState
@@ -33,7 +33,7 @@ async def begun(store: Store, turn: int, *, before: datetime = TOMORROW, limit: 
     return piece
 
 
-async def put_away(store: Store, turn: int, *, limit: int = 100) -> list[Kept]:
+async def put_away(store: Store, turn: int, *, limit: int = 100) -> list[ArchivedNotification]:
     """Have all of a piece leave the store; answers what it was."""
     piece = await begun(store, turn, limit=limit)
     kept = await store.archive.contents(piece.ids, user_of)
@@ -204,7 +204,7 @@ async def test_what_was_taken_back_or_superseded_comes_back_hidden(store):
 
 
 async def test_into_a_store_that_never_had_it_nothing_with_a_sequence_comes_back(store):
-    kept = Kept(notification=notification(ANN, seq=7))
+    kept = ArchivedNotification(notification=notification(ANN, seq=7))
 
     assert await store.archive.restore([kept], user_of, now=NOW) == 0
     assert await store.streams.heads([ANN]) == {ANN: 0}

@@ -20,7 +20,7 @@ from storage.mail import LaneName
 from storage.obligations import Digest, Kind, Obligation, Subject
 from storage.opens import Open
 from storage.people import Contact, Told
-from storage.preferences import Change
+from storage.preferences import PreferenceChange
 from storage.recipients import Recipient
 from storage.schedule import Scheduled
 from storage.store import Store
@@ -68,7 +68,7 @@ async def _people(store: Store) -> None:
 
 
 async def _preferences(store: Store) -> None:
-    change = Change(version=1, at=NOW, by="link", mail=uuid7(), asked={"timezone": SECRET})
+    change = PreferenceChange(version=1, at=NOW, by="link", mail=uuid7(), asked={"timezone": SECRET})
     await store.preferences.put(ID, {"timezone": SECRET}, change)
 
 

@@ -3,14 +3,14 @@
 import asyncio
 from typing import Any
 
-from storage.preferences import CHANGES_KEPT, Change, Kept
+from storage.preferences import CHANGES_KEPT, PreferenceChange, StoredPreferences
 from tests.contract.store_cases import NOW, later
 
 DOCUMENT = {"types": {"A.b": {"$email": False}}, "locale": "de"}
 
 
-def change(version: int, *, seconds: float = 0, asked: Any = None, **fields: Any) -> Change:
-    return Change(
+def change(version: int, *, seconds: float = 0, asked: Any = None, **fields: Any) -> PreferenceChange:
+    return PreferenceChange(
         version=version,
         at=later(seconds),
         asked={"n": version} if asked is None else asked,
@@ -26,7 +26,7 @@ async def test_a_document_is_replaced_by_who_knows_its_version_and_by_nobody_els
     assert not await store.preferences.put("bob", {}, change(2))
 
     assert await store.preferences.of_users(["ann", "bob", "\ud800"]) == {
-        "ann": Kept(document={"locale": "en"}, version=2)
+        "ann": StoredPreferences(document={"locale": "en"}, version=2)
     }
     assert await store.preferences.changes("ann", limit=10) == (
         change(2, by="service:shop", mail="n-1"),
@@ -48,14 +48,16 @@ async def test_of_many_who_change_at_once_each_version_is_one_ones(store, other)
     async def count_up(shelf: Any) -> int:
         won = 0
         while won < 20:
-            kept = (await shelf.of_users(["ann"])).get("ann", Kept(document={"n": 0}, version=0))
+            kept = (await shelf.of_users(["ann"])).get("ann", StoredPreferences(document={"n": 0}, version=0))
             document = {"n": kept.document["n"] + 1}
             won += await shelf.put("ann", document, change(kept.version + 1))
         return won
 
     await asyncio.gather(*(count_up(shelf) for shelf in (store.preferences, other.preferences)))
 
-    assert await store.preferences.of_users(["ann"]) == {"ann": Kept(document={"n": 40}, version=40)}
+    assert await store.preferences.of_users(["ann"]) == {
+        "ann": StoredPreferences(document={"n": 40}, version=40)
+    }
 
 
 async def test_the_newest_changes_are_kept_and_no_more(store):

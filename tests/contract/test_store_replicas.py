@@ -14,7 +14,7 @@ from storage.inboxes import Chosen, HistoryPage, HistoryQuery
 from storage.mail import LaneName
 from storage.notifications import Notification
 from storage.people import Contact
-from storage.preferences import Change
+from storage.preferences import PreferenceChange
 from storage.stats import Bucket, Event, Outcome, Question, Series, Step, key_of_one
 from storage.store import Store
 from storage.streams import Appended
@@ -143,7 +143,7 @@ async def test_whatever_decides_is_asked_of_the_primary(url, store, members):
         (lease,) = await another.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=9, lease_seconds=60, now=NOW)
         assert lease.notification.id == new.id
         assert await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=9, lease_seconds=60, now=NOW) == []
-        change = Change(version=1, at=NOW, by="user", asked={"tracking": True})
+        change = PreferenceChange(version=1, at=NOW, by="user", asked={"tracking": True})
         await store.preferences.put("cleo", {"tracking": True}, change)
         held = await another.preferences.of_users(["cleo"])
         assert held

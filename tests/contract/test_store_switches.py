@@ -6,7 +6,7 @@ import pytest
 
 from storage import switches
 from storage.errors import TooManySwitched
-from storage.switches import CHANGES_KEPT, ERASED, Change, Switched, SwitchTable
+from storage.switches import CHANGES_KEPT, ERASED, SwitchChange, Switched, SwitchTable
 from tests.contract.store_cases import NOW, later
 
 
@@ -25,7 +25,7 @@ async def test_a_change_is_there_for_every_node_with_who_and_when(store, other):
 
     switched = await set_(store, "ORDER", asked, by="user:Jürgen", now=later(1))
 
-    assert switched == Switched(settings=asked, last=Change(at=later(1), by="user:Jürgen", asked=asked))
+    assert switched == Switched(settings=asked, last=SwitchChange(at=later(1), by="user:Jürgen", asked=asked))
     assert await other.switches.all() == SwitchTable(
         version=await other.switches.version(), types={"ORDER": switched}
     )
@@ -45,7 +45,7 @@ async def test_what_is_left_out_stays_and_null_takes_away(store):
     assert (await set_(store, "ORDER", last)).settings == {}
     # It was switched once: its history is told.
     assert (await store.switches.all()).types["ORDER"] == Switched(
-        settings={}, last=Change(at=NOW, by="service:shop", asked=last)
+        settings={}, last=SwitchChange(at=NOW, by="service:shop", asked=last)
     )
 
 

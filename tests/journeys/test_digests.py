@@ -10,7 +10,7 @@ import pytest
 
 from gateway.notify.preview import NoMail
 from gateway.notify.requests import EmitRequest
-from storage.preferences import Change
+from storage.preferences import PreferenceChange
 from tests.journeys.test_mailing import mail_in, until
 from tests.support.gateway import Gateway, gateway, token, with_catalog
 from tests.support.smtp import SMTPRelay
@@ -231,7 +231,7 @@ async def test_a_newsletter_cannot_be_chosen_in_a_digest_for_it_comes_by_itself(
 async def test_a_digest_that_was_chosen_before_there_was_none_is_a_yes_also_to_have_it_back(here: Gateway):
     assert here.node is not None
     before = {"categories": {"newsletter": {"email": "weekly"}}}
-    change = Change(version=1, at=here.node.clock(), by="user:ann", asked=before)
+    change = PreferenceChange(version=1, at=here.node.clock(), by="user:ann", asked=before)
     assert await here.node.store.preferences.put("ann", before, change)
     shown = await told(here, "GET", "/internal/users/ann/preferences")
     [cell] = [row["channels"]["email"] for row in shown["grid"] if row["type"] == "NEWSLETTER"]

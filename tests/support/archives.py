@@ -8,7 +8,7 @@ from gateway.notify.archive.opening import depot_at
 from gateway.notify.archive.places import place
 from gateway.notify.archive.reading import Reader
 from gateway.notify.archive.writing import LEASE_SECONDS, Archivist
-from storage.archive import Archive, Kept
+from storage.archive import Archive, ArchivedNotification
 from storage.store import Store
 from tests.contract.store_cases import NOW, later
 
@@ -55,7 +55,9 @@ async def put_all_away(store: Store, depot: Depot, clock: Hour, *, rows: int = 4
     return put_away
 
 
-async def everything(store: Store, depot: Depot, users: Sequence[str], rooms: Sequence[str]) -> list[Kept]:
+async def everything(
+    store: Store, depot: Depot, users: Sequence[str], rooms: Sequence[str]
+) -> list[ArchivedNotification]:
     """All that can be read of these."""
     reader = Reader(store.archive, depot, progress=quietly)
     names = await reader.pieces()
@@ -64,5 +66,5 @@ async def everything(store: Store, depot: Depot, users: Sequence[str], rooms: Se
     return [kept for each in found for kept in each]
 
 
-async def _all(found: AsyncIterator[Kept]) -> list[Kept]:
+async def _all(found: AsyncIterator[ArchivedNotification]) -> list[ArchivedNotification]:
     return [each async for each in found]

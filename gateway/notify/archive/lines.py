@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from gateway.ground.rooms import user_of
 from gateway.notify.archive.depot import DepotDamaged
 from gateway.notify.archive.sealing import key_of, seal, unseal
-from storage.archive import Kept, Key
+from storage.archive import ArchivedNotification, Key
 from storage.encoding import data_of, data_text
 from storage.inboxes import Receipt
 from storage.notifications import Notification
@@ -55,7 +55,7 @@ _lines = msgspec.json.Decoder(Line)
 _contents = msgspec.json.Decoder(Content)
 
 
-def written(kept: Kept, keys: Mapping[str, Key]) -> bytes:
+def written(kept: ArchivedNotification, keys: Mapping[str, Key]) -> bytes:
     """The line of a notification; `keys` are those of the users whose rooms there are.
 
     The same notification and key make the same bytes, so that a piece may be written again.
@@ -81,7 +81,7 @@ def _said(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, "", {})}
 
 
-def told(kept: Kept) -> str:
+def told(kept: ArchivedNotification) -> str:
     """A notification in one line of JSON, for who reads the archive.
 
     For people and their tools; it is not the format of the archive.
@@ -103,7 +103,7 @@ def line_of(text: bytes) -> Line:
     return line
 
 
-def kept_of(line: Line, keys: Mapping[str, Key]) -> Kept | None:
+def kept_of(line: Line, keys: Mapping[str, Key]) -> ArchivedNotification | None:
     """What was put away; None when the key is not among `keys`, which are by their ids. Raises `DepotDamaged`.
 
     Without the key it is the notification of somebody who was erased: nobody can read it any more, and that
@@ -123,7 +123,7 @@ def kept_of(line: Line, keys: Mapping[str, Key]) -> Kept | None:
         # `title` has no default, and one that is empty was left out as saying nothing.
         fields = {"title": "", **content.notification, "data": {}}
         notification = msgspec.convert(fields, Notification)
-        return Kept(
+        return ArchivedNotification(
             notification=replace(notification, data=data_of(content.data)),
             receipt=None if content.receipt is None else msgspec.convert(content.receipt, Receipt),
         )

@@ -12,7 +12,7 @@ from gateway.ground.rooms import user_of
 from gateway.notify.archive.depot import Depot, DepotDamaged
 from gateway.notify.archive.files import Manifest, manifest_at, names_at, verified
 from gateway.notify.archive.lines import Line, kept_of
-from storage.archive import Archive, Kept
+from storage.archive import Archive, ArchivedNotification
 
 RESTORED_AT_ONCE = 200
 """Notifications in one write to the store."""
@@ -109,7 +109,7 @@ class Reader:
             found.sealed += manifest.rows - len(kept)
         return found
 
-    async def of_user(self, user: str, names: Sequence[str]) -> AsyncIterator[Kept]:
+    async def of_user(self, user: str, names: Sequence[str]) -> AsyncIterator[ArchivedNotification]:
         """What the archive has of a user's own room; nothing of who was erased. Raises `DepotDamaged`.
 
         It reads all of these pieces, since only the lines tell whose they are. Raises `DepotUnavailable` and
@@ -123,7 +123,7 @@ class Reader:
                 if line.key == key.id and (kept := kept_of(line, {key.id: key})) is not None:
                     yield kept
 
-    async def of_room(self, room: str, names: Sequence[str]) -> AsyncIterator[Kept]:
+    async def of_room(self, room: str, names: Sequence[str]) -> AsyncIterator[ArchivedNotification]:
         """What the archive has of a room of many. Raises `DepotDamaged`.
 
         What is sealed is of users' own rooms, and is passed over. Raises as `of_user`.
@@ -160,7 +160,7 @@ class Reader:
             except DepotDamaged as error:
                 raise DepotDamaged(f"{name}: {error}") from error
 
-    async def _readable(self, lines: Sequence[Line]) -> AsyncIterator[Kept]:
+    async def _readable(self, lines: Sequence[Line]) -> AsyncIterator[ArchivedNotification]:
         """What there is a key for, or needs none."""
         keys = await self._shelf.keys_by_id({line.key for line in lines if line.key is not None})
         for line in lines:

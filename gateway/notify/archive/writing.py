@@ -23,7 +23,7 @@ from gateway.notify.archive.depot import Depot, DepotDamaged, DepotError
 from gateway.notify.archive.files import CONTENT, MANIFEST, name_of, opened, packed, verified
 from gateway.notify.archive.lines import kept_of, written
 from gateway.notify.archive.opening import OpenDepot
-from storage.archive import Archive, Kept, Key, Piece, PieceState
+from storage.archive import Archive, ArchivedNotification, Key, Piece, PieceState
 from storage.errors import StorageError
 
 PIECE_ROWS = 2000
@@ -211,6 +211,6 @@ class Archivist(Part):
         self._trouble = None
 
 
-def _written(kept: Sequence[Kept], keys: Mapping[str, Key]) -> list[bytes]:
+def _written(kept: Sequence[ArchivedNotification], keys: Mapping[str, Key]) -> list[bytes]:
     """The lines of these; it is run beside the loop."""
     return [written(each, keys) for each in kept]

@@ -15,7 +15,7 @@ from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.preferences import NOTHING
 from gateway.notify.showing import Suspicion
 from storage.errors import StoreUnavailable
-from storage.preferences import Change
+from storage.preferences import PreferenceChange
 from storage.sqlite import SQLiteStore
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ async def book(store: SQLiteStore, wall: Wall) -> AsyncIterator[PreferenceBook]:
 async def _choose(
     store: SQLiteStore, wall: Wall, user: str, version: int = 1, document: Any = NO_MAIL
 ) -> None:
-    change = Change(version=version, at=wall(), by="user", asked=document)
+    change = PreferenceChange(version=version, at=wall(), by="user", asked=document)
     assert await store.preferences.put(user, document, change)
 
 
