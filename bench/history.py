@@ -25,7 +25,7 @@ from bench.programs import Questions, ask, clients
 from bench.servers import Server, bellhop, cost, token
 from storage.connect import connect
 from storage.ids import UUID7Source
-from storage.inboxes import Chosen
+from storage.inboxes import Selection
 from storage.notifications import Notification
 from storage.store import Store
 from storage.streams import Emission
@@ -117,7 +117,7 @@ class Filler:
         for room, ids in read.items():
             for first in range(0, len(ids), IDS_AT_ONCE):
                 some = ids[first : first + IDS_AT_ONCE]
-                await store.inboxes.read(Chosen(str(room), [f"user:{room}"], some, now=self._moment))
+                await store.inboxes.read(Selection(str(room), [f"user:{room}"], some, now=self._moment))
         print(f"  filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
 
     def _notification(self, room: int) -> Notification:

@@ -151,7 +151,7 @@ class OpeningRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Selection:
     """What a user does something with: those of `ids` that are in `rooms`. Others are ignored.
 
     An id that is unknown, in another room, recalled, superseded, expired or not shown in-app is passed over, and so is one
@@ -291,7 +291,7 @@ class Inboxes(Protocol):
         """
         ...
 
-    async def read(self, chosen: Chosen) -> Marked:
+    async def read(self, chosen: Selection) -> Marked:
         """Mark as read. Idempotent.
 
         `changed` is how many were unread. When nothing of a room is left unread by it, the room is read up to its head,
@@ -310,45 +310,45 @@ class Inboxes(Protocol):
         """
         ...
 
-    async def seen(self, chosen: Chosen) -> Marked:
+    async def seen(self, chosen: Selection) -> Marked:
         """Mark as seen, like `read`. Seeing does not change what is unread."""
         ...
 
-    async def dismiss(self, chosen: Chosen) -> Marked:
+    async def dismiss(self, chosen: Selection) -> Marked:
         """Take out of this user's history, like `read`; what is dismissed counts as read."""
         ...
 
-    async def click(self, chosen: Chosen) -> Marked:
+    async def click(self, chosen: Selection) -> Marked:
         """Note that the user has followed their links, like `read`; what is clicked counts as read. The first time stays."""
         ...
 
-    async def mark_unread(self, chosen: Chosen) -> Marked:
+    async def mark_unread(self, chosen: Selection) -> Marked:
         """Have them be unread again, like `read`; what is archived or snoozed is back in the inbox by that.
 
         What was dismissed stays so. The turn has grown before the answer counts, whatever crashes.
         """
         ...
 
-    async def archive(self, chosen: Chosen) -> Marked:
+    async def archive(self, chosen: Selection) -> Marked:
         """Put away, like `read`; what is archived counts as read, and comes back from no snooze."""
         ...
 
-    async def unarchive(self, chosen: Chosen) -> Marked:
+    async def unarchive(self, chosen: Selection) -> Marked:
         """Take back what `archive` has put away, as read."""
         ...
 
-    async def undismiss(self, chosen: Chosen) -> Marked:
+    async def undismiss(self, chosen: Selection) -> Marked:
         """Take back what `dismiss` has taken out, as read; what was archived is in the archive again, and what was snoozed in the inbox."""
         ...
 
-    async def snooze(self, chosen: Chosen, *, until: datetime) -> Marked:
+    async def snooze(self, chosen: Selection, *, until: datetime) -> Marked:
         """Hide until then, like `read`: it counts as read meanwhile, and `storage.snoozes` has it come back as unread.
 
         Of one that is snoozed already the time is changed. Several snoozes that end together come back together.
         """
         ...
 
-    async def act(self, chosen: Chosen, action: str) -> Acted:
+    async def act(self, chosen: Selection, action: str) -> Acted:
         """Note what the user has pressed of the one chosen, once: of several, wherever they were pressed, the first stays.
 
         It counts as read.

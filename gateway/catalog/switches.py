@@ -27,7 +27,7 @@ NONE = Override()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class ChosenVariant:
     """The variant that everybody gets from now on, of one experiment: another one is not settled by it."""
 
     trial: str
@@ -43,7 +43,7 @@ class Switch:
     """Of the whole type; None is what the file says."""
     channels: Mapping[Channel, Override] = field(default_factory=lambda: MappingProxyType({}))
     """What is missing is what the file says."""
-    choice: Choice | None = None
+    choice: ChosenVariant | None = None
     """None: the experiment goes on."""
 
     def channel(self, channel: Channel) -> Override:
@@ -79,7 +79,7 @@ class Switch:
         channels, choice = settings.get("channels", {}), settings.get("experiment")
         return cls(
             enabled=settings.get("enabled"),
-            choice=None if choice is None else Choice(trial=choice["id"], variant=choice["variant"]),
+            choice=None if choice is None else ChosenVariant(trial=choice["id"], variant=choice["variant"]),
             channels={
                 channel: Override(
                     enabled=channels[channel].get("enabled"), percent=channels[channel].get("percent")

@@ -25,7 +25,7 @@ FILE_BYTES_MAX = 1024 * 1024
 """More is no value of a setting, but another file."""
 
 
-class Origin(StrEnum):
+class SettingSource(StrEnum):
     """Where the value in force comes from."""
 
     DEFAULT = "default"
@@ -107,10 +107,10 @@ class Environment(environs.Env):
         """What was written for the setting; None for nothing."""
         return self._files.get(setting.variable) or self._given.get(setting.variable)
 
-    def origin(self, setting: Setting) -> Origin:
+    def origin(self, setting: Setting) -> SettingSource:
         if self._files.get(setting.variable):
-            return Origin.FILE
-        return Origin.ENVIRONMENT if setting.variable in self._given else Origin.DEFAULT
+            return SettingSource.FILE
+        return SettingSource.ENVIRONMENT if setting.variable in self._given else SettingSource.DEFAULT
 
     def _read(self, setting: Setting, variable: str) -> None:
         path = self._given[variable]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from gateway.ground.environment import Environment, Origin, Setting
+from gateway.ground.environment import Environment, Setting, SettingSource
 from gateway.ground.values import Parse
 
 G = TypeVar("G", bound="Group")
@@ -45,7 +45,7 @@ class Entry:
 
     setting: Setting
     shown: str
-    origin: Origin
+    origin: SettingSource
 
 
 class Settings:

@@ -14,7 +14,7 @@ from gateway.ground.encoding import Json, time
 from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.notify.requests import Unfit
-from storage.inboxes import Acted, Chosen, Inboxes, Marked
+from storage.inboxes import Acted, Inboxes, Marked, Selection
 from storage.notifications import Notification
 from storage.stats import Outcome
 from storage.streams import Streams
@@ -86,13 +86,13 @@ class Acting:
         user's turn with it: by the turn a client tells this count from an older one that was smaller.
         """
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.mark_unread(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
+        marked = await self._inboxes.mark_unread(Selection(user, rooms, ids, now=self._clock(), muted=muted))
         return await self._reading.counted(user, rooms, marked, muted, did=_did("unread", marked.ids, UNREAD))
 
     async def archive(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Put `ids` away, as read. A snooze of them ends by that: they come back from nowhere."""
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.archive(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
+        marked = await self._inboxes.archive(Selection(user, rooms, ids, now=self._clock(), muted=muted))
         self._reading.tell(Outcome.READ, user, rooms, ids, marked)
         return await self._reading.counted(
             user, rooms, marked, muted, did=_did("archive", marked.ids, ARCHIVED)
@@ -101,7 +101,7 @@ class Acting:
     async def unarchive(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` back from the archive, as read: the count of what is unread stays as it is."""
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.unarchive(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
+        marked = await self._inboxes.unarchive(Selection(user, rooms, ids, now=self._clock(), muted=muted))
         return await self._reading.counted(
             user, rooms, marked, muted, did=_did("unarchive", marked.ids, TAKEN_BACK)
         )
@@ -109,7 +109,7 @@ class Acting:
     async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` out of this user's history. It comes back by `undismiss` alone, whatever else is done later."""
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.dismiss(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
+        marked = await self._inboxes.dismiss(Selection(user, rooms, ids, now=self._clock(), muted=muted))
         # What is dismissed counts as read, here as everywhere.
         self._reading.tell(Outcome.READ, user, rooms, ids, marked)
         return await self._reading.counted(user, rooms, marked, muted, did=_did("dismiss", ids, DISMISSED))
@@ -117,7 +117,7 @@ class Acting:
     async def undismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` back that were dismissed, as read: the count of what is unread stays as it is."""
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.undismiss(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
+        marked = await self._inboxes.undismiss(Selection(user, rooms, ids, now=self._clock(), muted=muted))
         did = _did("undismiss", marked.ids, THERE_AGAIN)
         return await self._reading.counted(user, rooms, marked, muted, did=did)
 
@@ -131,7 +131,7 @@ class Acting:
         if await self._shown(rooms, id_, now) is None:
             return None
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.snooze(Chosen(user, rooms, [id_], now=now, muted=muted), until=until)
+        marked = await self._inboxes.snooze(Selection(user, rooms, [id_], now=now, muted=muted), until=until)
         # Nothing changed: either the same snooze again, which is fine, or it was dismissed, which only the
         # receipt tells.
         if not marked.changed and (await self._inboxes.receipt(user, id_)).dismissed_at is not None:
@@ -155,7 +155,7 @@ class Acting:
         if action not in _actions(notification):
             raise UnknownAction
         muted = await self._mutes.of(user)
-        acted = await self._inboxes.act(Chosen(user, rooms, [id_], now=now, muted=muted), action)
+        acted = await self._inboxes.act(Selection(user, rooms, [id_], now=now, muted=muted), action)
         if acted.acted is None:
             return None
         self._reading.tell(Outcome.READ, user, rooms, [id_], acted)

@@ -22,8 +22,8 @@ from gateway.notify.languages import Languages
 from gateway.notify.preferences import (
     NOTHING,
     Consent,
-    Preferences,
-    Row,
+    PreferenceRow,
+    UserPreferences,
     agreeing,
     check,
     merged,
@@ -42,15 +42,15 @@ ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class PreferenceGrid:
     """What a person has chosen, and what holds of it by the catalog in force.
 
     It is an answer, made for one question; a reload of the catalog a moment later makes another.
     """
 
     user: str
-    preferences: Preferences
-    grid: tuple[Row, ...]
+    preferences: UserPreferences
+    grid: tuple[PreferenceRow, ...]
     """Every type of the catalog, in the order in which people are shown them; empty without a catalog."""
     locale: str | None
     """The language that the person reads, if anybody knows."""
@@ -123,11 +123,11 @@ class Choices:
         self._bus = bus
         self._clock = clock
 
-    async def show(self, user: str) -> Chosen:
+    async def show(self, user: str) -> PreferenceGrid:
         """What the user has chosen, and what holds of it. A user whom nobody knows has chosen nothing."""
         return await self._chosen(user, await self._of(user))
 
-    async def choose(self, choice: Choice) -> Chosen:
+    async def choose(self, choice: Choice) -> PreferenceGrid:
         """Keep the choice with who made it, and have every node and every connection of the user know.
 
         Raises `LockedPreference`, `UnknownPreference`, `DigestRefused`, `HalfQuiet`, and `VersionMismatch`
@@ -164,7 +164,7 @@ class Choices:
             )
             if await self._preferences.put(choice.user, document, change):
                 chosen = await self._chosen(
-                    choice.user, Preferences(document=document, version=change.version)
+                    choice.user, UserPreferences(document=document, version=change.version)
                 )
                 # First: whoever hears of the choice finds that it holds.
                 await self._bus.order_all(PreferencesChanged(choice.user))
@@ -196,13 +196,13 @@ class Choices:
         """Who has changed what, newest first."""
         return await self._preferences.changes(user, limit=limit)
 
-    async def _of(self, user: str) -> Preferences:
+    async def _of(self, user: str) -> UserPreferences:
         """What the store has now; `NOTHING` for who has none."""
         # Of the store itself: what is kept here may be older than the choice.
         kept = (await self._preferences.of_users([user])).get(user)
-        return NOTHING if kept is None else Preferences(document=kept.document, version=kept.version)
+        return NOTHING if kept is None else UserPreferences(document=kept.document, version=kept.version)
 
-    async def _chosen(self, user: str, preferences: Preferences) -> Chosen:
+    async def _chosen(self, user: str, preferences: UserPreferences) -> PreferenceGrid:
         """What a user has chosen beside what there is to choose, named in the user's language.
 
         The language chosen here goes before what tokens and backends have told, which costs a look only where
@@ -222,7 +222,7 @@ class Choices:
                 for type_ in catalog.types.values()
                 if (name := type_.called(locale or default, default)) is not None
             }
-        return Chosen(
+        return PreferenceGrid(
             user=user,
             preferences=preferences,
             grid=tuple(preferences.grid(catalog)),
@@ -240,7 +240,7 @@ def _asked(patch: Mapping[str, Any], consent: Consent | None) -> Mapping[str, An
     return {**patch, "consent": {"at": time(consent.at), "source": consent.source}}
 
 
-def shown(value: Chosen) -> Json:
+def shown(value: PreferenceGrid) -> Json:
     """What a person has chosen, with what holds of it for each type and channel, as it is sent to that person.
 
     What the document does not have is filled in with what says nothing, so that clients need not ask whether
@@ -270,7 +270,7 @@ def shown(value: Chosen) -> Json:
     }
 
 
-def _cell(row: Row, channel: Channel) -> Json:
+def _cell(row: PreferenceRow, channel: Channel) -> Json:
     """What holds for one channel of a type. That its mail comes in no digest is told only where that is so."""
     cell = row.cells[channel]
     told: Json = {"value": cell.value, "from": cell.origin, "locked": cell.is_locked}

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.zones import zone
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from gateway.notify.verdicts import NOBODY_CHOSE, Chosen
 from storage.errors import StorageError
 from storage.people import Contact
@@ -97,7 +97,7 @@ class Languages:
             **{user: name if name and zone(name) else self._zone for user, name in named.items()},
         }
 
-    async def _choices(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+    async def _choices(self, users: Sequence[str]) -> Mapping[str, UserPreferences]:
         """What those of the users have chosen who have chosen anything; nothing while it cannot be asked for."""
         try:
             return await self._chosen.of_many(users)

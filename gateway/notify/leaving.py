@@ -15,8 +15,8 @@ from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.own import DIGEST
 from gateway.ground.rooms import user_of
-from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
-from gateway.notify.preferences import Origin, Row, Value, ordered, refused_digests
+from gateway.notify.choosing import ATTEMPTS, Choice, Choices, PreferenceGrid, VersionMismatch
+from gateway.notify.preferences import CellOrigin, PreferenceRow, Value, ordered, refused_digests
 from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
@@ -63,7 +63,7 @@ class Visit:
     """What the link is about; None where the catalog has that no more."""
     name: str
     """The name of that category; empty where there is none."""
-    chosen: Chosen
+    chosen: PreferenceGrid
     lines: tuple[Line, ...]
     wants_email: bool
     """Whether mail is wanted at all."""
@@ -210,7 +210,7 @@ class Leaving:
             return after
         raise StoreUnavailable("the preferences are changed by many at once")
 
-    def _shown(self, ticket: Ticket, chosen: Chosen) -> Visit:
+    def _shown(self, ticket: Ticket, chosen: PreferenceGrid) -> Visit:
         """What the page shows for a ticket. The category is found by trying each: a link holds a hash of it, and no name."""
         catalog = self._catalog.current
         keys = [] if catalog is None else ordered(catalog)
@@ -251,7 +251,7 @@ def _choosable(undo: dict[str, Any], catalog: "Catalog | None") -> dict[str, Any
     return undo
 
 
-def _line(key: str, chosen: Chosen) -> Line | None:
+def _line(key: str, chosen: PreferenceGrid) -> Line | None:
     """A category with what its cells come to; None for one that has no types."""
     rows = [row for row in chosen.grid if row.type.category == key]
     if not rows:
@@ -264,25 +264,25 @@ def _line(key: str, chosen: Chosen) -> Line | None:
     return Line(key, chosen.names[key], cells, kinds)
 
 
-def _kind(row: Row, chosen: Chosen) -> Line:
+def _kind(row: PreferenceRow, chosen: PreferenceGrid) -> Line:
     """A type with what its cells come to."""
     name = row.type.name
     cells = {channel: None if cell.is_locked else _sent(row, channel) for channel, cell in row.cells.items()}
     return Line(name, called(name, chosen), cells)
 
 
-def called(type_: str, chosen: Chosen) -> str:
+def called(type_: str, chosen: PreferenceGrid) -> str:
     """What people are shown for a type: `ORDER_UPDATE` is "Order update" where the catalog has no name for it."""
     return chosen.type_names.get(type_) or type_.replace("_", " ").capitalize()
 
 
-def _sent(row: Row, channel: Channel) -> Value:
+def _sent(row: PreferenceRow, channel: Channel) -> Value:
     """What of it may be sent.
 
     Mail that a type does not send by itself comes when its sender asks for it, unless it was refused.
     """
     cell = row.cells[channel]
-    if channel == "email" and row.type.email is not None and cell.origin is Origin.DEFAULT:
+    if channel == "email" and row.type.email is not None and cell.origin is CellOrigin.DEFAULT:
         return True
     return cell.value
 
@@ -292,11 +292,11 @@ def _loudest(values: Sequence[Value]) -> Value:
     return next((value for value in (True, "daily", "weekly") if value in values), False)
 
 
-def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
+def _lowering(chosen: PreferenceGrid, places: Iterable[Place]) -> dict[str, Any]:
     """The merge patch that turns these places off, and nothing on; empty when they are off already."""
     patch: dict[str, Any] = {}
     # By both keys at once: a form may name thousands of places.
-    rows_of: dict[str, list[Row]] = {}
+    rows_of: dict[str, list[PreferenceRow]] = {}
     for row in chosen.grid:
         rows_of.setdefault(row.type.category, []).append(row)
         rows_of.setdefault(row.type.name, []).append(row)
@@ -310,14 +310,14 @@ def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
             for row in rows_of.get(key, ())
             if not row.cells[channel].is_locked
             # Where a yes is waited for nothing is sent, and the no is kept: else a yes from before it would count.
-            and (_sent(row, channel) or row.cells[channel].origin is Origin.OPT_IN)
+            and (_sent(row, channel) or row.cells[channel].origin is CellOrigin.OPT_IN)
         ]
         # The category, even where only some of its types are on: a type that it gets tomorrow is meant too.
         if any(row.type.category == key for row in rows):
             patch.setdefault("categories", {}).setdefault(key, {})[channel] = False
         for row in rows:
             # What was chosen for the type alone goes before its category.
-            if row.type.name == key or row.cells[channel].origin is Origin.TYPE:
+            if row.type.name == key or row.cells[channel].origin is CellOrigin.TYPE:
                 patch.setdefault("types", {}).setdefault(row.type.name, {})[channel] = False
     return patch
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_room
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from gateway.notify.verdicts import IN_APP
 from storage.inboxes import Muted
 
@@ -23,7 +23,7 @@ class Chosen(Protocol):
         """False where it is known that the user has chosen nothing. Never waits."""
         ...
 
-    async def of(self, user: str) -> Preferences:
+    async def of(self, user: str) -> UserPreferences:
         """What the user has chosen. Raises `StorageError`."""
         ...
 

@@ -20,7 +20,7 @@ from gateway.notify import events
 from gateway.notify.choosing import Choices
 from gateway.notify.contacts import ContactBook
 from gateway.notify.fanout import Receiver
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from gateway.notify.reading import Reading
 from gateway.notify.requests import DisconnectRequest, FindRequest, RosterRequest
 from gateway.notify.suppressions import SuppressionList, forms_of
@@ -76,7 +76,7 @@ class Held:
     """What backends have told beside the fields that have a name."""
     topics: Mapping[str, datetime]
     """Those that backends have given, by name, with the time since when."""
-    preferences: Preferences
+    preferences: UserPreferences
     changes: tuple[PreferenceChange, ...]
     """Of the preferences, newest first."""
     scheduled: tuple[Scheduled, ...]

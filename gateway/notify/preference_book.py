@@ -24,7 +24,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.rooms import user_of, user_room
 from gateway.ground.tasks import Tasks
-from gateway.notify.preferences import NOTHING, Preferences
+from gateway.notify.preferences import NOTHING, UserPreferences
 from gateway.notify.showing import Suspicion
 from gateway.notify.sieve import Sieve
 from storage import preferences as shelf
@@ -69,15 +69,15 @@ class PreferenceBook(Part):
         """Who has chosen anything, ever; nobody is taken out of it, also when all was taken back."""
         self._is_loaded = False
         """Whether the sieve has all who have chosen anything; until then everybody may have."""
-        self._kept: dict[str, Preferences | None] = {}
+        self._kept: dict[str, UserPreferences | None] = {}
         """The oldest first. None: it is to be asked for anew. Who is in the sieve by mistake has `NOTHING`."""
-        self._alike: WeakValueDictionary[tuple[bytes, int], Preferences] = WeakValueDictionary()
+        self._alike: WeakValueDictionary[tuple[bytes, int], UserPreferences] = WeakValueDictionary()
         """Those in `_kept`, by document and version: who chose alike shares one object. It goes with the last of them."""
         self._refused: dict[Channel, set[str]] = {channel: set() for channel in CHANNELS}
         """By channel the rooms of those in `_kept` who have, or may have, refused something by it."""
         self._keeps_all = True
         """Whether all are in `_kept` who are in the sieve."""
-        self._otherwise: Preferences | None = None
+        self._otherwise: UserPreferences | None = None
         """What holds for users who are not in `_kept`. It is `NOTHING` once all who have chosen anything are
         kept, and None, which means unknown, before that and when they are too many.
         """
@@ -161,16 +161,16 @@ class PreferenceBook(Part):
         self._note(changed, [user for user, version in changed.items() if not self._has(user, version)])
         self._looked_at = now
 
-    async def of(self, user: str) -> Preferences:
+    async def of(self, user: str) -> UserPreferences:
         """As `of_many`, of one user; `NOTHING` for who has chosen nothing."""
         return (await self.of_many([user])).get(user, NOTHING)
 
-    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, UserPreferences]:
         """What those of `users` have chosen who have chosen anything: in one question, if there is one to ask.
 
         Who has chosen nothing is absent. What is kept costs no wait.
         """
-        found: dict[str, Preferences] = {}
+        found: dict[str, UserPreferences] = {}
         missing: list[str] = []
         for user in users:
             kept = self._kept.get(user, self._otherwise)
@@ -183,7 +183,7 @@ class PreferenceBook(Part):
             found |= await self._ask(missing)
         return found
 
-    async def _ask(self, users: Sequence[str]) -> dict[str, Preferences]:
+    async def _ask(self, users: Sequence[str]) -> dict[str, UserPreferences]:
         """Read these from the store, and keep what was read, unless it became old while it was read.
 
         A change that is told of during the question puts its user into `old`: the answer may be of before it,
@@ -205,12 +205,12 @@ class PreferenceBook(Part):
             self._trim()
         return found
 
-    def _shared(self, kept: shelf.Kept) -> Preferences:
+    def _shared(self, kept: shelf.StoredPreferences) -> UserPreferences:
         """One object for all who have chosen alike: of the few things there are to choose, most choose the same."""
         key = orjson.dumps(kept.document, option=orjson.OPT_SORT_KEYS), kept.version
         shared = self._alike.get(key)
         if shared is None:
-            shared = self._alike[key] = Preferences(document=kept.document, version=kept.version)
+            shared = self._alike[key] = UserPreferences(document=kept.document, version=kept.version)
         return shared
 
     def _changed(self, command: PreferencesChanged) -> None:
@@ -251,7 +251,7 @@ class PreferenceBook(Part):
             self._keep_some()
             self._drop(next(iter(self._kept)))
 
-    def _keep(self, user: str, chosen: Preferences | None) -> None:
+    def _keep(self, user: str, chosen: UserPreferences | None) -> None:
         """Keep this of the user, and the user's room among those that may have refused something, by each channel."""
         self._kept[user] = chosen
         room = user_room(user)

@@ -31,7 +31,7 @@ WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """As `date.weekday` counts them: `mon` is 0."""
 
 
-class Origin(StrEnum):
+class CellOrigin(StrEnum):
     """What a cell of the grid comes from."""
 
     TYPE = "type"  # chosen for the type
@@ -50,11 +50,11 @@ class Cell:
     """
 
     value: Value
-    origin: Origin
+    origin: CellOrigin
 
     @property
     def is_locked(self) -> bool:
-        return self.origin is Origin.LOCKED
+        return self.origin is CellOrigin.LOCKED
 
     @property
     def is_refused(self) -> bool:
@@ -62,7 +62,7 @@ class Cell:
 
         That the catalog has no yes of its own is no such word.
         """
-        return not self.value and self.origin not in (Origin.DEFAULT, Origin.LOCKED)
+        return not self.value and self.origin not in (CellOrigin.DEFAULT, CellOrigin.LOCKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class QuietHours:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PreferenceRow:
     """A type with what holds for each of its channels."""
 
     type: "NotificationType"
@@ -85,7 +85,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
-class Preferences:
+class UserPreferences:
     """What a person has chosen: nothing, unless it is here.
 
     Nobody changes one once it is made, so books and answers share it. A document is stored by its first
@@ -133,20 +133,20 @@ class Preferences:
         """
         by_default = _default(type_, channel)
         if type_ is not None and type_.critical:
-            return Cell(by_default, Origin.LOCKED)
+            return Cell(by_default, CellOrigin.LOCKED)
         chosen = self.document.get
         if chosen("channels", _NONE).get(channel) is False:
-            return Cell(False, Origin.CHANNEL)  # noqa: FBT003 - the value of a cell
+            return Cell(False, CellOrigin.CHANNEL)  # noqa: FBT003 - the value of a cell
         value = chosen("types", _NONE).get(name, _NONE).get(channel)
         if value is not None:
-            return Cell(_often(value, type_), Origin.TYPE)
+            return Cell(_often(value, type_), CellOrigin.TYPE)
         if type_ is not None:
             value = chosen("categories", _NONE).get(type_.category, _NONE).get(channel)
             if value is not None:
-                return Cell(_often(value, type_), Origin.CATEGORY)
+                return Cell(_often(value, type_), CellOrigin.CATEGORY)
         if channel == "email" and type_ is not None and type_.opt_in:
-            return Cell(False, Origin.OPT_IN)  # noqa: FBT003 - the value of a cell
-        return Cell(by_default, Origin.DEFAULT)
+            return Cell(False, CellOrigin.OPT_IN)  # noqa: FBT003 - the value of a cell
+        return Cell(by_default, CellOrigin.DEFAULT)
 
     def refused(self, catalog: "Catalog", channel: Channel) -> frozenset[str]:
         """The types of the catalog that the person has said no to by this channel."""
@@ -169,13 +169,15 @@ class Preferences:
             for channels in chosen(name, _NONE).values()
         )
 
-    def grid(self, catalog: "Catalog | None") -> Iterator[Row]:
+    def grid(self, catalog: "Catalog | None") -> Iterator[PreferenceRow]:
         """What holds for every type of the catalog, by its category and name."""
         if catalog is None:
             return
         places = {key: place for place, key in enumerate(ordered(catalog))}
         for type_ in sorted(catalog.types.values(), key=lambda each: (places[each.category], each.name)):
-            yield Row(type_, {channel: self.cell(type_, type_.name, channel) for channel in CHANNELS})
+            yield PreferenceRow(
+                type_, {channel: self.cell(type_, type_.name, channel) for channel in CHANNELS}
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ class Consent:
     """Where and how, in the words of whoever has it; kept with the change."""
 
 
-NOTHING = Preferences()
+NOTHING = UserPreferences()
 """The preferences of a person who has chosen nothing."""
 
 
@@ -228,12 +230,12 @@ class UnknownPreference(Exception):
         """Where it was asked for, such as `types.ORDER_SHIPPED` or `categories.deals`."""
 
 
-def agreeing(chosen: Preferences, type_: "NotificationType") -> Json | None:
+def agreeing(chosen: UserPreferences, type_: "NotificationType") -> Json | None:
     """The merge patch of a yes to mail of the type; None where none is waited for: it is mailed anyway, or something was said."""
     cell = chosen.cell(type_, type_.name, "email")
-    if cell.value or cell.origin not in (Origin.OPT_IN, Origin.DEFAULT):
+    if cell.value or cell.origin not in (CellOrigin.OPT_IN, CellOrigin.DEFAULT):
         return None
-    if cell.origin is Origin.OPT_IN:
+    if cell.origin is CellOrigin.OPT_IN:
         return {"categories": {type_.category: {"email": True}}}
     return {"types": {type_.name: {"email": True}}}
 

@@ -16,7 +16,7 @@ from gateway.notify.fanout import Fanout
 from gateway.notify.muting import Mutes
 from gateway.notify.requests import HistoryRequest
 from gateway.notify.translations import page_spoken
-from storage.inboxes import Chosen, Count, HistoryPage, HistoryQuery, Inboxes, Marked, Muted
+from storage.inboxes import Count, HistoryPage, HistoryQuery, Inboxes, Marked, Muted, Selection
 from storage.stats import Outcome
 
 Listener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]
@@ -89,7 +89,7 @@ class Reading:
             # wants it again.
             marked = await self._inboxes.read_all(user, rooms, now=now)
         else:
-            marked = await self._inboxes.read(Chosen(user, rooms, ids, now=now, muted=muted))
+            marked = await self._inboxes.read(Selection(user, rooms, ids, now=now, muted=muted))
         self.tell(Outcome.READ, user, rooms, ids, marked)
         return await self.counted(user, rooms, marked, muted)
 
@@ -98,7 +98,7 @@ class Reading:
 
         No badge is told, so it may come often: clients tell it as people scroll.
         """
-        marked = await self._inboxes.seen(Chosen(user, rooms, ids, now=self._clock()))
+        marked = await self._inboxes.seen(Selection(user, rooms, ids, now=self._clock()))
         self.tell(Outcome.SEEN, user, rooms, ids, marked)
         return marked
 
@@ -109,7 +109,7 @@ class Reading:
         this.
         """
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.click(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
+        marked = await self._inboxes.click(Selection(user, rooms, ids, now=self._clock(), muted=muted))
         self.tell(Outcome.CLICKED, user, rooms, ids, marked)
         return await self.counted(user, rooms, marked, muted)
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.catalog.channels import Channel
 from gateway.catalog.live import LiveCatalog
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from gateway.notify.windows import Window
 from storage.campaigns import Standing
 from storage.inboxes import Receipt
@@ -167,7 +167,7 @@ class Chosen(Protocol):
         """Whether anybody may have chosen anything; False spares the question."""
         ...
 
-    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, UserPreferences]:
         """What those of `users` have chosen who have chosen anything. Raises `StorageError`."""
         ...
 
@@ -226,7 +226,7 @@ class NobodyChose:
     def refusal(self, type_: object, channel: Channel) -> None:
         """Nobody has refused anything."""
 
-    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, UserPreferences]:
         del users
         return {}
 

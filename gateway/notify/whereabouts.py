@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 
 from gateway.ground.zones import zone
-from gateway.notify.preferences import NOTHING, Preferences
+from gateway.notify.preferences import NOTHING, UserPreferences
 from gateway.notify.verdicts import Sources
 
 
 async def zones_of(
-    sources: Sources, users: Sequence[str], chosen: Mapping[str, Preferences] | None = None
+    sources: Sources, users: Sequence[str], chosen: Mapping[str, UserPreferences] | None = None
 ) -> dict[str, tzinfo]:
     """The zone that each user has chosen, else what a backend has told, else the gateway's. Raises `StorageError`.
 

@@ -10,8 +10,8 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time
-from gateway.notify.choosing import Chosen, shown
-from gateway.notify.preferences import WEEKDAYS, Origin
+from gateway.notify.choosing import PreferenceGrid, shown
+from gateway.notify.preferences import WEEKDAYS, CellOrigin
 from gateway.protocol import required
 from gateway.protocol.answers.users import PreferenceChangeAnswer
 from gateway.protocol.fields import Flag, Items, Named, Text, UserId, Wish, locale_field
@@ -179,7 +179,7 @@ class CellAnswer(Schema):
 
     value = Wish(required=True, metadata={"description": "`daily` and `weekly`: of email, in a digest."})
     origin = fields.Enum(
-        Origin, by_value=True, required=True, data_key="from",
+        CellOrigin, by_value=True, required=True, data_key="from",
         metadata={"description": "What it comes from."},
     )  # fmt: skip
     locked = required.flag(metadata={"description": "Critical: it cannot be chosen."})
@@ -241,7 +241,7 @@ class UserPreferencesAnswer(PreferencesAnswer):
 class Proven:
     """What a person has chosen, and who has done so."""
 
-    chosen: Chosen
+    chosen: PreferenceGrid
     changes: tuple[PreferenceChange, ...]
 
 

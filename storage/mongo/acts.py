@@ -7,7 +7,7 @@ from typing import Any, Final
 from pymongo import UpdateOne
 
 from storage.encoding import micros, writable
-from storage.inboxes import Chosen, Marked
+from storage.inboxes import Marked, Selection
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, both
 from storage.mongo.muting import shown
 from storage.mongo.standings import INBOXES, RECEIPTS, inboxes_of, standings
@@ -71,7 +71,7 @@ def pressing(action: str) -> Act:
     return Act(missing=absent("acted"), becomes=becomes, reads=True)
 
 
-async def do(c: Collections, act: Act, chosen: Chosen) -> Marked:
+async def do(c: Collections, act: Act, chosen: Selection) -> Marked:
     """Do it with what is chosen and shown, and not dismissed but where that is taken back.
 
     The inboxes first, then receipts, then turns: whoever counts looks in that order, and misses none that has been
@@ -97,7 +97,7 @@ async def do(c: Collections, act: Act, chosen: Chosen) -> Marked:
 
 
 async def places_of(
-    c: Collections, chosen: Chosen
+    c: Collections, chosen: Selection
 ) -> tuple[list[Document], Mapping[tuple[str, str], Document]]:
     """Where what is chosen stands, as far as it is shown, and the user's inboxes.
 
@@ -107,7 +107,7 @@ async def places_of(
     return await both(cursor.to_list(), inboxes_of(c, [chosen.user]))
 
 
-def _shown(chosen: Chosen) -> Document:
+def _shown(chosen: Selection) -> Document:
     return {
         "_id": {"$in": writable(chosen.ids)},
         "room": {"$in": list(dict.fromkeys(writable(chosen.rooms)))},
@@ -117,7 +117,7 @@ def _shown(chosen: Chosen) -> Document:
 
 
 async def outcome(
-    c: Collections, chosen: Chosen, places: Sequence[Document], *, changed: int, reads: bool
+    c: Collections, chosen: Selection, places: Sequence[Document], *, changed: int, reads: bool
 ) -> Marked:
     """What there is to say when so many of these places were changed.
 
@@ -169,7 +169,7 @@ def at(value: Any, now: int) -> Any:
     return [at(inner, now) for inner in value] if isinstance(value, list) else value
 
 
-async def acted(c: Collections, chosen: Chosen) -> tuple[str | None, int | None]:
+async def acted(c: Collections, chosen: Selection) -> tuple[str | None, int | None]:
     """What the user has pressed of the one chosen, and when; nothing of what the user is not shown."""
     place = await c[NOTIFICATIONS].find_one(_shown(chosen), {"room": 1, "seq": 1})
     if place is None:

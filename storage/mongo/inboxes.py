@@ -9,7 +9,6 @@ from storage.beginnings import Membership
 from storage.encoding import is_writable, micros, moment_or_none, writable
 from storage.inboxes import (
     Acted,
-    Chosen,
     Count,
     HistoryPage,
     HistoryQuery,
@@ -19,6 +18,7 @@ from storage.inboxes import (
     Opening,
     OpeningRequest,
     Receipt,
+    Selection,
 )
 from storage.mongo import acts, beginnings, marks
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
@@ -98,19 +98,19 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         return Count(unread=unread, heads=standing.heads, turn=standing.turn(user, rooms))
 
     @operation
-    async def read(self, c: Collections, chosen: Chosen) -> Marked:
+    async def read(self, c: Collections, chosen: Selection) -> Marked:
         return await marks.mark(c, marks.READ, chosen)
 
     @operation
-    async def seen(self, c: Collections, chosen: Chosen) -> Marked:
+    async def seen(self, c: Collections, chosen: Selection) -> Marked:
         return await marks.mark(c, marks.SEEN, chosen)
 
     @operation
-    async def dismiss(self, c: Collections, chosen: Chosen) -> Marked:
+    async def dismiss(self, c: Collections, chosen: Selection) -> Marked:
         return await marks.mark(c, marks.DISMISS, chosen)
 
     @operation
-    async def click(self, c: Collections, chosen: Chosen) -> Marked:
+    async def click(self, c: Collections, chosen: Selection) -> Marked:
         return await marks.mark(c, marks.CLICK, chosen)
 
     @operation
@@ -132,27 +132,27 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         )
 
     @operation
-    async def mark_unread(self, c: Collections, chosen: Chosen) -> Marked:
+    async def mark_unread(self, c: Collections, chosen: Selection) -> Marked:
         return await acts.do(c, acts.UNREAD, chosen)
 
     @operation
-    async def archive(self, c: Collections, chosen: Chosen) -> Marked:
+    async def archive(self, c: Collections, chosen: Selection) -> Marked:
         return await acts.do(c, acts.ARCHIVE, chosen)
 
     @operation
-    async def unarchive(self, c: Collections, chosen: Chosen) -> Marked:
+    async def unarchive(self, c: Collections, chosen: Selection) -> Marked:
         return await acts.do(c, acts.UNARCHIVE, chosen)
 
     @operation
-    async def undismiss(self, c: Collections, chosen: Chosen) -> Marked:
+    async def undismiss(self, c: Collections, chosen: Selection) -> Marked:
         return await acts.do(c, acts.UNDISMISS, chosen)
 
     @operation
-    async def snooze(self, c: Collections, chosen: Chosen, *, until: datetime) -> Marked:
+    async def snooze(self, c: Collections, chosen: Selection, *, until: datetime) -> Marked:
         return await acts.do(c, acts.snoozing(micros(until)), chosen)
 
     @operation
-    async def act(self, c: Collections, chosen: Chosen, action: str) -> Acted:
+    async def act(self, c: Collections, chosen: Selection, action: str) -> Acted:
         """The mark, and then what stands there. Of two who press at once the server has one come second."""
         marked = await acts.do(c, acts.pressing(action), chosen)
         acted, acted_at = await acts.acted(c, chosen)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pymongo import UpdateOne
 
 from storage.encoding import micros
-from storage.inboxes import Chosen, Marked
+from storage.inboxes import Marked, Selection
 from storage.mongo import acts
 from storage.mongo.acts import GONE, NOW, absent
 from storage.mongo.collections import Collections, Document
@@ -46,7 +46,7 @@ DISMISS: Final = Mark(
 CLICK: Final = Mark(becomes={"clicked_at": _once("clicked_at"), "read_at": _once("read_at")})
 
 
-async def mark(c: Collections, what: Mark, chosen: Chosen) -> Marked:
+async def mark(c: Collections, what: Mark, chosen: Selection) -> Marked:
     """Set it on what is chosen, where it is missing.
 
     Each receipt is one write that judges and sets; several go in one bulk, in no order. `changed` is how many documents

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from storage.encoding import micros, writable
-from storage.inboxes import Chosen, Marked
+from storage.inboxes import Marked, Selection
 from storage.sqlite.muting import shown
 from storage.sqlite.standings import Standing, heads, of_user, standings, turn
 
@@ -59,7 +59,7 @@ ACT = Act(missing="c.acted IS NULL", becomes=f"acted = :action, acted_at = :now,
 
 
 def do(
-    connection: sqlite3.Connection, act: Act, chosen: Chosen, *, given: Mapping[str, Any] | None = None
+    connection: sqlite3.Connection, act: Act, chosen: Selection, *, given: Mapping[str, Any] | None = None
 ) -> Marked:
     """Do it with what is chosen and shown, and not dismissed but where that is taken back; `given` is what else `act` names.
 
@@ -93,7 +93,7 @@ def do(
     return replace(marked, ids=tuple(row[2] for row in found))
 
 
-def outcome(connection: sqlite3.Connection, chosen: Chosen, *, changed: int, reads: bool) -> Marked:
+def outcome(connection: sqlite3.Connection, chosen: Selection, *, changed: int, reads: bool) -> Marked:
     """What there is to say when so many were changed.
 
     It counts after the change, so the answer holds it. Rooms are advanced only by what reads.
@@ -107,7 +107,7 @@ def outcome(connection: sqlite3.Connection, chosen: Chosen, *, changed: int, rea
     return Marked(changed=changed, unread=unread, heads=heads(after), turn=turn(after))
 
 
-def acted(connection: sqlite3.Connection, chosen: Chosen) -> tuple[str | None, int | None]:
+def acted(connection: sqlite3.Connection, chosen: Selection) -> tuple[str | None, int | None]:
     """What the user has pressed of the one chosen, and when; nothing of what the user is not shown."""
     asked = {
         "user": chosen.user,

@@ -9,7 +9,6 @@ from storage.beginnings import Membership
 from storage.encoding import is_writable, micros, moment_or_none, receipt_of, writable
 from storage.inboxes import (
     Acted,
-    Chosen,
     Count,
     HistoryPage,
     HistoryQuery,
@@ -19,6 +18,7 @@ from storage.inboxes import (
     Opening,
     OpeningRequest,
     Receipt,
+    Selection,
 )
 from storage.openings import OpeningsTogether
 from storage.people import Erasure
@@ -164,19 +164,19 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         return Count(unread=unread, heads=heads(standing), turn=turn(standing))
 
     @writing
-    def read(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+    def read(self, connection: sqlite3.Connection, chosen: Selection) -> Marked:
         return marks.mark(connection, marks.READ, chosen)
 
     @writing
-    def seen(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+    def seen(self, connection: sqlite3.Connection, chosen: Selection) -> Marked:
         return marks.mark(connection, marks.SEEN, chosen)
 
     @writing
-    def dismiss(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+    def dismiss(self, connection: sqlite3.Connection, chosen: Selection) -> Marked:
         return marks.mark(connection, marks.DISMISS, chosen)
 
     @writing
-    def click(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+    def click(self, connection: sqlite3.Connection, chosen: Selection) -> Marked:
         return marks.mark(connection, marks.CLICK, chosen)
 
     @writing
@@ -201,27 +201,27 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         )
 
     @writing
-    def mark_unread(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+    def mark_unread(self, connection: sqlite3.Connection, chosen: Selection) -> Marked:
         return acts.do(connection, acts.UNREAD, chosen)
 
     @writing
-    def archive(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+    def archive(self, connection: sqlite3.Connection, chosen: Selection) -> Marked:
         return acts.do(connection, acts.ARCHIVE, chosen)
 
     @writing
-    def unarchive(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+    def unarchive(self, connection: sqlite3.Connection, chosen: Selection) -> Marked:
         return acts.do(connection, acts.UNARCHIVE, chosen)
 
     @writing
-    def undismiss(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+    def undismiss(self, connection: sqlite3.Connection, chosen: Selection) -> Marked:
         return acts.do(connection, acts.UNDISMISS, chosen)
 
     @writing
-    def snooze(self, connection: sqlite3.Connection, chosen: Chosen, *, until: datetime) -> Marked:
+    def snooze(self, connection: sqlite3.Connection, chosen: Selection, *, until: datetime) -> Marked:
         return acts.do(connection, acts.SNOOZE, chosen, given={"until": micros(until)})
 
     @writing
-    def act(self, connection: sqlite3.Connection, chosen: Chosen, action: str) -> Acted:
+    def act(self, connection: sqlite3.Connection, chosen: Selection, action: str) -> Acted:
         """The mark, and then what stands there: whoever was first has the same answer as whoever comes again."""
         marked = acts.do(connection, acts.ACT, chosen, given={"action": action})
         acted, acted_at = acts.acted(connection, chosen)

@@ -5,7 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from storage.encoding import micros, writable
-from storage.inboxes import Chosen, Marked
+from storage.inboxes import Marked, Selection
 from storage.sqlite import acts
 
 _UPSERT = """
@@ -43,7 +43,7 @@ DISMISS = Mark(missing="c.dismissed_at IS NULL", sets=frozenset({"read", "dismis
 CLICK = Mark(missing=f"(c.clicked_at IS NULL OR {_UNREAD})", sets=frozenset({"read", "clicked"}))
 
 
-def mark(connection: sqlite3.Connection, what: Mark, chosen: Chosen) -> Marked:
+def mark(connection: sqlite3.Connection, what: Mark, chosen: Selection) -> Marked:
     """Set it on what is chosen, where it is missing.
 
     One statement finds the places, judges and writes. What `read_upto` covers gets a receipt without a time of reading.

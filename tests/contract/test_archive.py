@@ -16,7 +16,7 @@ from gateway.notify.archive.reading import Reader
 from gateway.notify.archive.writing import Archivist
 from gateway.notify.retention import Housekeeper
 from storage.archive import PieceState
-from storage.inboxes import Chosen, HistoryQuery
+from storage.inboxes import HistoryQuery, Selection
 from storage.mongo import MongoStore
 from storage.mongo import archive as mongo_archive
 from storage.notifications import Collapse, Entry, Notification, Words
@@ -472,7 +472,7 @@ async def test_whose_turn_is_over_deletes_nothing(store, files):
 async def test_mail_and_marks_are_put_away_with_what_they_are_of(store, files):
     (told,) = await put(store, notification(ANN, collapse=Collapse("order:1")))
     (owing,) = await put(store, notification(ANN, mail=mail()))
-    await store.inboxes.read(Chosen("ann", [ANN], [told.id], now=later(1)))
+    await store.inboxes.read(Selection("ann", [ANN], [told.id], now=later(1)))
     await store.outbox.drop([owing.id], rule="campaign", reason="taken back", now=later(2))
 
     await put_all_away(store, files, Hour())

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from storage.inboxes import Chosen, HistoryQuery, Place, Receipt
+from storage.inboxes import HistoryQuery, Place, Receipt, Selection
 from storage.notifications import Action, Entry, Words
 from storage.snoozes import Returned
 from tests.contract.store_cases import NOW, fill, later, notification, put
@@ -40,7 +40,7 @@ async def test_of_all_who_press_at_once_one_is_the_first_and_all_are_told_which(
     [one] = await fill(store, "user:1", 1)
 
     def here(at):
-        return Chosen("1", ROOMS, [one.id], now=later(at))
+        return Selection("1", ROOMS, [one.id], now=later(at))
 
     answers = await asyncio.gather(
         *((store if n % 2 else other).inboxes.act(here(n), f"action-{n}") for n in range(8))
@@ -58,18 +58,18 @@ async def test_of_all_who_press_at_once_one_is_the_first_and_all_are_told_which(
 async def test_nothing_is_pressed_of_what_the_user_is_not_shown(store):
     one, two = await fill(store, "user:1", 2)
     [foreign] = await fill(store, "user:2", 1)
-    await store.inboxes.dismiss(Chosen("1", ROOMS, [one.id], now=NOW))
+    await store.inboxes.dismiss(Selection("1", ROOMS, [one.id], now=NOW))
     await store.streams.recall(two.id, now=NOW)
 
     for id_ in (one.id, two.id, foreign.id, "no such id", "\ud800"):
-        acted = await store.inboxes.act(Chosen("1", ROOMS, [id_], now=NOW), "yes")
+        acted = await store.inboxes.act(Selection("1", ROOMS, [id_], now=NOW), "yes")
         assert (acted.changed, acted.acted) == (0, None)
     assert await store.inboxes.receipts(foreign.id) == {}
 
 
 async def test_what_was_pressed_stays_when_all_is_read(store):
     one, _ = await fill(store, "user:1", 2)
-    await store.inboxes.act(Chosen("1", ROOMS, [one.id], now=later(1)), "yes")
+    await store.inboxes.act(Selection("1", ROOMS, [one.id], now=later(1)), "yes")
 
     await store.inboxes.read_all("1", ROOMS, now=later(2))
 
@@ -80,23 +80,23 @@ async def test_what_was_pressed_stays_when_all_is_read(store):
 async def test_archiving_counts_as_read_and_is_taken_back_as_read(store):
     one, two = await fill(store, "user:1", 2)
 
-    archived = await store.inboxes.archive(Chosen("1", ROOMS, [one.id, "unknown"], now=later(1)))
+    archived = await store.inboxes.archive(Selection("1", ROOMS, [one.id, "unknown"], now=later(1)))
     assert (archived.changed, archived.unread, archived.turn) == (1, 1, 0)
     assert (await ids(store), await ids(store, place=Place.ARCHIVE)) == ([two.id], [one.id])
     assert await store.inboxes.receipt("1", one.id) == Receipt(read_at=later(1), archived_at=later(1))
-    assert (await store.inboxes.archive(Chosen("1", ROOMS, [one.id], now=later(2)))).changed == 0
+    assert (await store.inboxes.archive(Selection("1", ROOMS, [one.id], now=later(2)))).changed == 0
     # Another's archive is not touched.
     page = await store.inboxes.history(HistoryQuery(user="2", rooms=ROOMS, place=Place.ARCHIVE), now=NOW)
     assert page.items == ()
 
-    back = await store.inboxes.unarchive(Chosen("1", ROOMS, [one.id, two.id], now=later(3)))
+    back = await store.inboxes.unarchive(Selection("1", ROOMS, [one.id, two.id], now=later(3)))
     assert (back.changed, back.unread) == (1, 1)
     assert await ids(store) == [two.id, one.id]
 
 
 async def test_the_archive_comes_in_pages_over_all_rooms(store):
     stored = await put(store, *(notification(ROOMS[n % 2], created_at=later(n / 9)) for n in range(30)))
-    await store.inboxes.archive(Chosen("1", ROOMS, [n.id for n in stored[::2]], now=NOW))
+    await store.inboxes.archive(Selection("1", ROOMS, [n.id for n in stored[::2]], now=NOW))
 
     found, before = [], None
     while True:
@@ -114,7 +114,7 @@ async def test_what_is_made_unread_again_counts_below_what_was_read_and_is_a_tur
     one, two, _ = await fill(store, "user:1", 3)
     await store.inboxes.read_all("1", ROOMS, now=later(1))
 
-    again = await store.inboxes.mark_unread(Chosen("1", ROOMS, [one.id, two.id], now=later(2)))
+    again = await store.inboxes.mark_unread(Selection("1", ROOMS, [one.id, two.id], now=later(2)))
     assert (again.changed, again.unread, again.turn) == (2, 2, 1)
     assert (await other.inboxes.unread("1", ROOMS, now=later(3))).turn == 1
     opening = await other.inboxes.opening("1", ROOMS, since={}, limit=9, now=later(3))
@@ -122,18 +122,18 @@ async def test_what_is_made_unread_again_counts_below_what_was_read_and_is_a_tur
     assert await ids(store, unread_only=True) == [two.id, one.id]
     assert await store.inboxes.receipt("1", one.id) == Receipt(seen_at=later(2))
 
-    assert (await store.inboxes.read(Chosen("1", ROOMS, [one.id], now=later(4)))).unread == 1
+    assert (await store.inboxes.read(Selection("1", ROOMS, [one.id], now=later(4)))).unread == 1
     assert (await store.inboxes.receipt("1", one.id)).read_at == later(4)
-    assert (await store.inboxes.dismiss(Chosen("1", ROOMS, [two.id], now=later(5)))).unread == 0
-    assert (await store.inboxes.mark_unread(Chosen("1", ROOMS, [two.id], now=later(6)))).changed == 0
-    await store.inboxes.mark_unread(Chosen("1", ROOMS, [one.id], now=later(7)))
+    assert (await store.inboxes.dismiss(Selection("1", ROOMS, [two.id], now=later(5)))).unread == 0
+    assert (await store.inboxes.mark_unread(Selection("1", ROOMS, [two.id], now=later(6)))).changed == 0
+    await store.inboxes.mark_unread(Selection("1", ROOMS, [one.id], now=later(7)))
     assert (await store.inboxes.read_all("1", ROOMS, now=later(8))).unread == 0
 
 
 async def test_what_is_unread_already_changes_nothing(store):
     [one] = await fill(store, "user:1", 1)
 
-    assert (await store.inboxes.mark_unread(Chosen("1", ROOMS, [one.id], now=later(1)))).changed == 0
+    assert (await store.inboxes.mark_unread(Selection("1", ROOMS, [one.id], now=later(1)))).changed == 0
     assert await store.inboxes.receipt("1", one.id) == Receipt()
 
 
@@ -141,7 +141,7 @@ async def test_what_is_snoozed_is_gone_and_comes_back_once_as_unread(store, othe
     one, two = await fill(store, "user:1", 2)
     await store.inboxes.read_all("1", ROOMS, now=NOW)
 
-    asleep = await store.inboxes.snooze(Chosen("1", ROOMS, [one.id], now=later(1)), until=later(5))
+    asleep = await store.inboxes.snooze(Selection("1", ROOMS, [one.id], now=later(1)), until=later(5))
     assert (asleep.changed, asleep.unread) == (1, 0)
     assert (await ids(store), await ids(store, place=Place.SNOOZED)) == ([two.id], [one.id])
     await store.inboxes.read_all("1", ROOMS, now=later(2))
@@ -163,7 +163,7 @@ async def test_what_is_snoozed_is_gone_and_comes_back_once_as_unread(store, othe
     for token, some in both:
         await store.snoozes.end(some, token=token)
     assert await store.snoozes.next_due() is None
-    await store.inboxes.read(Chosen("1", ROOMS, [one.id], now=later(6)))
+    await store.inboxes.read(Selection("1", ROOMS, [one.id], now=later(6)))
     page = await store.inboxes.history(HistoryQuery(user="1", rooms=ROOMS), now=later(6))
     assert (page.returned, len(page.items)) == ((), 2)
 
@@ -174,10 +174,10 @@ async def test_what_was_brought_back_and_not_told_is_told_by_another_and_is_unre
     """Whoever brought it back has died over it."""
     one, two = await fill(store, "user:1", 2)
     for n in (one, two):
-        await store.inboxes.snooze(Chosen("1", ROOMS, [n.id], now=later(1)), until=later(5))
+        await store.inboxes.snooze(Selection("1", ROOMS, [n.id], now=later(1)), until=later(5))
     _, back = await store.snoozes.bring_back(limit=9, lease_seconds=2, now=later(5))
     assert {each.id for each in back} == {one.id, two.id}
-    await store.inboxes.read(Chosen("1", ROOMS, [one.id], now=later(6)))
+    await store.inboxes.read(Selection("1", ROOMS, [one.id], now=later(6)))
 
     _, leased = await other.snoozes.bring_back(limit=9, lease_seconds=2, now=later(6.9))
     token, again = await other.snoozes.bring_back(limit=9, lease_seconds=2, now=later(7.1))
@@ -191,11 +191,11 @@ async def test_what_was_brought_back_and_not_told_is_told_by_another_and_is_unre
 async def test_what_is_dismissed_archived_or_made_unread_does_not_come_back(store):
     stored = await fill(store, "user:1", 3)
     for n in stored:
-        await store.inboxes.snooze(Chosen("1", ROOMS, [n.id], now=later(1)), until=later(5))
+        await store.inboxes.snooze(Selection("1", ROOMS, [n.id], now=later(1)), until=later(5))
 
-    await store.inboxes.dismiss(Chosen("1", ROOMS, [stored[0].id], now=later(2)))
-    await store.inboxes.archive(Chosen("1", ROOMS, [stored[1].id], now=later(2)))
-    woken = await store.inboxes.mark_unread(Chosen("1", ROOMS, [stored[2].id], now=later(2)))
+    await store.inboxes.dismiss(Selection("1", ROOMS, [stored[0].id], now=later(2)))
+    await store.inboxes.archive(Selection("1", ROOMS, [stored[1].id], now=later(2)))
+    woken = await store.inboxes.mark_unread(Selection("1", ROOMS, [stored[2].id], now=later(2)))
 
     assert woken.unread == 1
     assert await store.snoozes.next_due() is None
@@ -205,10 +205,10 @@ async def test_what_is_dismissed_archived_or_made_unread_does_not_come_back(stor
 
 async def test_a_click_reads_again_what_was_made_unread_and_stays_the_first(store):
     [one] = await fill(store, "user:1", 1)
-    await store.inboxes.click(Chosen("1", ROOMS, [one.id], now=later(1)))
-    await store.inboxes.mark_unread(Chosen("1", ROOMS, [one.id], now=later(2)))
+    await store.inboxes.click(Selection("1", ROOMS, [one.id], now=later(1)))
+    await store.inboxes.mark_unread(Selection("1", ROOMS, [one.id], now=later(2)))
 
-    clicked = await store.inboxes.click(Chosen("1", ROOMS, [one.id], now=later(3)))
+    clicked = await store.inboxes.click(Selection("1", ROOMS, [one.id], now=later(3)))
 
     assert (clicked.changed, clicked.unread) == (1, 0)
     receipt = await store.inboxes.receipt("1", one.id)
@@ -217,24 +217,24 @@ async def test_a_click_reads_again_what_was_made_unread_and_stays_the_first(stor
 
 async def test_what_was_dismissed_is_taken_back_as_read_where_it_was_and_once(store):
     one, two, _ = await fill(store, "user:1", 3)
-    await store.inboxes.archive(Chosen("1", ROOMS, [two.id], now=later(1)))
-    await store.inboxes.dismiss(Chosen("1", ROOMS, [one.id, two.id], now=later(2)))
+    await store.inboxes.archive(Selection("1", ROOMS, [two.id], now=later(1)))
+    await store.inboxes.dismiss(Selection("1", ROOMS, [one.id, two.id], now=later(2)))
     assert (len(await ids(store)), await ids(store, place=Place.ARCHIVE)) == (1, [])
 
-    back = await store.inboxes.undismiss(Chosen("1", ROOMS, [one.id, two.id, "unknown"], now=later(3)))
+    back = await store.inboxes.undismiss(Selection("1", ROOMS, [one.id, two.id, "unknown"], now=later(3)))
 
     assert (back.changed, back.unread, back.turn) == (2, 1, 0)
     assert (len(await ids(store)), await ids(store, place=Place.ARCHIVE)) == (2, [two.id])
     assert await store.inboxes.receipt("1", one.id) == Receipt(read_at=later(2))
-    assert (await store.inboxes.undismiss(Chosen("1", ROOMS, [one.id], now=later(4)))).changed == 0
-    assert (await store.inboxes.mark_unread(Chosen("1", ROOMS, [one.id], now=later(5)))).unread == 2
-    await store.inboxes.dismiss(Chosen("1", ROOMS, [one.id], now=later(6)))
+    assert (await store.inboxes.undismiss(Selection("1", ROOMS, [one.id], now=later(4)))).changed == 0
+    assert (await store.inboxes.mark_unread(Selection("1", ROOMS, [one.id], now=later(5)))).unread == 2
+    await store.inboxes.dismiss(Selection("1", ROOMS, [one.id], now=later(6)))
     assert (await store.inboxes.receipt("1", one.id)).dismissed_at == later(6)
 
 
 async def test_what_is_done_names_what_it_was_done_with_and_nothing_that_is_not_shown(store):
     one, recalled, foreign = *await fill(store, "user:1", 2), *await fill(store, "user:2", 1)
-    asked = Chosen("1", ROOMS, [recalled.id, one.id, "unknown", foreign.id, one.id], now=later(3))
+    asked = Selection("1", ROOMS, [recalled.id, one.id, "unknown", foreign.id, one.id], now=later(3))
     await store.inboxes.dismiss(asked)
     await store.streams.recall(recalled.id, now=later(2))
 
@@ -247,12 +247,12 @@ async def test_what_is_done_names_what_it_was_done_with_and_nothing_that_is_not_
 async def test_what_was_never_dismissed_has_nothing_to_be_taken_back(store):
     one, two = await fill(store, "user:1", 2)
     await store.inboxes.read_all("1", ROOMS, now=later(1))
-    await store.inboxes.dismiss(Chosen("1", ROOMS, [two.id], now=later(2)))
+    await store.inboxes.dismiss(Selection("1", ROOMS, [two.id], now=later(2)))
 
-    assert (await store.inboxes.undismiss(Chosen("1", ROOMS, [one.id], now=later(3)))).changed == 0
+    assert (await store.inboxes.undismiss(Selection("1", ROOMS, [one.id], now=later(3)))).changed == 0
     # Nor what the user has not dismissed, but another.
-    assert (await store.inboxes.undismiss(Chosen("2", ROOMS, [two.id], now=later(3)))).changed == 0
-    assert (await store.inboxes.undismiss(Chosen("1", ["all"], [two.id], now=later(3)))).changed == 0
+    assert (await store.inboxes.undismiss(Selection("2", ROOMS, [two.id], now=later(3)))).changed == 0
+    assert (await store.inboxes.undismiss(Selection("1", ["all"], [two.id], now=later(3)))).changed == 0
     assert await ids(store) == [one.id]
-    assert (await store.inboxes.undismiss(Chosen("1", ROOMS, [two.id], now=later(3)))).unread == 0
+    assert (await store.inboxes.undismiss(Selection("1", ROOMS, [two.id], now=later(3)))).unread == 0
     assert await store.inboxes.receipt("1", two.id) == Receipt(read_at=later(1))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from storage.errors import IdempotencyMismatch, Unstorable
-from storage.inboxes import Chosen, HistoryQuery, Receipt
+from storage.inboxes import HistoryQuery, Receipt, Selection
 from storage.mail import Unless
 from storage.streams import Appended
 from tests.contract.store_cases import (
@@ -74,7 +74,7 @@ async def test_what_is_not_shown_in_app_gets_no_sequence_and_is_in_no_history(st
     assert (await store.inboxes.unread("1", ["user:1"], now=NOW)).unread == 1
     page = await store.inboxes.history(HistoryQuery(user="1", rooms=["user:1"]), now=NOW)
     assert [i.notification.id for i in page.items] == [shown.id]
-    assert (await store.inboxes.read(Chosen("1", ["user:1"], [hidden.id], now=NOW))).changed == 0
+    assert (await store.inboxes.read(Selection("1", ["user:1"], [hidden.id], now=NOW))).changed == 0
     assert await store.inboxes.receipts(hidden.id) == {}
     assert await store.inboxes.receipt("1", hidden.id) == Receipt()
 

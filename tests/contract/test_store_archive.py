@@ -10,7 +10,7 @@ from msgspec.structs import replace as changed
 from gateway.ground.rooms import membership, user_of
 from storage.archive import ArchivedNotification, Piece, PieceState
 from storage.endings import Buried, Sent
-from storage.inboxes import Chosen, HistoryQuery
+from storage.inboxes import HistoryQuery, Selection
 from storage.mail import LaneName, MailState
 from storage.notifications import Notification
 from storage.store import Store
@@ -150,8 +150,8 @@ async def test_what_is_put_away_comes_back_as_it_was_and_counts_as_read(store):
     )
     (lease,) = await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=9, lease_seconds=60, now=NOW)
     assert await store.outbox.end(lease, Sent(relay_id="250 as 7"), now=later(1))
-    await store.inboxes.read(Chosen("ann", rooms, [read.id], now=later(2)))
-    await store.inboxes.dismiss(Chosen("ann", rooms, [dismissed.id], now=later(3)))
+    await store.inboxes.read(Selection("ann", rooms, [read.id], now=later(2)))
+    await store.inboxes.dismiss(Selection("ann", rooms, [dismissed.id], now=later(3)))
     before = await page(store, rooms)
     turn = await leads(store)
 

@@ -11,7 +11,7 @@ import pytest
 
 from storage.beginnings import Membership
 from storage.connect import connect, file_of
-from storage.inboxes import Chosen, HistoryQuery, Opening
+from storage.inboxes import HistoryQuery, Opening, Selection
 from storage.mongo import MongoStore
 from storage.people import Contact
 from storage.sqlite.schema import Migration
@@ -128,7 +128,7 @@ async def test_what_was_before_ones_time_was_read_by_nobody(store):
     assert list(await store.inboxes.receipts(after.id)) == ["ann"]
     # The user sees it as read.
     assert (await store.inboxes.receipt("ann", before.id)).is_read
-    await store.inboxes.dismiss(Chosen("ann", ["all"], [before.id], now=later(210)))
+    await store.inboxes.dismiss(Selection("ann", ["all"], [before.id], now=later(210)))
     assert await read_flags(store, "all") == [True]
 
 
@@ -178,7 +178,7 @@ async def _made_by_an_earlier_release(url: str) -> None:
     await put(store, notification("user:cat", created_at=later(0)))
     await store.people.remember([Contact(user=user, last_seen=later(0)) for user in ("ann", "bob")])
     [first, *_] = await store.streams.span("all", after=0, limit=3)
-    await store.inboxes.read(Chosen("bob", ["all"], [first.id], now=later(1)))
+    await store.inboxes.read(Selection("bob", ["all"], [first.id], now=later(1)))
     if isinstance(store, MongoStore):
         collections = store._operations.collections
         await collections["facts"].drop()

@@ -11,7 +11,7 @@ from storage.connect import connect
 from storage.endings import Gathered, Postponed, Sent
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.ids import uuid7
-from storage.inboxes import Chosen, Count, HistoryQuery
+from storage.inboxes import Count, HistoryQuery, Selection
 from storage.mail import LaneName, MailState
 from storage.mongo import collapsing
 from storage.notifications import Collapse
@@ -98,7 +98,7 @@ async def test_keys_are_of_their_room_and_apart_from_each_other(store):
 
 async def test_the_newer_one_is_unread_whatever_was_done_with_the_older(store):
     [one] = await put(store, told("one", 0))
-    await store.inboxes.read(Chosen("ann", [ROOM], [one.id], now=later(1)))
+    await store.inboxes.read(Selection("ann", [ROOM], [one.id], now=later(1)))
     await put(store, told("two", 2))
     assert await unread(store) == 1
     await store.inboxes.read_all("ann", [ROOM], now=later(3))
@@ -106,8 +106,8 @@ async def test_the_newer_one_is_unread_whatever_was_done_with_the_older(store):
     assert await unread(store) == 1
 
     # A mark of what is not shown any more changes nothing.
-    assert (await store.inboxes.read(Chosen("ann", [ROOM], [one.id], now=later(5)))).changed == 0
-    assert (await store.inboxes.dismiss(Chosen("ann", [ROOM], [three.id], now=later(6)))).unread == 0
+    assert (await store.inboxes.read(Selection("ann", [ROOM], [one.id], now=later(5)))).changed == 0
+    assert (await store.inboxes.dismiss(Selection("ann", [ROOM], [three.id], now=later(6)))).unread == 0
     assert await history(store) == []
     await put(store, told("four", 7))
     assert await history(store) == [("four", 4)]

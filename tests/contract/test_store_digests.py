@@ -10,7 +10,7 @@ import pytest
 from storage import digests as shelf
 from storage.endings import Gathered, Postponed, Sent, Skipped
 from storage.ids import uuid7
-from storage.inboxes import Chosen
+from storage.inboxes import Selection
 from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.notifications import Notification
 from storage.obligations import Digest, Kind, Lease, Obligation, Subject
@@ -416,8 +416,8 @@ async def test_what_a_user_did_with_several_is_told_at_once(store, count):
     kept = await put(store, *(notification(ROOM) for _ in range(count)))
     ids = [each.id for each in kept]
     if ids:
-        await store.inboxes.read(Chosen("ann", [ROOM], ids[:1], now=NOW))
-        await store.inboxes.seen(Chosen("ann", [ROOM], ids[1:2], now=later(1)))
+        await store.inboxes.read(Selection("ann", [ROOM], ids[:1], now=NOW))
+        await store.inboxes.seen(Selection("ann", [ROOM], ids[1:2], now=later(1)))
 
     found = await store.inboxes.receipts_of("ann", [*ids, "unknown"])
 

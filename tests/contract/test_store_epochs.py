@@ -2,7 +2,7 @@
 
 import asyncio
 
-from storage.inboxes import Chosen
+from storage.inboxes import Selection
 from storage.mongo import MongoStore
 from tests.contract.store_cases import NOW, fill, later, sequences
 
@@ -62,8 +62,8 @@ async def _put_back(store, room: str, head: int) -> None:
 async def test_what_was_read_beyond_the_head_of_a_store_that_was_put_back_is_not_read(store, other):
     stored = await fill(store, "a", 10)
     await store.inboxes.read_all("all-read", ["a"], now=later(1))
-    await store.inboxes.read(Chosen("some-read", ["a"], [n.id for n in stored[4:9]], now=later(1)))
-    await store.inboxes.dismiss(Chosen("dismissed", ["a"], [n.id for n in stored], now=later(1)))
+    await store.inboxes.read(Selection("some-read", ["a"], [n.id for n in stored[4:9]], now=later(1)))
+    await store.inboxes.dismiss(Selection("dismissed", ["a"], [n.id for n in stored], now=later(1)))
     for notification in stored:
         await store.streams.recall(notification.id, now=later(2))
     await _put_back(store, "a", 6)

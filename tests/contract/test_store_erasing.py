@@ -14,7 +14,7 @@ from storage.campaigns import Campaign
 from storage.clicks import Hit
 from storage.connect import connect, file_of
 from storage.ids import uuid7
-from storage.inboxes import Chosen
+from storage.inboxes import Selection
 from storage.lanes import Pause
 from storage.mail import LaneName
 from storage.obligations import Digest, Kind, Obligation, Subject
@@ -48,7 +48,7 @@ async def _streams(store: Store) -> None:
 
 async def _inboxes(store: Store) -> None:
     (told,) = await put(store, notification("all"))
-    await store.inboxes.read(Chosen(ID, ["all"], [told.id], now=NOW))
+    await store.inboxes.read(Selection(ID, ["all"], [told.id], now=NOW))
     await store.inboxes.read_all(ID, [ROOM], now=NOW)
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from storage.errors import InvalidCursor
-from storage.inboxes import Chosen, HistoryQuery, Marked, Receipt
+from storage.inboxes import HistoryQuery, Marked, Receipt, Selection
 from storage.notifications import Entry
 from storage.outbox import ANY
 from tests.contract.store_cases import (
@@ -137,7 +137,7 @@ async def test_history_leaves_out_recalled_dismissed_and_of_other_types(store):
     stored = await fill(store, "a", 4)
     [news] = await put(store, notification("a", type="NEWS"))
     await store.streams.recall(stored[0].id, now=NOW)
-    await store.inboxes.dismiss(Chosen("1", ["a"], [stored[1].id], now=NOW))
+    await store.inboxes.dismiss(Selection("1", ["a"], [stored[1].id], now=NOW))
 
     async def ids(user, **fields):
         page = await store.inboxes.history(HistoryQuery(user=user, rooms=["a"], **fields), now=NOW)
@@ -153,7 +153,7 @@ async def test_unread_history_leaves_out_what_was_read_either_way(store):
     first = await fill(store, "a", 3)
     await store.inboxes.read_all("1", ["a"], now=NOW)
     second = await fill(store, "a", 3)
-    await store.inboxes.read(Chosen("1", ["a"], [second[1].id], now=NOW))
+    await store.inboxes.read(Selection("1", ["a"], [second[1].id], now=NOW))
 
     page = await store.inboxes.history(HistoryQuery(user="1", rooms=["a"], unread_only=True), now=NOW)
     whole = await store.inboxes.history(HistoryQuery(user="1", rooms=["a"]), now=NOW)
@@ -165,7 +165,7 @@ async def test_unread_history_leaves_out_what_was_read_either_way(store):
 
 async def test_history_looks_past_any_number_of_dismissed_ones(store):
     stored = await fill(store, "a", 60)
-    await store.inboxes.dismiss(Chosen("1", ["a"], [n.id for n in stored[5:]], now=NOW))
+    await store.inboxes.dismiss(Selection("1", ["a"], [n.id for n in stored[5:]], now=NOW))
 
     page = await store.inboxes.history(HistoryQuery(user="1", rooms=["a"], limit=3), now=NOW)
 
@@ -196,8 +196,8 @@ async def test_reading_is_idempotent_and_only_in_the_users_rooms(store):
     one, two = await fill(store, "a", 2)
     [elsewhere] = await fill(store, "b", 1)
 
-    first = await store.inboxes.read(Chosen("1", ["a"], [one.id, elsewhere.id, one.id], now=NOW))
-    again = await store.inboxes.read(Chosen("1", ["a"], [one.id], now=later(5)))
+    first = await store.inboxes.read(Selection("1", ["a"], [one.id, elsewhere.id, one.id], now=NOW))
+    again = await store.inboxes.read(Selection("1", ["a"], [one.id], now=later(5)))
 
     assert first == Marked(changed=1, unread=1, heads={"a": 2})
     assert again == Marked(changed=0, unread=1, heads={"a": 2})
@@ -209,22 +209,22 @@ async def test_reading_is_idempotent_and_only_in_the_users_rooms(store):
 async def test_reading_all_one_by_one_keeps_the_time_of_each(store):
     """That the store then remembers less does not show."""
     one, two = await fill(store, "a", 2)
-    await store.inboxes.seen(Chosen("1", ["a"], [one.id], now=later(1)))
-    await store.inboxes.read(Chosen("1", ["a"], [one.id], now=later(2)))
-    marked = await store.inboxes.read(Chosen("1", ["a"], [two.id], now=later(3)))
+    await store.inboxes.seen(Selection("1", ["a"], [one.id], now=later(1)))
+    await store.inboxes.read(Selection("1", ["a"], [one.id], now=later(2)))
+    marked = await store.inboxes.read(Selection("1", ["a"], [two.id], now=later(3)))
 
     assert marked.unread == 0
     assert await store.inboxes.receipt("1", one.id) == Receipt(seen_at=later(1), read_at=later(2))
     assert await store.inboxes.receipt("1", two.id) == Receipt(read_at=later(3))
     assert (await store.people.user_data("1", "user:1", limit=9)).read_upto == {"a": 2}
-    assert (await store.inboxes.read(Chosen("1", ["a"], [one.id], now=later(4)))).changed == 0
+    assert (await store.inboxes.read(Selection("1", ["a"], [one.id], now=later(4)))).changed == 0
 
 
 async def test_reading_everything_covers_this_moment_and_not_what_follows(store):
     stored = await fill(store, "a", 3)
     await fill(store, "b", 1)
-    await store.inboxes.dismiss(Chosen("1", ["a"], [stored[0].id], now=later(1)))
-    await store.inboxes.read(Chosen("1", ["a"], [stored[1].id], now=later(2)))
+    await store.inboxes.dismiss(Selection("1", ["a"], [stored[0].id], now=later(1)))
+    await store.inboxes.read(Selection("1", ["a"], [stored[1].id], now=later(2)))
 
     marked = await store.inboxes.read_all("1", ["a", "b"], now=later(3))
     [fresh] = await fill(store, "a", 1)
@@ -243,10 +243,10 @@ async def test_reading_everything_covers_this_moment_and_not_what_follows(store)
 
 async def test_seeing_changes_nothing_that_is_unread(store):
     one, two = await fill(store, "a", 2)
-    await store.inboxes.read(Chosen("1", ["a"], [two.id], now=NOW))
+    await store.inboxes.read(Selection("1", ["a"], [two.id], now=NOW))
 
-    first = await store.inboxes.seen(Chosen("1", ["a"], [one.id, two.id], now=later(1)))
-    again = await store.inboxes.seen(Chosen("1", ["a"], [one.id], now=later(2)))
+    first = await store.inboxes.seen(Selection("1", ["a"], [one.id, two.id], now=later(1)))
+    again = await store.inboxes.seen(Selection("1", ["a"], [one.id], now=later(2)))
 
     assert (first.changed, first.unread, again.changed) == (1, 1, 0)
     assert await store.inboxes.receipt("1", one.id) == Receipt(seen_at=later(1))
@@ -255,9 +255,9 @@ async def test_seeing_changes_nothing_that_is_unread(store):
 
 async def test_dismissing_counts_as_read_also_after_reading_everything(store):
     one, two = await fill(store, "a", 2)
-    first = await store.inboxes.dismiss(Chosen("1", ["a"], [one.id], now=later(1)))
+    first = await store.inboxes.dismiss(Selection("1", ["a"], [one.id], now=later(1)))
     await store.inboxes.read_all("1", ["a"], now=later(2))
-    second = await store.inboxes.dismiss(Chosen("1", ["a"], [one.id, two.id], now=later(3)))
+    second = await store.inboxes.dismiss(Selection("1", ["a"], [one.id, two.id], now=later(3)))
 
     assert (first.changed, first.unread, second.changed) == (1, 1, 1)
     assert await store.inboxes.receipt("1", two.id) == Receipt(read_at=later(2), dismissed_at=later(3))
@@ -268,15 +268,15 @@ async def test_what_was_recalled_can_not_be_marked(store):
     [one] = await fill(store, "a", 1)
     await store.streams.recall(one.id, now=NOW)
 
-    assert (await store.inboxes.read(Chosen("1", ["a"], [one.id], now=NOW))).changed == 0
+    assert (await store.inboxes.read(Selection("1", ["a"], [one.id], now=NOW))).changed == 0
 
 
 async def test_receipts_tell_of_every_user_who_did_something(store):
     one, two = await fill(store, "a", 2)
-    await store.inboxes.seen(Chosen("seer", ["a"], [one.id], now=later(1)))
-    await store.inboxes.read(Chosen("reader", ["a"], [one.id], now=later(2)))
+    await store.inboxes.seen(Selection("seer", ["a"], [one.id], now=later(1)))
+    await store.inboxes.read(Selection("reader", ["a"], [one.id], now=later(2)))
     await store.inboxes.read_all("thorough", ["a"], now=later(3))
-    await store.inboxes.read(Chosen("other", ["a"], [two.id], now=later(4)))
+    await store.inboxes.read(Selection("other", ["a"], [two.id], now=later(4)))
 
     assert await store.inboxes.receipts(one.id) == {
         "seer": Receipt(seen_at=later(1)),
@@ -290,7 +290,7 @@ async def test_users_whose_marks_race_lose_none(store, other):
 
     await asyncio.gather(
         *(
-            (store if i % 2 else other).inboxes.read(Chosen("1", ["a"], [n.id], now=NOW))
+            (store if i % 2 else other).inboxes.read(Selection("1", ["a"], [n.id], now=NOW))
             for i, n in enumerate(stored)
         )
     )
@@ -326,9 +326,9 @@ async def test_history_of_some_categories(store):
 async def test_a_click_reads_counts_and_stays_the_first(store, other):
     stored = await fill(store, "a", 3)
 
-    clicked = await store.inboxes.click(Chosen("1", ["a"], [stored[1].id, "unknown"], now=later(1)))
-    again = await other.inboxes.click(Chosen("1", ["a"], [stored[1].id], now=later(2)))
-    elsewhere = await store.inboxes.click(Chosen("1", ["b"], [stored[0].id], now=later(3)))
+    clicked = await store.inboxes.click(Selection("1", ["a"], [stored[1].id, "unknown"], now=later(1)))
+    again = await other.inboxes.click(Selection("1", ["a"], [stored[1].id], now=later(2)))
+    elsewhere = await store.inboxes.click(Selection("1", ["b"], [stored[0].id], now=later(3)))
 
     assert (clicked.changed, clicked.unread, clicked.heads) == (1, 2, {"a": 3})
     assert (again.changed, again.unread) == (0, 2)
@@ -340,10 +340,10 @@ async def test_a_click_reads_counts_and_stays_the_first(store, other):
 
 async def test_what_was_read_already_is_clicked_and_stays_read_as_it_was(store):
     stored = await fill(store, "a", 2)
-    await store.inboxes.read(Chosen("1", ["a"], [stored[0].id], now=later(1)))
+    await store.inboxes.read(Selection("1", ["a"], [stored[0].id], now=later(1)))
     await store.inboxes.read_all("1", ["a"], now=later(2))
 
-    clicked = await store.inboxes.click(Chosen("1", ["a"], [each.id for each in stored], now=later(3)))
+    clicked = await store.inboxes.click(Selection("1", ["a"], [each.id for each in stored], now=later(3)))
 
     assert (clicked.changed, clicked.unread) == (2, 0)
     found = await store.inboxes.receipts_of("1", [each.id for each in stored])
@@ -353,8 +353,8 @@ async def test_what_was_read_already_is_clicked_and_stays_read_as_it_was(store):
 
 async def test_reading_all_leaves_what_was_clicked_and_the_last_click_reads_a_room(store):
     stored = await fill(store, "a", 2)
-    await store.inboxes.click(Chosen("1", ["a"], [stored[0].id], now=later(1)))
-    last = await store.inboxes.click(Chosen("1", ["a"], [stored[1].id], now=later(2)))
+    await store.inboxes.click(Selection("1", ["a"], [stored[0].id], now=later(1)))
+    last = await store.inboxes.click(Selection("1", ["a"], [stored[1].id], now=later(2)))
     more = await fill(store, "a", 1)
 
     assert (last.unread, (await store.inboxes.unread("1", ["a"], now=later(3))).unread) == (0, 1)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from storage.inboxes import Chosen, HistoryQuery, Muted
+from storage.inboxes import HistoryQuery, Muted, Selection
 from tests.contract.store_cases import NOW, fill, later, notification, put, sequences
 
 OWN, SHARED = "user:ann", "topic:deals"
@@ -69,7 +69,7 @@ async def test_what_was_read_of_it_or_is_gone_is_not_taken_off_twice(store):
     """The count is of what is shown, whatever was done with the rest."""
     offers = await fill(store, "all", 4, type="OFFER")
     notes = await fill(store, "all", 3)
-    await store.inboxes.read(Chosen("ann", ROOMS, [offers[0].id, notes[0].id], now=later(1)))
+    await store.inboxes.read(Selection("ann", ROOMS, [offers[0].id, notes[0].id], now=later(1)))
     await store.streams.recall(offers[1].id, now=later(2))
     await put(store, notification("all", type="OFFER", expires_at=later(5)))
 
@@ -80,12 +80,14 @@ async def test_marks_answer_what_is_left_and_keep_what_was_marked(store):
     [offer] = await fill(store, "all", 1, type="OFFER")
     one, two = await fill(store, "all", 2)
 
-    read = await store.inboxes.read(Chosen("ann", ROOMS, [one.id, offer.id], now=later(1), muted=MUTED))
+    read = await store.inboxes.read(Selection("ann", ROOMS, [one.id, offer.id], now=later(1), muted=MUTED))
     assert (read.changed, read.unread) == (2, 1)
-    dismissed = await store.inboxes.dismiss(Chosen("ann", ROOMS, [two.id], now=later(2), muted=MUTED))
+    dismissed = await store.inboxes.dismiss(Selection("ann", ROOMS, [two.id], now=later(2), muted=MUTED))
     assert (dismissed.changed, dismissed.unread) == (1, 0)
     await fill(store, "all", 2, type="TIP")
-    assert (await store.inboxes.seen(Chosen("ann", ROOMS, [one.id], now=later(3), muted=MUTED))).unread == 0
+    assert (
+        await store.inboxes.seen(Selection("ann", ROOMS, [one.id], now=later(3), muted=MUTED))
+    ).unread == 0
 
     assert await unread(store, None) == 2
     assert (await store.inboxes.read_all("ann", ROOMS, now=later(4))).changed == 2

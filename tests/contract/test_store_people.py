@@ -10,7 +10,7 @@ from pymongo import AsyncMongoClient
 from storage.beginnings import Membership
 from storage.connect import connect, file_of
 from storage.finding import CANDIDATES
-from storage.inboxes import Chosen, Receipt
+from storage.inboxes import Receipt, Selection
 from storage.mail import MailState
 from storage.people import TOLD, Contact, Profile, Told
 from tests.contract.store_cases import (
@@ -142,9 +142,9 @@ async def test_all_that_is_held_about_a_user_is_told_and_then_forgotten(store):
     [shared] = await fill(store, "all", 1)
     await fill(store, "all", 1)
     await store.people.remember([Contact(user="1", email="ann@example.org")])
-    await store.inboxes.read(Chosen("1", ["all"], [shared.id], now=NOW))
+    await store.inboxes.read(Selection("1", ["all"], [shared.id], now=NOW))
     await store.inboxes.read_all("1", ["user:1"], now=NOW)
-    await store.inboxes.read(Chosen("2", ["all"], [shared.id], now=NOW))
+    await store.inboxes.read(Selection("2", ["all"], [shared.id], now=NOW))
 
     data = await store.people.user_data("1", "user:1", limit=10)
     assert data.contact == Contact(user="1", email="ann@example.org")

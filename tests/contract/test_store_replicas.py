@@ -10,7 +10,7 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from storage.connect import connect
-from storage.inboxes import Chosen, HistoryPage, HistoryQuery
+from storage.inboxes import HistoryPage, HistoryQuery, Selection
 from storage.mail import LaneName
 from storage.notifications import Notification
 from storage.people import Contact
@@ -75,7 +75,7 @@ async def test_old_pages_come_from_the_secondary_and_the_newest_from_the_primary
     async with behind(members):
         new = await fill(store, ANN, 4)
         await store.streams.recall(old[1].id, now=later(1))
-        await store.inboxes.dismiss(Chosen("ann", [ANN, "all"], [old[2].id], now=later(2)))
+        await store.inboxes.dismiss(Selection("ann", [ANN, "all"], [old[2].id], now=later(2)))
 
         first = await page(store, ANN, limit=3)
         second = await page(store, ANN, limit=2, before=first.next)
@@ -137,7 +137,7 @@ async def test_whatever_decides_is_asked_of_the_primary(url, store, members):
             opening = await each.inboxes.opening("cleo", [CLEO], since={CLEO: 1}, limit=9, now=later(1))
             assert [n.id for n in opening.missed] == [new.id]
             assert await each.streams.notification(new.id) is not None
-        marked = await another.inboxes.read(Chosen("cleo", [CLEO], [old.id, new.id], now=later(2)))
+        marked = await another.inboxes.read(Selection("cleo", [CLEO], [old.id, new.id], now=later(2)))
         assert (marked.changed, marked.unread) == (2, 0)
         assert (await store.inboxes.receipts_of("cleo", [new.id]))[new.id].is_read
         (lease,) = await another.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=9, lease_seconds=60, now=NOW)

@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from storage.endings import Sent
-from storage.inboxes import Chosen, HistoryQuery, Receipt
+from storage.inboxes import HistoryQuery, Receipt, Selection
 from storage.mail import LaneName, MailState
 from storage.notifications import Entry, Words
 from tests.contract.store_cases import (
@@ -73,7 +73,7 @@ async def test_unknown_ids_are_an_ordinary_answer(store):
         assert await store.streams.notification(unknown) is None
         assert await store.inboxes.receipts(unknown) == {}
         assert await store.inboxes.receipt("1", unknown) == Receipt()
-        assert (await store.inboxes.read(Chosen("1", ["a"], [unknown], now=NOW))).changed == 0
+        assert (await store.inboxes.read(Selection("1", ["a"], [unknown], now=NOW))).changed == 0
         assert await store.outbox.revive([unknown], now=NOW) == []
 
 
@@ -161,7 +161,7 @@ async def test_pruning_looks_past_a_page_of_what_cannot_go_yet(store):
 
 async def test_receipts_go_with_what_is_pruned(store):
     one, two = await put(store, notification("a", created_at=later(-9)), notification("a"))
-    await store.inboxes.dismiss(Chosen("1", ["a"], [one.id, two.id], now=NOW))
+    await store.inboxes.dismiss(Selection("1", ["a"], [one.id, two.id], now=NOW))
 
     await store.streams.prune(before=NOW, limit=10)
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.connect import connect
-from storage.inboxes import Chosen, Count, HistoryQuery, Muted, Place
+from storage.inboxes import Count, HistoryQuery, Muted, Place, Selection
 from storage.notifications import Collapse
 from tests.contract.store_cases import NOW, later, notification, put
 from tests.support.amounts import amount
@@ -181,18 +181,20 @@ async def play(store, script) -> None:
             model.append(Item(n.id, n.room, n.seq, now, expires, type_, key))
         elif step == "read":
             changed = (
-                await store.inboxes.read(Chosen(users[who], list(rooms.values()), ids, now=now))
+                await store.inboxes.read(Selection(users[who], list(rooms.values()), ids, now=now))
             ).changed
             expected = sum(who not in i.readers for i in marks)
             for i in marks:
                 i.read(who)
         elif step in ("unread", "archive", "unarchive", "undismiss"):
             do = {"unread": "mark_unread"}.get(step, step)
-            marked = await getattr(store.inboxes, do)(Chosen(users[who], list(rooms.values()), ids, now=now))
+            marked = await getattr(store.inboxes, do)(
+                Selection(users[who], list(rooms.values()), ids, now=now)
+            )
             changed, expected = marked.changed, sum(put_into(step, who, i) for i in marks)
         elif step in ("snooze", "act") and model.items:
             item = model.items[what % len(model.items)]
-            here = Chosen(users[who], list(rooms.values()), [item.id], now=now)
+            here = Selection(users[who], list(rooms.values()), [item.id], now=now)
             there = item.is_shown(now) and who not in item.dismissers
             if step == "snooze":
                 until = later(time + 1 + what % 4)
@@ -216,10 +218,10 @@ async def play(store, script) -> None:
             # All examples share one store: some of it may be of earlier ones.
             assert {(named[b.user], b.id) for b in back if b.user in named} == model.wake(now)
         elif step == "seen":
-            await store.inboxes.seen(Chosen(users[who], list(rooms.values()), ids, now=now))
+            await store.inboxes.seen(Selection(users[who], list(rooms.values()), ids, now=now))
         elif step == "dismiss":
             changed = (
-                await store.inboxes.dismiss(Chosen(users[who], list(rooms.values()), ids, now=now))
+                await store.inboxes.dismiss(Selection(users[who], list(rooms.values()), ids, now=now))
             ).changed
             expected = sum(who not in i.dismissers for i in marks)
             for i in marks:

@@ -31,7 +31,7 @@ from mailer.clicks import TRAP, ClickLinks, Ticket
 from storage import clicks as shelf
 from storage.clicks import Hit, HitKind
 from storage.ids import uuid7
-from storage.inboxes import Chosen, Count, Inboxes
+from storage.inboxes import Count, Inboxes, Selection
 from storage.streams import Streams
 
 HITS_PER_MAIL = 50
@@ -285,7 +285,7 @@ class ClickBook(Part):
         if hit.notification is None or hit.room is None:
             return
         marked = await self._inboxes.click(
-            Chosen(hit.user, [hit.room], [hit.notification], now=self._clock())
+            Selection(hit.user, [hit.room], [hit.notification], now=self._clock())
         )
         if marked.changed:
             # Each node knows which rooms its sessions' counts are made of.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.notify.gates import quiet
-from gateway.notify.preferences import NOTHING, Preferences
+from gateway.notify.preferences import NOTHING, UserPreferences
 from gateway.notify.verdicts import EMAIL, Case, Gate, Merge, Moment, Sources
 from gateway.notify.whereabouts import zones_of
 from gateway.notify.windows import DAILY, WEEKLY, Plan, plan_of
@@ -82,7 +82,7 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Plan | None]:
     ]
 
 
-def _plan(case: Case, type_: "NotificationType | None", preferences: Preferences) -> Plan | None:
+def _plan(case: Case, type_: "NotificationType | None", preferences: UserPreferences) -> Plan | None:
     """How the mail is gathered; None where it is sent alone. The zone is put in by `gather`, where it counts."""
     value = preferences.cell(type_, case.type, EMAIL).value
     if isinstance(value, str):

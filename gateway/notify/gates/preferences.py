@@ -9,26 +9,26 @@ in `wording`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.notify.preferences import NOTHING, Cell, Origin
+from gateway.notify.preferences import NOTHING, Cell, CellOrigin
 from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources
 
 RULE = "preferences"
 _DETAILS = {
-    Origin.TYPE: "does not want it",
-    Origin.CATEGORY: "wants nothing of its category by this channel",
-    Origin.CHANNEL: "wants nothing by this channel",
-    Origin.OPT_IN: "has not asked for mail of its category",
+    CellOrigin.TYPE: "does not want it",
+    CellOrigin.CATEGORY: "wants nothing of its category by this channel",
+    CellOrigin.CHANNEL: "wants nothing by this channel",
+    CellOrigin.OPT_IN: "has not asked for mail of its category",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PreferenceCell:
     """What holds for the channel of the type, for this user."""
 
     cell: Cell
 
 
-def judge(case: Case, choice: Choice) -> Skip | None:
+def judge(case: Case, choice: PreferenceCell) -> Skip | None:
     """Nothing of what the person has refused, with where the word stands."""
     cell = choice.cell
     return Skip(rule=RULE, detail=f"{case.user} {_DETAILS[cell.origin]}") if cell.is_refused else None
@@ -40,7 +40,7 @@ def wants(case: Case, moment: Moment) -> bool:
     return case.user is not None
 
 
-async def gather(sources: Sources, cases: Sequence[Case]) -> list[Choice | None]:
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[PreferenceCell | None]:
     """A choice for who has made one; of all others the catalog's word holds already, unless that waits for theirs."""
     users = list(dict.fromkeys(case.user or "" for case in cases))
     chosen = await sources.preferences.of_many(users)
@@ -49,7 +49,9 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Choice | None]
     catalog = sources.catalog.current
     types = {} if catalog is None else catalog.types
     return [
-        Choice(chosen.get(case.user or "", NOTHING).cell(types.get(case.type), case.type, case.channel))
+        PreferenceCell(
+            chosen.get(case.user or "", NOTHING).cell(types.get(case.type), case.type, case.channel)
+        )
         for case in cases
     ]
 
@@ -62,7 +64,7 @@ def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
 
 GATE = Gate(
     rule=RULE,
-    facts=Choice,
+    facts=PreferenceCell,
     judge=judge,
     wants=wants,
     gather=gather,

@@ -3,7 +3,7 @@
 Whom a caller may choose for was judged by the operation's scope and role before.
 """
 
-from gateway.notify.choosing import Choice, Chosen, HalfQuiet, VersionMismatch
+from gateway.notify.choosing import Choice, HalfQuiet, PreferenceGrid, VersionMismatch
 from gateway.notify.preferences import DigestRefused, LockedPreference, UnknownPreference
 from gateway.protocol import preferences
 from gateway.protocol.parsing import Invalid
@@ -12,7 +12,7 @@ from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
 
 
-async def own_preferences(use: UseCases, caller: Caller, asked: None) -> Chosen:
+async def own_preferences(use: UseCases, caller: Caller, asked: None) -> PreferenceGrid:
     """What the caller has chosen, and what holds of it."""
     del asked
     return await use.choices.show(caller.user)
@@ -26,7 +26,9 @@ async def user_preferences(use: UseCases, caller: Caller, user: str) -> Proven:
     )
 
 
-async def choose(use: UseCases, caller: Caller, asked: ChoiceRequest, *, anew: bool = False) -> Chosen:
+async def choose(
+    use: UseCases, caller: Caller, asked: ChoiceRequest, *, anew: bool = False
+) -> PreferenceGrid:
     """Choose for the caller, or for another whom the caller may choose for.
 
     Raises `Problem` for what is locked and for another version, and `Invalid` for what the catalog does not

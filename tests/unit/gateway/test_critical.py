@@ -15,12 +15,12 @@ from gateway.catalog.switches import Flag, Share
 from gateway.notify.decide import GATES, Judge, decide
 from gateway.notify.gates.address import Address
 from gateway.notify.gates.holdout import Place
-from gateway.notify.gates.preferences import Choice
+from gateway.notify.gates.preferences import PreferenceCell
 from gateway.notify.gates.quiet import SPREAD_SECONDS, Night
 from gateway.notify.gates.suppression import Suppressed
 from gateway.notify.gates.throttle import Usage
 from gateway.notify.gates.unless import Attention
-from gateway.notify.preferences import WEEKDAYS, Cell, Origin, Preferences, QuietHours
+from gateway.notify.preferences import WEEKDAYS, Cell, CellOrigin, QuietHours, UserPreferences
 from gateway.notify.verdicts import EMAIL, NO_DIGESTS, Case, Delay, Merge, Moment, Send, Skip, Sources
 from gateway.notify.windows import DAILY, Plan
 from storage.inboxes import Receipt
@@ -52,8 +52,9 @@ facts_of = {
     Place: st.builds(Place),
     Address: st.builds(Address, st.sampled_from([ANN, None])),
     Suppressed: st.builds(Suppressed, st.lists(suppressions, max_size=4)),
-    Choice: st.builds(
-        Choice, st.builds(Cell, st.sampled_from([True, False, "daily", "weekly"]), st.sampled_from(Origin))
+    PreferenceCell: st.builds(
+        PreferenceCell,
+        st.builds(Cell, st.sampled_from([True, False, "daily", "weekly"]), st.sampled_from(CellOrigin)),
     ),
     Attention: st.builds(
         Attention,
@@ -119,7 +120,7 @@ def test_only_a_kill_switch_a_mailbox_that_takes_none_and_an_operators_word_hold
 
 
 def test_the_same_facts_stop_what_is_not_critical():
-    refused = Choice(Cell(False, Origin.CATEGORY))
+    refused = PreferenceCell(Cell(False, CellOrigin.CATEGORY))
     night = Night(QuietHours(time(22), time(7)), "UTC")
 
     assert decide(case(), [refused, night]) == Skip(
@@ -155,8 +156,8 @@ class People:
         self._document = document
         self._timezone = timezone
 
-    async def of_many(self, users: Any) -> dict[str, Preferences]:
-        return {"ann": Preferences(document=self._document, version=1)} if "ann" in users else {}
+    async def of_many(self, users: Any) -> dict[str, UserPreferences]:
+        return {"ann": UserPreferences(document=self._document, version=1)} if "ann" in users else {}
 
     async def contacts(self, users: Any) -> dict[str, Contact]:
         return {

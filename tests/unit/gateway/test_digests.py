@@ -19,13 +19,13 @@ from gateway.notify.departing import Departures
 from gateway.notify.digest_news import BODY_CHARACTERS, LISTED
 from gateway.notify.digest_words import LANGUAGES
 from gateway.notify.digests import Digester
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from gateway.notify.verdicts import EMAIL, NOTHING_SENT, Case, Merge, Moment, Send, Skip, Sources
 from mailer.press import Press
 from storage.endings import Ending, Gathered, Postponed, Sent, Skipped
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
-from storage.inboxes import Chosen
+from storage.inboxes import Selection
 from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.notifications import Entry, Notification
 from storage.obligations import Digest, Kind, Lease
@@ -107,9 +107,11 @@ class Office:
             for user in users
         }
 
-    async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+    async def of_many(self, users: Sequence[str]) -> dict[str, UserPreferences]:
         return {
-            user: Preferences(document=self.chosen[user], version=1) for user in users if user in self.chosen
+            user: UserPreferences(document=self.chosen[user], version=1)
+            for user in users
+            if user in self.chosen
         }
 
     async def matching(self, addresses: Sequence[str], *, roughly: bool) -> dict[str, Sequence[Suppression]]:
@@ -281,8 +283,8 @@ async def test_what_was_seen_read_recalled_or_has_expired_or_is_not_wanted_any_m
     office.chosen["ann"] = {"types": {"TIP": {"email": "daily"}, "NEWS": {"email": "daily"}}}
     await office.work()
     rooms = ["user:ann"]
-    await office.store.inboxes.read(Chosen("ann", rooms, [read], now=NOW))
-    await office.store.inboxes.seen(Chosen("ann", rooms, [seen], now=NOW))
+    await office.store.inboxes.read(Selection("ann", rooms, [read], now=NOW))
+    await office.store.inboxes.seen(Selection("ann", rooms, [seen], now=NOW))
     await office.store.streams.recall(recalled, now=NOW)
     office.chosen["ann"] = {"types": {"TIP": {"email": False}, "NEWS": {"email": "daily"}}}
     [opened] = await office.open()
@@ -313,7 +315,7 @@ async def test_what_was_seen_read_recalled_or_has_expired_or_is_not_wanted_any_m
 async def test_with_nothing_left_nothing_is_sent(office: Office):
     read = await office.emit()
     await office.work()
-    await office.store.inboxes.read(Chosen("ann", ["user:ann"], [read], now=NOW))
+    await office.store.inboxes.read(Selection("ann", ["user:ann"], [read], now=NOW))
 
     office.now = NOW + HOUR
     await office.close_due()
@@ -722,7 +724,7 @@ async def test_facts_that_cannot_be_looked_up_leave_the_digest_for_later(office:
 async def test_whoever_lost_the_lease_meanwhile_tells_nothing(office: Office, monkeypatch):
     read = await office.emit()
     await office.work()
-    await office.store.inboxes.read(Chosen("ann", ["user:ann"], [read], now=NOW))
+    await office.store.inboxes.read(Selection("ann", ["user:ann"], [read], now=NOW))
     office.now = NOW + HOUR
 
     async def lost(*_: Any, **__: Any) -> bool:

@@ -22,7 +22,7 @@ from gateway.notify.fanout import Fanout
 from gateway.notify.languages import Languages
 from gateway.notify.owing import NoAddress
 from gateway.notify.planning import Planner
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from gateway.notify.requests import EmailRequest, EmitRequest
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.verdicts import Sources
@@ -100,9 +100,9 @@ class Chosen:
 
     in_use = True
 
-    async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+    async def of_many(self, users: Sequence[str]) -> dict[str, UserPreferences]:
         night = {"quiet_hours": {"start": "22:00", "end": "07:00"}, "timezone": "UTC"}
-        return {user: Preferences(document=night, version=1) for user in users if user == "ann"}
+        return {user: UserPreferences(document=night, version=1) for user in users if user == "ann"}
 
 
 def mailed(user: str, **fields: object) -> EmitRequest:

@@ -9,7 +9,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
 from gateway.notify import languages
 from gateway.notify.languages import Languages
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from storage.errors import StoreUnavailable
 from storage.people import Contact
 
@@ -58,8 +58,8 @@ async def test_a_zone_is_the_chosen_one_then_the_told_one_then_the_gateways():
     class Choices:
         in_use = True
 
-        async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
-            return {"ann": Preferences(document={"timezone": "Asia/Seoul"}, version=1)}
+        async def of_many(self, users: Sequence[str]) -> dict[str, UserPreferences]:
+            return {"ann": UserPreferences(document={"timezone": "Asia/Seoul"}, version=1)}
 
     contacts = Told()
     known = Languages(contacts, Choices(), zone="Europe/Berlin")
@@ -93,10 +93,10 @@ async def test_a_reader_who_has_come_reads_what_was_chosen_then_what_the_token_s
     class Choices:
         in_use = True
 
-        async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+        async def of_many(self, users: Sequence[str]) -> dict[str, UserPreferences]:
             return {
-                "ann": Preferences(document={"locale": "fr"}, version=1),
-                "bob": Preferences(document={"timezone": "Asia/Tokyo"}, version=1),
+                "ann": UserPreferences(document={"locale": "fr"}, version=1),
+                "bob": UserPreferences(document={"timezone": "Asia/Tokyo"}, version=1),
             }
 
     known = Languages(Contacts(ann="es", bob="es", eve="es"), Choices(), spoken(tmp_path, "en", "de"))
@@ -150,10 +150,10 @@ async def test_what_a_person_has_chosen_goes_before_the_token_and_is_done_withou
         in_use = True
         away = False
 
-        async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+        async def of_many(self, users: Sequence[str]) -> dict[str, UserPreferences]:
             if self.away:
                 raise StoreUnavailable("away")
-            return {"ann": Preferences(document={"locale": "fr"}, version=1)}
+            return {"ann": UserPreferences(document={"locale": "fr"}, version=1)}
 
     choices = Choices()
     known = Languages(Contacts(ann="de", bob="de"), choices)

@@ -15,12 +15,12 @@ from gateway.notify.preferences import (
     NOTHING,
     WEEKDAYS,
     Cell,
+    CellOrigin,
     DigestRefused,
     LockedPreference,
-    Origin,
-    Preferences,
     QuietHours,
     UnknownPreference,
+    UserPreferences,
     agreeing,
     check,
     merged,
@@ -57,21 +57,21 @@ documents = st.fixed_dictionaries(
 
 
 def _cell(document: dict[str, Any], type_: NotificationType, channel: Channel = "email") -> Cell:
-    return Preferences(document=document).cell(type_, type_.name, channel)
+    return UserPreferences(document=document).cell(type_, type_.name, channel)
 
 
 @pytest.mark.parametrize(
     ("document", "cell"),
     [
-        ({}, Cell(True, Origin.DEFAULT)),
-        ({"categories": {"offers": {"email": False}}}, Cell(False, Origin.CATEGORY)),
+        ({}, Cell(True, CellOrigin.DEFAULT)),
+        ({"categories": {"offers": {"email": False}}}, Cell(False, CellOrigin.CATEGORY)),
         (
             {"categories": {"offers": {"email": False}}, "types": {"NEWS": {"email": True}}},
-            Cell(True, Origin.TYPE),
+            Cell(True, CellOrigin.TYPE),
         ),
-        ({"types": {"NEWS": {"email": False}}, "channels": {"email": True}}, Cell(False, Origin.TYPE)),
-        ({"types": {"NEWS": {"email": True}}, "channels": {"email": False}}, Cell(False, Origin.CHANNEL)),
-        ({"types": {"NEWS": {"in_app": False}}}, Cell(True, Origin.DEFAULT)),
+        ({"types": {"NEWS": {"email": False}}, "channels": {"email": True}}, Cell(False, CellOrigin.TYPE)),
+        ({"types": {"NEWS": {"email": True}}, "channels": {"email": False}}, Cell(False, CellOrigin.CHANNEL)),
+        ({"types": {"NEWS": {"in_app": False}}}, Cell(True, CellOrigin.DEFAULT)),
     ],
 )
 def test_the_most_specific_choice_holds_below_the_off_switch(document: dict[str, Any], cell: Cell):
@@ -81,11 +81,13 @@ def test_the_most_specific_choice_holds_below_the_off_switch(document: dict[str,
 def test_mail_of_an_opt_in_category_is_off_until_its_reader_says_yes():
     offer = NotificationType(name="NEWS", category="offers", opt_in=True, email=EmailRule())
 
-    assert _cell({}, offer) == Cell(False, Origin.OPT_IN)
+    assert _cell({}, offer) == Cell(False, CellOrigin.OPT_IN)
     assert _cell({}, offer).is_refused
-    assert _cell({}, offer, "in_app") == Cell(True, Origin.DEFAULT)
-    assert _cell({"categories": {"offers": {"email": "weekly"}}}, offer) == Cell("weekly", Origin.CATEGORY)
-    assert _cell({"types": {"NEWS": {"email": True}}}, offer) == Cell(True, Origin.TYPE)
+    assert _cell({}, offer, "in_app") == Cell(True, CellOrigin.DEFAULT)
+    assert _cell({"categories": {"offers": {"email": "weekly"}}}, offer) == Cell(
+        "weekly", CellOrigin.CATEGORY
+    )
+    assert _cell({"types": {"NEWS": {"email": True}}}, offer) == Cell(True, CellOrigin.TYPE)
     assert _cell({"channels": {"email": True}}, offer).is_refused
 
 
@@ -97,7 +99,7 @@ def test_a_yes_from_elsewhere_counts_where_one_is_waited_for_and_nothing_was_sai
     ):
         assert agreeing(NOTHING, type_) == patch
         assert _cell(merged({}, patch), type_).value is True
-        assert agreeing(Preferences(document=merged({}, patch)), type_) is None
+        assert agreeing(UserPreferences(document=merged({}, patch)), type_) is None
     assert agreeing(NOTHING, NEWS) is None
     assert agreeing(NOTHING, RESET) is None
     for said in (
@@ -106,7 +108,7 @@ def test_a_yes_from_elsewhere_counts_where_one_is_waited_for_and_nothing_was_sai
         {"types": {"SALE": {"email": False}}},
         {"types": {"SALE": {"email": "weekly"}}},
     ):
-        assert agreeing(Preferences(document=said), SALE) is None
+        assert agreeing(UserPreferences(document=said), SALE) is None
 
 
 @pytest.mark.parametrize(
@@ -129,14 +131,14 @@ def test_a_patch_speaks_of_mail_also_where_it_takes_a_choice_back(patch: dict[st
 
 
 def test_what_the_catalog_does_not_send_by_itself_was_not_refused_by_anybody():
-    assert _cell({}, SALE) == Cell(False, Origin.DEFAULT)
+    assert _cell({}, SALE) == Cell(False, CellOrigin.DEFAULT)
     assert not _cell({}, SALE).is_refused
-    assert _cell({"types": {"SALE": {"email": True}}}, SALE) == Cell(True, Origin.TYPE)
+    assert _cell({"types": {"SALE": {"email": True}}}, SALE) == Cell(True, CellOrigin.TYPE)
 
 
 def test_of_a_type_that_the_catalog_does_not_have_the_off_switch_holds():
-    assert NOTHING.cell(None, "OTHER", "email") == Cell(True, Origin.DEFAULT)
-    off = Preferences(document={"channels": {"email": False}})
+    assert NOTHING.cell(None, "OTHER", "email") == Cell(True, CellOrigin.DEFAULT)
+    off = UserPreferences(document={"channels": {"email": False}})
     assert off.cell(None, "OTHER", "email").is_refused
     assert not off.cell(None, "OTHER", "in_app").is_refused
 
@@ -152,17 +154,17 @@ def test_whatever_is_chosen_what_is_critical_is_not_refused(document: dict[str, 
 def test_a_channel_that_is_turned_off_and_on_again_leaves_the_grid_as_it_was(
     document: dict[str, Any], other: dict[str, Any]
 ):
-    before = list(Preferences(document=document).grid(CATALOG))
+    before = list(UserPreferences(document=document).grid(CATALOG))
     off = merged(document, {"channels": dict.fromkeys(CHANNELS, False)})
-    for row in Preferences(document=off).grid(CATALOG):
+    for row in UserPreferences(document=off).grid(CATALOG):
         assert all(not cell.value or cell.is_locked for cell in row.cells.values())
 
     on = merged(off, {"channels": document.get("channels") or None})
     on = merged(on, {"channels": dict.fromkeys(set(CHANNELS) - set(document.get("channels", {})))})
-    assert list(Preferences(document=on).grid(CATALOG)) == before
+    assert list(UserPreferences(document=on).grid(CATALOG)) == before
     # Nor does what somebody else chooses touch it: documents are never changed in place.
     merged(document, other)
-    assert list(Preferences(document=document).grid(CATALOG)) == before
+    assert list(UserPreferences(document=document).grid(CATALOG)) == before
 
 
 def test_the_grid_shows_every_type_by_the_order_of_the_categories():
@@ -236,13 +238,13 @@ def test_mail_that_comes_in_no_digest_can_be_wanted_in_none_and_what_was_chosen_
         catalog,
     )
 
-    assert _cell({"categories": {"offers": {"email": "weekly"}}}, advert) == Cell(True, Origin.CATEGORY)
-    assert _cell({"types": {"LETTER": {"email": "daily"}}}, letter) == Cell(True, Origin.TYPE)
+    assert _cell({"categories": {"offers": {"email": "weekly"}}}, advert) == Cell(True, CellOrigin.CATEGORY)
+    assert _cell({"types": {"LETTER": {"email": "daily"}}}, letter) == Cell(True, CellOrigin.TYPE)
     assert _cell({"types": {"LETTER": {"email": False}}}, letter).is_refused
 
 
 def test_hours_zone_and_language_are_read_from_the_document():
-    chosen = Preferences(
+    chosen = UserPreferences(
         document=MappingProxyType(
             {"quiet_hours": {"start": "22:00", "end": "07:30"}, "timezone": "Europe/Berlin", "locale": "de"}
         )
@@ -252,7 +254,9 @@ def test_hours_zone_and_language_are_read_from_the_document():
     assert isinstance(hours, QuietHours)
     assert (hours.start.hour, hours.end.hour, hours.end.minute) == (22, 7, 30)
     assert hours.days == WEEKDAYS
-    some = Preferences(document={"quiet_hours": {**chosen.document["quiet_hours"], "days": ["fri", "sat"]}})
+    some = UserPreferences(
+        document={"quiet_hours": {**chosen.document["quiet_hours"], "days": ["fri", "sat"]}}
+    )
     assert some.quiet_hours == QuietHours(hours.start, hours.end, ("fri", "sat"))
     assert (chosen.timezone, chosen.locale) == ("Europe/Berlin", "de")
     assert (NOTHING.quiet_hours, NOTHING.timezone, NOTHING.locale) == (None, None, None)

@@ -8,7 +8,7 @@ import pytest
 from gateway.access.settings import KeySettings
 from gateway.cluster.connect import connect
 from gateway.cluster.settings import ClusterSettings
-from gateway.ground.environment import FILE_BYTES_MAX, Origin
+from gateway.ground.environment import FILE_BYTES_MAX, SettingSource
 from gateway.ground.logs import LogFormat, LogSettings
 from gateway.ground.settings import Settings, SettingsError
 from gateway.ground.values import masked_url
@@ -455,11 +455,11 @@ def test_the_survey_says_what_is_in_force_and_where_it_came_from(tmp_path: Path)
 
     entries = {entry.setting.name: (entry.shown, entry.origin) for entry in survey(environ)}
 
-    assert entries["STORE_URL"] == ("mongodb://u:***@h/db", Origin.ENVIRONMENT)
-    assert entries["API_KEYS"] == ("shop:***,crm:***", Origin.FILE)
-    assert entries["JWT_SECRET"] == ("***,***", Origin.ENVIRONMENT)
+    assert entries["STORE_URL"] == ("mongodb://u:***@h/db", SettingSource.ENVIRONMENT)
+    assert entries["API_KEYS"] == ("shop:***,crm:***", SettingSource.FILE)
+    assert entries["JWT_SECRET"] == ("***,***", SettingSource.ENVIRONMENT)
     assert entries["JWT_PUBLIC_KEY"][0] == "-----BEGIN PUBLIC KEY----- …"
-    assert entries["PORT"] == ("8080", Origin.DEFAULT)
+    assert entries["PORT"] == ("8080", SettingSource.DEFAULT)
     assert len(entries) == len(SETTINGS)
 
 

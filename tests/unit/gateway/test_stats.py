@@ -24,7 +24,7 @@ from storage import stats
 from storage.clicks import HitKind
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
-from storage.inboxes import Chosen, Marked
+from storage.inboxes import Marked, Selection
 from storage.mail import LaneName, MailState
 from storage.notifications import Entry, Words
 from storage.obligations import Kind, Subject
@@ -211,7 +211,7 @@ async def test_what_is_said_in_several_ways_is_told_apart_however_it_is_heard_of
 async def test_reading_all_tells_of_what_was_not_read_before(process: Process):
     stored = await put(process.store, *(notification("user:ann", type="ORDER") for _ in range(5)))
     inboxes = process.store.inboxes
-    await inboxes.read(Chosen("ann", ["user:ann"], [stored[0].id], now=NOON))
+    await inboxes.read(Selection("ann", ["user:ann"], [stored[0].id], now=NOON))
     marked = await inboxes.read_all("ann", ["user:ann"], now=NOON)
     await put(process.store, notification("user:ann", type="ORDER"))
 

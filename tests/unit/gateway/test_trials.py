@@ -10,7 +10,7 @@ import pytest
 
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
-from gateway.catalog.switches import Choice, Switch
+from gateway.catalog.switches import ChosenVariant, Switch
 from gateway.experiments.lots import Aside
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.drawing import draw
@@ -208,7 +208,7 @@ async def test_once_it_is_settled_nothing_is_counted_and_everybody_gets_the_same
     assert draw(live, "SHIPPED", trial, None).variant is None
     assert not live.is_open("SHIPPED", "in_app", NOW)
 
-    live.switches = {"SHIPPED": Switch(choice=Choice(trial=trial.id, variant="glad"))}
+    live.switches = {"SHIPPED": Switch(choice=ChosenVariant(trial=trial.id, variant="glad"))}
 
     glad = trial.variants[1]
     assert all(draw(live, "SHIPPED", trial, user).variant is glad for user in (*people, None))
@@ -217,7 +217,7 @@ async def test_once_it_is_settled_nothing_is_counted_and_everybody_gets_the_same
     process.book.mailed(sent(told))
     assert (await process.counts())["glad"].converted == 0
     # A choice of an experiment that was changed since is none.
-    live.switches = {"SHIPPED": Switch(choice=Choice(trial="another", variant="glad"))}
+    live.switches = {"SHIPPED": Switch(choice=ChosenVariant(trial="another", variant="glad"))}
     assert live.chosen("SHIPPED", trial) is None
 
 

@@ -14,7 +14,7 @@ from gateway.notify import said, showing
 from gateway.notify.decide import Judge
 from gateway.notify.languages import Languages
 from gateway.notify.planning import Planner
-from gateway.notify.preferences import Preferences
+from gateway.notify.preferences import UserPreferences
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
 from gateway.notify.showing import Suspicion
 from gateway.notify.trials.wording import TrialScribe
@@ -378,7 +378,7 @@ class Away:
         del type_, channel
         return Suspicion()
 
-    async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+    async def of_many(self, users: Sequence[str]) -> dict[str, UserPreferences]:
         raise StoreUnavailable("away")
 
 

@@ -28,7 +28,7 @@ from mailer.transport import Transport
 from mailer.worker import Outcome, Worker
 from storage.endings import Ending, Gathered, Postponed, Sent
 from storage.errors import StoreUnavailable
-from storage.inboxes import Chosen, Inboxes
+from storage.inboxes import Inboxes, Selection
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.notifications import Notification
 from storage.obligations import Digest, Lease
@@ -442,7 +442,7 @@ async def test_whether_a_mail_is_needed_is_judged_when_it_is_due(
 ) -> None:
     await bench.owe(unless=unless)
     if mark is not None:
-        await getattr(bench.store.inboxes, mark)(Chosen("42", ["user:42"], [ID], now=bench.clock()))
+        await getattr(bench.store.inboxes, mark)(Selection("42", ["user:42"], [ID], now=bench.clock()))
 
     bench.start()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.inboxes import Chosen, HistoryQuery
+from storage.inboxes import HistoryQuery, Selection
 from storage.notifications import Notification
 from storage.sqlite import SQLiteStore
 from storage.sqlite.history import history
@@ -61,7 +61,7 @@ async def test_who_has_read_everything_is_told_so_without_a_look_at_the_room(sto
 async def test_what_was_made_unread_again_is_found_below_what_was_read(store, tmp_path):
     """All of the room above it is looked at, and nothing below."""
     await store.inboxes.read_all("ann", [ROOM], now=NOW)
-    await store.inboxes.mark_unread(Chosen("ann", [ROOM], ["0990", "0995"], now=NOW))
+    await store.inboxes.mark_unread(Selection("ann", [ROOM], ["0990", "0995"], now=NOW))
 
     found, steps = looked_up(
         tmp_path / "bellhop.db", HistoryQuery(user="ann", rooms=[ROOM], unread_only=True)

@@ -4,8 +4,8 @@
  * Not to be edited: what is wrong here is wrong in `gateway/protocol`.
  */
 
-export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked", "opt_in"] as const;
-export type Origin = (typeof ORIGIN_VALUES)[number];
+export const CELL_ORIGIN_VALUES = ["type", "category", "default", "channel", "locked", "opt_in"] as const;
+export type CellOrigin = (typeof CELL_ORIGIN_VALUES)[number];
 
 /** What a reader may press. */
 export interface ActionAnswer {
@@ -170,7 +170,7 @@ export interface CellAnswer {
   /** `daily` and `weekly`: of email, in a digest. */
   readonly value: boolean | "daily" | "weekly";
   /** What it comes from. */
-  readonly from: Origin;
+  readonly from: CellOrigin;
   /** Critical: it cannot be chosen. */
   readonly locked: boolean;
   /** False: its mail always comes by itself, and `daily` and `weekly` are refused. Absent: they may be chosen. */

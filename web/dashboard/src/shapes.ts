@@ -7,8 +7,8 @@
 export const ROLE_VALUES = ["admin", "support", "viewer"] as const;
 export type Role = (typeof ROLE_VALUES)[number];
 
-export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked", "opt_in"] as const;
-export type Origin = (typeof ORIGIN_VALUES)[number];
+export const CELL_ORIGIN_VALUES = ["type", "category", "default", "channel", "locked", "opt_in"] as const;
+export type CellOrigin = (typeof CELL_ORIGIN_VALUES)[number];
 
 export const MAIL_STATE_VALUES = [
   "pending",
@@ -241,7 +241,7 @@ export interface CellAnswer {
   /** `daily` and `weekly`: of email, in a digest. */
   readonly value: boolean | "daily" | "weekly";
   /** What it comes from. */
-  readonly from: Origin;
+  readonly from: CellOrigin;
   /** Critical: it cannot be chosen. */
   readonly locked: boolean;
   /** False: its mail always comes by itself, and `daily` and `weekly` are refused. Absent: they may be chosen. */
