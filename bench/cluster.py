@@ -18,7 +18,7 @@ from typing import Protocol
 
 from bench import machine
 from bench.cluster_results import QUICK, SIZES, Nodes, results
-from bench.command import Command, run
+from bench.command import BenchCommand, run
 from bench.programs import Clients, Stream, clients, post
 from bench.rivals.servers import stock_python_socketio
 from bench.scenarios import ROOM, TOPIC, Figures
@@ -254,7 +254,7 @@ def _settle(node: Server) -> None:
 
 
 def main() -> None:
-    command = Command("bench-cluster", __doc__, rounds=3, results=RESULTS)
+    command = BenchCommand("bench-cluster", __doc__, rounds=3, results=RESULTS)
     command.choice("--only", CONTESTANTS)
     options = command.parse()
     machine.raise_file_limit()

@@ -35,7 +35,7 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(INTERRUPTED)
 
 
-class Command:
+class BenchCommand:
     """The options of `make NAME`; a run with none of them writes `results`, if there are such."""
 
     def __init__(

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import backing, machine
-from bench.command import Command, run
+from bench.command import BenchCommand, run
 from bench.programs import Posted, Stream, post
 from bench.servers import Server, bellhop, cost
 from storage.connect import connect
@@ -213,7 +213,7 @@ def one_round(stores: Sequence[str], found: Found, *, share: float, slices: int)
 
 
 def main() -> None:
-    command = Command("bench-emit", __doc__, rounds=5, results=RESULTS)
+    command = BenchCommand("bench-emit", __doc__, rounds=5, results=RESULTS)
     command.choice("--stores", KNOWN)
     options = command.parse()
     machine.raise_file_limit()

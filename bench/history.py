@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 
 from bench import machine
 from bench.backing import STORES
-from bench.command import Command, run
+from bench.command import BenchCommand, run
 from bench.programs import Questions, ask, clients
 from bench.servers import Server, bellhop, cost, token
 from storage.connect import connect
@@ -261,7 +261,7 @@ Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}.
 
 
 def main() -> None:
-    command = Command("bench-history", __doc__, rounds=1, results=RESULTS)
+    command = BenchCommand("bench-history", __doc__, rounds=1, results=RESULTS)
     command.choice("--stores", STORES)
     command.number("--seconds", 4)
     options = command.parse()

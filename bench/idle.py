@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import machine
-from bench.command import Command, run
+from bench.command import BenchCommand, run
 from bench.polling import pollers
 from bench.programs import clients
 from bench.servers import Cost, Server, bellhop, token
@@ -139,7 +139,7 @@ Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}.
 
 
 def main() -> None:
-    command = Command("bench-idle", __doc__, rounds=1, results=RESULTS)
+    command = BenchCommand("bench-idle", __doc__, rounds=1, results=RESULTS)
     command.choice("--crowds", CROWDS)
     options = command.parse()
     amounts = QUICK if options.quick else Amounts()

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import machine
-from bench.command import Command, run
+from bench.command import BenchCommand, run
 from bench.mailing import (
     MACHINE,
     NODES,
@@ -220,7 +220,7 @@ Each bulk mail took {apiece * 1000:.1f} ms of a core, of nodes, MongoDB, Redis a
 
 
 def main() -> None:
-    command = Command("bench-mail", __doc__, rounds=FULL.rounds, results=RESULTS)
+    command = BenchCommand("bench-mail", __doc__, rounds=FULL.rounds, results=RESULTS)
     command.number("--mails", FULL.bulk * FULL.rounds)
     given = command.parse()
     is_whole = given.mails >= FULL.bulk * FULL.rounds

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import machine
-from bench.command import Command, run
+from bench.command import BenchCommand, run
 from bench.rivals.servers import (
     bun_program,
     centrifugo,
@@ -168,7 +168,7 @@ Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}: medians of {rounds} rounds 
 
 def main() -> None:
     known = contestants()
-    command = Command("bench", __doc__, rounds=5, results=RESULTS)
+    command = BenchCommand("bench", __doc__, rounds=5, results=RESULTS)
     command.choice("--only", known)
     command.choice("--scenarios", SCENARIOS)
     options = command.parse()

@@ -25,7 +25,7 @@ from urllib.parse import urlencode
 
 from bench import machine
 from bench.backing import STORES
-from bench.command import Command, run
+from bench.command import BenchCommand, run
 from bench.servers import API_KEY, Server, bellhop, cost
 from gateway.notify.stats.recounting import Recounter
 from storage.connect import connect
@@ -253,7 +253,7 @@ def measure(name: str, count: int) -> Found:
 
 
 def main() -> None:
-    command = Command("bench-stats", __doc__, rounds=1, results=RESULTS)
+    command = BenchCommand("bench-stats", __doc__, rounds=1, results=RESULTS)
     command.choice("--stores", STORES)
     command.number("--events", EVENTS)
     options = command.parse()

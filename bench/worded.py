@@ -17,7 +17,7 @@ from typing import Any
 
 import gateway.catalog
 from bench import machine
-from bench.command import Command, run
+from bench.command import BenchCommand, run
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.loading import load
 from mailer.composed import Composition, context
@@ -123,7 +123,7 @@ def memory() -> tuple[int, float]:
 
 
 def main() -> None:
-    command = Command("bench-catalog", __doc__, rounds=3)
+    command = BenchCommand("bench-catalog", __doc__, rounds=3)
     options = command.parse()
     seconds = 0.1 if options.quick else SECONDS
     load_before = os.getloadavg()[0]

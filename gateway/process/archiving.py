@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gateway.process import progress
 from gateway.process.at_store import FAILED, WELL, WRONG, failed, in_store
-from gateway.process.command import Command
+from gateway.process.subcommand import Subcommand
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
@@ -211,7 +211,7 @@ async def _beginnings(reader: "Reader", names: list[str]) -> AsyncIterator[str]:
         yield each.manifest.first_at
 
 
-ARCHIVE = Command(
+ARCHIVE = Subcommand(
     name="archive",
     help="list, verify, read and put back what was put away of the history",
     more="By the store and BELLHOP_ARCHIVE_URL of the settings in force. Gateways may run meanwhile.",

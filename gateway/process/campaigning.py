@@ -14,8 +14,8 @@ from typing import Any
 from gateway.process import calling, campaign_import, settings
 from gateway.process.calling import Failure, Line
 from gateway.process.campaign_import import INTERRUPTED
-from gateway.process.command import Command
 from gateway.process.progress import show, show_no_more
+from gateway.process.subcommand import Subcommand
 
 WATCH_SECONDS = 1.0
 """Between two looks."""
@@ -319,7 +319,7 @@ def _print_results(results: dict[str, Any], metric: str) -> None:
     )
 
 
-CAMPAIGN = Command(
+CAMPAIGN = Subcommand(
     name="campaign",
     help="make campaigns, import their recipients, run them and watch",
     more="Through a running node. What a campaign is stands in docs/newsletters.md.",

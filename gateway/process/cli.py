@@ -15,7 +15,6 @@ from gateway.process import outlet, signals
 from gateway.process.archiving import ARCHIVE
 from gateway.process.calling import Failure
 from gateway.process.campaigning import CAMPAIGN
-from gateway.process.command import Command, Run
 from gateway.process.configuring import CONFIG
 from gateway.process.demonstrating import DEMO
 from gateway.process.emitting import EMIT
@@ -24,10 +23,11 @@ from gateway.process.laning import LANES
 from gateway.process.restoring import STORE
 from gateway.process.serving import BOUNCES, MAIL, SERVE
 from gateway.process.signing import TOKEN
+from gateway.process.subcommand import Run, Subcommand
 from gateway.process.suppressing import SUPPRESSIONS
 from gateway.process.zoning import DNS
 
-CATALOG = Command(
+CATALOG = Subcommand(
     name="catalog",
     help="make, check, render and import a catalog of types",
     more="What a catalog's folder holds is in docs/catalog.md. FOLDER is the one with its catalog.toml.",

@@ -16,7 +16,7 @@ from gateway.mail.settings import MailSettings
 from gateway.process import settings
 from gateway.process.at_store import WELL, in_store
 from gateway.process.calling import Failure
-from gateway.process.command import Command
+from gateway.process.subcommand import Subcommand
 
 if TYPE_CHECKING:
     from storage.store import Store
@@ -98,7 +98,7 @@ def _check_catalog(folder: Path) -> None:
         raise Failure(error.summary, 2) from error
 
 
-CONFIG = Command(
+CONFIG = Subcommand(
     name="config",
     help="print the settings in force, secrets masked, and where each came from",
     more="Exit code 2, and the reasons, when they cannot work.",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.ground import places
 from gateway.process.calling import Failure
-from gateway.process.command import Command
+from gateway.process.subcommand import Subcommand
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +72,6 @@ def _demo(given: argparse.Namespace) -> int:
         raise Failure(f"the demo cannot use {given.dir}: {error}") from error
 
 
-DEMO = Command(
+DEMO = Subcommand(
     name="demo", help="run everything on the embedded defaults, with links to open", describe=_describe
 )

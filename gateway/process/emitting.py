@@ -7,7 +7,7 @@ import argparse
 import json
 
 from gateway.process import calling, settings
-from gateway.process.command import Command
+from gateway.process.subcommand import Subcommand
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
@@ -49,4 +49,4 @@ def _emit(given: argparse.Namespace) -> int:
     return 0
 
 
-EMIT = Command(name="emit", help="emit a notification through a running node", describe=_describe)
+EMIT = Subcommand(name="emit", help="emit a notification through a running node", describe=_describe)

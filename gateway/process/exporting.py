@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from gateway.process import progress
 from gateway.process.at_store import FAILED, WELL, WRONG, in_store
 from gateway.process.calling import Failure
-from gateway.process.command import Command
+from gateway.process.subcommand import Subcommand
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
@@ -189,7 +189,7 @@ async def _source(store: "Store") -> str:
     return hashlib.sha256(b"bellhop export" + secret + epoch.encode()).hexdigest()[:16]
 
 
-EXPORT = Command(
+EXPORT = Subcommand(
     name="export",
     help="write out what the statistics are counted from",
     more="By the store of the settings in force. Gateways may run meanwhile.",

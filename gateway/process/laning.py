@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from gateway.process.at_store import FAILED, WELL, WRONG, failed, in_store
-from gateway.process.command import Command
+from gateway.process.subcommand import Subcommand
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
@@ -119,7 +119,7 @@ def _rate(rate: float | None) -> str:
     return "" if rate is None else f" ({rate * 100:.3g} %)"
 
 
-LANES = Command(
+LANES = Subcommand(
     name="lanes",
     help="how the mail of each lane fares; pause or resume bulk mail",
     more="By the store of the settings in force. Gateways may run meanwhile. Exit code 1 while a lane is paused.",

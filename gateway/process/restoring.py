@@ -5,7 +5,7 @@ import asyncio
 
 from gateway.process import settings
 from gateway.process.calling import Failure
-from gateway.process.command import Command
+from gateway.process.subcommand import Subcommand
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
@@ -35,4 +35,4 @@ def _store(given: argparse.Namespace) -> int:
     return 0
 
 
-STORE = Command(name="store", help="tell what was done to the store", describe=_describe)
+STORE = Subcommand(name="store", help="tell what was done to the store", describe=_describe)

@@ -13,7 +13,7 @@ from gateway.ground.settings import Settings
 from gateway.mail.settings import BounceSettings
 from gateway.process import settings
 from gateway.process.calling import Failure
-from gateway.process.command import Command, plain
+from gateway.process.subcommand import Subcommand, plain
 
 
 def _serve(given: argparse.Namespace) -> int:
@@ -67,19 +67,19 @@ def _in_force(*, serving: bool) -> Settings:
     return in_force
 
 
-SERVE = Command(
+SERVE = Subcommand(
     name="serve",
     help="run a node: both sites, and the mail worker unless BELLHOP_MAIL_WORKER=false",
     more="SIGTERM and Ctrl-C drain it; asked twice, it hurries.",
     describe=plain(_serve),
 )
-MAIL = Command(
+MAIL = Subcommand(
     name="mail",
     help="run the mail worker alone",
     more="SIGTERM and Ctrl-C let it finish what it holds.",
     describe=plain(_mail),
 )
-BOUNCES = Command(
+BOUNCES = Subcommand(
     name="bounces",
     help="take mail that comes back, by LMTP or SMTP, or collect it from a mailbox",
     more="Where is said by BELLHOP_BOUNCE_LISTEN, which needs BELLHOP_BOUNCE_DOMAIN and the extra `bounces`, and BELLHOP_BOUNCE_IMAP_URL.",

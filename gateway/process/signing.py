@@ -15,7 +15,7 @@ from gateway.access.settings import KeySettings
 from gateway.ground.values import duration
 from gateway.process import settings
 from gateway.process.calling import Failure
-from gateway.process.command import Command
+from gateway.process.subcommand import Subcommand
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +68,6 @@ def _token(given: argparse.Namespace) -> int:
     return 0
 
 
-TOKEN = Command(
+TOKEN = Subcommand(
     name="token", help="print a token of a user, signed with BELLHOP_JWT_SECRET", describe=_describe
 )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from gateway.process.at_store import FAILED, WELL, WRONG, failed, in_store
-from gateway.process.command import Command
+from gateway.process.subcommand import Subcommand
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
@@ -210,7 +210,7 @@ def _meant(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-SUPPRESSIONS = Command(
+SUPPRESSIONS = Subcommand(
     name="suppressions",
     help="take over or write out the addresses that must not be written to",
     more="As CSV, by the store of the settings in force. Gateways may run meanwhile.",

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from gateway.process.command import Command
+from gateway.process.subcommand import Subcommand
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
@@ -194,7 +194,7 @@ def _lanes(in_force: "Settings") -> "tuple[Lane, Lane]":
     return lanes_of(mail, bulk, presses, seals_of(in_force), lambda _name, _rate: Unlimited())
 
 
-DNS = Command(
+DNS = Subcommand(
     name="dns",
     help="print the DNS records that mail wants, or look whether they are there",
     more="For the settings in force. Exit code 1, with a reason a line, when --check or --send finds fault.",

@@ -12,7 +12,7 @@ Run = Callable[[argparse.Namespace], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Subcommand:
     """One command: its name, what its help says, and its options.
 
     A constant of the module that carries it out.
