@@ -4,7 +4,7 @@ Postmark gives mail another Message-ID. What it was given in a field of `X-PM-Me
 out of the mail: so each mail carries its id there (`MARK`).
 """
 
-from mailer.reports import Action, Kind, Outcome, Report
+from mailer.reports import Action, Kind, RecipientOutcome, Report
 from mailer.telling import Told, Unreadable, diagnostic_in, status_in
 
 MARK = "X-PM-Metadata-bellhop"
@@ -54,7 +54,7 @@ def read(body: bytes) -> Report | None:
             return None
 
 
-def _bounced(told: Told) -> Outcome:
+def _bounced(told: Told) -> RecipientOutcome:
     """What one bounce says of its address: by the code that the server gave, or else by Postmark's word for it."""
     kind, said = told.text("Type"), told.text("Details")
     if kind not in _FAILURES:
@@ -79,7 +79,12 @@ def _changed(told: Told) -> Report | None:
 
 
 def _report(
-    told: Told, *, kind: Kind = Kind.DELIVERY, outcome: Outcome | None = None, feedback: str = "", at: str
+    told: Told,
+    *,
+    kind: Kind = Kind.DELIVERY,
+    outcome: RecipientOutcome | None = None,
+    feedback: str = "",
+    at: str,
 ) -> Report:
     return Report(
         kind=kind,
@@ -93,8 +98,8 @@ def _report(
     )
 
 
-def _outcome(action: Action, told: Told, *, status: str = "") -> Outcome:
-    return Outcome(
+def _outcome(action: Action, told: Told, *, status: str = "") -> RecipientOutcome:
+    return RecipientOutcome(
         action=action,
         status=status,
         diagnostic=diagnostic_in(told.text("Details")),

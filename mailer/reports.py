@@ -52,7 +52,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RecipientOutcome:
     """Of one recipient."""
 
     action: Action
@@ -72,7 +72,7 @@ class Report:
     """
 
     kind: Kind
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: tuple[RecipientOutcome, ...] = ()
     feedback: str = ""
     """The type of a complaint: `abuse`, `fraud`, `not-spam` …"""
     paths: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ def read(raw: bytes, *, came_to: Sequence[str] = ()) -> Report:
     )
 
 
-def _kind(whole: Part, outcomes: Sequence[Outcome], feedback: str) -> Kind:
+def _kind(whole: Part, outcomes: Sequence[RecipientOutcome], feedback: str) -> Kind:
     """A complaint goes before a report of delivery; a machine's answer says so itself (RFC 3834, section 5)."""
     if feedback:
         return Kind.COMPLAINT
@@ -126,9 +126,9 @@ def _kind(whole: Part, outcomes: Sequence[Outcome], feedback: str) -> Kind:
     return Kind.REPLY if answers else Kind.OTHER
 
 
-def _outcomes(found: Sequence[Part]) -> tuple[Outcome, ...]:
+def _outcomes(found: Sequence[Part]) -> tuple[RecipientOutcome, ...]:
     """Of every recipient that a report of delivery names; such a report is a part of this type, whatever is around it."""
-    outcomes: list[Outcome] = []
+    outcomes: list[RecipientOutcome] = []
     for part in found:
         if part.type not in ("message/delivery-status", "message/global-delivery-status"):
             continue
@@ -140,7 +140,7 @@ def _outcomes(found: Sequence[Part]) -> tuple[Outcome, ...]:
     return tuple(outcomes)
 
 
-def _outcome(block: Fields) -> Outcome | None:
+def _outcome(block: Fields) -> RecipientOutcome | None:
     """What one block says of its recipient; None of a block without an action."""
     word = re.match(r"[a-z]*", block.get("action").strip().lower())
     action = next((each for each in Action if word and each.value == word[0]), None)
@@ -148,7 +148,7 @@ def _outcome(block: Fields) -> Outcome | None:
         return None
     status = _STATUS.match(block.get("status"))
     typed = (_typed(block.get(name)) for name in ("original-recipient", "final-recipient"))
-    return Outcome(
+    return RecipientOutcome(
         action=action,
         status=status[1] if status else "",
         diagnostic=without_addresses(_untyped(block.get("diagnostic-code"))),

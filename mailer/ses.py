@@ -6,7 +6,7 @@ send the head back, ours stands in that; and `source` is the envelope's sender.
 
 from collections.abc import Iterator
 
-from mailer.reports import RECIPIENTS, Action, Kind, Outcome, Report
+from mailer.reports import RECIPIENTS, Action, Kind, RecipientOutcome, Report
 from mailer.telling import Told, Unreadable, diagnostic_in, status_in
 
 SUPPRESSED = "5.1.1"
@@ -56,7 +56,7 @@ def read(message: str) -> Report | None:
     )
 
 
-def _outcomes(event: str, told: Told) -> Iterator[Outcome]:
+def _outcomes(event: str, told: Told) -> Iterator[RecipientOutcome]:
     if event == "Bounce":
         bounce = told.part("bounce")
         for recipient in bounce.parts("bouncedRecipients"):
@@ -72,7 +72,7 @@ def _outcomes(event: str, told: Told) -> Iterator[Outcome]:
             )
 
 
-def _bounced(bounce: Told, recipient: Told) -> Outcome:
+def _bounced(bounce: Told, recipient: Told) -> RecipientOutcome:
     """What one bounced recipient says: failed, or delayed where it is a machine's answer and no bounce."""
     said, given, action = (recipient.text(name) for name in ("diagnosticCode", "status", "action"))
     # The code that is given: SES calls a domain that takes no mail transient, and a full mailbox now and then permanent.
@@ -86,9 +86,11 @@ def _bounced(bounce: Told, recipient: Told) -> Outcome:
     )
 
 
-def _outcome(action: Action, address: str, *, said: str, status: str = "") -> Outcome:
+def _outcome(action: Action, address: str, *, said: str, status: str = "") -> RecipientOutcome:
     recipients = (address,) if address else ()
-    return Outcome(action=action, status=status, diagnostic=diagnostic_in(said), recipients=recipients)
+    return RecipientOutcome(
+        action=action, status=status, diagnostic=diagnostic_in(said), recipients=recipients
+    )
 
 
 def _message_ids(mail: Told) -> Iterator[str]:

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class MailOutcome:
     """What one lease came to."""
 
     id: str
@@ -81,7 +81,7 @@ class Worker:
         bounced: Bounced,
         clock: Callable[[], datetime],
         random: Random,
-        observe: Callable[[Outcome], None],
+        observe: Callable[[MailOutcome], None],
         policy: Policy = Policy(),  # noqa: B008 - immutable
         foresee: Foresee = foresee_nothing,
         poll_seconds: float = POLL_SECONDS,
@@ -373,7 +373,7 @@ class Worker:
         entry = held.lease.notification.entry
         self._tell(
             held.lease,
-            Outcome(
+            MailOutcome(
                 id=held.lease.id,
                 of=held.lease.of,
                 type=held.lease.notification.type,
@@ -387,7 +387,7 @@ class Worker:
             ),
         )
 
-    def _tell(self, lease: Lease, outcome: Outcome) -> None:
+    def _tell(self, lease: Lease, outcome: MailOutcome) -> None:
         extra = {
             "notification": lease.notification.id,
             "type": lease.notification.type,

@@ -14,7 +14,7 @@ from storage.mail import LaneName
 MINUTE_SECONDS = 60
 
 
-class Outcome(StrEnum):
+class LaneOutcome(StrEnum):
     """What a mail came to, as far as it says something of its lane.
 
     The first two are what a lane has tried; the next three come later, of mail that counts in the minute it was sent in.
@@ -28,7 +28,7 @@ class Outcome(StrEnum):
     FAILED = "failed"  # the relay was away, or took nothing of us: it is tried again
 
 
-OUTCOMES = frozenset(Outcome)
+OUTCOMES = frozenset(LaneOutcome)
 """What this release knows; what a newer one counts beside is left aside."""
 
 
@@ -39,7 +39,7 @@ class LaneCount(NamedTuple):
     """A `LaneName`, or what `of_campaign` says."""
     minute: int
     """In which the mail was sent, or refused: numbered since 1970."""
-    outcome: Outcome
+    outcome: LaneOutcome
 
 
 def of_campaign(campaign_id: str) -> str:
@@ -86,7 +86,7 @@ class Lanes(Protocol):
         """
         ...
 
-    async def sums(self, lane: str, *, since: int) -> Mapping[Outcome, int]:
+    async def sums(self, lane: str, *, since: int) -> Mapping[LaneOutcome, int]:
         """How many came to what, of the mail sent in that minute and after; an outcome of none may be absent.
 
         `lane` is as in `LaneCount`. Over all processes; what a newer release counts besides is left out.

@@ -20,7 +20,7 @@ from mailer.letterhead import Letterhead
 from mailer.press import Press
 from mailer.sealing import Seal
 from mailer.transport import Transport
-from mailer.worker import Outcome, Worker
+from mailer.worker import MailOutcome, Worker
 from storage.mail import LaneName
 from storage.notifications import Notification
 from storage.outbox import Outbox
@@ -175,7 +175,7 @@ class Desk:
     """The budget of a lane, by name and mails per second."""
     foresee: Foresee = foresee_nothing
     """What can be known of many mails in one question."""
-    ended: Callable[[LaneName, Outcome], None]
+    ended: Callable[[LaneName, MailOutcome], None]
     """Told what became of each mail."""
     way_out: WayOut = no_way_out
     """The links by which a mail can be refused."""

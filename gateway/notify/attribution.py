@@ -22,7 +22,7 @@ from enum import Enum, auto
 from gateway.notify.suppressions import forms_of
 from mailer.envelope import ReturnPath
 from mailer.relay_ids import is_unguessable
-from mailer.reports import Kind, Outcome, Report
+from mailer.reports import Kind, RecipientOutcome, Report
 from storage.errors import StoreUnavailable
 from storage.mail import AFTER_SENT, Mail, MailState
 from storage.notifications import Notification
@@ -73,7 +73,7 @@ class Ours:
         """Its address, in the form that addresses are compared by; none for one that was forgotten."""
         return forms_of([self.mail.order.to])
 
-    def is_of(self, outcome: Outcome) -> bool:
+    def is_of(self, outcome: RecipientOutcome) -> bool:
         """Whether that became of this mail's recipient."""
         return bool({*self.forms} & {*forms_of(outcome.recipients)})
 

@@ -9,7 +9,7 @@ last week says nothing of what is sent now.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from storage.lanes import Outcome
+from storage.lanes import LaneOutcome
 
 FEW = 5
 """So many mails that came back, or were called spam, may be chance, whatever part of all they are. Only more
@@ -42,7 +42,7 @@ class Health:
     It is made anew at each look, of the counts of all processes; it has no life of its own.
     """
 
-    counts: Mapping[Outcome, int] = field(default_factory=dict)
+    counts: Mapping[LaneOutcome, int] = field(default_factory=dict)
     """How many mails came to each end; what is absent is none. A mail counts as sent and as what it came to later."""
     enough: int
     """While fewer mails were sent than this, no rate is told."""
@@ -51,7 +51,7 @@ class Health:
     shorter than is worth a pause.
     """
 
-    def of(self, outcome: Outcome) -> int:
+    def of(self, outcome: LaneOutcome) -> int:
         return self.counts.get(outcome, 0)
 
     @property
@@ -60,16 +60,16 @@ class Health:
 
         What failed for the relay's own reasons is neither: it will be tried again.
         """
-        return self.of(Outcome.SENT) + self.of(Outcome.REFUSED)
+        return self.of(LaneOutcome.SENT) + self.of(LaneOutcome.REFUSED)
 
     @property
     def bounced(self) -> int:
         """At the door, or later."""
-        return self.of(Outcome.REFUSED) + self.of(Outcome.BOUNCED)
+        return self.of(LaneOutcome.REFUSED) + self.of(LaneOutcome.BOUNCED)
 
     @property
     def complained(self) -> int:
-        return self.of(Outcome.COMPLAINED)
+        return self.of(LaneOutcome.COMPLAINED)
 
     @property
     def bounce_rate(self) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailer import reports
-from mailer.reports import Action, Kind, Outcome, Report
+from mailer.reports import Action, Kind, RecipientOutcome, Report
 
 
 class Fate(StrEnum):
@@ -81,5 +81,5 @@ class HearsayRequest:
             return Report(kind=Kind.UNSUBSCRIBE)
         action = Action.FAILED if self.event is Event.BOUNCED else Action.DELIVERED
         said = reports.without_addresses(self.diagnostic)
-        outcome = Outcome(action=action, status=self.status, diagnostic=said, recipients=())
+        outcome = RecipientOutcome(action=action, status=self.status, diagnostic=said, recipients=())
         return Report(kind=Kind.DELIVERY, outcomes=(outcome,))

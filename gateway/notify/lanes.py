@@ -27,7 +27,7 @@ from gateway.notify.brakes import Bounds, Health, reason_to_pause
 from gateway.notify.settings import BrakeSettings
 from storage import lanes
 from storage.errors import StorageError
-from storage.lanes import MINUTE_SECONDS, UNTOUCHED, LaneCount, LaneState, Outcome, Pause, of_campaign
+from storage.lanes import MINUTE_SECONDS, UNTOUCHED, LaneCount, LaneOutcome, LaneState, Pause, of_campaign
 from storage.mail import LaneName
 
 BRAKE = "brake"
@@ -175,7 +175,7 @@ class Lanes(Part):
     def count(
         self,
         lane: LaneName,
-        outcome: Outcome,
+        outcome: LaneOutcome,
         *,
         sent_at: datetime | None = None,
         campaign: str | None = None,
@@ -274,7 +274,7 @@ class Lanes(Part):
         """
         minute = self._judged_from(self.state(lane).since)
         counts = await self._shelf.sums(lane, since=minute)
-        failures = await self._failures(lane, since=minute) if counts.get(Outcome.FAILED) else 0
+        failures = await self._failures(lane, since=minute) if counts.get(LaneOutcome.FAILED) else 0
         return Health(counts=counts, enough=self._bounds.mails, failures=failures)
 
     def _judged_from(self, resumed: datetime | None) -> int:
@@ -287,11 +287,11 @@ class Lanes(Part):
         """How often the relay has failed in a row; 0 unless that began long enough ago, for most failures mend themselves."""
         now = _minute(self._clock())
         recent = await self._shelf.sums(lane, since=max(since, now - FAILING_MINUTES))
-        if recent.get(Outcome.SENT) or recent.get(Outcome.REFUSED):
+        if recent.get(LaneOutcome.SENT) or recent.get(LaneOutcome.REFUSED):
             return 0
         lately = await self._shelf.sums(lane, since=max(since, now - LASTING_MINUTES))
-        failed = recent.get(Outcome.FAILED, 0)
-        return failed if failed > lately.get(Outcome.FAILED, 0) else 0
+        failed = recent.get(LaneOutcome.FAILED, 0)
+        return failed if failed > lately.get(LaneOutcome.FAILED, 0) else 0
 
     def braked(self) -> str | None:
         """Why the brake has paused bulk mail; None while it has not.

@@ -23,7 +23,7 @@ from gateway.notify.suppressions import SuppressionList
 from mailer import reports
 from mailer.bounces import Bounce, severity
 from mailer.envelope import ReturnPath
-from mailer.reports import Action, Kind, Outcome, Report
+from mailer.reports import Action, Kind, RecipientOutcome, Report
 from mailer.unsubscribe import UnsubscribeLinks, token_in
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
@@ -275,7 +275,7 @@ class Returns(Part):
         await self._strays.keep(stray, most=STRAYS)
 
 
-def _decisive(report: Report, ours: Ours) -> Outcome | None:
+def _decisive(report: Report, ours: Ours) -> RecipientOutcome | None:
     """What the report says in the end; None for what only tells that it goes on.
 
     Beyond a forwarding address there may be several recipients: one that has got it is enough.

@@ -50,7 +50,7 @@ from mailer.clicks import ClickLinks
 from mailer.courier import Result
 from mailer.lanes import NO_CLICKS, Clicks, WayOut, no_way_out
 from mailer.unsubscribe import UnsubscribeLinks
-from mailer.worker import Outcome
+from mailer.worker import MailOutcome
 from storage import lanes, stats
 from storage.connect import connect as connect_store
 from storage.mail import LaneName
@@ -63,9 +63,9 @@ DRAIN_SHARE = 0.8
 """Of the grace: what then remains is given back or cut off, which wants some of it too."""
 
 _HEARD = {
-    Fate.DELIVERED: lanes.Outcome.DELIVERED,
-    Fate.BOUNCED: lanes.Outcome.BOUNCED,
-    Fate.COMPLAINED: lanes.Outcome.COMPLAINED,
+    Fate.DELIVERED: lanes.LaneOutcome.DELIVERED,
+    Fate.BOUNCED: lanes.LaneOutcome.BOUNCED,
+    Fate.COMPLAINED: lanes.LaneOutcome.COMPLAINED,
 }
 """What is heard of a mail that says something of its lane."""
 
@@ -249,7 +249,7 @@ class Process(ABC):
             days=self.settings[StoreSettings].click_days,
         )
 
-    def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
+    def _mail_ended(self, lane: LaneName, outcome: MailOutcome) -> None:
         """Count what became of a mail, everywhere where that is counted. Called on the loop for each; neither
         waits nor raises.
         """
@@ -260,15 +260,15 @@ class Process(ABC):
         if self._trials is not None and self.catalog.has_trials:
             self._trials.mailed(outcome)
         if outcome.result is Result.SENT:
-            self.lanes.count(lane, lanes.Outcome.SENT, campaign=_campaign_of(outcome.of))
+            self.lanes.count(lane, lanes.LaneOutcome.SENT, campaign=_campaign_of(outcome.of))
         elif outcome.unheard:
-            self.lanes.count(lane, lanes.Outcome.FAILED)
+            self.lanes.count(lane, lanes.LaneOutcome.FAILED)
 
     async def _mail_bounced(self, lease: Lease, bounce: Bounce) -> None:
         """Note an address that refuses mail, and count it against the lane if it does so for good."""
         if bounce.severity is Severity.HARD:
             lane, campaign = lease.mail.order.lane, _campaign_of(lease.of)
-            self.lanes.count(lane, lanes.Outcome.REFUSED, campaign=campaign)
+            self.lanes.count(lane, lanes.LaneOutcome.REFUSED, campaign=campaign)
         await self.suppressions.bounced(lease, bounce)
 
     def _mail_returned(self, ours: Ours | None, fate: Fate) -> None:

@@ -14,7 +14,7 @@ from gateway.protocol import required
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import Text
 from gateway.protocol.patterns import VISIBLE
-from storage.lanes import Outcome, Pause
+from storage.lanes import LaneOutcome, Pause
 from storage.mail import LaneName
 
 REASON_MAX = 200
@@ -118,7 +118,7 @@ def _lane(value: Lane) -> Json:
     health = value.health
     return {
         "lane": value.name,
-        **{outcome.value: health.of(outcome) for outcome in Outcome},
+        **{outcome.value: health.of(outcome) for outcome in LaneOutcome},
         "bounce_rate": health.bounce_rate,
         "complaint_rate": health.complaint_rate,
         "paused": None if value.state.paused is None else _pause(value.state.paused),

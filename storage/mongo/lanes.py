@@ -7,7 +7,7 @@ from pymongo import IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from storage.encoding import micros, micros_or_none, moment, moment_or_none
-from storage.lanes import OUTCOMES, LaneCount, Lanes, LaneState, Outcome, Pause
+from storage.lanes import OUTCOMES, LaneCount, LaneOutcome, Lanes, LaneState, Pause
 from storage.mail import LaneName
 from storage.mongo.collections import Collections, Document
 from storage.mongo.shelf import MongoShelf, operation
@@ -48,14 +48,16 @@ class MongoLanes(MongoShelf, Lanes):
             await c[LANE_COUNTS].bulk_write(updates, ordered=False)
 
     @operation
-    async def sums(self, c: Collections, lane: str, *, since: int) -> Mapping[Outcome, int]:
+    async def sums(self, c: Collections, lane: str, *, since: int) -> Mapping[LaneOutcome, int]:
         sums = await c[LANE_COUNTS].aggregate(
             [
                 {"$match": {"lane": str(lane), "minute": {"$gte": since}}},
                 {"$group": {"_id": "$outcome", "count": {"$sum": "$count"}}},
             ]
         )
-        return {Outcome(each["_id"]): int(each["count"]) async for each in sums if each["_id"] in OUTCOMES}
+        return {
+            LaneOutcome(each["_id"]): int(each["count"]) async for each in sums if each["_id"] in OUTCOMES
+        }
 
     @operation
     async def states(self, c: Collections) -> Mapping[LaneName, LaneState]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from storage.encoding import micros, micros_or_none, moment, moment_or_none
-from storage.lanes import OUTCOMES, LaneCount, Lanes, LaneState, Outcome, Pause
+from storage.lanes import OUTCOMES, LaneCount, LaneOutcome, Lanes, LaneState, Pause
 from storage.mail import LaneName
 from storage.people import Erasure
 from storage.sqlite.schema import Migration, statements
@@ -50,12 +50,12 @@ class SQLiteLanes(SQLiteShelf, Lanes):
         )
 
     @reading
-    def sums(self, connection: sqlite3.Connection, lane: str, *, since: int) -> Mapping[Outcome, int]:
+    def sums(self, connection: sqlite3.Connection, lane: str, *, since: int) -> Mapping[LaneOutcome, int]:
         rows = connection.execute(
             "SELECT outcome, SUM(count) FROM lane_counts WHERE lane = ? AND minute >= ? GROUP BY outcome",
             (lane, since),
         )
-        return {Outcome(outcome): count for outcome, count in rows if outcome in OUTCOMES}
+        return {LaneOutcome(outcome): count for outcome, count in rows if outcome in OUTCOMES}
 
     @reading
     def states(self, connection: sqlite3.Connection) -> Mapping[LaneName, LaneState]:

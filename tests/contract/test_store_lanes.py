@@ -2,7 +2,7 @@
 
 import asyncio
 
-from storage.lanes import LaneCount, LaneState, Outcome, Pause, of_campaign
+from storage.lanes import LaneCount, LaneOutcome, LaneState, Pause, of_campaign
 from storage.mail import LaneName
 from tests.contract.store_cases import NOW, later
 
@@ -11,7 +11,7 @@ BRAKE = Pause(at=NOW, by="brake", reason="6 % came back")
 
 
 def sent(minute: int, lane: str = BULK) -> LaneCount:
-    return LaneCount(lane, minute, Outcome.SENT)
+    return LaneCount(lane, minute, LaneOutcome.SENT)
 
 
 async def test_what_several_processes_count_is_added_up_by_lane_and_outcome(store, other):
@@ -21,24 +21,24 @@ async def test_what_several_processes_count_is_added_up_by_lane_and_outcome(stor
             for node in (store, other)
             for _ in range(5)
         ),
-        other.lanes.add({sent(101): 1, LaneCount(BULK, 101, Outcome.BOUNCED): 3}),
+        other.lanes.add({sent(101): 1, LaneCount(BULK, 101, LaneOutcome.BOUNCED): 3}),
     )
     await store.lanes.add({})
 
-    assert await other.lanes.sums(BULK, since=100) == {Outcome.SENT: 21, Outcome.BOUNCED: 3}
-    assert await store.lanes.sums(BULK, since=101) == {Outcome.SENT: 1, Outcome.BOUNCED: 3}
+    assert await other.lanes.sums(BULK, since=100) == {LaneOutcome.SENT: 21, LaneOutcome.BOUNCED: 3}
+    assert await store.lanes.sums(BULK, since=101) == {LaneOutcome.SENT: 1, LaneOutcome.BOUNCED: 3}
     assert await store.lanes.sums(BULK, since=102) == {}
-    assert await store.lanes.sums(TRANSACTIONAL, since=0) == {Outcome.SENT: 10}
+    assert await store.lanes.sums(TRANSACTIONAL, since=0) == {LaneOutcome.SENT: 10}
 
 
 async def test_the_mail_of_a_campaign_is_counted_apart_and_is_no_lane(store, other):
     one, two = of_campaign("one"), of_campaign("two")
     await store.lanes.add({sent(100): 3, sent(100, one): 2, sent(100, two): 1})
-    await other.lanes.add({sent(100): 1, sent(100, one): 1, LaneCount(one, 100, Outcome.REFUSED): 1})
+    await other.lanes.add({sent(100): 1, sent(100, one): 1, LaneCount(one, 100, LaneOutcome.REFUSED): 1})
 
-    assert await other.lanes.sums(one, since=100) == {Outcome.SENT: 3, Outcome.REFUSED: 1}
-    assert await store.lanes.sums(two, since=0) == {Outcome.SENT: 1}
-    assert await store.lanes.sums(BULK, since=0) == {Outcome.SENT: 4}
+    assert await other.lanes.sums(one, since=100) == {LaneOutcome.SENT: 3, LaneOutcome.REFUSED: 1}
+    assert await store.lanes.sums(two, since=0) == {LaneOutcome.SENT: 1}
+    assert await store.lanes.sums(BULK, since=0) == {LaneOutcome.SENT: 4}
     assert await store.lanes.states() == {}
     assert await store.lanes.clear(before=101, limit=10) == 4
     assert await store.lanes.sums(one, since=0) == {}
@@ -51,7 +51,7 @@ async def test_earlier_minutes_are_cleared_in_steps(store):
     assert await store.lanes.clear(before=103, limit=4) == 4
     assert await store.lanes.clear(before=103, limit=4) == 2
     assert await store.lanes.clear(before=103, limit=4) == 0
-    assert await store.lanes.sums(BULK, since=0) == {Outcome.SENT: 2}
+    assert await store.lanes.sums(BULK, since=0) == {LaneOutcome.SENT: 2}
 
 
 async def test_a_lane_is_paused_once_and_for_all_processes(store, other):

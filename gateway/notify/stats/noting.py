@@ -37,7 +37,7 @@ from gateway.notify.stats.happenings import (
 )
 from gateway.notify.stats.names import Names
 from mailer.courier import Result
-from mailer.worker import Outcome as MailOutcome
+from mailer.worker import MailOutcome
 from storage import inboxes
 from storage.clicks import HitKind
 from storage.errors import StorageError

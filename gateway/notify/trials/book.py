@@ -30,7 +30,7 @@ from gateway.notify.requests import Unfit
 from gateway.notify.rounds import Rounds
 from gateway.notify.switching import Switching
 from mailer.courier import Result
-from mailer.worker import Outcome as MailOutcome
+from mailer.worker import MailOutcome
 from storage import trials as shelf
 from storage.clicks import HitKind
 from storage.errors import StorageError

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.notify.brakes import FEW, Bounds, Health, reason_to_pause
-from storage.lanes import Outcome
+from storage.lanes import LaneOutcome
 
 BOUNDS = Bounds(bounces=0.05, complaints=0.003, mails=200, window_seconds=86_400, failures=5)
 
 
 def health(sent: int, **counts: int) -> Health:
-    told = {Outcome(name): count for name, count in counts.items()}
-    return Health(counts={Outcome.SENT: sent, **told}, enough=BOUNDS.mails)
+    told = {LaneOutcome(name): count for name, count in counts.items()}
+    return Health(counts={LaneOutcome.SENT: sent, **told}, enough=BOUNDS.mails)
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_a_relay_that_fails_again_and_again_pauses_a_lane() -> None:
     assert reason_to_pause(five, replace(BOUNDS, failures=0)) is None
 
 
-@given(st.dictionaries(st.sampled_from(Outcome), st.integers(0, 10**9)), st.integers(1, 10**6))
-def test_a_rate_is_told_of_enough_mails_only(counts: dict[Outcome, int], enough: int) -> None:
+@given(st.dictionaries(st.sampled_from(LaneOutcome), st.integers(0, 10**9)), st.integers(1, 10**6))
+def test_a_rate_is_told_of_enough_mails_only(counts: dict[LaneOutcome, int], enough: int) -> None:
     told = Health(counts=counts, enough=enough)
 
     assert (told.bounce_rate is None) == (told.complaint_rate is None) == (told.mails < enough)

@@ -14,7 +14,7 @@ from gateway.notify import lanes as module
 from gateway.notify.brakes import Bounds
 from gateway.notify.lanes import Lanes, LanesChanged, PauseRequest
 from storage.errors import StoreUnavailable
-from storage.lanes import Outcome
+from storage.lanes import LaneOutcome
 from storage.mail import LaneName
 from storage.sqlite import SQLiteStore
 from tests.unit.gateway.test_suppressions import NOW, HeldClock
@@ -65,7 +65,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 def count(lanes: Lanes, lane: LaneName = BULK, *, campaign: str | None = None, **counts: int) -> None:
     for name, times in counts.items():
         for _ in range(times):
-            lanes.count(lane, Outcome(name), campaign=campaign)
+            lanes.count(lane, LaneOutcome(name), campaign=campaign)
 
 
 async def test_what_one_sends_and_another_hears_of_pauses_bulk_mail_for_both(world: World) -> None:
@@ -171,7 +171,7 @@ async def test_who_resumes_a_lane_has_it_judged_by_what_is_sent_from_then_on(wor
     lanes.resumed.append(lambda: woken.append("worker"))
     world.clock.now += timedelta(minutes=5)
     await lanes.resume(BULK, by="user:eve")
-    lanes.count(BULK, Outcome.BOUNCED, sent_at=NOW)
+    lanes.count(BULK, LaneOutcome.BOUNCED, sent_at=NOW)
     page = await lanes.resume(BULK, by="user:eve")
 
     assert (told, woken) == (["others"], ["worker"])
@@ -190,12 +190,12 @@ async def test_a_campaign_whose_own_mail_comes_back_is_braked_among_much_good_ma
     count(sender, sent=1000)
     count(sender, campaign="bad", sent=90, refused=4)
     count(sender, campaign="good", sent=20, bounced=1)
-    hearer.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="bad")
+    hearer.count(BULK, LaneOutcome.BOUNCED, sent_at=NOW, campaign="bad")
     await sender.look()
     await hearer.look()
     assert await hearer.brakes("bad", resumed=None) is None
 
-    hearer.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="bad")
+    hearer.count(BULK, LaneOutcome.BOUNCED, sent_at=NOW, campaign="bad")
     await hearer.look()
 
     reason = "of its own mail: 6 of 94 mails came back: 6.38 %, and 5 % may"
@@ -218,7 +218,7 @@ async def test_who_resumes_a_campaign_has_it_judged_by_what_is_sent_from_then_on
     world.clock.now += timedelta(minutes=5)
     # Of mail from before, heard of since.
     for _ in range(6):
-        lanes.count(BULK, Outcome.BOUNCED, sent_at=NOW, campaign="one")
+        lanes.count(BULK, LaneOutcome.BOUNCED, sent_at=NOW, campaign="one")
     count(lanes, campaign="one", sent=10)
     await lanes.look()
     assert await lanes.brakes("one", resumed=resumed) is None
@@ -280,7 +280,7 @@ async def test_what_is_counted_last_is_stored_at_the_end_and_a_store_that_is_awa
     monkeypatch.setattr(world.store.lanes, "add", _away)
     await two.stop()
 
-    assert await world.store.lanes.sums(BULK, since=0) == {Outcome.SENT: 2}
+    assert await world.store.lanes.sums(BULK, since=0) == {LaneOutcome.SENT: 2}
 
 
 async def _away(*_: Any) -> None:
@@ -295,7 +295,7 @@ async def test_counts_of_long_ago_are_cleared_while_the_clock_is_sure(world: Wor
     world.clock.may_delete = False
 
     await lanes.keep_house()
-    assert await world.store.lanes.sums(BULK, since=0) == {Outcome.SENT: 1}
+    assert await world.store.lanes.sums(BULK, since=0) == {LaneOutcome.SENT: 1}
     world.clock.may_delete = True
     await lanes.keep_house()
 

@@ -19,7 +19,7 @@ from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.recounting import MINUTES_KEPT, Recounter, basis, kept_from
 from gateway.notify.verdicts import EMAIL
 from mailer.courier import Result
-from mailer.worker import Outcome as MailOutcome
+from mailer.worker import MailOutcome
 from storage import stats
 from storage.clicks import HitKind
 from storage.errors import StoreUnavailable

@@ -18,7 +18,7 @@ from gateway.notify.trials import book as module
 from gateway.notify.trials.book import TrialBook
 from gateway.notify.verdicts import EMAIL
 from mailer.courier import Result
-from mailer.worker import Outcome as MailOutcome
+from mailer.worker import MailOutcome
 from storage.clicks import HitKind
 from storage.errors import StoreUnavailable
 from storage.inboxes import Marked

@@ -25,7 +25,7 @@ from mailer.press import Press
 from mailer.relay import Relay
 from mailer.smtp import SMTPTransport
 from mailer.transport import Transport
-from mailer.worker import Outcome, Worker
+from mailer.worker import MailOutcome, Worker
 from storage.endings import Ending, Gathered, Postponed, Sent
 from storage.errors import StoreUnavailable
 from storage.inboxes import Inboxes, Selection
@@ -106,7 +106,7 @@ class Bench:
     relay: SMTPRelay
     clock: Clock
     transport: Transport
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[MailOutcome] = field(default_factory=list)
     observed: asyncio.Event = field(default_factory=asyncio.Event)
     online: Callable[[str], bool] = lambda _user: False
     workers: list[tuple[Worker, asyncio.Task[None]]] = field(default_factory=list)
@@ -153,7 +153,7 @@ class Bench:
         self.workers.append((worker, asyncio.create_task(worker.run(), name="worker under test")))
         return worker
 
-    def observe(self, outcome: Outcome) -> None:
+    def observe(self, outcome: MailOutcome) -> None:
         self.outcomes.append(outcome)
         self.observed.set()
 
@@ -1236,7 +1236,7 @@ async def test_a_defect_of_the_store_does_not_end_the_worker(
 
 
 async def test_an_observer_that_fails_does_not_end_the_worker(bench: Bench) -> None:
-    def observe(outcome: Outcome) -> None:
+    def observe(outcome: MailOutcome) -> None:
         bench.observe(outcome)
         raise ZeroDivisionError
 
