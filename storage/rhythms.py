@@ -17,7 +17,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Digest:
+class DigestRule:
     """Many mails into one."""
 
     every: float | Clock
@@ -48,5 +48,5 @@ class Throttle:
 class Rhythm:
     """What an emit says itself of how often its mail may come: it goes before what its type says."""
 
-    digest: Digest | None = None
+    digest: DigestRule | None = None
     throttle: Throttle | None = None

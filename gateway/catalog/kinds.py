@@ -16,7 +16,7 @@ from gateway.experiments.findings import Design
 from gateway.experiments.lots import Split
 from mailer.locales import lookup
 from mailer.phrases import Phrase
-from storage.rhythms import Digest, Throttle
+from storage.rhythms import DigestRule, Throttle
 
 Lane = Literal["transactional", "bulk"]
 """By which a type's mail leaves."""
@@ -129,7 +129,7 @@ class NotificationType:
     """Seconds."""
     collapse: Phrase | None = None
     """The key by which a newer one stands for an older one."""
-    digest: Digest | None = None
+    digest: DigestRule | None = None
     """None: mail comes by itself."""
     in_digests: bool = True
     """Whether its readers may choose to have its mail in a digest of the day or of the week."""

@@ -7,7 +7,7 @@ import re
 
 from gateway.catalog.tables import Table
 from gateway.ground.spans import seconds_of
-from storage.rhythms import DAYS, Clock, Digest, Throttle
+from storage.rhythms import DAYS, Clock, DigestRule, Throttle
 
 AFTER_SECONDS_MAX = 365 * 86400
 """A year."""
@@ -23,7 +23,7 @@ EVERY = "seconds, a time such as 90s, 10m, 2h or 7d, or a time of the reader's d
 """What a digest's `every` may be, in words."""
 
 
-def read_digest(table: Table) -> Digest | None:
+def read_digest(table: Table) -> DigestRule | None:
     """The digest of a type, as far as it is sound; each mistake is noted. True and false are none: see `read_in_digests`."""
     if isinstance(table.value.get("digest"), bool):
         return None
@@ -38,7 +38,7 @@ def read_digest(table: Table) -> Digest | None:
     most = inner.seconds("max", None, most=WINDOW_SECONDS_MAX)
     if sliding is not None and most is None:
         inner.wrong("goes with max: without one it might never end", "sliding")
-    return Digest(every=every, sliding=sliding, most=most, leading=inner.flag("leading", default=False))
+    return DigestRule(every=every, sliding=sliding, most=most, leading=inner.flag("leading", default=False))
 
 
 def read_in_digests(table: Table, *, by_default: bool) -> bool:

@@ -23,7 +23,7 @@ ENTRY_CHARACTERS = 100
 """An IPv6 address with brackets, a zone and a port has fewer."""
 
 
-class Gate:
+class Turnstile:
     """Lets a few through in each turn of the event loop, in the order in which they came."""
 
     def __init__(self, a_turn: int = HANDSHAKES_A_TURN) -> None:

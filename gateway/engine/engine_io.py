@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import engineio
 
 from gateway.engine import answers
-from gateway.engine.admission import AddressRate, Gate, Rate, client_address
+from gateway.engine.admission import AddressRate, Rate, Turnstile, client_address
 from gateway.engine.answers import Objection
 from gateway.engine.connection import Connection
 from gateway.engine.deadlines import Deadlines
@@ -83,7 +83,7 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
         self.limits = limits
         self.stats = stats
         self.tick = tick
-        self.gate = Gate()
+        self.gate = Turnstile()
         self._handshakes = AddressRate(rate=limits.connect_rate, burst=limits.connect_burst)
         self._events = Rate(
             per_second=limits.client_events_per_second, burst=float(limits.client_events_burst)

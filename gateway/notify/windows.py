@@ -15,7 +15,7 @@ from gateway.ground.zones import zone
 from storage.rhythms import DAYS, Clock
 
 if TYPE_CHECKING:
-    from storage.rhythms import Digest
+    from storage.rhythms import DigestRule
 
 DAILY: Final = Clock(hour=9, minute=0)
 """When whoever wants one mail a day gets it, by the own wall."""
@@ -43,7 +43,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class WindowPlan:
     """How the mail of a type is gathered for a user.
 
     It is a fact of a gate, so it is shown to people, and holds names and numbers alone.
@@ -97,9 +97,9 @@ class Plan:
         )
 
 
-def plan_of(type_: str, digest: "Digest", zone_name: str) -> Plan:
+def plan_of(type_: str, digest: "DigestRule", zone_name: str) -> WindowPlan:
     """What is said of the digest of a type, for a user of that zone."""
-    return Plan(
+    return WindowPlan(
         key=key_of(type_, digest.key),
         every=digest.every,
         sliding=digest.sliding,

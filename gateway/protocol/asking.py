@@ -31,9 +31,9 @@ from gateway.protocol.fields import (
     EmailAddress,
     Flag,
     Items,
-    Moment,
     Room,
     Text,
+    Timestamp,
     UserId,
     cursor_field,
     limit_field,
@@ -127,7 +127,7 @@ class SnoozeSchema(Schema):
     """
 
     id = _id_field(required=True)
-    until = Moment(required=True)
+    until = Timestamp(required=True)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> SnoozeRequest:
@@ -248,8 +248,8 @@ class MailSchema(Schema):
     notification = _id_field(
         load_default=None, metadata={"description": "That it tells; or a mail's own id, or a campaign's."}
     )
-    since = Moment(load_default=None, metadata={"description": "Emitted then or later."})
-    until = Moment(load_default=None, metadata={"description": "Emitted before."})
+    since = Timestamp(load_default=None, metadata={"description": "Emitted then or later."})
+    until = Timestamp(load_default=None, metadata={"description": "Emitted before."})
     before = cursor_field()
     limit = limit_field(50, 200)
 

@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, post_load
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.auditing import AuditRequest
 from gateway.protocol import required
-from gateway.protocol.fields import Moment, Text, cursor_field, limit_field
+from gateway.protocol.fields import Text, Timestamp, cursor_field, limit_field
 from gateway.protocol.patterns import PRINTABLE
 from storage.audit import Deed, DeedPage
 
@@ -37,8 +37,8 @@ class AuditSchema(Schema):
         PRINTABLE, "printable", longest=160, load_default=None,
         metadata={"description": "What it was done to: `user:…`, `topic:…`, an id, or a name."},
     )  # fmt: skip
-    since = Moment(load_default=None, metadata={"description": "Begun then or later."})
-    until = Moment(load_default=None, metadata={"description": "Begun before."})
+    since = Timestamp(load_default=None, metadata={"description": "Begun then or later."})
+    until = Timestamp(load_default=None, metadata={"description": "Begun before."})
     before = cursor_field()
     limit = limit_field(50, 500)
 

@@ -20,7 +20,7 @@ from auth.principal import USER_ID_MAX, is_user_id
 from gateway.ground.zones import ZONE_CHARACTERS, zone
 from gateway.notify.campaigns.plans import Given, RecipientRequest
 from gateway.notify.preferences import Consent
-from gateway.protocol.fields import DATA_DEPTH_MAX, Moment, unsound
+from gateway.protocol.fields import DATA_DEPTH_MAX, Timestamp, unsound
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.patterns import VISIBLE
 from mailer import address
@@ -57,7 +57,7 @@ class Mistake:
     """A sentence for the sender."""
 
 
-_MOMENT = Moment()
+_MOMENT = Timestamp()
 _VISIBLE = re.compile(VISIBLE)
 
 Row = RecipientRequest | Mistake

@@ -28,10 +28,10 @@ from gateway.protocol import campaign_trials
 from gateway.protocol.fields import (
     EmailAddress,
     Items,
-    Moment,
     Object,
     Room,
     Text,
+    Timestamp,
     cursor_field,
     locale_field,
 )
@@ -160,7 +160,9 @@ class CampaignSchema(campaign_trials.OwnWordsSchema):
         allow_none=True,
         metadata={"description": "A room of many that is told the same in the app, once."},
     )
-    send_at = Moment(load_default=None, allow_none=True, metadata={"description": "None: as it is started."})
+    send_at = Timestamp(
+        load_default=None, allow_none=True, metadata={"description": "None: as it is started."}
+    )
     local_time = campaign_trials.wall_time()
 
     @post_load

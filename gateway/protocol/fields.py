@@ -180,7 +180,7 @@ class UserId(fields.String):
         return value
 
 
-class Moment(fields.AwareDateTime):
+class Timestamp(fields.AwareDateTime):
     """A time with its zone, as RFC 3339 has it.
 
     Loads UTC. Raises for a time without a zone, and for one that arithmetic could not be done with.

@@ -13,7 +13,7 @@ from gateway.catalog.timing import EVERY, LIMIT_MAX, WINDOW_SECONDS_MAX, clock_o
 from gateway.ground.spans import seconds_of
 from gateway.protocol.fields import Flag, Text
 from gateway.protocol.patterns import KEY
-from storage.rhythms import Clock, Digest, Rhythm, Throttle
+from storage.rhythms import Clock, DigestRule, Rhythm, Throttle
 
 KEY_MAX = 100
 """Characters."""
@@ -66,7 +66,7 @@ def _key(of: str) -> Text:
 class DigestSchema(Schema):
     """The mail comes with others in a digest, of what its reader has not seen.
 
-    Loads a `Digest`. `sliding` without `max` might never end, and is refused.
+    Loads a `DigestRule`. `sliding` without `max` might never end, and is refused.
     """
 
     every = Every(
@@ -88,8 +88,8 @@ class DigestSchema(Schema):
             raise ValidationError("Goes with max: without one it might never end.", "sliding")
 
     @post_load
-    def _parse(self, data: dict[str, Any], **_: Any) -> Digest:
-        return Digest(
+    def _parse(self, data: dict[str, Any], **_: Any) -> DigestRule:
+        return DigestRule(
             every=data["every"],
             sliding=data["sliding"],
             most=data["max"],

@@ -13,7 +13,7 @@ from gateway.experiments.bounds import NAME, NAME_LONGEST
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.stats.asking import Figures, Report, Row, StatsRequest
 from gateway.protocol import required
-from gateway.protocol.fields import Moment, Text
+from gateway.protocol.fields import Text, Timestamp
 from gateway.protocol.patterns import TYPE
 from storage.mail import LaneName
 from storage.stats import DIMENSIONS, StatsChannel, Step
@@ -50,10 +50,10 @@ class StatsSchema(Schema):
     them than of dimensions.
     """
 
-    since = Moment(
+    since = Timestamp(
         data_key="from", load_default=None, metadata={"description": "A day before `to`, unless it is given."}
     )
-    until = Moment(data_key="to", load_default=None, metadata={"description": "Now, unless it is given."})
+    until = Timestamp(data_key="to", load_default=None, metadata={"description": "Now, unless it is given."})
     step = fields.Enum(
         Step,
         by_value=True,

@@ -13,7 +13,7 @@ from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.suppressions import LiftRequest, SuppressionsRequest, SuppressRequest
 from gateway.protocol import required
 from gateway.protocol.asking import OneFieldSchema
-from gateway.protocol.fields import EmailAddress, Items, Moment, Text, cursor_field, limit_field
+from gateway.protocol.fields import EmailAddress, Items, Text, Timestamp, cursor_field, limit_field
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.patterns import PRINTABLE
 from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression, SuppressionPage
@@ -39,7 +39,7 @@ def created_at(text: str) -> datetime:
     Of an import on the command line, where no schema reads the row.
     """
     try:
-        moment: datetime = Moment().deserialize(text)
+        moment: datetime = Timestamp().deserialize(text)
     except ValidationError as error:
         raise Invalid({"created_at": [str(each) for each in error.messages]}) from None
     return moment
@@ -84,7 +84,7 @@ class SuppressSchema(Schema):
     scope = _scope_field(load_default=EVERYTHING)
     reason = fields.Enum(Reason, by_value=True, load_default=Reason.MANUAL)
     evidence = fields.Nested(EvidenceSchema)
-    expires_at = Moment(load_default=None, allow_none=True)
+    expires_at = Timestamp(load_default=None, allow_none=True)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> SuppressRequest:

@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load
 
 from gateway.notify.requests import Timing
-from gateway.protocol.fields import Moment
+from gateway.protocol.fields import Timestamp
 
 DAYS_AWAY_MAX = 366
 """Days that a date may be away, ahead or behind."""
@@ -37,7 +37,7 @@ class SendAt(fields.Field[Timing]):
     Loads a `Timing`, either with a moment or with a date and a time.
     """
 
-    _time = Moment()
+    _time = Timestamp()
     _local = fields.Nested(LocalTimeSchema)
 
     def _deserialize(

@@ -13,7 +13,7 @@ from gateway.notify.sayings import Said
 from gateway.observe.traced import NodeView, Point, Trace, TracedMail, Via
 from gateway.protocol import required, shapes
 from gateway.protocol.answers.notifications import MailAnswer, ReceiptAnswer, RecordAnswer
-from gateway.protocol.fields import Moment, Text, UserId, cursor_field, limit_field
+from gateway.protocol.fields import Text, Timestamp, UserId, cursor_field, limit_field
 from gateway.protocol.patterns import KEY, PRINTABLE, TYPE
 from storage.obligations import Kind
 from storage.searching import Found, FoundPage, Search
@@ -39,8 +39,8 @@ class FindNotificationsSchema(Schema):
         metadata={"description": "The idempotency key of the call; goes with `service`."},
     )  # fmt: skip
     request_id = Text(r"[A-Za-z0-9_.:/+=-]*", "a request id", longest=128, load_default=None)
-    since = Moment(load_default=None, metadata={"description": "Emitted then or later."})
-    until = Moment(load_default=None, metadata={"description": "Emitted before."})
+    since = Timestamp(load_default=None, metadata={"description": "Emitted then or later."})
+    until = Timestamp(load_default=None, metadata={"description": "Emitted before."})
     before = cursor_field()
     limit = limit_field(50, 200)
 

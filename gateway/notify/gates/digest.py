@@ -14,8 +14,8 @@ from gateway.notify.gates import quiet
 from gateway.notify.preferences import NOTHING, UserPreferences
 from gateway.notify.verdicts import EMAIL, Case, Gate, Merge, Moment, Sources
 from gateway.notify.whereabouts import zones_of
-from gateway.notify.windows import DAILY, WEEKLY, Plan, plan_of
-from storage.rhythms import Clock, Digest
+from gateway.notify.windows import DAILY, WEEKLY, WindowPlan, plan_of
+from storage.rhythms import Clock, DigestRule
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
@@ -27,11 +27,11 @@ HELD_SECONDS = 60.0
 """How long a digest of what was held stays open after the first of it: the others are due in the same moment,
 and may take so long to be looked at.
 """
-_CHOSEN = {"daily": Plan(key="daily", every=DAILY), "weekly": Plan(key="weekly", every=WEEKLY)}
+_CHOSEN = {"daily": WindowPlan(key="daily", every=DAILY), "weekly": WindowPlan(key="weekly", every=WEEKLY)}
 """What a person may choose: one digest over all types each."""
 
 
-def judge(case: Case, plan: Plan) -> Merge:
+def judge(case: Case, plan: WindowPlan) -> Merge:
     """Merge by the plan, with the window of the moment when it is due."""
     window = plan.window(max(case.now, case.due_at))
     if plan.key == HELD:
@@ -52,7 +52,7 @@ def wants(case: Case, moment: Moment) -> bool:
     return is_asked and case.is_own and moment is not Moment.CLOSING
 
 
-async def gather(sources: Sources, cases: Sequence[Case]) -> list[Plan | None]:
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[WindowPlan | None]:
     """A plan for each case whose mail is gathered."""
     chosen = await sources.preferences.of_many(list(dict.fromkeys(case.user or "" for case in cases)))
     # Nobody of these has chosen anything, and no type and no sender wants one.
@@ -82,7 +82,7 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Plan | None]:
     ]
 
 
-def _plan(case: Case, type_: "NotificationType | None", preferences: UserPreferences) -> Plan | None:
+def _plan(case: Case, type_: "NotificationType | None", preferences: UserPreferences) -> WindowPlan | None:
     """How the mail is gathered; None where it is sent alone. The zone is put in by `gather`, where it counts."""
     value = preferences.cell(type_, case.type, EMAIL).value
     if isinstance(value, str):
@@ -91,7 +91,7 @@ def _plan(case: Case, type_: "NotificationType | None", preferences: UserPrefere
     return None if digest is None else plan_of(case.type, digest, "UTC")
 
 
-async def _together(sources: Sources, case: Case) -> Plan | None:
+async def _together(sources: Sources, case: Case) -> WindowPlan | None:
     """That what was held comes in one mail, unless it is one mail only.
 
     One question for each case that was held and has no other plan: it is asked as a mail leaves, which is one
@@ -100,10 +100,10 @@ async def _together(sources: Sources, case: Case) -> Plan | None:
     is_one_of_several = await sources.digests.has_company(
         case.room, key=HELD, rule=quiet.RULE, besides=case.notification_id or "", now=case.now
     )
-    return Plan(key=HELD, every=HELD_SECONDS) if is_one_of_several else None
+    return WindowPlan(key=HELD, every=HELD_SECONDS) if is_one_of_several else None
 
 
-def digest_of(case: Case, type_: "NotificationType | None") -> Digest | None:
+def digest_of(case: Case, type_: "NotificationType | None") -> DigestRule | None:
     """What its sender says of it, else its type."""
     if case.rhythm is not None and case.rhythm.digest is not None:
         return case.rhythm.digest
@@ -121,7 +121,7 @@ def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
 
 GATE = Gate(
     rule=RULE,
-    facts=Plan,
+    facts=WindowPlan,
     judge=judge,
     wants=wants,
     gather=gather,

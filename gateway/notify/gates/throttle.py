@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gateway.notify.gates.digest import digest_of
 from gateway.notify.verdicts import EMAIL, Case, Gate, Merge, Moment, Skip, Sources
 from gateway.notify.whereabouts import zones_of
-from gateway.notify.windows import Plan, key_of, plan_of, spoken
+from gateway.notify.windows import WindowPlan, key_of, plan_of, spoken
 from storage.rhythms import Throttle
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Usage:
     """The length of the window, in seconds."""
     sent: int
     """Mails that were sent in it, or are under way."""
-    plan: Plan | None
+    plan: WindowPlan | None
     """The plan of the digest that takes what is more; None: it is not sent at all."""
 
 
@@ -100,11 +100,13 @@ async def _usage(sources: Sources, case: Case, type_: "NotificationType | None")
     return Usage(limit=throttle.limit, per=throttle.per, sent=sent, plan=plan)
 
 
-async def _plan(sources: Sources, case: Case, type_: "NotificationType | None", throttle: Throttle) -> Plan:
+async def _plan(
+    sources: Sources, case: Case, type_: "NotificationType | None", throttle: Throttle
+) -> WindowPlan:
     """Of the digest that takes what is more: the one that it would come in anyway, else one as long as the window."""
     digest = digest_of(case, type_)
     if digest is None:
-        return Plan(key=key_of(case.type, throttle.key), every=throttle.per)
+        return WindowPlan(key=key_of(case.type, throttle.key), every=throttle.per)
     user = case.user or ""
     zones = await zones_of(sources, [user])
     return plan_of(case.type, digest, str(zones[user]))

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from gateway.engine import Packet, Reason
-from gateway.engine.admission import AddressRate, Gate, client_address
+from gateway.engine.admission import AddressRate, Turnstile, client_address
 from gateway.ground.origins import Origins
 from tests.support.rawsocket import RawPoller, RawSocket, masked
 from tests.unit.engine.hosts import engine, hosted
@@ -366,7 +366,7 @@ async def test_one_that_was_refused_in_time_is_not_interrupted_later(hosts, capl
 
 
 async def test_the_gate_lets_few_through_in_a_turn_and_all_in_order():
-    gate = Gate(a_turn=3)
+    gate = Turnstile(a_turn=3)
     passed = []
     turns = 0
 

@@ -22,7 +22,7 @@ from gateway.notify.gates.throttle import Usage
 from gateway.notify.gates.unless import Attention
 from gateway.notify.preferences import WEEKDAYS, Cell, CellOrigin, QuietHours, UserPreferences
 from gateway.notify.verdicts import EMAIL, NO_DIGESTS, Case, Delay, Merge, Moment, Send, Skip, Sources
-from gateway.notify.windows import DAILY, Plan
+from gateway.notify.windows import DAILY, WindowPlan
 from storage.inboxes import Receipt
 from storage.people import Contact
 from storage.suppressions import EVERYTHING, Reason, Suppression
@@ -70,10 +70,10 @@ facts_of = {
         limit=st.integers(1, 3),
         per=st.floats(1, 3600),
         sent=st.integers(0, 5),
-        plan=st.none() | st.just(Plan(key="type:RESET", every=60.0)),
+        plan=st.none() | st.just(WindowPlan(key="type:RESET", every=60.0)),
     ),
-    Plan: st.just(Plan(key="daily", every=DAILY))
-    | st.builds(Plan, key=st.just("type:RESET"), every=st.floats(1, 3600)),
+    WindowPlan: st.just(WindowPlan(key="daily", every=DAILY))
+    | st.builds(WindowPlan, key=st.just("type:RESET"), every=st.floats(1, 3600)),
 }
 """Of every gate all the facts that it could find."""
 

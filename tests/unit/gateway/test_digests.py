@@ -30,8 +30,7 @@ from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.notifications import Entry, Notification
 from storage.obligations import Digest, Kind, Lease
 from storage.people import Contact
-from storage.rhythms import Digest as DigestRule
-from storage.rhythms import Throttle
+from storage.rhythms import DigestRule, Throttle
 from storage.sqlite import SQLiteStore
 from storage.streams import Emission
 from storage.suppressions import Suppression

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.notify.windows import DAILY, WEEKLY, Plan, key_of, next_time, plan_of, spoken
-from storage.rhythms import Clock, Digest
+from gateway.notify.windows import DAILY, WEEKLY, WindowPlan, key_of, next_time, plan_of, spoken
+from storage.rhythms import Clock, DigestRule
 from tests.unit.gateway.test_quiet import CHANGES
 
 ZONES = sorted(zoneinfo.available_timezones())
@@ -86,14 +86,14 @@ def test_on_the_days_on_which_clocks_are_set_there_is_one_digest_a_day(clock: Cl
 
 
 def test_a_fixed_window_is_as_long_as_it_says() -> None:
-    window = Plan(key="type:NEWS", every=1800.0).window(NOW)
+    window = WindowPlan(key="type:NEWS", every=1800.0).window(NOW)
 
     assert (window.key, window.closes_at) == ("type:NEWS", NOW + timedelta(minutes=30))
     assert (window.latest_at, window.silence, window.leading) == (None, None, False)
 
 
 def test_a_sliding_one_waits_for_silence_and_has_a_bound() -> None:
-    digest = Digest(every=1800.0, sliding=600.0, most=14400.0, leading=True)
+    digest = DigestRule(every=1800.0, sliding=600.0, most=14400.0, leading=True)
 
     window = plan_of("NEWS", digest, "Europe/Berlin").window(NOW)
 
@@ -103,13 +103,13 @@ def test_a_sliding_one_waits_for_silence_and_has_a_bound() -> None:
 
 
 def test_the_bound_holds_from_the_beginning() -> None:
-    assert Plan(key="k", every=1800.0, sliding=60.0, most=600.0).window(NOW).closes_at == NOW + timedelta(
-        minutes=10
-    )
+    assert WindowPlan(key="k", every=1800.0, sliding=60.0, most=600.0).window(
+        NOW
+    ).closes_at == NOW + timedelta(minutes=10)
 
 
 def test_a_zone_that_nobody_knows_any_more_is_utc() -> None:
-    window = Plan(key="daily", every=DAILY, zone="Atlantis/Capital").window(NOW)
+    window = WindowPlan(key="daily", every=DAILY, zone="Atlantis/Capital").window(NOW)
 
     assert window.closes_at == datetime(2026, 11, 27, 9, tzinfo=UTC)
 
@@ -117,12 +117,12 @@ def test_a_zone_that_nobody_knows_any_more_is_utc() -> None:
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        (Plan(key="k", every=1800.0), "one mail every 30m"),
-        (Plan(key="k", every=DAILY, zone="Europe/Berlin"), "one mail a day, at 09:00 (Europe/Berlin)"),
-        (Plan(key="k", every=WEEKLY), "one mail a week, on mon at 09:00 (UTC)"),
+        (WindowPlan(key="k", every=1800.0), "one mail every 30m"),
+        (WindowPlan(key="k", every=DAILY, zone="Europe/Berlin"), "one mail a day, at 09:00 (Europe/Berlin)"),
+        (WindowPlan(key="k", every=WEEKLY), "one mail a week, on mon at 09:00 (UTC)"),
     ],
 )
-def test_how_often_is_told_in_words(plan: Plan, words: str) -> None:
+def test_how_often_is_told_in_words(plan: WindowPlan, words: str) -> None:
     assert plan.words == words
 
 
