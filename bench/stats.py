@@ -36,10 +36,10 @@ from storage.stats import (
     Counts,
     Event,
     Outcome,
-    Question,
     Series,
     Stale,
     Stats,
+    StatsQuery,
     Step,
     key_of_one,
 )
@@ -180,7 +180,9 @@ async def hold(store: Store, now: datetime) -> None:
         day = Bucket(Step.DAY, Step.DAY.start(now - timedelta(days=days)))
         by_events = await store.stats.recount(day, of=None)
         by_hours = await store.stats.recount(day, of=Step.HOUR)
-        told = await store.stats.sums(Question(step=Step.DAY, since=day.start, until=day.end, by=DIMENSIONS))
+        told = await store.stats.sums(
+            StatsQuery(step=Step.DAY, since=day.start, until=day.end, by=DIMENSIONS)
+        )
         by_days = {Series(*each.of): each.counts for each in told}
         assert by_events == by_hours == by_days, day
 

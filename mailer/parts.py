@@ -66,7 +66,7 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MessagePart:
     """A message, or a part of one."""
 
     fields: Fields
@@ -90,7 +90,7 @@ class Part:
                 return self.body
 
 
-def message(raw: bytes) -> Part:
+def message(raw: bytes) -> MessagePart:
     """The message, as far as it is read.
 
     It raises nothing for any bytes. What has no type is `text/plain` (RFC 2045, section 5.2).
@@ -98,7 +98,7 @@ def message(raw: bytes) -> Part:
     return _part(raw[:READ_BYTES], "text/plain")
 
 
-def walk(whole: Part) -> Iterator[Part]:
+def walk(whole: MessagePart) -> Iterator[MessagePart]:
     """The part and all in it, in their order, within the bounds.
 
     No more than `PARTS` of them, and none deeper than `DEPTH`; a message within counts as a level.
@@ -126,7 +126,7 @@ def words(text: str) -> str:
         return text
 
 
-def _walk(part: Part, depth: int, left: list[int]) -> Iterator[Part]:
+def _walk(part: MessagePart, depth: int, left: list[int]) -> Iterator[MessagePart]:
     left[0] -= 1
     yield part
     if depth == 0:
@@ -137,7 +137,7 @@ def _walk(part: Part, depth: int, left: list[int]) -> Iterator[Part]:
         yield from _walk(inner, depth - 1, left)
 
 
-def _inner(part: Part) -> Iterator[Part]:
+def _inner(part: MessagePart) -> Iterator[MessagePart]:
     """The parts of a part, one after the other; none of what has no parts.
 
     By one pass over the body. A boundary is looked for as it is named, and parts end where the body does, if nothing
@@ -164,7 +164,7 @@ def _inner(part: Part) -> Iterator[Part]:
         yield _part(_after_line_end(part.body[begin:]), default)
 
 
-def _part(raw: bytes, default: str) -> Part:
+def _part(raw: bytes, default: str) -> MessagePart:
     # A part may begin with its blank line: then it has no head.
     if _LINE_END.match(raw):
         head, body = b"", _after_line_end(raw)
@@ -175,7 +175,7 @@ def _part(raw: bytes, default: str) -> Part:
     given = fields.get("content-type")
     kind = _TYPE.match(given)
     parameters = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(given)}
-    return Part(fields, kind[1].lower() if kind else default, parameters, body)
+    return MessagePart(fields, kind[1].lower() if kind else default, parameters, body)
 
 
 def _after_line_end(raw: bytes) -> bytes:

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mailer import parts
-from mailer.parts import Fields, Part
+from mailer.parts import Fields, MessagePart
 
 DIAGNOSTIC_CHARACTERS = 300
 RECIPIENTS = 20
@@ -115,7 +115,7 @@ def read(raw: bytes, *, came_to: Sequence[str] = ()) -> Report:
     )
 
 
-def _kind(whole: Part, outcomes: Sequence[RecipientOutcome], feedback: str) -> Kind:
+def _kind(whole: MessagePart, outcomes: Sequence[RecipientOutcome], feedback: str) -> Kind:
     """A complaint goes before a report of delivery; a machine's answer says so itself (RFC 3834, section 5)."""
     if feedback:
         return Kind.COMPLAINT
@@ -126,7 +126,7 @@ def _kind(whole: Part, outcomes: Sequence[RecipientOutcome], feedback: str) -> K
     return Kind.REPLY if answers else Kind.OTHER
 
 
-def _outcomes(found: Sequence[Part]) -> tuple[RecipientOutcome, ...]:
+def _outcomes(found: Sequence[MessagePart]) -> tuple[RecipientOutcome, ...]:
     """Of every recipient that a report of delivery names; such a report is a part of this type, whatever is around it."""
     outcomes: list[RecipientOutcome] = []
     for part in found:
@@ -175,14 +175,14 @@ def without_addresses(text: str) -> str:
     return said[:DIAGNOSTIC_CHARACTERS]
 
 
-def _complaint_of(part: Part) -> Fields | None:
+def _complaint_of(part: MessagePart) -> Fields | None:
     if part.type != "message/feedback-report":
         return None
     fields = next(parts.blocks(part.content()), None)
     return fields if fields is not None and fields.get("feedback-type") else None
 
 
-def _head(part: Part) -> Fields:
+def _head(part: MessagePart) -> Fields:
     """The head of a mail that is sent back, which is what this part holds."""
     return parts.message(part.content().lstrip(b"\r\n")).fields
 

@@ -174,7 +174,7 @@ Counts = Mapping[Series, Mapping[Outcome, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class StatsQuery:
     """Which roll-ups are added up, and by what they are told apart.
 
     `since` is in it and `until` is not; both are looked at as the beginnings of buckets. A name in `where` that is no
@@ -197,12 +197,12 @@ class Question:
 class Sum:
     """What was counted of one combination of what was asked for.
 
-    `at` is the beginning of the bucket, where `Question.each` is asked, else None. An outcome of none is absent.
+    `at` is the beginning of the bucket, where `StatsQuery.each` is asked, else None. An outcome of none is absent.
     """
 
     at: datetime | None
     of: tuple[str, ...]
-    """In the order of `Question.by`."""
+    """In the order of `StatsQuery.by`."""
     counts: Mapping[Outcome, int]
 
 
@@ -274,7 +274,7 @@ class Stats(Protocol):
         """
         ...
 
-    async def sums(self, question: Question) -> list[Sum]:
+    async def sums(self, question: StatsQuery) -> list[Sum]:
         """What was counted, by time and then by what it is told apart by; at most `limit`. Read from where it may lag.
 
         A combination of which nothing was counted is absent. `limit` cuts off the end without saying so.

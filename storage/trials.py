@@ -77,7 +77,7 @@ class ArmCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Participation:
     """One person's part in an experiment.
 
     It is what a user is told of it: the experiment by its id, the arm by its name, and times.
@@ -130,7 +130,7 @@ class Trials(Protocol):
         """
         ...
 
-    async def of_user(self, user: str, *, limit: int) -> list[Part]:
+    async def of_user(self, user: str, *, limit: int) -> list[Participation]:
         """The experiments that a user takes part in, the newest first.
 
         `limit` of them at most; none after an erasure.

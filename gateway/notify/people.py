@@ -39,7 +39,7 @@ from storage.preferences import CHANGES_KEPT, PreferenceChange
 from storage.recipients import RecipientRow, Recipients
 from storage.schedule import Schedule, Scheduled
 from storage.suppressions import Suppression
-from storage.trials import Part, Trials
+from storage.trials import Participation, Trials
 
 USER_DATA_LIMIT = 10_000
 """Of each kind of thing so many at most, in the answer to what is held about a user."""
@@ -55,7 +55,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class PersonInbox:
     """A person with what is unread in that person's rooms."""
 
     person: Person
@@ -63,7 +63,7 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class PersonalData:
     """Everything held about a user.
 
     It is for the person's right to know. Each field is read for itself, one after the other, so what changes
@@ -97,7 +97,7 @@ class Held:
     """What those links lead to that nobody else was sent."""
     opens: Sequence[Open]
     """Of the user's mail, newest first."""
-    trials: Sequence[Part]
+    trials: Sequence[Participation]
     """The user's part in the experiments of types, the newest first."""
 
 
@@ -165,11 +165,11 @@ class People:
         """Those known of whom every word that is asked begins the id, the address or a word of the name; `limit` at most."""
         return await self._held.search(asked.text, limit=asked.limit)
 
-    async def reader(self, user: str) -> Reader:
+    async def reader(self, user: str) -> PersonInbox:
         """The person, and how much is unread in the rooms that the person's token and the store name."""
         person = await self.find(user)
         count = await self._reading.unread(user, await self._rooms(user, person.online))
-        return Reader(person=person, unread=count.unread)
+        return PersonInbox(person=person, unread=count.unread)
 
     async def rooms(self, user: str) -> Sequence[str]:
         """The rooms of the user's inbox: no topics of a token while the user is away, or presence is."""
@@ -193,7 +193,7 @@ class People:
         await self._bus.order_all(Disconnect(asked.user, asked.reason))
         return 0 if online is None else online.connections
 
-    async def data(self, user: str) -> Held:
+    async def data(self, user: str) -> PersonalData:
         """Everything held about the user, the newest `USER_DATA_LIMIT` notifications at most.
 
         A read of many shelves: for a person who asks, not for a page.
@@ -201,7 +201,7 @@ class People:
         data = await self._held.user_data(user, user_room(user), limit=USER_DATA_LIMIT)
         profile = await self._held.profile(user)
         contact = await self._contacts.contact(user)
-        return Held(
+        return PersonalData(
             user=user,
             data=replace(data, contact=contact),
             suppressions=await self._suppressions.of(await self._addresses(user, contact)),

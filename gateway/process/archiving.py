@@ -18,10 +18,10 @@ from gateway.process.subcommand import Subcommand
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
     from gateway.ground.settings import Settings
-    from gateway.notify.archive.reading import Reader
+    from gateway.notify.archive.reading import DepotReader
     from storage.archive import ArchivedNotification
 
-Work = Callable[[argparse.Namespace, "Settings", "Reader"], Awaitable[int]]
+Work = Callable[[argparse.Namespace, "Settings", "DepotReader"], Awaitable[int]]
 """What a command does: takes what was given, the settings and the archive's reader, and answers the exit code."""
 
 
@@ -84,14 +84,14 @@ def _run(given: argparse.Namespace, work: Work) -> int:
         return failed("there is no archive: set BELLHOP_ARCHIVE_URL to what the gateway has", WRONG)
     from gateway.notify.archive.depot import DepotError
     from gateway.notify.archive.opening import opener
-    from gateway.notify.archive.reading import Reader
+    from gateway.notify.archive.reading import DepotReader
     from storage.store import Store
 
     # Keys of erased users are in the store: the archive alone cannot be read.
     async def at(store: Store) -> int:
         try:
             depot = await opener(place, store.shared_secret)()
-            return await work(given, in_force, Reader(store.archive, depot, progress=_show))
+            return await work(given, in_force, DepotReader(store.archive, depot, progress=_show))
         except LookupError as error:
             progress.show_no_more()
             return failed(f"there is no piece or month {error.args[0]} in the archive", WRONG)
@@ -109,7 +109,7 @@ def _show(done: int, of: int) -> None:
     progress.show(f"{done} of {of} pieces")
 
 
-async def _list(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+async def _list(given: argparse.Namespace, in_force: "Settings", reader: "DepotReader") -> int:
     """A line for each piece; one whose manifest is damaged is told with its fault, and makes the exit code 1.
 
     Such as `notifications-2026-05-0001  10000  1234567  2026-05-01T…  2026-05-31T…`.
@@ -126,7 +126,7 @@ async def _list(given: argparse.Namespace, in_force: "Settings", reader: "Reader
     return code
 
 
-async def _verify(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+async def _verify(given: argparse.Namespace, in_force: "Settings", reader: "DepotReader") -> int:
     """Read every byte of the pieces and compare; what is wrong is a line each.
 
     What is of erased users cannot be read by anybody, which is as it should be: it is counted, and no fault.
@@ -144,7 +144,7 @@ async def _verify(given: argparse.Namespace, in_force: "Settings", reader: "Read
     return FAILED if found.faults else WELL
 
 
-async def _read(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+async def _read(given: argparse.Namespace, in_force: "Settings", reader: "DepotReader") -> int:
     """Print what was put away of one room.
 
     Of a user it is the room of that user alone; what was told in shared rooms is found by those.
@@ -173,7 +173,7 @@ async def _print(found: "AsyncIterator[ArchivedNotification]") -> int:
     return len(printed)
 
 
-async def _restore(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+async def _restore(given: argparse.Namespace, in_force: "Settings", reader: "DepotReader") -> int:
     """Put pieces back, unless they would be put away again at once.
 
     Safe to repeat: what is there stays. A crash leaves some of it back, and the rest in the archive as
@@ -201,7 +201,7 @@ async def _restore(given: argparse.Namespace, in_force: "Settings", reader: "Rea
     return WELL
 
 
-async def _beginnings(reader: "Reader", names: list[str]) -> AsyncIterator[str]:
+async def _beginnings(reader: "DepotReader", names: list[str]) -> AsyncIterator[str]:
     """The time of the oldest notification of each piece. Raises `DepotDamaged` for a piece that cannot be read."""
     from gateway.notify.archive.depot import DepotDamaged
 

@@ -11,7 +11,7 @@ from gateway.experiments.inference import Share, wilson
 from gateway.experiments.results import Results
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.protocol import required
-from storage.trials import Part
+from storage.trials import Participation
 
 
 class ArmAnswer(Schema):
@@ -102,7 +102,7 @@ def arms(told: Results) -> list[Json]:
     return [{**arm(each), "reached": each.people, "converted": each.converted} for each in told.arms]
 
 
-def part(value: Part) -> Json:
+def part(value: Participation) -> Json:
     """One person's part, for what is kept of a person."""
     return {
         "trial": value.trial,

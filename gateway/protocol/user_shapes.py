@@ -6,7 +6,7 @@ say.
 
 from gateway.cluster.presence.base import Online, Roster
 from gateway.ground.encoding import Json, time, time_or_none
-from gateway.notify.people import Held, Person, Reader
+from gateway.notify.people import Person, PersonalData, PersonInbox
 from gateway.protocol import (
     audits,
     campaign_answers,
@@ -51,7 +51,7 @@ def presence(value: Person) -> Json:
     }
 
 
-def reader(value: Reader) -> Json:
+def reader(value: PersonInbox) -> Json:
     """One user, as admins see that user."""
     entry, contact = value.person.online, value.person.contact
     return {
@@ -65,7 +65,7 @@ def reader(value: Reader) -> Json:
     }
 
 
-def user_data(value: Held) -> Json:
+def user_data(value: PersonalData) -> Json:
     """All that is kept of a user, for the user's right to see it: each noun in the shape that it has elsewhere."""
     data, contact = value.data, value.data.contact
     return {

@@ -25,10 +25,10 @@ from storage.stats import (
     Counts,
     Event,
     Outcome,
-    Question,
     Series,
     Stale,
     Stats,
+    StatsQuery,
     Step,
     Sum,
     Told,
@@ -179,7 +179,7 @@ class MongoStats(MongoShelf, Stats):
         return await atomically(c, put)
 
     @operation
-    async def sums(self, c: Collections, question: Question) -> list[Sum]:
+    async def sums(self, c: Collections, question: StatsQuery) -> list[Sum]:
         """Added up by the server, cut to the limit here."""
         span = {"$gte": micros(question.since), "$lt": micros(question.until)}
         by = [DIMENSIONS[DIMENSIONS.index(name)] for name in question.by]

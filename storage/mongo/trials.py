@@ -11,7 +11,7 @@ from storage.mongo.collections import Collections, Document
 from storage.mongo.errors import only_duplicates
 from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
-from storage.trials import ArmCount, Converted, Note, Part, Participant, Reached, Reported, Trials
+from storage.trials import ArmCount, Converted, Note, Participant, Participation, Reached, Reported, Trials
 
 PARTS = "trial_parts"
 TRIES = 5
@@ -109,12 +109,12 @@ class MongoTrials(MongoShelf, Trials):
         return [each["variant"] for each in found]
 
     @operation
-    async def of_user(self, c: Collections, user: str, *, limit: int) -> list[Part]:
+    async def of_user(self, c: Collections, user: str, *, limit: int) -> list[Participation]:
         if not is_writable(user):
             return []
         newest = [("enrolled_at", -1), ("_id", -1)]
         return [
-            Part(
+            Participation(
                 trial=each["trial"],
                 variant=each["variant"],
                 enrolled_at=moment(each["enrolled_at"]),

@@ -19,10 +19,10 @@ from storage.stats import (
     Counts,
     Event,
     Outcome,
-    Question,
     Series,
     Stale,
     Stats,
+    StatsQuery,
     Step,
     Sum,
     Told,
@@ -218,7 +218,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         return True
 
     @reading
-    def sums(self, connection: sqlite3.Connection, question: Question) -> list[Sum]:
+    def sums(self, connection: sqlite3.Connection, question: StatsQuery) -> list[Sum]:
         by = [DIMENSIONS[DIMENSIONS.index(name)] for name in question.by]
         told = [*(["r.start"] if question.each else []), *(f"s.{name}" for name in by)]
         where = {name: value for name, value in (question.where or {}).items() if name in DIMENSIONS}

@@ -9,7 +9,7 @@ from storage.encoding import is_writable, micros, moment, moment_or_none
 from storage.people import Erasure
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.trials import ArmCount, Converted, Note, Part, Participant, Reached, Reported, Trials
+from storage.trials import ArmCount, Converted, Note, Participant, Participation, Reached, Reported, Trials
 
 MIGRATIONS = (
     Migration(
@@ -110,7 +110,7 @@ class SQLiteTrials(SQLiteShelf, Trials):
         return [variant for (variant,) in rows]
 
     @reading
-    def of_user(self, connection: sqlite3.Connection, user: str, *, limit: int) -> list[Part]:
+    def of_user(self, connection: sqlite3.Connection, user: str, *, limit: int) -> list[Participation]:
         if not is_writable(user):
             return []
         rows = connection.execute(
@@ -119,7 +119,7 @@ class SQLiteTrials(SQLiteShelf, Trials):
             (user, limit),
         )
         return [
-            Part(
+            Participation(
                 trial=trial,
                 variant=variant,
                 enrolled_at=moment(enrolled),

@@ -12,7 +12,7 @@ from gateway.notify.archive import writing
 from gateway.notify.archive.depot import Depot, DepotDamaged, DepotUnavailable
 from gateway.notify.archive.files import CONTENT, MANIFEST, opened, packed, unpacked
 from gateway.notify.archive.folder import PART
-from gateway.notify.archive.reading import Reader
+from gateway.notify.archive.reading import DepotReader
 from gateway.notify.archive.writing import Archivist
 from gateway.notify.retention import Housekeeper
 from storage.archive import PieceState
@@ -106,12 +106,12 @@ async def test_killed_at_any_moment_nothing_is_lost_and_nothing_is_there_twice(s
     assert Counter(kept.notification.id for kept in found) == Counter(list(told))
     assert {kept.notification.id: kept.notification for kept in found} == told
     assert await sequences(store, ANN) == await sequences(store, "all") == []
-    checked = await Reader(store.archive, files, progress=quietly).verify(await _names(store, files))
+    checked = await DepotReader(store.archive, files, progress=quietly).verify(await _names(store, files))
     assert (checked.rows, checked.faults) == (len(told), {})
 
 
 async def _names(store: Store, files: Depot) -> list[str]:
-    return await Reader(store.archive, files, progress=quietly).pieces()
+    return await DepotReader(store.archive, files, progress=quietly).pieces()
 
 
 async def test_the_same_piece_is_the_same_file_however_often_it_is_written(store, files, folder):
@@ -162,7 +162,7 @@ async def test_all_goes_out_and_comes_back_equal(store, files, count):
 
     assert await put_all_away(store, files, clock, rows=2000 if count > 300 else 100) == len(told)
     gone = [await store.streams.notification(n.id) for n in odd]
-    reader = Reader(store.archive, files, progress=quietly)
+    reader = DepotReader(store.archive, files, progress=quietly)
     done = await reader.restore(await reader.pieces(), now=NOW)
     again = await reader.restore(await reader.pieces(), now=NOW)
 
@@ -190,7 +190,7 @@ async def test_of_an_erased_user_the_archive_cannot_be_read_any_more(store, file
     after = await everything(store, files, ["ann", "ben"], ["all"])
     assert [kept.notification.title for kept in before] == [SECRET, "of ben", "A title"]
     assert [kept.notification.title for kept in after] == ["A title", "of ben", "A title"]
-    reader = Reader(store.archive, files, progress=quietly)
+    reader = DepotReader(store.archive, files, progress=quietly)
     names = await reader.pieces()
     checked = await reader.verify(names)
     assert (checked.rows, checked.sealed, checked.faults) == (4, 1, {})
@@ -243,7 +243,7 @@ async def test_who_is_erased_at_any_moment_of_putting_away_cannot_be_read(store,
         clock.outlast_a_lease()
         read = [
             kept
-            async for kept in Reader(store.archive, files, progress=quietly).of_user(
+            async for kept in DepotReader(store.archive, files, progress=quietly).of_user(
                 user, await _names(store, files)
             )
         ]
@@ -274,7 +274,7 @@ async def test_who_is_being_erased_while_all_is_put_away_cannot_be_read(store, o
 
         read = [
             kept
-            async for kept in Reader(store.archive, files, progress=quietly).of_user(
+            async for kept in DepotReader(store.archive, files, progress=quietly).of_user(
                 user, await _names(store, files)
             )
         ]
@@ -313,7 +313,7 @@ async def test_a_byte_that_was_changed_is_found(tmp_path, sqlite_store):
     files = depot(f"file://{tmp_path}")
     await fill(sqlite_store, ANN, 6)
     await put_all_away(sqlite_store, files, Hour())
-    reader = Reader(sqlite_store.archive, files, progress=quietly)
+    reader = DepotReader(sqlite_store.archive, files, progress=quietly)
     name = "notifications-2026-11-0002"
     for ending in (CONTENT, MANIFEST):
         whole = await files.get(name + ending)
@@ -364,7 +364,7 @@ async def test_what_was_changed_as_a_whole_and_consistently_is_found_by_its_seal
     await files.put(name + CONTENT, content)
     await files.put(name + MANIFEST, opened(name, content)[0].text())
 
-    checked = await Reader(sqlite_store.archive, files, progress=quietly).verify([name])
+    checked = await DepotReader(sqlite_store.archive, files, progress=quietly).verify([name])
 
     assert checked.faults == {name: "what is sealed in it was changed"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.ground.values import masked_url
 from gateway.notify.archive.depot import DepotUnavailable
-from gateway.notify.archive.reading import Reader
+from gateway.notify.archive.reading import DepotReader
 from tests.contract.store_cases import NOW, fill, later, notification, put, sequences
 from tests.support.archives import TOMORROW, Hour, archivist, depot, everything, put_all_away, quietly
 from tests.support.objects import SECRET, Objects, objects
@@ -29,7 +29,7 @@ async def test_all_goes_to_a_bucket_and_comes_back_equal(store, server):
     files = depot(server.url(server.bucket()), "a-store")
 
     assert await put_all_away(store, files, Hour(), rows=4) == 9
-    reader = Reader(store.archive, files, progress=quietly)
+    reader = DepotReader(store.archive, files, progress=quietly)
     names = await reader.pieces()
     read = await everything(store, files, ["ann"], ["topic:deals"])
     back = await reader.restore(names, now=NOW)

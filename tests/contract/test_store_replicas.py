@@ -15,7 +15,7 @@ from storage.mail import LaneName
 from storage.notifications import Notification
 from storage.people import Contact
 from storage.preferences import PreferenceChange
-from storage.stats import Bucket, Event, Outcome, Question, Series, Step, key_of_one
+from storage.stats import Bucket, Event, Outcome, Series, StatsQuery, Step, key_of_one
 from storage.store import Store
 from storage.streams import Appended
 from tests.contract.store_cases import NOW, emission, fill, key, later, mail, notification, put, sequences
@@ -23,7 +23,7 @@ from tests.support.members import Members, replica_set
 
 ANN, BEN, CLEO = "user:ann", "user:ben", "user:cleo"
 ORDER = Series("ORDER", "in_app")
-BY_TYPE = Question(step=Step.DAY, since=later(-90_000), until=later(90_000), by=("type",))
+BY_TYPE = StatsQuery(step=Step.DAY, since=later(-90_000), until=later(90_000), by=("type",))
 
 
 @pytest.fixture(scope="module")

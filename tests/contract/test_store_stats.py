@@ -19,9 +19,9 @@ from storage.stats import (
     Bucket,
     Event,
     Outcome,
-    Question,
     Series,
     Stale,
+    StatsQuery,
     Step,
     Sum,
     key_of_many,
@@ -32,7 +32,7 @@ from tests.contract.store_cases import NOW, later
 
 ORDER, SALE = Series("ORDER", "in_app"), Series("SALE", "shared")
 LETTER = Series("LETTER", "email", "bulk", "autumn")
-BY_TYPE = Question(step=Step.DAY, since=later(-90_000), until=later(90_000), by=("type",))
+BY_TYPE = StatsQuery(step=Step.DAY, since=later(-90_000), until=later(90_000), by=("type",))
 
 
 def event(series: Series = ORDER, outcome: Outcome = Outcome.SEEN, *, at: float = 0, **fields) -> Event:
@@ -83,7 +83,7 @@ async def test_sums_are_told_apart_by_what_is_asked_and_by_time(store):
     span = {"since": before, "until": now + timedelta(hours=1)}
 
     async def sums(**asked) -> Sequence[Sum]:
-        return await store.stats.sums(Question(**{"step": Step.HOUR, **span, **asked}))
+        return await store.stats.sums(StatsQuery(**{"step": Step.HOUR, **span, **asked}))
 
     assert await sums() == [
         Sum(
@@ -287,7 +287,7 @@ async def test_roll_ups_equal_a_recount_whatever_comes_late_or_twice_or_crashes(
     for each in events:
         expected[each.series.type, each.series.rule, each.outcome] += each.count
     for step in Step:
-        asked = Question(
+        asked = StatsQuery(
             step=step,
             since=later(-5 * 86_400),
             until=later(86_400),

@@ -5,7 +5,7 @@ from typing import Any
 
 from storage.notifications import Entry
 from storage.streams import Placed, Tried
-from storage.trials import ArmCount, Converted, Part, Participant, Reached, Reported
+from storage.trials import ArmCount, Converted, Participant, Participation, Reached, Reported
 from tests.contract.store_cases import NOW, later, notification, put
 
 
@@ -24,7 +24,9 @@ async def test_a_person_takes_part_once_in_the_arm_of_the_first_time(store, othe
     assert await store.trials.counts("none") == {}
     assert (await store.trials.begun_at("t"), await store.trials.begun_at("none")) == (NOW, None)
     [newest, first] = await store.trials.of_user("$ann", limit=9)
-    assert first == Part(trial="t", variant="a", enrolled_at=NOW, reached_at=later(5), converted_at=None)
+    assert first == Participation(
+        trial="t", variant="a", enrolled_at=NOW, reached_at=later(5), converted_at=None
+    )
     assert newest.trial == "other"
     assert await store.trials.of_user("\ud800", limit=9) == []
     assert len(await store.trials.of_user("$ann", limit=1)) == 1

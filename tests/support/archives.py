@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from gateway.notify.archive.depot import Depot
 from gateway.notify.archive.opening import depot_at
 from gateway.notify.archive.places import place
-from gateway.notify.archive.reading import Reader
+from gateway.notify.archive.reading import DepotReader
 from gateway.notify.archive.writing import LEASE_SECONDS, Archivist
 from storage.archive import Archive, ArchivedNotification
 from storage.store import Store
@@ -59,7 +59,7 @@ async def everything(
     store: Store, depot: Depot, users: Sequence[str], rooms: Sequence[str]
 ) -> list[ArchivedNotification]:
     """All that can be read of these."""
-    reader = Reader(store.archive, depot, progress=quietly)
+    reader = DepotReader(store.archive, depot, progress=quietly)
     names = await reader.pieces()
     found = [await _all(reader.of_user(user, names)) for user in users]
     found += [await _all(reader.of_room(room, names)) for room in rooms]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.cluster.presence.calls import Calls
-from gateway.cluster.presence.ledger import Held, Ledger
+from gateway.cluster.presence.ledger import HeldConnection, Ledger
 from gateway.ground.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -31,7 +31,9 @@ class Agreement:
         self._calls = calls
         self._now = now
 
-    async def put(self, held: Held, *, at: datetime, limit: int = 0, quiet: bool = False) -> list[str]:
+    async def put(
+        self, held: HeldConnection, *, at: datetime, limit: int = 0, quiet: bool = False
+    ) -> list[str]:
         """Have Redis hold the connection; answers those of the user that are beyond `limit`. `quiet`: without announcing it.
 
         Idempotent in Redis: a connection that is there is written again.
@@ -81,7 +83,7 @@ class Agreement:
         if not missing and not surplus:
             ledger.agree(question)
 
-    async def _put_all(self, entrances: Sequence[Held], *, quiet: bool = False) -> None:
+    async def _put_all(self, entrances: Sequence[HeldConnection], *, quiet: bool = False) -> None:
         """Put many in, a batch at a time, so that others get their turn in Redis."""
         now = self._now()
         for first in range(0, len(entrances), BATCH):

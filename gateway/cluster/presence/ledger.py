@@ -14,7 +14,7 @@ from gateway.cluster.presence.base import Visitor
 
 
 @dataclass(slots=True, eq=False)
-class Held:
+class HeldConnection:
     """A connection of this node, and what is known of it in Redis.
 
     It begins with neither flag. An answer of Redis confirms it; silence makes it doubtful until the next
@@ -35,7 +35,7 @@ class Gone:
     It is kept until Redis has announced who left by it: a Redis that loses its memory is told again.
     """
 
-    held: Held
+    held: HeldConnection
     at: datetime
     """When it went."""
     due: int = 0
@@ -60,7 +60,7 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self.held: dict[str, Held] = {}
+        self.held: dict[str, HeldConnection] = {}
         """The connections that are here now."""
         self.gone: dict[str, Gone] = {}
         """Of these Redis has not taken note yet."""
@@ -75,11 +75,11 @@ class Ledger:
 
     # Connections come and go
 
-    def come(self, visitor: Visitor) -> Held | None:
+    def come(self, visitor: Visitor) -> HeldConnection | None:
         """Hold a connection; None when it is held already."""
         if visitor.connection in self.held:
             return None
-        held = self.held[visitor.connection] = Held(visitor)
+        held = self.held[visitor.connection] = HeldConnection(visitor)
         return held
 
     def go(self, connection: str, at: datetime) -> bool:
@@ -119,7 +119,7 @@ class Ledger:
         """Whether a call may have changed something since Redis and this node were last found to hold the same."""
         return self._doubts != self._cleared
 
-    def put_in(self, held: Held, *, arriving: bool) -> None:
+    def put_in(self, held: HeldConnection, *, arriving: bool) -> None:
         """Redis has the connection; `arriving` when its user is to be announced later."""
         held.confirmed, held.doubtful = True, False
         if arriving:
@@ -144,7 +144,7 @@ class Ledger:
 
     # Agreement
 
-    def lost(self) -> tuple[list[Held], Mapping[str, Gone]]:
+    def lost(self) -> tuple[list[HeldConnection], Mapping[str, Gone]]:
         """Redis has lost its memory: the connections that it knew, and those of them that it still has to see leave.
 
         Who went is put back too, to be taken out with the grace: else nobody would announce it.
@@ -160,7 +160,7 @@ class Ledger:
         confirmed = frozenset(name for name, held in self.held.items() if held.confirmed)
         return Question(confirmed=confirmed, doubts=self._doubts)
 
-    def compare(self, question: Question, there: set[str]) -> tuple[list[Held], set[str]]:
+    def compare(self, question: Question, there: set[str]) -> tuple[list[HeldConnection], set[str]]:
         """What Redis lacks of this node's connections, and those that it has and the node knows nothing of.
 
         To be called when the answer comes, before anything else is.
@@ -173,7 +173,7 @@ class Ledger:
         ]
         return missing, there - self.held.keys() - self.gone.keys()
 
-    def put_back(self, missing: Iterable[Held], now: datetime) -> None:
+    def put_back(self, missing: Iterable[HeldConnection], now: datetime) -> None:
         """These were put in again. One that left meanwhile has to be taken out again: its leave may have been overtaken."""
         for held in missing:
             if self.held.get(held.visitor.connection) is not held:

@@ -57,7 +57,7 @@ class Verified:
     """By the name of the piece."""
 
 
-class Reader:
+class DepotReader:
     """Reads the depot of a store with the keys of that store.
 
     A piece is held in memory as a whole, one at a time. The keys are asked for by piece, so an erasure in the

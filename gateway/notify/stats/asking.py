@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from gateway.ground.clock import Clock
 from gateway.notify.stats.recounting import kept_from
-from storage.stats import Outcome, Question, Stats, StatsChannel, Step, Sum
+from storage.stats import Outcome, Stats, StatsChannel, StatsQuery, Step, Sum
 
 STEPS_MAX = 1500
 """How many steps may be told one by one: a day of minutes, or four years of days."""
@@ -165,7 +165,7 @@ class Statistics:
         since, until = step.start(since), step.start(until + step.length - _EDGE)
         if asked.step is not None and (until - since) / step.length > STEPS_MAX:
             raise Unanswerable("step", f"Must be longer: these are more than {STEPS_MAX} steps.")
-        question = Question(
+        question = StatsQuery(
             step=step,
             since=since,
             until=until,
@@ -199,7 +199,7 @@ class Statistics:
         return Step.DAY
 
 
-def _told(sums: Sequence[Sum], question: Question, width: int) -> tuple[Figures, list[Row]]:
+def _told(sums: Sequence[Sum], question: StatsQuery, width: int) -> tuple[Figures, list[Row]]:
     """All together, and the rows: as many of `of` as were asked for.
 
     The channel is asked for in any case, and is put together again where it was not.

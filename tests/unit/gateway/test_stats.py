@@ -29,7 +29,7 @@ from storage.mail import LaneName, MailState
 from storage.notifications import Entry, Words
 from storage.obligations import Kind, Subject
 from storage.sqlite import SQLiteStore
-from storage.stats import Bucket, Event, Outcome, Question, Series, Step, key_of_one
+from storage.stats import Bucket, Event, Outcome, Series, StatsQuery, Step, key_of_one
 from tests.contract.store_cases import mail, notification, put
 
 NOON = datetime(2026, 12, 1, 12, 30, 15, tzinfo=UTC)
@@ -405,7 +405,7 @@ async def test_late_events_reach_the_days_after_minutes_and_hours_are_forgotten(
     await process.count()
 
     async def at(step: Step) -> list[tuple[float, int]]:
-        asked = Question(step=step, since=NOON - timedelta(days=200), until=NOON, each=True)
+        asked = StatsQuery(step=step, since=NOON - timedelta(days=200), until=NOON, each=True)
         return [
             ((NOON - each.at).days, each.counts[Outcome.SEEN])
             for each in await process.store.stats.sums(asked)
@@ -524,7 +524,7 @@ async def test_what_is_too_much_is_refused(process: Process, monkeypatch: pytest
         assert refused.value.field == field
     many = [stats.Sum(None, (f"T{number}", "in_app"), {}) for number in range(ROWS_MAX + 1)]
 
-    async def sums(question: Question) -> list[stats.Sum]:
+    async def sums(question: StatsQuery) -> list[stats.Sum]:
         return many[: question.limit]
 
     monkeypatch.setattr(process.store.stats, "sums", sums)

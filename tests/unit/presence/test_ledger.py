@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.cluster.presence.base import Visitor
-from gateway.cluster.presence.ledger import Held, Ledger
+from gateway.cluster.presence.ledger import HeldConnection, Ledger
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -14,7 +14,7 @@ def visitor(connection: str, user: str, *, at: int = 0) -> Visitor:
     return Visitor(connection=connection, user=user, name=None, roles=(), since=NOW + timedelta(seconds=at))
 
 
-def come(ledger: Ledger, connection: str, user: str = "ann") -> Held:
+def come(ledger: Ledger, connection: str, user: str = "ann") -> HeldConnection:
     held = ledger.come(visitor(connection, user))
     assert held is not None
     return held
