@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 
 from gateway.cluster.redis.address import Address
-from gateway.cluster.redis.line import Line
+from gateway.cluster.redis.client import RedisClient
 from gateway.cluster.redis.resp import Reply
 from gateway.cluster.redis.trouble import Trouble
 from mailer.budget import LocalBudget
@@ -79,7 +79,7 @@ class RedisBudget:
         """How many shared the rate when Redis last said so."""
         self._own = LocalBudget(rate / UNKNOWN_NODES)
         """What this node takes while Redis is away."""
-        self._line = Line(address, patience_seconds=PATIENCE_SECONDS)
+        self._line = RedisClient(address, patience_seconds=PATIENCE_SECONDS)
         self._turn = asyncio.Lock()
         """Held by who asks."""
         self._next = _Round()

@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from gateway.cluster.redis.address import Address
-from gateway.cluster.redis.line import Line
+from gateway.cluster.redis.client import RedisClient
 
 PATIENCE_SECONDS = 1.0
 """For each question to Redis; the check of the lineage must not hang on it."""
@@ -129,7 +129,7 @@ class RedisWitness:
         address = Address.parse(url)
         self._key = f"{prefix}:{address.database}:witness".encode()
         # One line, though a node reads and writes: the lineage does one at a time until it has been heard.
-        self._line = Line(address, patience_seconds=PATIENCE_SECONDS)
+        self._line = RedisClient(address, patience_seconds=PATIENCE_SECONDS)
 
     async def read(self) -> Mark | None:
         answer = await self._ask(b"GET", self._key)

@@ -19,7 +19,7 @@ from gateway.ground.parts import Part
 from gateway.http import edge
 from gateway.http import unsubscribe_page as pages
 from gateway.http.unsubscribe_words import WORDS, PageWords, language
-from gateway.notify.leaving import MAIL, Leaving, Place, Visit
+from gateway.notify.leaving import MAIL, Leaving, Place, UnsubscribeVisit
 from gateway.protocol.problems import Problem
 
 BODY_BYTES = 64 * 1024
@@ -104,7 +104,9 @@ def _page(request: web.Request) -> str:
 
 
 def _answered(
-    request: web.Request, visit: Visit | None, render: Callable[[Visit, PageWords, str], str]
+    request: web.Request,
+    visit: UnsubscribeVisit | None,
+    render: Callable[[UnsubscribeVisit, PageWords, str], str],
 ) -> web.Response:
     """The page for this visit, or the one that says that the link is unknown.
 

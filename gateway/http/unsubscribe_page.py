@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.catalog.channels import CHANNELS
 from gateway.http.unsubscribe_words import RIGHT_TO_LEFT, PageWords
-from gateway.notify.leaving import Line, Visit
+from gateway.notify.leaving import CategoryLine, UnsubscribeVisit
 
 STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c2733; --soft: #5b6875; --ground: #fff; --line: #d5dbe1; --act: #0b5fd0; --on-act: #fff; }
@@ -44,7 +44,7 @@ TRACKING: Final = "*.tracking"
 """The place of the switch by which it may be known which links are followed; shown to who has turned that on."""
 
 
-def question(visit: Visit, words: PageWords, *, language: str, page: str) -> str:
+def question(visit: UnsubscribeVisit, words: PageWords, *, language: str, page: str) -> str:
     """The page before a click: it asks. `page` is where all is chosen.
 
     Posting the form is the click; mail readers post the same without showing it (RFC 8058).
@@ -63,7 +63,7 @@ def question(visit: Visit, words: PageWords, *, language: str, page: str) -> str
     )
 
 
-def answer(visit: Visit, words: PageWords, *, language: str, page: str) -> str:
+def answer(visit: UnsubscribeVisit, words: PageWords, *, language: str, page: str) -> str:
     """The page after the click: it is done, and this is the rest.
 
     A category that the catalog has no more is told as gone: there is nothing to turn off.
@@ -74,7 +74,7 @@ def answer(visit: Visit, words: PageWords, *, language: str, page: str) -> str:
     )  # fmt: skip
 
 
-def preferences(visit: Visit, words: PageWords, *, language: str, saved: bool = False) -> str:
+def preferences(visit: UnsubscribeVisit, words: PageWords, *, language: str, saved: bool = False) -> str:
     """All that the person is sent.
 
     `saved` says so on top of it.
@@ -107,7 +107,7 @@ def _told(text: str) -> str:
     return f'<p class="told" role="status">{escape(text)}</p>'
 
 
-def _choices(visit: Visit, words: PageWords, action: str) -> list[str]:
+def _choices(visit: UnsubscribeVisit, words: PageWords, action: str) -> list[str]:
     """The form in which each category is switched, by channel."""
     where = f' action="{escape(action)}"' if action else ""
     head = "".join(
@@ -128,7 +128,7 @@ def _choices(visit: Visit, words: PageWords, action: str) -> list[str]:
     ]
 
 
-def _tracking(visit: Visit, words: PageWords) -> list[str]:
+def _tracking(visit: UnsubscribeVisit, words: PageWords) -> list[str]:
     """The switch of tracking, for who has turned it on."""
     if not visit.chosen.preferences.tracking:
         return []
@@ -136,7 +136,7 @@ def _tracking(visit: Visit, words: PageWords) -> list[str]:
     return [f"<p>{_switch(TRACKING, said, words, is_on=True, is_shown=True)}</p>"]
 
 
-def _row(line: Line, words: PageWords) -> str:
+def _row(line: CategoryLine, words: PageWords) -> str:
     """A category or a type, with a cell for each channel; below a category its types, to be opened."""
     cells = "".join(f'<td class="cell">{_cell(line, channel, words)}</td>' for channel in CHANNELS)
     row = f'<th scope="row">{escape(line.name)}</th>{cells}</tr>'
@@ -149,7 +149,7 @@ def _row(line: Line, words: PageWords) -> str:
     )
 
 
-def _cell(line: Line, channel: str, words: PageWords) -> str:
+def _cell(line: CategoryLine, channel: str, words: PageWords) -> str:
     """A switch; or that it always comes, or that it is off."""
     is_on = line.cells[channel]  # type: ignore[index]  # one of `CHANNELS`
     if is_on is None:

@@ -37,7 +37,7 @@ channel of it.
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CategoryLine:
     """A category, or a type of one, as the page shows it."""
 
     key: str
@@ -46,12 +46,12 @@ class Line:
     """In the person's language, as far as the catalog speaks it."""
     cells: Mapping[Channel, Value | None]
     """Whether anything of it is sent, and if only in digests, how often; None where nobody can choose."""
-    kinds: tuple["Line", ...] = ()
+    kinds: tuple["CategoryLine", ...] = ()
     """The types of a category that has several: they may be turned off one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class UnsubscribeVisit:
     """What a link opens.
 
     It is made for one request. `is_new` is False for a link that is followed again: nothing was turned off by
@@ -64,7 +64,7 @@ class Visit:
     name: str
     """The name of that category; empty where there is none."""
     chosen: PreferenceGrid
-    lines: tuple[Line, ...]
+    lines: tuple[CategoryLine, ...]
     wants_email: bool
     """Whether mail is wanted at all."""
     tells_opens: bool = False
@@ -85,7 +85,7 @@ class Lowered:
     other, made by the user.
     """
 
-    visit: Visit
+    visit: UnsubscribeVisit
     patch: Mapping[str, Any]
     """The merge patch that was chosen."""
     undo: Mapping[str, Any]
@@ -123,7 +123,7 @@ class Leaving:
         self._mails = mails
         self._tell = tell
 
-    async def visit(self, token: str) -> Visit | None:
+    async def visit(self, token: str) -> UnsubscribeVisit | None:
         """What the link opens; None for one that is not ours, or whose user was erased.
 
         It changes nothing, so scanners may follow it.
@@ -134,7 +134,7 @@ class Leaving:
         ticket, user = found
         return self._shown(ticket, await self._choices.show(user))
 
-    async def leave(self, token: str, *, mail: str | None = None) -> Visit | None:
+    async def leave(self, token: str, *, mail: str | None = None) -> UnsubscribeVisit | None:
         """Turn off the mail that the link is about; done twice it is done once. `mail` is the one that the link stood in.
 
         What RFC 8058 posts, and what the page's own button does. A link whose category the catalog has no
@@ -148,7 +148,7 @@ class Leaving:
 
     async def lower(
         self, token: str, places: Iterable[Place], *, untrack: bool = False, mail: str | None = None
-    ) -> Visit | None:
+    ) -> UnsubscribeVisit | None:
         """Turn off what is sent in these places; what is off, or cannot be chosen, stays as it is.
 
         With `untrack` nobody may know any more which links in mail the user follows, nor what mail is opened.
@@ -175,11 +175,11 @@ class Leaving:
     async def _lower(
         self,
         token: str,
-        places: Callable[[Visit], Iterable[Place]],
+        places: Callable[[UnsubscribeVisit], Iterable[Place]],
         *,
         untrack: bool = False,
         mail: str | None = None,
-    ) -> Visit | None:
+    ) -> UnsubscribeVisit | None:
         """Turn off what `places` says of what is on now; asked again where somebody else chooses at the same moment.
 
         In this order: the choice is kept, then it is looked at again, then the user is told. A crash before
@@ -210,13 +210,13 @@ class Leaving:
             return after
         raise StoreUnavailable("the preferences are changed by many at once")
 
-    def _shown(self, ticket: Ticket, chosen: PreferenceGrid) -> Visit:
+    def _shown(self, ticket: Ticket, chosen: PreferenceGrid) -> UnsubscribeVisit:
         """What the page shows for a ticket. The category is found by trying each: a link holds a hash of it, and no name."""
         catalog = self._catalog.current
         keys = [] if catalog is None else ordered(catalog)
         category = next((key for key in keys if scope(key) == ticket.scope), None)
         lines = [_line(key, chosen) for key in keys]
-        return Visit(
+        return UnsubscribeVisit(
             user=chosen.user,
             category=category,
             name=chosen.names.get(category or "", ""),
@@ -227,7 +227,7 @@ class Leaving:
         )
 
 
-def _scope_of(visit: Visit) -> list[Place]:
+def _scope_of(visit: UnsubscribeVisit) -> list[Place]:
     """What the link itself is about; mail only, for it came by mail."""
     return [] if visit.category is None else [(visit.category, "email")]
 
@@ -251,7 +251,7 @@ def _choosable(undo: dict[str, Any], catalog: "Catalog | None") -> dict[str, Any
     return undo
 
 
-def _line(key: str, chosen: PreferenceGrid) -> Line | None:
+def _line(key: str, chosen: PreferenceGrid) -> CategoryLine | None:
     """A category with what its cells come to; None for one that has no types."""
     rows = [row for row in chosen.grid if row.type.category == key]
     if not rows:
@@ -261,14 +261,14 @@ def _line(key: str, chosen: PreferenceGrid) -> Line | None:
         values = [_sent(row, channel) for row in rows if not row.cells[channel].is_locked]
         cells[channel] = _loudest(values) if values else None
     kinds = tuple(_kind(row, chosen) for row in rows) if len(rows) > 1 else ()
-    return Line(key, chosen.names[key], cells, kinds)
+    return CategoryLine(key, chosen.names[key], cells, kinds)
 
 
-def _kind(row: PreferenceRow, chosen: PreferenceGrid) -> Line:
+def _kind(row: PreferenceRow, chosen: PreferenceGrid) -> CategoryLine:
     """A type with what its cells come to."""
     name = row.type.name
     cells = {channel: None if cell.is_locked else _sent(row, channel) for channel, cell in row.cells.items()}
-    return Line(name, called(name, chosen), cells)
+    return CategoryLine(name, called(name, chosen), cells)
 
 
 def called(type_: str, chosen: PreferenceGrid) -> str:

@@ -71,7 +71,7 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
-class Line:
+class NodeClient:
     """The way to a node.
 
     Made once for a command; each question has a connection of its own. It follows no redirect.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gateway.process import settings
-from gateway.process.calling import Failure, Line, Unreachable
+from gateway.process.calling import Failure, NodeClient, Unreachable
 from gateway.process.progress import show, show_no_more
 
 PART_LINES = 5_000
@@ -73,7 +73,7 @@ def run(given: argparse.Namespace) -> int:
 
     Whatever ends it early says from which line to go on: lines up to there are taken in.
     """
-    line = Line(given, settings.load())
+    line = NodeClient(given, settings.load())
     done = _Import()
     try:
         if given.file == "-":
@@ -96,7 +96,7 @@ def run(given: argparse.Namespace) -> int:
     return 1 if done.refused else 0
 
 
-def _send(line: Line, given: argparse.Namespace, source: BinaryIO, done: _Import) -> None:
+def _send(line: NodeClient, given: argparse.Namespace, source: BinaryIO, done: _Import) -> None:
     """Send the parts one after the other, and show how far it has come."""
     size = 0 if given.file == "-" else Path(given.file).stat().st_size
     sent = 0
@@ -180,7 +180,7 @@ def _parts(source: BinaryIO, form: str | None, *, from_line: int) -> Iterator[_P
         yield part()
 
 
-def _send_part(line: Line, campaign_id: str, part: _Part, done: _Import) -> None:
+def _send_part(line: NodeClient, campaign_id: str, part: _Part, done: _Import) -> None:
     """Send a part until it is answered. Raises `Unreachable` after the last try, and `Failure` for what is refused."""
     path = f"/internal/campaigns/{campaign_id}/recipients"
     for pause in (*PATIENCE_SECONDS, None):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.process import calling, campaign_import, settings
-from gateway.process.calling import Failure, Line
+from gateway.process.calling import Failure, NodeClient
 from gateway.process.campaign_import import INTERRUPTED
 from gateway.process.progress import show, show_no_more
 from gateway.process.subcommand import Subcommand
@@ -119,7 +119,7 @@ class _Campaigns:
     """The campaigns of a running node."""
 
     def __init__(self, given: argparse.Namespace) -> None:
-        self.line = Line(given, settings.load())
+        self.line = NodeClient(given, settings.load())
 
     def ask(self, method: str, path: str = "", body: object = None) -> Any:
         """Ask something of campaigns; answers the decoded JSON. Raises `Failure`."""

@@ -44,7 +44,7 @@ def _emit(given: argparse.Namespace) -> int:
     }  # fmt: skip
     headers = {} if given.idempotency_key is None else {"Idempotency-Key": given.idempotency_key}
     present = {name: value for name, value in body.items() if value is not None}
-    line = calling.Line(given, in_force)
+    line = calling.NodeClient(given, in_force)
     print(line.ask("POST", "/internal/emit", json.dumps(present).encode(), headers=headers, wanted=(202,)))
     return 0
 

@@ -136,7 +136,7 @@ async def test_what_cannot_be_read_or_reached_is_said_with_where_to_go_on(
     monkeypatch.setattr(campaign_import, "PART_LINES", 2)
     file = tmp_path / "people.ndjson"
     file.write_text("".join(f"{json.dumps(each)}\n" for each in people(5)))
-    sent = campaign_import.Line.ask
+    sent = campaign_import.NodeClient.ask
     calls: list[str] = []
 
     def ask(line, *arguments, **options):
@@ -145,7 +145,7 @@ async def test_what_cannot_be_read_or_reached_is_said_with_where_to_go_on(
             raise campaign_import.Unreachable("nobody answers")
         return sent(line, *arguments, **options)
 
-    monkeypatch.setattr(campaign_import.Line, "ask", ask)
+    monkeypatch.setattr(campaign_import.NodeClient, "ask", ask)
     code, _, complained = await run("import", id_, str(file))
     assert (code, complained) == (1, "bellhop: nobody answers; go on with --from-line 5\n")
     assert len(calls) == 4

@@ -9,7 +9,7 @@ from gateway.cluster.redis.address import Address
 from gateway.cluster.redis.resp import Reply, Wire, pack
 
 
-class Line:
+class RedisClient:
     """For whoever asks now and then. It is not for several at once: the caller waits for one answer before the next question.
 
     It dials at the first question, and again after any failure. Nothing is sent twice by itself: whether a
