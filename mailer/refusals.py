@@ -9,7 +9,7 @@ import re
 from enum import StrEnum
 
 
-class Step(StrEnum):
+class SmtpStep(StrEnum):
     """What was refused. The value begins the reason that is kept with the mail."""
 
     SENDER = "sender"
@@ -85,7 +85,7 @@ _OUR_WORDS = re.compile(
 )
 
 
-def blame(step: Step, code: int, text: str, *, utf8: bool = False) -> Blame:
+def blame(step: SmtpStep, code: int, text: str, *, utf8: bool = False) -> Blame:
     """Whom the answer `code text` to `step` is about.
 
     `utf8` says that the mail asked for SMTPUTF8, so that a refused sender may be a refusal of that.
@@ -109,7 +109,7 @@ def blame(step: Step, code: int, text: str, *, utf8: bool = False) -> Blame:
         return Blame.MOMENT
     if enhanced is not None and enhanced[0] in (_PROTOCOL, _POLICY):
         return Blame.US
-    if step is Step.SENDER and not utf8 and code != _TOO_LARGE_OR_FULL:
+    if step is SmtpStep.SENDER and not utf8 and code != _TOO_LARGE_OR_FULL:
         return Blame.US  # it knows nothing yet but our sender and the size
     if enhanced is None and code in _NOT_UNDERSTOOD:
         return Blame.US
@@ -141,7 +141,7 @@ def _blame_for_now(enhanced: _Enhanced | None, words: str) -> Blame:
     return Blame.US if ours else Blame.MOMENT
 
 
-def _blame_by_words(step: Step, code: int, words: str) -> Blame:
+def _blame_by_words(step: SmtpStep, code: int, words: str) -> Blame:
     """By what is said, where no code tells. A full mailbox is of the moment, though it is said for good."""
     if _MAILBOX_FULL_WORDS.search(words):
         return Blame.MOMENT
@@ -150,7 +150,7 @@ def _blame_by_words(step: Step, code: int, words: str) -> Blame:
     if _OUR_WORDS.search(words):
         return Blame.US
     if code == _TOO_LARGE_OR_FULL:
-        return Blame.MOMENT if step is Step.RECIPIENT else Blame.MAIL
+        return Blame.MOMENT if step is SmtpStep.RECIPIENT else Blame.MAIL
     return Blame.UNSAID
 
 

@@ -24,7 +24,7 @@ from mailer.errors import (
     TemporaryFailure,
     UnclearRefusal,
 )
-from mailer.refusals import Blame, Step, blame, is_throttle, status
+from mailer.refusals import Blame, SmtpStep, blame, is_throttle, status
 
 # RFC 4954, section 6, whichever command it answers.
 _LOGIN_CODES = frozenset({530, 534, 535, 538})
@@ -64,7 +64,7 @@ def unwelcome(step: str) -> Iterator[None]:
 
 
 @contextmanager
-def refused(step: Step, *, utf8: bool = False) -> Iterator[None]:
+def refused(step: SmtpStep, *, utf8: bool = False) -> Iterator[None]:
     """Translate a failure of a command about one mail, which need not be that mail's: `refusals` says whose.
 
     What has no code may have been taken, if it was handed over.
@@ -77,12 +77,12 @@ def refused(step: Step, *, utf8: bool = False) -> Iterator[None]:
         raise TemporaryFailure(_lost(step, error)) from error
 
 
-def _failure(step: Step, error: SMTPResponseException, *, utf8: bool) -> DeliveryFailure | RelayFailure:
+def _failure(step: SmtpStep, error: SMTPResponseException, *, utf8: bool) -> DeliveryFailure | RelayFailure:
     """The failure that an answer to a step is. An answer outside of 4xx and 5xx is of the moment: the two are out of step."""
     code, reason = error.code, _reason(step, error)
     if not 400 <= code < 600:
         return TemporaryFailure(reason)
-    of_recipient = status(code, error.message) if step is Step.RECIPIENT else None
+    of_recipient = status(code, error.message) if step is SmtpStep.RECIPIENT else None
     match blame(step, code, error.message, utf8=utf8):
         case Blame.MAIL:
             return PermanentFailure(reason, code=code, recipient_status=of_recipient)
@@ -93,7 +93,7 @@ def _failure(step: Step, error: SMTPResponseException, *, utf8: bool) -> Deliver
             return UnclearRefusal(reason, code=code)
         case Blame.US if code in _LOGIN_CODES:
             return AuthenticationFailure(reason, code=code)
-        case Blame.US if step is Step.SENDER:
+        case Blame.US if step is SmtpStep.SENDER:
             return RelayFailure(reason, code=code)
         case _:
             return RefusedByRelay(reason, code=code)

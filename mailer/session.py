@@ -17,12 +17,12 @@ from mailer.errors import (
     RelayFailure,
     TemporaryFailure,
 )
-from mailer.refusals import Step
+from mailer.refusals import SmtpStep
 from mailer.relay import Relay, StartTLS
 from mailer.replies import closing_line, refused, unwelcome
 from mailer.transport import HandingOver, Outgoing
 
-_Command = tuple[Step, bytes, tuple[int, ...]]
+_Command = tuple[SmtpStep, bytes, tuple[int, ...]]
 """What it is about, the line without its end, and the codes of its replies that say yes."""
 _DONE = (SMTPStatus.completed,)
 RESET_SECONDS = 10.0
@@ -106,7 +106,7 @@ class Session:
         await self._begin(message, size=len(content))
         # From here on an answer that is lost may have been a yes, so nothing is repeated before the back-off.
         handing_over(self._relay.handover_seconds)
-        with refused(Step.CONTENT):
+        with refused(SmtpStep.CONTENT):
             self._talk.hand_over(content)
             closing = await self._talk.expect(SMTPStatus.completed, seconds=self._relay.handover_seconds)
         self.accepted += 1
@@ -139,7 +139,7 @@ class Session:
         """Say the commands, and hear that each is done."""
         replies = len(commands)
         for step, _, codes in commands:
-            seconds = self._relay.handover_seconds if step is Step.CONTENT else self._relay.step_seconds
+            seconds = self._relay.handover_seconds if step is SmtpStep.CONTENT else self._relay.step_seconds
             try:
                 with refused(step, utf8=message.needs_utf8):
                     if replies == len(commands):
@@ -148,19 +148,23 @@ class Session:
                     await self._talk.expect(*codes, seconds=seconds)
             except (DeliveryFailure, RelayFailure) as failure:
                 await self._forgo(replies)
-                if step is not Step.CONTENT and isinstance(failure, TemporaryFailure) and not self.alive:
+                if step is not SmtpStep.CONTENT and isinstance(failure, TemporaryFailure) and not self.alive:
                     raise Undecided(failure) from failure.__cause__
                 raise
 
     def _commands(self, message: Outgoing, *, size: int) -> Sequence[_Command]:
-        for step, address in ((Step.SENDER, message.sender), (Step.RECIPIENT, message.recipient)):
+        for step, address in ((SmtpStep.SENDER, message.sender), (SmtpStep.RECIPIENT, message.recipient)):
             if not _is_sound(address):
                 raise PermanentFailure(f"the {step} cannot be written in a command")
         options = (f" SIZE={size}" if self._sized else "") + (" SMTPUTF8" if message.needs_utf8 else "")
         return (
-            (Step.SENDER, f"MAIL FROM:<{message.sender}>{options}".encode(), _DONE),
-            (Step.RECIPIENT, f"RCPT TO:<{message.recipient}>".encode(), (*_DONE, SMTPStatus.will_forward)),
-            (Step.CONTENT, b"DATA", (SMTPStatus.start_input,)),
+            (SmtpStep.SENDER, f"MAIL FROM:<{message.sender}>{options}".encode(), _DONE),
+            (
+                SmtpStep.RECIPIENT,
+                f"RCPT TO:<{message.recipient}>".encode(),
+                (*_DONE, SMTPStatus.will_forward),
+            ),
+            (SmtpStep.CONTENT, b"DATA", (SMTPStatus.start_input,)),
         )
 
     async def _forgo(self, replies: int) -> None:

@@ -32,7 +32,7 @@ class StepKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class CourseStep:
     """One thing that was said of a mail. It holds no address of its own, but a server's words may quote one: they go
     when the user is erased.
     """
@@ -55,11 +55,11 @@ class Course:
 
     of: Subject
     """What the mail is of."""
-    steps: Sequence[Step]
+    steps: Sequence[CourseStep]
     """The oldest first."""
 
 
-def step_of(ending: Ending, lease: Lease, now: datetime) -> Step | None:
+def step_of(ending: Ending, lease: Lease, now: datetime) -> CourseStep | None:
     """What is to be kept of how a lease ends; None where the mail's state keeps it.
 
     It is written in the same write that ends the lease, so a lease that was lost leaves no step. `Sent`, `Skipped`,
@@ -69,22 +69,22 @@ def step_of(ending: Ending, lease: Lease, now: datetime) -> Step | None:
     match ending:
         case Postponed(reason=reason, code=code, rule=rule):
             kind = StepKind.POSTPONED if rule is None else StepKind.HELD
-            return Step(at=now, kind=kind, attempt=attempt, rule=rule, code=code, said=reason)
+            return CourseStep(at=now, kind=kind, attempt=attempt, rule=rule, code=code, said=reason)
         case Buried(reason=reason, code=code):
-            return Step(at=now, kind=StepKind.BURIED, attempt=attempt, code=code, said=reason)
+            return CourseStep(at=now, kind=StepKind.BURIED, attempt=attempt, code=code, said=reason)
         case _:
             return None
 
 
-def heard(state: MailState, reason: str | None, now: datetime) -> Step:
+def heard(state: MailState, reason: str | None, now: datetime) -> CourseStep:
     """What was heard of a mail after it was sent.
 
     `state` is one of `AFTER_SENT` but `SENT` itself, which is heard of by nobody: a `ValueError` says so.
     """
-    return Step(at=now, kind=StepKind(state.value), said=reason)
+    return CourseStep(at=now, kind=StepKind(state.value), said=reason)
 
 
-def fields_of(step: Step) -> list[Any]:
+def fields_of(step: CourseStep) -> list[Any]:
     """A step as the stores keep it.
 
     In the order of its fields, short enough to be kept by the twenty: what is longer than `SAID_CHARACTERS` is cut here.
@@ -93,7 +93,7 @@ def fields_of(step: Step) -> list[Any]:
     return [micros(step.at), step.kind.value, step.attempt, step.rule, step.code, said]
 
 
-def step_from(fields: Sequence[Any]) -> Step:
+def step_from(fields: Sequence[Any]) -> CourseStep:
     """A step as `fields_of` has written it. A kind that this release does not know raises `ValueError`."""
     at, kind, attempt, rule, code, said = fields
-    return Step(at=moment(at), kind=StepKind(kind), attempt=attempt, rule=rule, code=code, said=said)
+    return CourseStep(at=moment(at), kind=StepKind(kind), attempt=attempt, rule=rule, code=code, said=said)

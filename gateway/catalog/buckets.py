@@ -27,7 +27,7 @@ def bucket(type_: str, channel: str, salt: str, key: str) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class RolloutStep:
     """A percentage from a time on."""
 
     at: datetime
@@ -44,7 +44,7 @@ class Rollout:
     """Before the first step."""
     salt: str = ""
     """Another one deals the users out anew."""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[RolloutStep, ...] = ()
     """In the order of their times; from its time on a step holds instead of `percent`."""
 
     def percent_at(self, now: datetime) -> float:

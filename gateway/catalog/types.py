@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.catalog import shapes
-from gateway.catalog.buckets import ALL_OR_NONE, Rollout, Step
+from gateway.catalog.buckets import ALL_OR_NONE, Rollout, RolloutStep
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.folder import Folder
 from gateway.catalog.kinds import LANES, Category, EmailRule, NotificationType, Wording
@@ -259,7 +259,7 @@ def _percent(table: Table, key: str, *, critical: bool) -> float:
     return percent
 
 
-def _steps(rule: Table, *, critical: bool) -> Iterable[Step]:
+def _steps(rule: Table, *, critical: bool) -> Iterable[RolloutStep]:
     """The steps of a rollout, in the order of time."""
     last: datetime | None = None
     given = rule.value.get("steps")
@@ -277,4 +277,4 @@ def _steps(rule: Table, *, critical: bool) -> Iterable[Step]:
             row.wrong("percent is missing")
         else:
             last = at
-            yield Step(at=at, percent=_percent(row, "percent", critical=critical))
+            yield RolloutStep(at=at, percent=_percent(row, "percent", critical=critical))

@@ -70,7 +70,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class GateStep:
     """What one gate says of a case."""
 
     rule: str
@@ -88,7 +88,7 @@ class Explained:
     channel: str
     verdict: Verdict
     """The verdict of the first gate that stops it; `Send` where none does."""
-    steps: tuple[Step, ...]
+    steps: tuple[GateStep, ...]
 
 
 def decide(case: Case, facts: Iterable[object], gates: Sequence[AnyGate] = GATES) -> Verdict:
@@ -188,7 +188,7 @@ class Judge:
             fact = None
             if gate.wants(case, Moment.PREVIEW) and not (case.critical and gate.spares_critical):
                 (fact,) = await gate.gather(self._sources, [case])
-            steps.append(Step(gate.rule, fact, None if fact is None else gate.judge(case, fact)))
+            steps.append(GateStep(gate.rule, fact, None if fact is None else gate.judge(case, fact)))
             case = case if fact is None else gate.teach(case, fact)
         verdict = next((step.verdict for step in steps if step.verdict is not None), Send())
         return Explained(case.channel, verdict, tuple(steps))

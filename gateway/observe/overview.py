@@ -20,7 +20,7 @@ from gateway.cluster.commands import OverviewAsk, OverviewTell
 from gateway.ground.encoding import Json, time
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
-from gateway.observe.trends import SAMPLES_KEPT, Step, Trends
+from gateway.observe.trends import SAMPLES_KEPT, Trends, TrendStep
 
 ANSWER_SECONDS = 0.4
 """How long the other nodes have to answer; those who did the last time are all that is waited for. Admins look
@@ -48,7 +48,7 @@ class Overview:
     nodes: tuple[str, ...]
     """Those that have answered in time, by name."""
     step_seconds: float
-    steps: Sequence[Step]
+    steps: Sequence[TrendStep]
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class _Peer:
 
     latest: int = 0
     """In milliseconds since 1970."""
-    steps: deque[Step] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
+    steps: deque[TrendStep] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
     """The last hour."""
 
 
@@ -209,15 +209,15 @@ class Observatory(Part):
 
 
 def added_up(
-    told: Mapping[str, Sequence[Step]], *, telling: Collection[str], step_seconds: float, limit: int
-) -> list[Step]:
+    told: Mapping[str, Sequence[TrendStep]], *, telling: Collection[str], step_seconds: float, limit: int
+) -> list[TrendStep]:
     """The newest `limit` steps of all nodes together, up to the last that every node that is `telling` has told.
 
     Nodes sample at the same moments of the clock, give or take half a step.
     """
     if len(told) == 1:
         return list(next(iter(told.values())))[-limit:]
-    by_slot: dict[int, dict[str, list[Step]]] = {}
+    by_slot: dict[int, dict[str, list[TrendStep]]] = {}
     ends = []
     for node, steps in told.items():
         for step in steps:
@@ -229,15 +229,15 @@ def added_up(
     return [_sum(by_slot[slot].values()) for slot in sorted(by_slot) if end - limit < slot <= end]
 
 
-def _slot(step: Step, step_seconds: float) -> int:
+def _slot(step: TrendStep, step_seconds: float) -> int:
     """Which step of the clock a sample is of."""
     return round(step.at.timestamp() / step_seconds)
 
 
-def _sum(parts: Collection[Sequence[Step]]) -> Step:
+def _sum(parts: Collection[Sequence[TrendStep]]) -> TrendStep:
     """One step of what the nodes did in it; a node that was busy may have two samples in one slot."""
     steps = [step for part in parts for step in part]
-    return Step(
+    return TrendStep(
         at=max(step.at for step in steps),
         seconds=max(step.seconds for step in steps),
         connections=sum(part[-1].connections for part in parts),
@@ -268,7 +268,7 @@ def _millis(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _row(step: Step) -> Row:
+def _row(step: TrendStep) -> Row:
     """A step as it goes over the bus."""
     return {
         "at": _millis(step.at),
@@ -282,9 +282,9 @@ def _row(step: Step) -> Row:
     }
 
 
-def _step(row: Row) -> Step:
+def _step(row: Row) -> TrendStep:
     """Raises LookupError, TypeError, ValueError or AttributeError for what is no row of ours."""
-    return Step(
+    return TrendStep(
         at=datetime.fromtimestamp(row["at"] / 1000, UTC),
         seconds=float(row["seconds"]),
         connections=float(row["connections"]),

@@ -52,7 +52,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class TrendStep:
     """What happened from the sample before to `at`."""
 
     at: datetime
@@ -105,7 +105,7 @@ class Trends(Part):
         for show in self.readers:
             show(families, at)
 
-    def steps(self, limit: int) -> list[Step]:
+    def steps(self, limit: int) -> list[TrendStep]:
         """The newest `limit` steps, oldest first.
 
         Made of neighbours when they are asked for; the first sample gives none.
@@ -137,9 +137,9 @@ def read(families: Mapping[str, Metric], at: datetime) -> Sample:
     )
 
 
-def step(before: Sample, after: Sample) -> Step:
+def step(before: Sample, after: Sample) -> TrendStep:
     """What happened between two samples."""
-    return Step(
+    return TrendStep(
         at=after.at,
         seconds=(after.at - before.at).total_seconds(),
         connections=after.connections,

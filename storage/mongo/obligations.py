@@ -12,7 +12,7 @@ from pymongo.collation import Collation, CollationStrength
 from pymongo.errors import BulkWriteError
 
 from storage import collapsing
-from storage.courses import STEPS_KEPT, Course, Step, fields_of, step_from
+from storage.courses import STEPS_KEPT, Course, CourseStep, fields_of, step_from
 from storage.encoding import ERASED, micros, moment, moment_or_none, news_text
 from storage.mail import OWED, WAITING, LaneName, Mail, MailOrder, MailState, Unless
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
@@ -113,7 +113,7 @@ _OWED_STATES = frozenset(state.value for state in OWED)
 WAITING_STATES = [state.value for state in WAITING]
 
 
-def stepped(step: Step | None) -> Document:
+def stepped(step: CourseStep | None) -> Document:
     """What of an update keeps a step beside the newest of those before.
 
     Nothing without a step. The server cuts the list: no look is needed before.

@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 
-from storage.courses import Course, Step, StepKind, heard
+from storage.courses import Course, CourseStep, StepKind, heard
 from storage.encoding import (
     is_writable,
     micros,
@@ -173,7 +173,7 @@ class MongoOutbox(MongoShelf, Outbox):
                     "mail.updated_at": at,
                 },
                 "$unset": {"mail.reason": "", "mail.code": ""},
-                **obligations.stepped(Step(at=now, kind=StepKind.REVIVED)),
+                **obligations.stepped(CourseStep(at=now, kind=StepKind.REVIVED)),
             },
         )
 

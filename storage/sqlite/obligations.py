@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from storage import collapsing
-from storage.courses import STEPS_KEPT, Course, Step, fields_of, step_from
+from storage.courses import STEPS_KEPT, Course, CourseStep, fields_of, step_from
 from storage.encoding import ERASED, micros, micros_or_none, moment, moment_or_none, news_text
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.notifications import Notification
@@ -142,7 +142,7 @@ _OWE = (
 Row = tuple[Any, ...]
 
 
-def step_text(step: Step) -> str:
+def step_text(step: CourseStep) -> str:
     """A step as `STEPPED` takes it: JSON."""
     return json.dumps(fields_of(step))
 

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from storage.courses import Course, Step, StepKind, heard
+from storage.courses import Course, CourseStep, StepKind, heard
 from storage.encoding import (
     is_writable,
     micros,
@@ -151,7 +151,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     @writing
     def revive(self, connection: sqlite3.Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
         """One statement for all of them; the answer is in the order of `ids`."""
-        at, step = micros(now), obligations.step_text(Step(at=now, kind=StepKind.REVIVED))
+        at, step = micros(now), obligations.step_text(CourseStep(at=now, kind=StepKind.REVIVED))
         revived = {
             row[0]
             for row in connection.execute(

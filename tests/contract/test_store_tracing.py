@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from storage.courses import SAID_CHARACTERS, STEPS_KEPT, Step, StepKind
+from storage.courses import SAID_CHARACTERS, STEPS_KEPT, CourseStep, StepKind
 from storage.endings import Buried, Postponed, Released, Sent
 from storage.errors import InvalidCursor
 from storage.ids import UUID7Source, uuid7
@@ -131,12 +131,12 @@ async def test_each_attempt_that_failed_and_what_was_heard_later_stays_in_order(
 
     assert course.of == Subject(kind=Kind.NOTIFICATION, id=told.id)
     assert list(course.steps) == [
-        Step(at=later(1), kind=StepKind.POSTPONED, attempt=1, code=451, said=long[:SAID_CHARACTERS]),
-        Step(at=later(61), kind=StepKind.HELD, attempt=2, rule="quiet_hours", said="quiet hours"),
-        Step(at=later(121), kind=StepKind.BURIED, attempt=2, code=550, said="no such user"),
-        Step(at=later(130), kind=StepKind.REVIVED),
-        Step(at=later(150), kind=StepKind.DELIVERED),
-        Step(at=later(160), kind=StepKind.COMPLAINED, said="abuse"),
+        CourseStep(at=later(1), kind=StepKind.POSTPONED, attempt=1, code=451, said=long[:SAID_CHARACTERS]),
+        CourseStep(at=later(61), kind=StepKind.HELD, attempt=2, rule="quiet_hours", said="quiet hours"),
+        CourseStep(at=later(121), kind=StepKind.BURIED, attempt=2, code=550, said="no such user"),
+        CourseStep(at=later(130), kind=StepKind.REVIVED),
+        CourseStep(at=later(150), kind=StepKind.DELIVERED),
+        CourseStep(at=later(160), kind=StepKind.COMPLAINED, said="abuse"),
     ]
 
 

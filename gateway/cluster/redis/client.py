@@ -1,4 +1,4 @@
-"""A line to Redis: one question at a time, over a connection that is made when there is something to ask.
+"""A client of Redis: one question at a time, over a connection that is made when there is something to ask.
 
 Budgets and witness have one each. The bus and presence, which ask all the time, have pipelines of their own.
 """

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from gateway.catalog.buckets import Rollout, Step
+from gateway.catalog.buckets import Rollout, RolloutStep
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.kinds import NotificationType
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import NONE, Switch
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
-ROLLOUT = Rollout(percent=5, salt="v1", steps=(Step(at=NOW + timedelta(hours=1), percent=50),))
+ROLLOUT = Rollout(percent=5, salt="v1", steps=(RolloutStep(at=NOW + timedelta(hours=1), percent=50),))
 OFF = {"in_app": False, "email": False}
 
 
@@ -192,7 +192,7 @@ def test_what_is_on_for_everybody_is_remembered_until_something_is_switched_or_a
 
 
 def test_a_rollout_that_has_steps_in_time_is_looked_at_each_time():
-    steps = (Step(at=NOW + timedelta(hours=1), percent=100),)
+    steps = (RolloutStep(at=NOW + timedelta(hours=1), percent=100),)
     one = live(rollouts={"email": Rollout(percent=5, steps=steps)})
 
     assert [one.is_open("T", "email", at) for at in (NOW, NOW + timedelta(hours=2))] == [False, True]

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from mailer.refusals import ANSWER_LENGTH, Blame, Step, blame, is_throttle
+from mailer.refusals import ANSWER_LENGTH, Blame, SmtpStep, blame, is_throttle
 
-SENDER, RECIPIENT, CONTENT = Step
+SENDER, RECIPIENT, CONTENT = SmtpStep
 MAIL, MOMENT, US, UNSAID = Blame
 
 ANSWERS = [
@@ -92,13 +92,13 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("about", "step", "code", "text"), ANSWERS)
-def test_an_answer_says_whom_it_is_about(about: Blame, step: Step, code: int, text: str) -> None:
+def test_an_answer_says_whom_it_is_about(about: Blame, step: SmtpStep, code: int, text: str) -> None:
     assert blame(step, code, text) is about
 
 
 def test_a_sender_refused_in_a_mail_beyond_ascii_may_be_refused_for_that() -> None:
-    assert blame(Step.SENDER, 550, "no", utf8=True) is Blame.UNSAID
-    assert blame(Step.SENDER, 553, "5.6.7 needs SMTPUTF8", utf8=True) is Blame.MAIL
+    assert blame(SmtpStep.SENDER, 550, "no", utf8=True) is Blame.UNSAID
+    assert blame(SmtpStep.SENDER, 553, "5.6.7 needs SMTPUTF8", utf8=True) is Blame.MAIL
 
 
 @pytest.mark.parametrize("name", ["relay access denied", "sender rejected", "user unknown", "helo"])
@@ -106,7 +106,7 @@ def test_what_an_answer_quotes_says_nothing(name: str) -> None:
     """Callers choose the address, and would choose for whom a refusal is taken."""
     quoted = f"<{name}> and {name.replace(' ', '-')}@{name.replace(' ', '.')}.example: no"
 
-    assert blame(Step.RECIPIENT, 550, quoted) is Blame.UNSAID
+    assert blame(SmtpStep.RECIPIENT, 550, quoted) is Blame.UNSAID
 
 
 @pytest.mark.alone
@@ -123,7 +123,7 @@ def test_reading_an_answer_takes_time_in_proportion_to_its_length(part: str) -> 
         for _ in range(3):
             began = time.process_time()
             for _ in range(3):
-                blame(Step.CONTENT, 554, text)
+                blame(SmtpStep.CONTENT, 554, text)
             best = min(best, time.process_time() - began)
         return best
 
