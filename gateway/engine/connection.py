@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from gateway.engine.admission import Allowance
-from gateway.engine.outbox import Outbox, Sending
 from gateway.engine.packets import GOODBYE, NOOP, RECORD_SEPARATOR, Packet
+from gateway.engine.send_buffer import SendBuffer, SendingEngine
 from gateway.engine.websocket import WebSocket
 
 PACKETS_A_POLL = 16
@@ -19,7 +19,7 @@ PROBED_POLL_SECONDS = 0.1
 """A poll that waits after the probe is let go after this long at least: the client may be waiting for its end."""
 
 
-class Engine(Sending, Protocol):
+class Engine(SendingEngine, Protocol):
     """What a connection knows of the engine that it belongs to."""
 
     def take(self, connection: "Connection", data: str | bytes) -> None:
@@ -43,7 +43,7 @@ class Engine(Sending, Protocol):
         ...
 
 
-class Connection(Outbox):
+class Connection(SendBuffer):
     """A client, from its handshake until it is gone. Made by the engine; all methods belong to its event loop."""
 
     __slots__ = (
@@ -103,10 +103,10 @@ class Connection(Outbox):
     async def poll(self, is_open: Callable[[], bool]) -> bytes:
         """Wait for something to send, and answer it as the body of a poll. One at a time.
 
-        `is_open` tells whether the request can still be answered. If not, nothing is taken from the outbox, and the
+        `is_open` tells whether the request can still be answered. If not, nothing is taken from what is queued, and the
         connection ends: its client cannot know what it missed.
         """
-        if not (self.outbox or self.closed or self.lets_go):
+        if not (self.queued or self.closed or self.lets_go):
             await self._released()
         if self.upgraded:
             return NOOP
@@ -135,16 +135,16 @@ class Connection(Outbox):
                 end.cancel()
 
     def _body(self) -> bytes:
-        """Take from the outbox what one poll may carry."""
+        """Take of what is queued what one poll may carry."""
         taken: list[Packet] = []
         used = 0
-        while used < len(self.outbox) and len(taken) < PACKETS_A_POLL:
-            taken += self.outbox[used].singles()
+        while used < len(self.queued) and len(taken) < PACKETS_A_POLL:
+            taken += self.queued[used].singles()
             used += 1
-        self.outbox[:used] = taken[PACKETS_A_POLL:]
+        self.queued[:used] = taken[PACKETS_A_POLL:]
         del taken[PACKETS_A_POLL:]
         self.backlog -= sum([len(packet.frame) for packet in taken])
-        if not self.outbox:
+        if not self.queued:
             self._tell_drained()
         return RECORD_SEPARATOR.join([packet.text for packet in taken])
 
@@ -156,7 +156,7 @@ class Connection(Outbox):
     def overlap(self) -> None:
         """The client polls while it polls: each would get a part, in no order. End it, and have the first poll say so."""
         self.close("transport error")
-        self.outbox.append(GOODBYE)
+        self.queued.append(GOODBYE)
 
     # Upgrading
 
@@ -199,7 +199,7 @@ class Connection(Outbox):
     # Ending
 
     def close(self, reason: str, *, code: int | None = None) -> None:
-        """End the connection; idempotent. With `code`, what is in the outbox is sent before, and a close frame.
+        """End the connection; idempotent. With `code`, what is queued is sent before, and a close frame.
 
         Polls are ended by one that finds nothing any more and is answered 400: every stock client reconnects after
         it, as after 1012. Engine.IO's CLOSE is final to python-engineio.
@@ -213,7 +213,7 @@ class Connection(Outbox):
             self.flush()
         self._tell_drained()
         if self.socket is not None or code is None:
-            self.outbox.clear()
+            self.queued.clear()
             self.backlog = 0
         if self.socket is not None:
             self.socket.close(code)
@@ -234,5 +234,5 @@ class Connection(Outbox):
         elif socket is self.prober:
             # The upgrade failed; the polls go on.
             self._abandon_upgrade()
-            if self.outbox:
+            if self.queued:
                 self.release()

@@ -23,7 +23,7 @@ from gateway.engine.heartbeat import Heartbeat
 from gateway.engine.identifiers import Identifiers
 from gateway.engine.limits import UNLIMITED, EngineLimits
 from gateway.engine.packets import Packet
-from gateway.engine.stats import Stats
+from gateway.engine.stats import EngineStats
 from gateway.engine.tick import Tick
 from gateway.engine.websocket import WebSocket
 from gateway.ground.origins import Origins
@@ -71,7 +71,9 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
     sockets: dict[str, Connection]
     socketio: SocketIO
 
-    def __init__(self, *, limits: EngineLimits, stats: Stats, tick: Tick, origins: Origins, **_: Any) -> None:
+    def __init__(
+        self, *, limits: EngineLimits, stats: EngineStats, tick: Tick, origins: Origins, **_: Any
+    ) -> None:
         super().__init__(
             async_mode="aiohttp",
             ping_interval=limits.ping_interval_seconds,
@@ -244,7 +246,7 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
         connection.close("transport error", code=code if connection.upgraded else None)
 
     def ended(self, connection: Connection, reason: str) -> None:
-        if not connection.upgraded and (connection.outbox or reason == CLIENT_GOODBYE):
+        if not connection.upgraded and (connection.queued or reason == CLIENT_GOODBYE):
             # Its last packets are still to be fetched, or a poll is under way that its goodbye has overtaken.
             self._leftovers.put(connection)
         else:
@@ -253,7 +255,7 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
 
     def forget(self, connection: Connection) -> None:
         """The connection is closed, and its client has all it will get."""
-        connection.outbox.clear()
+        connection.queued.clear()
         self.sockets.pop(connection.sid, None)
 
     # Time

@@ -16,7 +16,7 @@ from gateway.engine.manager import Manager
 from gateway.engine.membership import Membership, Stage
 from gateway.engine.messages import message, welcome
 from gateway.engine.refusals import OTHER, Refusal
-from gateway.engine.stats import Stats
+from gateway.engine.stats import EngineStats
 
 LATER_SECONDS = 2.0
 """How long a client that cannot be let in for now is kept before its transport closes.
@@ -48,7 +48,7 @@ class Entrance:
         *,
         manager: Manager,
         eio: EngineIO,
-        stats: Stats,
+        stats: EngineStats,
         deadline_seconds: float,
         serves: Callable[[str], bool],
         ask: Ask,

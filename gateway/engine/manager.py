@@ -17,7 +17,7 @@ from socketio import packet as sio
 from gateway.engine.connection import Connection
 from gateway.engine.membership import Membership, Stage
 from gateway.engine.messages import message
-from gateway.engine.stats import Stats
+from gateway.engine.stats import EngineStats
 from gateway.engine.tick import Tick
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         connections: Mapping[str, Connection],
         *,
         tick: Tick,
-        stats: Stats,
+        stats: EngineStats,
         generate_id: Callable[[], str],
     ) -> None:
         """Keep the sessions of these connections, which are written to by `tick`. Called once, before anything else."""

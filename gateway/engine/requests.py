@@ -102,7 +102,7 @@ class Requests:
         body = await connection.poll(
             lambda: request.transport is not None and not request.transport.is_closing()
         )
-        if connection.closed and not connection.outbox:
+        if connection.closed and not connection.queued:
             self._eio.forget(connection)
         return answers.body(body)
 

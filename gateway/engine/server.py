@@ -20,14 +20,14 @@ from gateway.engine.engine_io import EngineIO
 from gateway.engine.entrance import Entrance
 from gateway.engine.frames import SERVICE_RESTART
 from gateway.engine.inbox import End
-from gateway.engine.inboxes import Inboxes
+from gateway.engine.intake import Intake
 from gateway.engine.limits import UNLIMITED, EngineLimits
 from gateway.engine.manager import Manager
 from gateway.engine.membership import Membership, Stage
 from gateway.engine.messages import closing, message
 from gateway.engine.packets import Packet
 from gateway.engine.requests import Requests
-from gateway.engine.stats import Stats
+from gateway.engine.stats import EngineStats
 from gateway.engine.tick import Tick
 from gateway.ground.origins import Origins
 
@@ -59,7 +59,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         namespaces: Iterable[str] = ("/", "/admin"),
     ) -> None:
         self.limits = limits or EngineLimits()
-        self.stats = Stats()
+        self.stats = EngineStats()
         self.on_open = on_open
         tick = Tick()
         super().__init__(
@@ -82,7 +82,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             ask=functools.partial(self._trigger_event, "connect"),
             send_away=self._send_away,
         )
-        self.inboxes = self.eio.socketio = Inboxes(
+        self.intake = self.eio.socketio = Intake(
             self.manager,
             message_bytes=self.limits.max_message_bytes or UNLIMITED,
             do=self._do,
@@ -232,7 +232,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         """Close everything and wait until no handler, task or timer of the engine is left; idempotent."""
         await self.eio.shutdown()
         self._entrance.clear()
-        await self.inboxes.stop()
+        await self.intake.stop()
 
     async def shutdown(self) -> None:
         """The library's name for `stop`, which in the library leaves clients and tasks behind."""

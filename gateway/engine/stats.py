@@ -6,7 +6,7 @@ from gateway.engine.refusals import Refusals
 
 
 @dataclass(slots=True)
-class Stats:
+class EngineStats:
     """Counters that only rise; metrics read them."""
 
     deliveries: int = 0

@@ -28,23 +28,23 @@ TURN = 50
 BURST_BYTES = 65_536
 
 
-class Member(Protocol):
+class Flushable(Protocol):
     """A connection, as the tick knows it.
 
-    A burst is put into each member's outbox from here: a call for each would be most of what a fan-out costs.
+    A burst is queued with each member from here: a call for each would be most of what a fan-out costs.
     """
 
     sid: str
-    outbox: list[Packet]
+    queued: list[Packet]
     backlog: int
-    """Bytes in the outbox."""
+    """Bytes of what is queued."""
     mark: int
     """The backlog beyond which `relieve` is called."""
     waits: bool
     """Whether it is in the tick's list; it is reset by `flush`."""
 
     def flush(self) -> None:
-        """Write what is in the outbox."""
+        """Write what is queued."""
         ...
 
     def relieve(self) -> None:
@@ -54,7 +54,7 @@ class Member(Protocol):
     def close(self, reason: str) -> None: ...
 
 
-def broken(connection: Member, error: Exception) -> None:
+def broken(connection: Flushable, error: Exception) -> None:
     """One broken transport must not silence all the others: it is closed, and a line says why."""
     logger.error("flush failed", extra={"connection": connection.sid}, exc_info=error)
     connection.close("transport error")
@@ -75,9 +75,9 @@ class Tick:
     )
 
     def __init__(self) -> None:
-        self._waiting: list[Member] = []
+        self._waiting: list[Flushable] = []
         """With something to send, for the next round; each at most once (`Connection.waits`)."""
-        self._due: deque[Member] = deque()
+        self._due: deque[Flushable] = deque()
         """What is left of the round under way."""
         self._began = 0.0
         """When the round under way, or the last one, began."""
@@ -85,9 +85,9 @@ class Tick:
         self._handle: asyncio.Handle | None = None
         self._burst: list[Packet] = []
         self._burst_bytes = 0
-        self._burst_members: Mapping[str, Member] | None = None
+        self._burst_members: Mapping[str, Flushable] | None = None
 
-    def owe(self, connection: Member) -> None:
+    def owe(self, connection: Flushable) -> None:
         """`connection` has something to send: flush it soon. Called before the packet is put, to keep the order."""
         if self._burst_members is not None:
             self.seal()
@@ -97,7 +97,7 @@ class Tick:
             if self._handle is None:
                 self._arm()
 
-    def lets_by(self, connection: Member) -> bool:
+    def lets_by(self, connection: Flushable) -> bool:
         """Whether `connection` may be written to right now: it has nothing to wait for, and few were before it.
 
         It is in the next round all the same: until that is over, what else there is for it waits and is joined.
@@ -112,7 +112,7 @@ class Tick:
             self._arm()
         return True
 
-    def fan_out(self, members: Mapping[str, Member], packet: Packet) -> None:
+    def fan_out(self, members: Mapping[str, Flushable], packet: Packet) -> None:
         """Owe `packet` to all `members`; call `seal` before the members change.
 
         Packets that follow one another to the same members are joined first and handed out once, so that a burst to a
@@ -139,7 +139,7 @@ class Tick:
         waiting = self._waiting
         full = []
         for connection in members.values():
-            connection.outbox.append(packet)
+            connection.queued.append(packet)
             connection.backlog = backlog = connection.backlog + size
             if not connection.waits:
                 connection.waits = True
@@ -176,7 +176,7 @@ class Tick:
             self._waiting = []
         for _ in range(min(TURN, len(due))):
             connection = due.popleft()
-            if not connection.outbox:
+            if not connection.queued:
                 # It was written to at once, and nothing has followed.
                 connection.waits = False
                 continue

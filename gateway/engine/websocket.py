@@ -13,9 +13,9 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from gateway.engine import frames, packets
+from gateway.engine.client_socket import ClientSocket
 from gateway.engine.frames import FrameError, FrameReader
 from gateway.engine.handshake import HandshakeError, answer_to
-from gateway.engine.stream import Stream
 
 
 class Carried(Protocol):
@@ -70,7 +70,7 @@ class TakenOver(web.StreamResponse):
         del data
 
 
-class WebSocket(Stream):
+class WebSocket(ClientSocket):
     """One websocket. Its connection gets text as str, binary messages as bytes, and is told when it has gone."""
 
     __slots__ = ("_connection", "_parting", "_reader", "probes")

@@ -44,12 +44,12 @@ class Host:
 
     def waiting(self, connection: Any) -> int:
         """Bytes of what the connection's client has sent and nobody has worked on yet."""
-        inbox = self.server.inboxes.get(connection.sid)
+        inbox = self.server.intake.get(connection.sid)
         return 0 if inbox is None else inbox.size
 
     async def worked_off(self, connection: Any) -> None:
         """Return when nothing of what the connection's client has sent is being worked on."""
-        while (inbox := self.server.inboxes.get(connection.sid)) is not None and inbox.worker is not None:
+        while (inbox := self.server.intake.get(connection.sid)) is not None and inbox.worker is not None:
             await asyncio.wait([inbox.worker])
 
 

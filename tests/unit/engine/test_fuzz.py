@@ -158,7 +158,7 @@ async def test_no_input_leaks_a_task_or_writes_a_traceback(hosts, caplog):
         socket.gone()
         await host.worked_off(connection)
         assert not host.server.manager.sessions_of(connection)
-        assert host.server.inboxes.get(connection.sid) is None
+        assert host.server.intake.get(connection.sid) is None
         assert connection.sid not in host.server.eio.sockets
         if number % 100 == 0:
             host.server.fan_out("/", "all", _numbered(number))

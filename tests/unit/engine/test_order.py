@@ -330,7 +330,7 @@ async def test_one_that_does_not_read_is_given_nothing_at_once(hosts):
 
     host.server.fan_out("/", "all", Packet.event("/", json.dumps([number, ""]).encode()))
 
-    assert connection.outbox
+    assert connection.queued
     assert [(await raw.event())[0] for _ in range(number + 1)] == list(range(number + 1))
 
 

@@ -150,12 +150,12 @@ async def test_a_fan_out_to_many_lets_others_work_in_between(hosts):
     class Member:
         def __init__(self, number):
             self.sid = str(number)
-            self.outbox, self.backlog, self.mark, self.waits = [], 0, 10**9, False
+            self.queued, self.backlog, self.mark, self.waits = [], 0, 10**9, False
 
         def flush(self):
             self.waits = False
-            written.append((turn, len(self.outbox)))
-            self.outbox.clear()
+            written.append((turn, len(self.queued)))
+            self.queued.clear()
 
     members = {str(number): Member(number) for number in range(TURN * 5)}
     turn = 0

@@ -24,7 +24,7 @@ Do = Callable[[Connection, Any], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 
-class Inboxes:
+class Intake:
     """Takes messages apart and has `do` work on them, in their order. No one connection waits for another."""
 
     def __init__(self, manager: Manager, *, message_bytes: int, do: Do, send_away: SendAway) -> None:

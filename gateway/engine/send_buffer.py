@@ -1,4 +1,4 @@
-"""The outbox of a connection: what is still to be sent to its client, and how much that may be.
+"""The send buffer of a connection: what is still to be sent to its client, and how much that may be.
 
 Everything that goes out passes here, on whatever transport: this is what keeps it in order, and who does not read within bounds.
 """
@@ -12,8 +12,8 @@ from gateway.engine.tick import Tick, broken
 from gateway.engine.websocket import WebSocket
 
 
-class Sending(Protocol):
-    """What an outbox knows of the engine that it belongs to."""
+class SendingEngine(Protocol):
+    """What a send buffer knows of the engine that it belongs to."""
 
     tick: Tick
     """Flushes who owes something."""
@@ -27,7 +27,7 @@ class Sending(Protocol):
         ...
 
 
-class Outbox:
+class SendBuffer:
     """What a connection is owed. Whoever has one says how it is released to a poll, and how it ends."""
 
     __slots__ = (
@@ -37,20 +37,20 @@ class Outbox:
         "drained",
         "limit",
         "mark",
-        "outbox",
+        "queued",
         "sid",
         "socket",
         "waits",
     )
 
-    def __init__(self, sending: Sending, sid: str, *, limit: int) -> None:
+    def __init__(self, sending: SendingEngine, sid: str, *, limit: int) -> None:
         self._sending = sending
         self.sid = sid
         self.closed = False
         self.socket: WebSocket | None = None
-        self.outbox: list[Packet] = []
+        self.queued: list[Packet] = []
         self.backlog = 0
-        """Bytes in the outbox."""
+        """Bytes of what is queued."""
         self.limit = limit or UNLIMITED
         self.mark = self.limit
         """The backlog beyond which the client is too slow: the limit less what its socket has unsent already."""
@@ -75,7 +75,7 @@ class Outbox:
         if self.closed:
             return
         self._sending.tick.owe(self)
-        self.outbox.append(packet)
+        self.queued.append(packet)
         self.backlog += len(packet.frame)
         if self.backlog > self.mark:
             self.relieve()
@@ -100,16 +100,16 @@ class Outbox:
                 self._fill(left)
 
     def flush(self) -> None:
-        """Give the outbox to the transport, if there is one that takes it. Here and in `write_now` order is made."""
+        """Give what is queued to the transport, if there is one that takes it. Here and in `write_now` order is made."""
         self.waits = False
-        if not self.outbox:
+        if not self.queued:
             return
         socket = self.socket
         if socket is not None:
-            # Kept back while the kernel takes no more: frames in the outbox are shared, unsent bytes are not.
+            # Kept back while the kernel takes no more: frames that are queued are shared, unsent bytes are not.
             if socket.unsent:
                 return
-            packets = self.outbox
+            packets = self.queued
             data = packets[0].frame if len(packets) == 1 else b"".join([packet.frame for packet in packets])
             packets.clear()
             self.backlog = 0
@@ -152,7 +152,7 @@ class Outbox:
             self.flush()
 
     async def drain(self) -> bool:
-        """Wait until the outbox is empty; False when the connection has closed instead."""
+        """Wait until nothing is queued; False when the connection has closed instead."""
         if self.backlog and not self.closed:
             if self.drained is None:
                 self.drained = asyncio.get_running_loop().create_future()

@@ -18,7 +18,7 @@ _AT_ONCE = struct.pack("ii", 1, 0)  # struct linger: switched on, zero seconds
 logger = logging.getLogger(__name__)
 
 
-class Stream:
+class ClientSocket:
     """One connected socket, owned from `open` until `gone` is called, which happens once and last.
 
     Subclasses say what becomes of the bytes. Nothing here raises for what the network does.
