@@ -9,7 +9,7 @@ entrance     who asks to come into a namespace: a session, or a refusal
 requests     handshakes, polls and POSTs that aiohttp has read
 engine_io    Engine.IO: who may connect, and what comes in
 manager      which sessions there are, and which rooms they are in
-heartbeat    pings, and who does not answer them        membership   one connection in one namespace
+heartbeat    pings, and who does not answer them        namespace_session   one connection in one namespace
 connection   one client, whatever its transport
 inbox        what a client has sent, judged, and waiting for its turn
 send_buffer  what a client is owed, and how much that may be
@@ -29,7 +29,7 @@ Everything that goes out passes `SendBuffer.write` or `Tick.fan_out`, which is w
 comes in passes `EngineIO.take`, which is what keeps it bounded.
 """
 
-from gateway.engine.closing import Reason
+from gateway.engine.closing import ClosingReason
 from gateway.engine.engine_io import EngineIO
 from gateway.engine.limits import EngineLimits
 from gateway.engine.listening import OWNER_AND_GROUP, PacedSite
@@ -39,12 +39,12 @@ from gateway.engine.stats import EngineStats
 
 __all__ = [
     "OWNER_AND_GROUP",
+    "ClosingReason",
     "EngineIO",
     "EngineLimits",
     "EngineStats",
     "OnOpen",
     "PacedSite",
     "Packet",
-    "Reason",
     "Server",
 ]

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class ClosingReason(StrEnum):
     """The reasons of the event `closing`.
 
     After a reason with `reconnect` the transport is closed under the client, so that a stock client comes back by
@@ -20,4 +20,9 @@ class Reason(StrEnum):
 
     @property
     def reconnect(self) -> bool:
-        return self in (Reason.DRAINING, Reason.SLOW_CONSUMER, Reason.RATE_LIMITED, Reason.UNAVAILABLE)
+        return self in (
+            ClosingReason.DRAINING,
+            ClosingReason.SLOW_CONSUMER,
+            ClosingReason.RATE_LIMITED,
+            ClosingReason.UNAVAILABLE,
+        )

@@ -5,7 +5,7 @@ import math
 import random
 from collections.abc import Iterable
 
-from gateway.engine.closing import Reason
+from gateway.engine.closing import ClosingReason
 from gateway.engine.connection import Connection
 from gateway.engine.entrance import SendAway
 
@@ -15,7 +15,7 @@ BACK_A_SECOND = 500
 
 
 async def send_all_away(
-    connections: Iterable[Connection], send_away: SendAway, reason: Reason, *, seconds: float
+    connections: Iterable[Connection], send_away: SendAway, reason: ClosingReason, *, seconds: float
 ) -> None:
     """Send each away within `seconds`, with a moment of its own at which to come back. Who comes meanwhile is not among them."""
     leaving = list(connections)

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 from socketio import packet as sio
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from gateway.engine.closing import Reason
+from gateway.engine.closing import ClosingReason
 from gateway.engine.connection import Connection
 from gateway.engine.deadlines import Deadlines
 from gateway.engine.engine_io import EngineIO
 from gateway.engine.manager import Manager
-from gateway.engine.membership import Membership, Stage
 from gateway.engine.messages import message, welcome
+from gateway.engine.namespace_session import NamespaceSession, NamespaceStage
 from gateway.engine.refusals import OTHER, Refusal
 from gateway.engine.stats import EngineStats
 
@@ -34,7 +34,9 @@ logger = logging.getLogger(__name__)
 class SendAway(Protocol):
     """Says why a connection ends, and closes it so that a stock client comes back."""
 
-    def __call__(self, connection: Connection, reason: Reason, *, retry_after: float | None) -> None: ...
+    def __call__(
+        self, connection: Connection, reason: ClosingReason, *, retry_after: float | None
+    ) -> None: ...
 
 
 class Entrance:
@@ -68,7 +70,7 @@ class Entrance:
         self._asked.clear()
         self._put_off.clear()
 
-    async def decide(self, connection: Connection, namespace: str, auth: Any) -> Membership | None:
+    async def decide(self, connection: Connection, namespace: str, auth: Any) -> NamespaceSession | None:
         """Let the client in, or refuse it. Answers the session, open and welcomed, if it was let in."""
         await self._eio.gate.passage()
         if connection.closed:
@@ -95,7 +97,7 @@ class Entrance:
             return Refusal.final("invalid_namespace", "Invalid namespace")
         return Refusal.for_now("draining") if self._eio.stopping else None
 
-    async def _judgement(self, session: Membership, auth: Any) -> Refusal | None:
+    async def _judgement(self, session: NamespaceSession, auth: Any) -> Refusal | None:
         """Call the connect handler; answers the refusal, if it is one.
 
         A handler that fails or takes too long is a refusal as well: the library would leave the client without an
@@ -124,9 +126,9 @@ class Entrance:
             return Refusal.for_now("unavailable")
         return Refusal.final(OTHER, "Connection rejected by server") if answer is False else None
 
-    def _interrupt(self, session: Membership) -> None:
+    def _interrupt(self, session: NamespaceSession) -> None:
         """End a connect handler that has had its time; one timer for all of them, where each would need its own."""
-        if session.decider is not None and session.stage is Stage.PENDING:
+        if session.decider is not None and session.stage is NamespaceStage.PENDING:
             session.overdue = True
             session.decider.cancel()
 
@@ -143,4 +145,4 @@ class Entrance:
 
     def _send_for_later(self, connection: Connection) -> None:
         """Close the transport of a client that could not be let in, so that it comes back."""
-        self._send_away(connection, Reason.UNAVAILABLE, retry_after=1)
+        self._send_away(connection, ClosingReason.UNAVAILABLE, retry_after=1)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from gateway.engine.closing import Reason
+from gateway.engine.closing import ClosingReason
 from gateway.engine.connection import Connection
 from gateway.engine.entrance import SendAway
 from gateway.engine.inbox import ACKNOWLEDGEMENTS, End, Inbox, check
@@ -72,7 +72,7 @@ class Intake:
         self._work_on(connection, inbox)
 
     def excess(self, connection: Connection) -> None:
-        self._send_away(connection, Reason.RATE_LIMITED, retry_after=EXCESS_SECONDS)
+        self._send_away(connection, ClosingReason.RATE_LIMITED, retry_after=EXCESS_SECONDS)
 
     def ended(self, connection: Connection, reason: str) -> None:
         inbox = self._inboxes.get(connection.sid)

@@ -15,8 +15,8 @@ from socketio import AsyncManager
 from socketio import packet as sio
 
 from gateway.engine.connection import Connection
-from gateway.engine.membership import Membership, Stage
 from gateway.engine.messages import message
+from gateway.engine.namespace_session import NamespaceSession, NamespaceStage
 from gateway.engine.stats import EngineStats
 from gateway.engine.tick import Tick
 
@@ -32,9 +32,9 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.sessions: dict[str, Membership] = {}
+        self.sessions: dict[str, NamespaceSession] = {}
         """By sid, over all namespaces: sids are unique."""
-        self._sessions_of: dict[str, tuple[Membership, ...]] = {}
+        self._sessions_of: dict[str, tuple[NamespaceSession, ...]] = {}
         """By the connection's sid: seldom more than one."""
         self._rooms: dict[str, dict[str, dict[str, Connection]]] = {}
         """Open sessions by namespace, room and sid. Namespaces stay once they had a session: there are few."""
@@ -82,11 +82,11 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
 
     # Sessions
 
-    def sessions_of(self, connection: Connection) -> tuple[Membership, ...]:
+    def sessions_of(self, connection: Connection) -> tuple[NamespaceSession, ...]:
         """The sessions that the connection has, in whatever stage."""
         return self._sessions_of.get(connection.sid, ())
 
-    def session_of(self, connection: Connection, namespace: str) -> Membership | None:
+    def session_of(self, connection: Connection, namespace: str) -> NamespaceSession | None:
         for session in self._sessions_of.get(connection.sid, ()):
             if session.namespace == namespace:
                 return session
@@ -97,7 +97,7 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         connection = self._connections.get(eio_sid)
         if connection is None or self.session_of(connection, namespace) is not None:
             return None
-        session = Membership(self._generate_id(), namespace, connection)
+        session = NamespaceSession(self._generate_id(), namespace, connection)
         self.sessions[session.sid] = session
         self._sessions_of[eio_sid] = (*self._sessions_of.get(eio_sid, ()), session)
         return session.sid
@@ -107,7 +107,7 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         session = self._find(sid, namespace)
         if session is None:
             return None
-        session.stage = Stage.OPEN
+        session.stage = NamespaceStage.OPEN
         self._tick.seal()  # members are about to change: what was sent before is for those before
         self._everyone.setdefault(namespace, {})[sid] = session.connection
         for room in session.rooms:
@@ -119,12 +119,12 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         session = self._find(sid, namespace)
         if session is None:
             return None
-        if session.stage is Stage.OPEN:
+        if session.stage is NamespaceStage.OPEN:
             self._tick.seal()
             self._everyone[namespace].pop(sid, None)
             for room in session.rooms:
                 self._dismiss(session, room)
-        session.stage = Stage.LEAVING
+        session.stage = NamespaceStage.LEAVING
         return session.connection.sid
 
     async def disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
@@ -136,7 +136,7 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
             self._forget(session)
         self.callbacks.pop(sid, None)
 
-    def _forget(self, session: Membership) -> None:
+    def _forget(self, session: NamespaceSession) -> None:
         eio_sid = session.connection.sid
         others = tuple(each for each in self._sessions_of[eio_sid] if each is not session)
         if others:
@@ -146,11 +146,11 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
 
     def is_connected(self, sid: str, namespace: str) -> bool:
         session = self._find(sid, namespace)
-        return session is not None and session.stage is Stage.OPEN
+        return session is not None and session.stage is NamespaceStage.OPEN
 
     def is_pre_connected(self, sid: str, namespace: str) -> bool:
         session = self._find(sid, namespace)
-        return session is not None and session.stage is Stage.PENDING
+        return session is not None and session.stage is NamespaceStage.PENDING
 
     def sid_from_eio_sid(self, eio_sid: str, namespace: str) -> str | None:
         connection = self._connections.get(eio_sid)
@@ -173,10 +173,10 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
     def enter(self, sid: str, namespace: str, room: str) -> None:
         """Make the session a member. An unknown session or an empty name is no error: the client may have gone."""
         session = self._find(sid, namespace)
-        if session is None or not room or room in session.rooms or session.stage is Stage.LEAVING:
+        if session is None or not room or room in session.rooms or session.stage is NamespaceStage.LEAVING:
             return
         session.rooms.add(room)
-        if session.stage is Stage.OPEN:
+        if session.stage is NamespaceStage.OPEN:
             self._tick.seal()
             self._admit(session, room)
 
@@ -189,7 +189,7 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         if session is None or room not in session.rooms:
             return
         session.rooms.remove(room)
-        if session.stage is Stage.OPEN:
+        if session.stage is NamespaceStage.OPEN:
             self._tick.seal()
             self._dismiss(session, room)
 
@@ -275,14 +275,14 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
             return self.room(namespace, room)
         return {sid: connection for name in room for sid, connection in self.room(namespace, name).items()}
 
-    def _find(self, sid: str, namespace: str) -> Membership | None:
+    def _find(self, sid: str, namespace: str) -> NamespaceSession | None:
         session = self.sessions.get(sid)
         return session if session is not None and session.namespace == namespace else None
 
-    def _admit(self, session: Membership, room: str) -> None:
+    def _admit(self, session: NamespaceSession, room: str) -> None:
         self._rooms.setdefault(session.namespace, {}).setdefault(room, {})[session.sid] = session.connection
 
-    def _dismiss(self, session: Membership, room: str) -> None:
+    def _dismiss(self, session: NamespaceSession, room: str) -> None:
         rooms = self._rooms[session.namespace]
         members = rooms.get(room)
         if members is not None and members.pop(session.sid, None) is not None and not members:

@@ -9,7 +9,7 @@ from typing import Any
 
 from socketio import packet as sio
 
-from gateway.engine.closing import Reason
+from gateway.engine.closing import ClosingReason
 from gateway.engine.packets import Packet
 
 
@@ -25,7 +25,7 @@ def welcome(namespace: str, sid: str) -> Packet:
 
 
 @functools.lru_cache(maxsize=256)
-def closing(namespace: str, reason: Reason, retry_after: float | None) -> Packet:
+def closing(namespace: str, reason: ClosingReason, retry_after: float | None) -> Packet:
     """The event that says why a session ends, and what its client should do next."""
     payload = {"reason": reason, "reconnect": reason.reconnect, "retry_after": retry_after}
     return Packet.event(namespace, json.dumps(["closing", payload], separators=(",", ":")).encode())

@@ -13,7 +13,7 @@ import socketio
 from aiohttp import web
 from socketio import packet as sio
 
-from gateway.engine.closing import Reason
+from gateway.engine.closing import ClosingReason
 from gateway.engine.connection import Connection
 from gateway.engine.draining import send_all_away
 from gateway.engine.engine_io import EngineIO
@@ -23,8 +23,8 @@ from gateway.engine.inbox import End
 from gateway.engine.intake import Intake
 from gateway.engine.limits import UNLIMITED, EngineLimits
 from gateway.engine.manager import Manager
-from gateway.engine.membership import Membership, Stage
 from gateway.engine.messages import closing, message
+from gateway.engine.namespace_session import NamespaceSession, NamespaceStage
 from gateway.engine.packets import Packet
 from gateway.engine.requests import Requests
 from gateway.engine.stats import EngineStats
@@ -103,7 +103,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
     def write(self, sid: str, packet: Packet) -> None:
         """Owe `packet` to one session. One that is not open gets nothing."""
         session = self.manager.sessions.get(sid)
-        if session is not None and session.stage is Stage.OPEN:
+        if session is not None and session.stage is NamespaceStage.OPEN:
             session.connection.write(packet)
             self.stats.deliveries += 1
 
@@ -194,13 +194,13 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
     # Ending
 
     async def close(
-        self, sid: str, namespace: str, reason: Reason, *, retry_after: float | None = None
+        self, sid: str, namespace: str, reason: ClosingReason, *, retry_after: float | None = None
     ) -> None:
         """Say `closing`, then end the session so that a stock client does what `reason` wants of it."""
         session = self.manager.sessions.get(sid)
         if session is None or session.namespace != namespace:
             return
-        if reason is Reason.SLOW_CONSUMER:
+        if reason is ClosingReason.SLOW_CONSUMER:
             session.connection.evict()
             return
         self.write(sid, closing(namespace, reason, retry_after))
@@ -215,7 +215,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         if not ignore_queue and not await self.manager.can_disconnect(sid, namespace):
             return
         session = self.manager.sessions.get(sid)
-        if session is None or session.namespace != namespace or session.stage is not Stage.OPEN:
+        if session is None or session.namespace != namespace or session.stage is not NamespaceStage.OPEN:
             return
         connection = session.connection
         connection.write(message(sio.DISCONNECT, namespace))
@@ -223,7 +223,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         # A stock client closes its transport when its last namespace has gone; others are helped.
         self.eio.refused(connection)
 
-    async def drain(self, *, seconds: float, reason: Reason = Reason.DRAINING) -> None:
+    async def drain(self, *, seconds: float, reason: ClosingReason = ClosingReason.DRAINING) -> None:
         """Send every client away within `seconds`, evenly, each with a moment of its own at which to come back."""
         self.eio.stopping = True
         await send_all_away(self.eio.sockets.values(), self._send_away, reason, seconds=seconds)
@@ -238,10 +238,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         """The library's name for `stop`, which in the library leaves clients and tasks behind."""
         await self.stop()
 
-    def _send_away(self, connection: Connection, reason: Reason, *, retry_after: float | None) -> None:
+    def _send_away(self, connection: Connection, reason: ClosingReason, *, retry_after: float | None) -> None:
         """Say `closing` in every namespace of the connection, and close it so that a stock client comes back."""
         for session in self.manager.sessions_of(connection):
-            if session.stage is Stage.OPEN:
+            if session.stage is NamespaceStage.OPEN:
                 connection.write(closing(session.namespace, reason, retry_after))
         connection.close("server disconnect", code=SERVICE_RESTART)
 
@@ -261,7 +261,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
                 await self.on_open(session.sid, namespace)
             return
         session = self.manager.session_of(connection, namespace)
-        if session is None or session.stage is not Stage.OPEN:
+        if session is None or session.stage is not NamespaceStage.OPEN:
             return
         if item.packet_type == sio.DISCONNECT:
             await self._end(session, self.reason.CLIENT_DISCONNECT)
@@ -272,11 +272,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
                 values = [] if answer is None else list(answer) if isinstance(answer, tuple) else [answer]
                 connection.write(message(sio.ACK, namespace, values, item.id))
 
-    async def _end(self, session: Membership, reason: str) -> None:
+    async def _end(self, session: NamespaceSession, reason: str) -> None:
         """End a session once, and tell its disconnect handler."""
-        if session.stage is Stage.LEAVING:
+        if session.stage is NamespaceStage.LEAVING:
             return
-        was_open = session.stage is Stage.OPEN
+        was_open = session.stage is NamespaceStage.OPEN
         self.manager.pre_disconnect(session.sid, session.namespace)
         try:
             if was_open:

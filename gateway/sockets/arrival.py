@@ -23,7 +23,7 @@ from gateway.cluster.commands import Replace
 from gateway.cluster.lineage import Lineage
 from gateway.cluster.presence.base import Presence, Visitor
 from gateway.cluster.presence.errors import PresenceUnavailable
-from gateway.engine import Packet, Reason, Server
+from gateway.engine import ClosingReason, Packet, Server
 from gateway.ground import encoding
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import ADMINS, membership, rooms_of
@@ -223,9 +223,9 @@ class Arrival:
                 muted=session.muted,
             )
             if opening.epoch != session.epoch:
-                await self.give_up(Reason.UNAVAILABLE)
+                await self.give_up(ClosingReason.UNAVAILABLE)
                 return False
-        await self.give_up(Reason.SLOW_CONSUMER)
+        await self.give_up(ClosingReason.SLOW_CONSUMER)
         return False
 
     async def _write(self, opening: Opening) -> bool:
@@ -307,7 +307,7 @@ class Arrival:
             # It went while presence was told; its own leaving may have come first and found nothing.
             await at.presence.leave(visitor.connection, now=at.clock())
 
-    async def give_up(self, reason: Reason) -> None:
+    async def give_up(self, reason: ClosingReason) -> None:
         """End a session that has not come all the way. The engine calls `disconnect` for it, which takes it out
         of register and rooms.
         """

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from gateway.cluster.commands import Disconnect, Erase, Recount, Replace
-from gateway.engine import Reason, Server
+from gateway.engine import ClosingReason, Server
 from gateway.ground.parts import CarryOut
 from gateway.ground.rooms import user_of
 from gateway.ground.tasks import Tasks
@@ -76,7 +76,7 @@ class SessionCommands:
 
     def expire(self, session: Session) -> None:
         """The session's token has ended."""
-        self._close_soon([session], Reason.TOKEN_EXPIRED)
+        self._close_soon([session], ClosingReason.TOKEN_EXPIRED)
 
     def turn(self, epoch: str) -> None:
         """The store was put back, and its sequences begin anew in this epoch: have all who were let in before come again.
@@ -91,14 +91,14 @@ class SessionCommands:
             for session in self._sessions.all()
             if session.stage > Stage.JOINING and session.epoch != epoch
         ]
-        self._close_soon(former, Reason.UNAVAILABLE)
+        self._close_soon(former, ClosingReason.UNAVAILABLE)
 
     # By the bus
 
     def _disconnect(self, command: Disconnect) -> None:
         """End every session that the user has here, with the reason `REVOKED`: a stock client stays away."""
         # Who comes while other orders are carried out is meant as well.
-        self._order(lambda: self._close_all(self._sessions.of_user(command.user), Reason.REVOKED))
+        self._order(lambda: self._close_all(self._sessions.of_user(command.user), ClosingReason.REVOKED))
 
     def _erase(self, command: Erase) -> None:
         """Forget the user's contact, and end the user's sessions here; what they still bring is not remembered."""
@@ -108,14 +108,14 @@ class SessionCommands:
             # At once: a session that goes before the order is carried out would remember its user when it
             # leaves.
             session.erased = True
-        self._close_soon(erased, Reason.REVOKED)
+        self._close_soon(erased, ClosingReason.REVOKED)
 
     def _replace(self, command: Replace) -> None:
         """End those of the named connections that are this node's, with the reason `REPLACED`."""
         named = [self._sessions.named(name) for name in command.connections]
         mine = [session for session in named if session is not None]
         if mine:
-            self._close_soon(mine, Reason.REPLACED)
+            self._close_soon(mine, ClosingReason.REPLACED)
 
     def _recount(self, command: Recount) -> None:
         """Have the sessions of a room told anew how much is unread."""
@@ -123,7 +123,7 @@ class SessionCommands:
 
     # Carrying out
 
-    def _close_soon(self, sessions: Sequence[Session], reason: Reason) -> None:
+    def _close_soon(self, sessions: Sequence[Session], reason: ClosingReason) -> None:
         self._order(lambda: self._close_all(sessions, reason))
 
     def _order(self, order: Callable[[], Awaitable[None]]) -> None:
@@ -144,7 +144,7 @@ class SessionCommands:
             except Exception:
                 logger.exception("an order failed")
 
-    async def _close_all(self, sessions: Sequence[Session], reason: Reason) -> None:
+    async def _close_all(self, sessions: Sequence[Session], reason: ClosingReason) -> None:
         """One that has gone meanwhile is passed over by the engine."""
         for session in sessions:
             await self._server.close(session.sid, session.namespace, reason)

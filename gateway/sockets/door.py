@@ -12,7 +12,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from auth.errors import AuthError
 from gateway.cluster.presence.errors import PresenceUnavailable
-from gateway.engine import Reason
+from gateway.engine import ClosingReason
 from gateway.protocol.parsing import Invalid
 from gateway.sockets.arrival import Arrival, Reception, refusal
 from gateway.sockets.events import ADMIN, ROOT
@@ -93,12 +93,12 @@ class Door:
                 if arrival.session.is_unsettled:
                     self._settle(arrival.session)
         except TimeoutError:
-            await arrival.give_up(Reason.SLOW_CONSUMER)
+            await arrival.give_up(ClosingReason.SLOW_CONSUMER)
         except StorageError:
-            await arrival.give_up(Reason.UNAVAILABLE)
+            await arrival.give_up(ClosingReason.UNAVAILABLE)
         except Exception:
             logger.exception("opening failed")
-            await arrival.give_up(Reason.UNAVAILABLE)
+            await arrival.give_up(ClosingReason.UNAVAILABLE)
 
     async def _gone(self, sid: str) -> None:
         """Take a session out of register, rooms and presence. Called once for each whose `connect` succeeded."""

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from auth.principal import Principal
-from gateway.engine import Reason
+from gateway.engine import ClosingReason
 from gateway.ground.rooms import membership
 from gateway.notify import events
 from gateway.notify.reading import Reading
@@ -105,5 +105,5 @@ class Mover:
                 return None
             if at.delivery.open(session.sid, opening.heads):
                 return opening.heads
-        await at.server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
+        await at.server.close(session.sid, session.namespace, ClosingReason.SLOW_CONSUMER)
         return None

@@ -6,7 +6,7 @@ tokens, rooms or notifications: who may come in and what is asked is of `gateway
 
 from ipaddress import IPv4Network, IPv6Network
 
-from gateway.engine import EngineLimits, Reason, Server
+from gateway.engine import ClosingReason, EngineLimits, Server
 from gateway.ground.origins import Origins
 from gateway.ground.parts import Meters, Part
 from gateway.sockets.settings import SocketSettings
@@ -74,7 +74,7 @@ class EnginePart(Part):
 
     async def drain(self, *, seconds: float) -> None:
         """Send every client away within `seconds`, evenly, so that they do not all come to the other nodes at once."""
-        await self._server.drain(seconds=seconds, reason=Reason.DRAINING)
+        await self._server.drain(seconds=seconds, reason=ClosingReason.DRAINING)
 
     async def stop(self) -> None:
         """Close what is still open, and wait until no handler of the engine runs. Idempotent."""

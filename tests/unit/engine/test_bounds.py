@@ -9,7 +9,7 @@ from ipaddress import ip_network
 import psutil
 import pytest
 
-from gateway.engine import Packet, Reason
+from gateway.engine import ClosingReason, Packet
 from gateway.engine.admission import AddressRate, Turnstile, client_address
 from gateway.ground.origins import Origins
 from tests.support.rawsocket import RawPoller, RawSocket, masked
@@ -409,7 +409,7 @@ async def test_a_reason_to_come_back_closes_the_websocket_under_the_client(hosts
     host = await hosts()
     raw = await RawSocket.join(host.port)
 
-    await host.server.close(raw.sid, "/", Reason.DRAINING, retry_after=3)
+    await host.server.close(raw.sid, "/", ClosingReason.DRAINING, retry_after=3)
 
     assert await raw.event() == ["closing", {"reason": "draining", "reconnect": True, "retry_after": 3}]
     assert await raw.gone() == 1012
@@ -420,7 +420,7 @@ async def test_a_reason_to_stay_away_disconnects_the_namespace(hosts):
     host = await hosts()
     raw = await RawSocket.join(host.port)
 
-    await host.server.close(raw.sid, "/", Reason.REVOKED)
+    await host.server.close(raw.sid, "/", ClosingReason.REVOKED)
 
     assert (await raw.event())[1]["reason"] == "revoked"
     assert await raw.text() == "41"
@@ -443,7 +443,7 @@ async def test_a_poller_is_sent_away_with_its_last_packets(hosts, http):
     poller = await RawPoller.join(http, host.port)
     sid = next(iter(host.server.manager.sessions))
 
-    await host.server.close(sid, "/", Reason.DRAINING, retry_after=3)
+    await host.server.close(sid, "/", ClosingReason.DRAINING, retry_after=3)
 
     (closing,) = await poller.poll()
     assert "draining" in closing

@@ -1,4 +1,4 @@
-"""A membership: one connection in one namespace. It is what clients and the library call a session, and name by its `sid`."""
+"""A session of a namespace: one connection in one namespace, as clients and the library name it by its `sid`."""
 
 import asyncio
 from enum import Enum, auto
@@ -6,13 +6,13 @@ from enum import Enum, auto
 from gateway.engine.connection import Connection
 
 
-class Stage(Enum):
+class NamespaceStage(Enum):
     PENDING = auto()  # the connect handler is at work; nothing is sent yet
     OPEN = auto()
     LEAVING = auto()  # the disconnect handler is at work; nothing is sent any more
 
 
-class Membership:
+class NamespaceSession:
     """One connection in one namespace, and the rooms that it has entered there."""
 
     __slots__ = ("connection", "decider", "namespace", "overdue", "rooms", "sid", "stage")
@@ -22,7 +22,7 @@ class Membership:
         self.namespace = namespace
         self.connection = connection
         self.rooms: set[str] = set()
-        self.stage = Stage.PENDING
+        self.stage = NamespaceStage.PENDING
         self.decider: asyncio.Task[None] | None = None
         """The task in which its connect handler is at work."""
         self.overdue = False
