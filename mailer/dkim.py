@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mailer.errors import MailConfigurationError
-from mailer.signing_keys import Key, base64_of
+from mailer.signing_keys import SigningKey, base64_of
 
 SIGNED = (
     "From", "Reply-To", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type",
@@ -25,14 +25,14 @@ _BLANKS = re.compile(rb"[ \t]+")
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
 
 
-class Signer:
+class DkimSigner:
     """Signs with each of its keys; all sign the same, and none of them another's signature.
 
     It holds private keys, and shows none. Several keys are for rotation, or for readers that know no Ed25519 yet. Any
     thread may sign.
     """
 
-    def __init__(self, keys: Sequence[Key], *, unsigned: Sequence[str] = ()) -> None:
+    def __init__(self, keys: Sequence[SigningKey], *, unsigned: Sequence[str] = ()) -> None:
         """`unsigned` are fields that the relay writes anew."""
         self._keys = tuple(keys)
         self._names = tuple(name for name in SIGNED if name not in unsigned)
@@ -49,7 +49,7 @@ class Signer:
         return b"".join(signatures) + message
 
 
-def signer_for(domain: str, keys: Sequence[Key], *, unsigned: Sequence[str] = ()) -> Signer | None:
+def signer_for(domain: str, keys: Sequence[SigningKey], *, unsigned: Sequence[str] = ()) -> DkimSigner | None:
     """What signs mail from `domain`: all keys of it or of a domain above it (DMARC, relaxed); None without any key.
 
     `unsigned` are those of `MAY_BE_UNSIGNED` that it leaves out.
@@ -59,7 +59,7 @@ def signer_for(domain: str, keys: Sequence[Key], *, unsigned: Sequence[str] = ()
     fitting = [key for key in keys if f".{domain}".endswith(f".{key.domain}")]
     if keys and not fitting:
         raise MailConfigurationError(f"no key of BELLHOP_DKIM_DOMAIN signs mail from {domain}")
-    return Signer(fitting, unsigned=unsigned) if fitting else None
+    return DkimSigner(fitting, unsigned=unsigned) if fitting else None
 
 
 def relaxed_header(field_: bytes) -> bytes:
@@ -98,7 +98,7 @@ def _covered(head: bytes, signed: Sequence[str]) -> tuple[list[str], bytes]:
     return names, fields
 
 
-def _signature(key: Key, names: Sequence[str], covered: bytes, body_hash: str) -> bytes:
+def _signature(key: SigningKey, names: Sequence[str], covered: bytes, body_hash: str) -> bytes:
     """The field with one key's signature. It is signed with an empty `b=`, as section 3.7 has it."""
     tags = (
         f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={key.domain}; s={key.selector};",

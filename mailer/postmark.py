@@ -4,7 +4,7 @@ Postmark gives mail another Message-ID. What it was given in a field of `X-PM-Me
 out of the mail: so each mail carries its id there (`MARK`).
 """
 
-from mailer.reports import Action, Kind, RecipientOutcome, Report
+from mailer.reports import DeliveryAction, RecipientOutcome, Report, ReportKind
 from mailer.telling import Told, Unreadable, diagnostic_in, status_in
 
 MARK = "X-PM-Metadata-bellhop"
@@ -41,13 +41,13 @@ def read(body: bytes) -> Report | None:
         case "":
             raise Unreadable("no event of Postmark")
         case "Bounce" if told.text("Type") in _COMPLAINTS:
-            return _report(told, kind=Kind.COMPLAINT, feedback=_ABUSE, at="BouncedAt")
+            return _report(told, kind=ReportKind.COMPLAINT, feedback=_ABUSE, at="BouncedAt")
         case "Bounce":
             return _report(told, outcome=_bounced(told), at="BouncedAt")
         case "SpamComplaint":
-            return _report(told, kind=Kind.COMPLAINT, feedback=_ABUSE, at="BouncedAt")
+            return _report(told, kind=ReportKind.COMPLAINT, feedback=_ABUSE, at="BouncedAt")
         case "Delivery":
-            return _report(told, outcome=_outcome(Action.DELIVERED, told), at="DeliveredAt")
+            return _report(told, outcome=_outcome(DeliveryAction.DELIVERED, told), at="DeliveredAt")
         case "SubscriptionChange":
             return _changed(told)
         case _:
@@ -59,8 +59,8 @@ def _bounced(told: Told) -> RecipientOutcome:
     kind, said = told.text("Type"), told.text("Details")
     if kind not in _FAILURES:
         # A machine's answer, or not yet the end.
-        return _outcome(Action.DELAYED, told)
-    return _outcome(Action.FAILED, told, status=status_in(said) or _FAILURES[kind])
+        return _outcome(DeliveryAction.DELAYED, told)
+    return _outcome(DeliveryAction.FAILED, told, status=status_in(said) or _FAILURES[kind])
 
 
 def _changed(told: Told) -> Report | None:
@@ -69,11 +69,13 @@ def _changed(told: Told) -> Report | None:
         return None
     match told.text("SuppressionReason"):
         case "SpamComplaint":
-            return _report(told, kind=Kind.COMPLAINT, feedback=_ABUSE, at="ChangedAt")
+            return _report(told, kind=ReportKind.COMPLAINT, feedback=_ABUSE, at="ChangedAt")
         case "HardBounce":
-            return _report(told, outcome=_outcome(Action.FAILED, told, status="5.1.1"), at="ChangedAt")
+            return _report(
+                told, outcome=_outcome(DeliveryAction.FAILED, told, status="5.1.1"), at="ChangedAt"
+            )
         case "ManualSuppression" if told.text("Origin") == "Recipient":
-            return _report(told, kind=Kind.UNSUBSCRIBE, at="ChangedAt")
+            return _report(told, kind=ReportKind.UNSUBSCRIBE, at="ChangedAt")
         case _:
             return None
 
@@ -81,7 +83,7 @@ def _changed(told: Told) -> Report | None:
 def _report(
     told: Told,
     *,
-    kind: Kind = Kind.DELIVERY,
+    kind: ReportKind = ReportKind.DELIVERY,
     outcome: RecipientOutcome | None = None,
     feedback: str = "",
     at: str,
@@ -98,7 +100,7 @@ def _report(
     )
 
 
-def _outcome(action: Action, told: Told, *, status: str = "") -> RecipientOutcome:
+def _outcome(action: DeliveryAction, told: Told, *, status: str = "") -> RecipientOutcome:
     return RecipientOutcome(
         action=action,
         status=status,

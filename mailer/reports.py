@@ -33,7 +33,7 @@ _COMING_BACK_TO = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-t
 _LEFT_FROM = ("return-path", "x-envelope-from")
 
 
-class Kind(StrEnum):
+class ReportKind(StrEnum):
     DELIVERY = "delivery"  # what became of a mail
     COMPLAINT = "complaint"  # its reader calls it spam, or says that it is none
     UNSUBSCRIBE = "unsubscribe"  # its reader wants no more, as a provider has heard
@@ -41,7 +41,7 @@ class Kind(StrEnum):
     OTHER = "other"  # nothing that can be read by a rule
 
 
-class Action(StrEnum):
+class DeliveryAction(StrEnum):
     """What became of the mail for one recipient (RFC 3464, section 2.3.3)."""
 
     FAILED = "failed"
@@ -55,7 +55,7 @@ class Action(StrEnum):
 class RecipientOutcome:
     """Of one recipient."""
 
-    action: Action
+    action: DeliveryAction
     status: str
     """The enhanced code; empty where none was given."""
     diagnostic: str
@@ -71,7 +71,7 @@ class Report:
     All of it is a stranger's word until its mail is found and shown to be ours. Texts and lists are bounded.
     """
 
-    kind: Kind
+    kind: ReportKind
     outcomes: tuple[RecipientOutcome, ...] = ()
     feedback: str = ""
     """The type of a complaint: `abuse`, `fraud`, `not-spam` …"""
@@ -115,15 +115,15 @@ def read(raw: bytes, *, came_to: Sequence[str] = ()) -> Report:
     )
 
 
-def _kind(whole: MessagePart, outcomes: Sequence[RecipientOutcome], feedback: str) -> Kind:
+def _kind(whole: MessagePart, outcomes: Sequence[RecipientOutcome], feedback: str) -> ReportKind:
     """A complaint goes before a report of delivery; a machine's answer says so itself (RFC 3834, section 5)."""
     if feedback:
-        return Kind.COMPLAINT
+        return ReportKind.COMPLAINT
     if outcomes:
-        return Kind.DELIVERY
+        return ReportKind.DELIVERY
     submitted = re.fullmatch(r"auto-replied\b.*", whole.fields.get("auto-submitted").lower(), re.DOTALL)
     answers = submitted or whole.fields.get("x-autoreply") or whole.fields.get("x-autorespond")
-    return Kind.REPLY if answers else Kind.OTHER
+    return ReportKind.REPLY if answers else ReportKind.OTHER
 
 
 def _outcomes(found: Sequence[MessagePart]) -> tuple[RecipientOutcome, ...]:
@@ -143,7 +143,7 @@ def _outcomes(found: Sequence[MessagePart]) -> tuple[RecipientOutcome, ...]:
 def _outcome(block: Fields) -> RecipientOutcome | None:
     """What one block says of its recipient; None of a block without an action."""
     word = re.match(r"[a-z]*", block.get("action").strip().lower())
-    action = next((each for each in Action if word and each.value == word[0]), None)
+    action = next((each for each in DeliveryAction if word and each.value == word[0]), None)
     if action is None:
         return None
     status = _STATUS.match(block.get("status"))

@@ -6,7 +6,7 @@ send the head back, ours stands in that; and `source` is the envelope's sender.
 
 from collections.abc import Iterator
 
-from mailer.reports import RECIPIENTS, Action, Kind, RecipientOutcome, Report
+from mailer.reports import RECIPIENTS, DeliveryAction, RecipientOutcome, Report, ReportKind
 from mailer.telling import Told, Unreadable, diagnostic_in, status_in
 
 SUPPRESSED = "5.1.1"
@@ -36,11 +36,11 @@ def read(message: str) -> Report | None:
     if event not in _READS:
         return None
     mail = told.part("mail")
-    kind, feedback, outcomes = Kind.DELIVERY, "", tuple(_outcomes(event, told))
+    kind, feedback, outcomes = ReportKind.DELIVERY, "", tuple(_outcomes(event, told))
     if event == "Complaint":
         # Some mailbox providers do not say what kind it is; who complains without a word complains.
         kind, feedback = (
-            Kind.COMPLAINT,
+            ReportKind.COMPLAINT,
             told.part("complaint").text("complaintFeedbackType").lower() or _ABUSE,
         )
     return Report(
@@ -64,11 +64,11 @@ def _outcomes(event: str, told: Told) -> Iterator[RecipientOutcome]:
     elif event == "Delivery":
         delivery = told.part("delivery")
         for address in delivery.texts("recipients"):
-            yield _outcome(Action.DELIVERED, address, said=delivery.text("smtpResponse"))
+            yield _outcome(DeliveryAction.DELIVERED, address, said=delivery.text("smtpResponse"))
     elif event == "DeliveryDelay":
         for recipient in told.part("deliveryDelay").parts("delayedRecipients"):
             yield _outcome(
-                Action.DELAYED, recipient.text("emailAddress"), said=recipient.text("diagnosticCode")
+                DeliveryAction.DELAYED, recipient.text("emailAddress"), said=recipient.text("diagnosticCode")
             )
 
 
@@ -79,14 +79,17 @@ def _bounced(bounce: Told, recipient: Told) -> RecipientOutcome:
     status = status_in(given) or status_in(said) or _BY_SUBTYPE.get(bounce.text("bounceSubType"), "")
     if not status and not action and bounce.text("bounceType") != "Permanent":
         # Without a report of delivery it is a machine's answer, such as that somebody is away.
-        return _outcome(Action.DELAYED, recipient.text("emailAddress"), said=said)
+        return _outcome(DeliveryAction.DELAYED, recipient.text("emailAddress"), said=said)
     failed = action.lower() in ("", "failed")
     return _outcome(
-        Action.FAILED if failed else Action.DELAYED, recipient.text("emailAddress"), said=said, status=status
+        DeliveryAction.FAILED if failed else DeliveryAction.DELAYED,
+        recipient.text("emailAddress"),
+        said=said,
+        status=status,
     )
 
 
-def _outcome(action: Action, address: str, *, said: str, status: str = "") -> RecipientOutcome:
+def _outcome(action: DeliveryAction, address: str, *, said: str, status: str = "") -> RecipientOutcome:
     recipients = (address,) if address else ()
     return RecipientOutcome(
         action=action, status=status, diagnostic=diagnostic_in(said), recipients=recipients

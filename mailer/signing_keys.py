@@ -19,7 +19,7 @@ PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class SigningKey:
     """What one domain signs with, and where the DNS has its public half: `selector._domainkey.domain`.
 
     The private half is shown nowhere, nor in its representation.
@@ -74,7 +74,7 @@ def private_key(block: str) -> PrivateKey:
     return key
 
 
-def keys_of(keys: Sequence[str], selectors: Sequence[str], domains: Sequence[str]) -> tuple[Key, ...]:
+def keys_of(keys: Sequence[str], selectors: Sequence[str], domains: Sequence[str]) -> tuple[SigningKey, ...]:
     """The keys of PEM blocks with their names, in step; one domain alone is that of all.
 
     Raises ValueError when they are not equally many, or a block holds no key.
@@ -82,7 +82,7 @@ def keys_of(keys: Sequence[str], selectors: Sequence[str], domains: Sequence[str
     if len(domains) == 1:
         domains = [*domains] * len(keys)
     return tuple(
-        Key(domain=domain, selector=selector, private=private_key(block))
+        SigningKey(domain=domain, selector=selector, private=private_key(block))
         for block, selector, domain in zip(keys, selectors, domains, strict=True)
     )
 

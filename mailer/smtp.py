@@ -1,6 +1,6 @@
 """The transport that hands mail to an SMTP relay (RFC 5321), over TLS unless told otherwise.
 
-Keeps connections, and decides whether a fresh one is tried; what is said over one, `session` knows, and `replies` what the answers mean.
+Keeps connections, and decides whether a fresh one is tried; what is said over one, `smtp_session` knows, and `replies` what the answers mean.
 When to try again is for `backoff` and the worker.
 """
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from mailer.errors import DeliveryFailure, PermanentFailure, RelayFailure, TemporaryFailure
 from mailer.relay import STEP_SECONDS, Relay
-from mailer.session import Session, Undecided
+from mailer.smtp_session import SmtpSession, Undecided
 from mailer.transport import HandingOver, Outgoing, unheeded
 
 SESSION_MAILS = 100
@@ -36,7 +36,7 @@ class SMTPTransport:
         self._slots = asyncio.Semaphore(connections)
         self._session_mails = session_mails
         self._idle_seconds = idle_seconds
-        self._idle: dict[Session, asyncio.TimerHandle] = {}
+        self._idle: dict[SmtpSession, asyncio.TimerHandle] = {}
         self._farewells: set[asyncio.Task[None]] = set()
 
     @property
@@ -68,7 +68,7 @@ class SMTPTransport:
             if kept is not None:
                 with suppress(Undecided):
                     return await self._send_over(kept, message, content, handing_over)
-            fresh = await Session.open(self._relay)
+            fresh = await SmtpSession.open(self._relay)
             try:
                 return await self._send_over(fresh, message, content, handing_over)
             except Undecided as undecided:
@@ -79,7 +79,7 @@ class SMTPTransport:
 
         It opens a connection of its own and closes it. It is for the operator who asks whether the settings work.
         """
-        connection = await Session.open(self._relay)
+        connection = await SmtpSession.open(self._relay)
         encrypted = connection.encrypted
         await connection.quit()
         return encrypted
@@ -96,7 +96,7 @@ class SMTPTransport:
             await asyncio.wait(self._farewells)
 
     async def _send_over(
-        self, connection: "Session", message: Outgoing, content: bytes, handing_over: HandingOver
+        self, connection: "SmtpSession", message: Outgoing, content: bytes, handing_over: HandingOver
     ) -> str | None:
         """Send over this connection, and keep it if it may be used again. Raises `Undecided` where a fresh one is to
         decide.
@@ -123,7 +123,7 @@ class SMTPTransport:
         self._keep(connection)
         return said
 
-    def _kept(self) -> "Session | None":
+    def _kept(self) -> "SmtpSession | None":
         # The one used last first, so that what a quiet hour does not need can grow idle and go.
         while self._idle:
             connection, timer = self._idle.popitem()
@@ -133,18 +133,18 @@ class SMTPTransport:
             connection.abort()
         return None
 
-    def _keep(self, connection: "Session") -> None:
+    def _keep(self, connection: "SmtpSession") -> None:
         if 0 < self._session_mails <= connection.mails:
             self._dismiss(connection)
             return
         loop = asyncio.get_running_loop()
         self._idle[connection] = loop.call_later(self._idle_seconds, self._retire, connection)
 
-    def _retire(self, connection: "Session") -> None:
+    def _retire(self, connection: "SmtpSession") -> None:
         del self._idle[connection]
         self._dismiss(connection)
 
-    def _dismiss(self, connection: "Session") -> None:
+    def _dismiss(self, connection: "SmtpSession") -> None:
         farewell = asyncio.create_task(connection.quit(), name="smtp quit")
         self._farewells.add(farewell)
         farewell.add_done_callback(self._farewells.discard)

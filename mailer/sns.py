@@ -46,22 +46,22 @@ Fetch = Callable[[str, int], Awaitable[bytes]]
 """Gets at most so many bytes behind an address, over TLS that is checked, and follows no redirection. Any exception: it was not had."""
 
 
-class Refused(Exception):
+class SnsRefused(Exception):
     """It is of another topic, or not signed by SNS."""
 
 
-class Unreachable(Exception):
+class SnsUnreachable(Exception):
     """SNS could not be asked now; the message comes again."""
 
 
-class Kind(StrEnum):
+class MessageType(StrEnum):
     NOTIFICATION = "Notification"
     SUBSCRIBED = "SubscriptionConfirmation"
     UNSUBSCRIBED = "UnsubscribeConfirmation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Topic:
+class SnsTopic:
     """A topic, by its ARN."""
 
     arn: str
@@ -69,7 +69,7 @@ class Topic:
     """Of SNS, for this topic."""
 
     @classmethod
-    def of(cls, arn: str) -> "Topic":
+    def of(cls, arn: str) -> "SnsTopic":
         """Raises ValueError for what is no ARN of a topic."""
         match = _TOPIC.fullmatch(arn)
         if match is None:
@@ -81,8 +81,8 @@ class Topic:
 class Message:
     """One that SNS has signed."""
 
-    kind: Kind
-    topic: Topic
+    kind: MessageType
+    topic: SnsTopic
     text: str = field(repr=False)
     token: str = field(repr=False)
     """By which a subscription is confirmed; empty in a notification."""
@@ -97,7 +97,7 @@ class Inspector:
 
     def __init__(
         self,
-        topics: Sequence[Topic],
+        topics: Sequence[SnsTopic],
         fetch: Fetch,
         *,
         clock: Callable[[], datetime],
@@ -112,7 +112,7 @@ class Inspector:
         """When, within the last `FETCHES_SECONDS`."""
 
     async def read(self, members: object) -> Message:
-        """The message. Raises `Unreadable`, `Refused` or `Unreachable`.
+        """The message. Raises `Unreadable`, `SnsRefused` or `SnsUnreachable`.
 
         `members` is what the body's JSON says, whatever that is. Nothing is fetched for a message of another topic.
         """
@@ -122,13 +122,15 @@ class Inspector:
             raise Unreadable("no message of SNS")
         topic = self._topics.get(given.get("TopicArn", ""))
         if topic is None:
-            raise Refused("it is of another topic")
+            raise SnsRefused("it is of another topic")
         certificate = await self._certificate(given.get("SigningCertURL", ""), topic)
         _verify(given, certificate)
-        return Message(kind=Kind(kind), topic=topic, text=given["Message"], token=given.get("Token", ""))
+        return Message(
+            kind=MessageType(kind), topic=topic, text=given["Message"], token=given.get("Token", "")
+        )
 
     async def confirm(self, message: Message) -> None:
-        """Have SNS know that we hear the topic from now on. Raises `Unreachable`.
+        """Have SNS know that we hear the topic from now on. Raises `SnsUnreachable`.
 
         Only for a message of `SUBSCRIBED` that `read` has answered. It may be done again.
         """
@@ -136,9 +138,9 @@ class Inspector:
         asked = f"Action=ConfirmSubscription&TopicArn={quote(message.topic.arn, safe='')}&Token={quote(message.token, safe='')}"
         await self._ask(f"https://{message.topic.host}/?{asked}")
 
-    async def _certificate(self, url: str, topic: Topic) -> Certificate:
+    async def _certificate(self, url: str, topic: SnsTopic) -> Certificate:
         if not _is_of(url, topic):
-            raise Refused("its certificate is not of SNS")
+            raise SnsRefused("its certificate is not of SNS")
         certificate = self._certificates.get(url)
         if certificate is None:
             certificate = _loaded(await self._ask(url))
@@ -147,19 +149,19 @@ class Inspector:
                 self._certificates.popitem(last=False)
         self._certificates.move_to_end(url)
         if not certificate.not_valid_before_utc <= self._clock() <= certificate.not_valid_after_utc:
-            raise Refused("its certificate is not valid now")
+            raise SnsRefused("its certificate is not valid now")
         return certificate
 
     async def _ask(self, url: str) -> bytes:
         now = self._monotonic()
         self._fetched = [then for then in self._fetched if then > now - FETCHES_SECONDS]
         if len(self._fetched) >= FETCHES:
-            raise Unreachable("SNS was asked too often")
+            raise SnsUnreachable("SNS was asked too often")
         self._fetched.append(now)
         try:
             return await self._fetch(url, CERTIFICATE_BYTES)
         except Exception as error:
-            raise Unreachable(type(error).__name__) from error
+            raise SnsUnreachable(type(error).__name__) from error
 
 
 def _texts(members: object) -> dict[str, str]:
@@ -168,7 +170,7 @@ def _texts(members: object) -> dict[str, str]:
     return {name: value for name, value in members.items() if isinstance(value, str)}
 
 
-def _is_of(url: str, topic: Topic) -> bool:
+def _is_of(url: str, topic: SnsTopic) -> bool:
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -181,22 +183,22 @@ def _loaded(pem: bytes) -> Certificate:
     try:
         return load_pem_x509_certificate(pem)
     except ValueError:
-        raise Unreachable("no certificate stands there") from None
+        raise SnsUnreachable("no certificate stands there") from None
 
 
 def _verify(given: dict[str, str], certificate: Certificate) -> None:
-    """Raise `Refused` unless the certificate's key has signed the message, by the version that it names."""
+    """Raise `SnsRefused` unless the certificate's key has signed the message, by the version that it names."""
     algorithm, key = _HASHES.get(given.get("SignatureVersion", "")), certificate.public_key()
     if algorithm is None:
-        raise Refused("its signature is of another version")
+        raise SnsRefused("its signature is of another version")
     if not isinstance(key, RSAPublicKey) or key.key_size < RSA_BITS_MIN:
-        raise Refused("its certificate is of another kind of key")
+        raise SnsRefused("its certificate is of another kind of key")
     try:
         signature = base64.b64decode(given.get("Signature", ""), validate=True)
         key.verify(signature, _signed(given), PKCS1v15(), algorithm)
     except (InvalidSignature, KeyError, ValueError):
         # A ValueError is of what is no base64, or cannot be written down.
-        raise Refused("its signature is wrong") from None
+        raise SnsRefused("its signature is wrong") from None
 
 
 def _signed(given: dict[str, str]) -> bytes:

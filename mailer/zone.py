@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mailer.signing_keys import Key
+from mailer.signing_keys import SigningKey
 
 STRING_CHARACTERS = 255
 """Of one string of a TXT record; a record has several."""
@@ -18,7 +18,7 @@ class Sending:
     """The domains of `From`."""
     relays: tuple[str, ...]
     """The mail servers that mail is handed to."""
-    keys: tuple[Key, ...] = ()
+    keys: tuple[SigningKey, ...] = ()
     bounce_domain: str | None = None
     bounce_host: str | None = None
     """The host that takes what comes back."""
@@ -87,12 +87,12 @@ def _mechanism(relay: str) -> str:
     return f"a:{relay}" if address is None else f"ip{address.version}:{address}"
 
 
-def key_name(key: Key) -> str:
+def key_name(key: SigningKey) -> str:
     """Where the DNS has the public half (RFC 6376, section 3.6.2.1)."""
     return f"{key.selector}._domainkey.{key.domain}"
 
 
-def key_record(key: Key) -> str:
+def key_record(key: SigningKey) -> str:
     """What stands there."""
     kind = "rsa" if key.algorithm == "rsa-sha256" else "ed25519"
     return f"v=DKIM1; k={kind}; p={key.public()}"

@@ -12,7 +12,7 @@ import dns.resolver
 import dns.reversename
 
 from mailer import spf
-from mailer.signing_keys import Key
+from mailer.signing_keys import SigningKey
 from mailer.spf import MOST_LOOKUPS, MOST_VOIDS
 from mailer.zone import Sending, is_within, key_name, literal, parents, tags
 
@@ -119,7 +119,7 @@ class Checker:
         elif not cost.passes_some and not cost.problems:
             yield wrong(f"SPF of {domain} lets nobody send for it, the relay neither")
 
-    async def _key(self, key: Key) -> AsyncIterator[Finding]:
+    async def _key(self, key: SigningKey) -> AsyncIterator[Finding]:
         name = key_name(key)
         records = [tags(text) for text in await self.ask(name, "TXT")]
         published = [each for each in records if "p" in each]

@@ -71,7 +71,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class ArchiveKey:
     """What a user's notifications in the archive are sealed with.
 
     A user has one key at a time, for all pieces. When the user is erased it is deleted, and with it all that any piece
@@ -171,7 +171,7 @@ class Archive(Protocol):
         """
         ...
 
-    async def keys(self, users: Collection[str]) -> dict[str, Key]:
+    async def keys(self, users: Collection[str]) -> dict[str, ArchiveKey]:
         """The key of each of these, made for those who have none yet; all that ask get the same.
 
         Durable when it answers: what is sealed with a key that a crash takes along could be read by nobody. Of a user
@@ -179,11 +179,11 @@ class Archive(Protocol):
         """
         ...
 
-    async def keys_by_id(self, ids: Collection[str]) -> dict[str, Key]:
+    async def keys_by_id(self, ids: Collection[str]) -> dict[str, ArchiveKey]:
         """The keys that are there by their ids: those of erased users are not, for ever."""
         ...
 
-    async def key_of(self, user: str) -> Key | None:
+    async def key_of(self, user: str) -> ArchiveKey | None:
         """The key of one user; None for whom nothing was ever sealed, or who was erased. It makes none."""
         ...
 

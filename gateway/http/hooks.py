@@ -61,7 +61,7 @@ class ProviderHooks(Part):
 
     def __init__(self, settings: ProviderSettings, returns: Returns, *, clock: Clock) -> None:
         self._returns = returns
-        self._topics = [sns.Topic.of(arn) for arn in settings.ses_topics]
+        self._topics = [sns.SnsTopic.of(arn) for arn in settings.ses_topics]
         """Of SNS; those that the operator has named, and no others, may tell anything."""
         self._secrets = [secret.encode() for secret in settings.postmark_secrets]
         # Called at the start, on the loop; a session of aiohttp cannot be made outside of one.
@@ -105,7 +105,7 @@ class ProviderHooks(Part):
         with _told():
             # SNS says text/plain, whatever it sends.
             message = await self._inspector.read(edge.json_of(await self._bounded(request)))
-            if message.kind is sns.Kind.NOTIFICATION:
+            if message.kind is sns.MessageType.NOTIFICATION:
                 raw = message.text.encode(errors="replace")
                 return await self._heard(SES, lambda: ses.read(message.text), raw)
             await self._turned(message)
@@ -115,10 +115,10 @@ class ProviderHooks(Part):
         """Somebody has subscribed this address to the topic, or ended that.
 
         A subscription is confirmed only for topics that the operator has named; the inspector has checked
-        that. Raises `sns.Unreachable`.
+        that. Raises `sns.SnsUnreachable`.
         """
         extra = {"topic": message.topic.arn}
-        if message.kind is sns.Kind.SUBSCRIBED:
+        if message.kind is sns.MessageType.SUBSCRIBED:
             await self._inspector.confirm(message)
             logger.info("topic subscribed", extra=extra)
         else:
@@ -201,9 +201,9 @@ def _told() -> Iterator[None]:
         yield
     except Unreadable as error:
         raise Problem("bad_request", f"It is {error}.") from None
-    except sns.Refused as error:
+    except sns.SnsRefused as error:
         logger.warning("message of SNS refused", extra={"reason": str(error)})
         raise Problem("forbidden", f"It is not heard: {error}.") from None
-    except sns.Unreachable as error:
+    except sns.SnsUnreachable as error:
         logger.warning("SNS could not be asked", extra={"error": str(error)})
         raise Problem("unavailable", "SNS could not be asked.", headers={"Retry-After": "20"}) from None

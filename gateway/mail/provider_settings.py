@@ -17,10 +17,10 @@ SHORTEST_SECRET = 24
 def _topics(text: str) -> tuple[str, ...]:
     """ARNs of topics. Raises `ValidationError`."""
     # Only here: what reads certificates is nothing to a gateway that hears no topic.
-    from mailer.sns import Topic
+    from mailer.sns import SnsTopic
 
     try:
-        return tuple(Topic.of(item).arn for item in items(text))
+        return tuple(SnsTopic.of(item).arn for item in items(text))
     except ValueError as error:
         raise ValidationError(f"must be ARNs of topics, with commas between: {error}.") from None
 

@@ -22,7 +22,7 @@ from enum import Enum, auto
 from gateway.notify.suppressions import forms_of
 from mailer.envelope import ReturnPath
 from mailer.relay_ids import is_unguessable
-from mailer.reports import Kind, RecipientOutcome, Report
+from mailer.reports import RecipientOutcome, Report, ReportKind
 from storage.errors import StoreUnavailable
 from storage.mail import AFTER_SENT, Mail, MailState
 from storage.notifications import Notification
@@ -193,7 +193,7 @@ class Attribution:
 def _names(report: Report, ours: Ours) -> bool:
     """Whether the report is about the recipient of the mail; one of a complaint is mostly blackened."""
     named = forms_of([*report.about, *(each for outcome in report.outcomes for each in outcome.recipients)])
-    if report.kind is Kind.COMPLAINT and not named:
+    if report.kind is ReportKind.COMPLAINT and not named:
         return True
     return bool({*ours.forms} & {*named})
 

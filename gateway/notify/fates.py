@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailer import reports
-from mailer.reports import Action, Kind, RecipientOutcome, Report
+from mailer.reports import DeliveryAction, RecipientOutcome, Report, ReportKind
 
 
 class Fate(StrEnum):
@@ -76,10 +76,10 @@ class HearsayRequest:
     def report(self) -> Report:
         """The same as a report would say it. It names no recipient: the mail is known already."""
         if self.event is Event.COMPLAINED:
-            return Report(kind=Kind.COMPLAINT, feedback="abuse")
+            return Report(kind=ReportKind.COMPLAINT, feedback="abuse")
         if self.event is Event.UNSUBSCRIBED:
-            return Report(kind=Kind.UNSUBSCRIBE)
-        action = Action.FAILED if self.event is Event.BOUNCED else Action.DELIVERED
+            return Report(kind=ReportKind.UNSUBSCRIBE)
+        action = DeliveryAction.FAILED if self.event is Event.BOUNCED else DeliveryAction.DELIVERED
         said = reports.without_addresses(self.diagnostic)
         outcome = RecipientOutcome(action=action, status=self.status, diagnostic=said, recipients=())
-        return Report(kind=Kind.DELIVERY, outcomes=(outcome,))
+        return Report(kind=ReportKind.DELIVERY, outcomes=(outcome,))

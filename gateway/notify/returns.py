@@ -23,7 +23,7 @@ from gateway.notify.suppressions import SuppressionList
 from mailer import reports
 from mailer.bounces import Bounce, severity
 from mailer.envelope import ReturnPath
-from mailer.reports import Action, Kind, RecipientOutcome, Report
+from mailer.reports import DeliveryAction, RecipientOutcome, Report, ReportKind
 from mailer.unsubscribe import UnsubscribeLinks, token_in
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
@@ -96,10 +96,10 @@ class Returns(Part):
         """
         # Beside the loop: who sends it says what it costs, within bounds.
         report = await asyncio.to_thread(reports.read, raw, came_to=came_to)
-        if report.kind is Kind.OTHER and await self._left(report):
+        if report.kind is ReportKind.OTHER and await self._left(report):
             return self._told(report, None, Return(fate=Fate.UNSUBSCRIBED))
         ours = await self._attribution.of(report, Trust.ANYBODY)
-        keeps = keep_letters or report.kind is not Kind.OTHER
+        keeps = keep_letters or report.kind is not ReportKind.OTHER
         return await self._deal_with(report, ours, raw if keeps else None, source=SOURCE)
 
     async def hear(self, asked: HearsayRequest) -> Return:
@@ -128,8 +128,8 @@ class Returns(Part):
         ):
             raise StoreUnavailable("no such mail is known yet", retry_after=20)
         # A mail that arrived and is not ours is none that anybody looks for.
-        keeps = report.kind is not Kind.DELIVERY or any(
-            each.action is Action.FAILED for each in report.outcomes
+        keeps = report.kind is not ReportKind.DELIVERY or any(
+            each.action is DeliveryAction.FAILED for each in report.outcomes
         )
         return await self._deal_with(report, ours, raw if keeps else None, source=provider)
 
@@ -182,16 +182,16 @@ class Returns(Part):
     async def _dealt(self, report: Report, ours: Ours | None, raw: bytes | None, source: str) -> Return:
         """What comes of a report by its kind. What is no mail of ours is kept to be looked at, and changes nothing."""
         # First: an answer of a holiday comes back to the return path too, and says nothing of the mail.
-        if report.kind is Kind.REPLY:
+        if report.kind is ReportKind.REPLY:
             return Return(fate=Fate.IGNORED)
-        if ours is None or report.kind is Kind.OTHER:
+        if ours is None or report.kind is ReportKind.OTHER:
             mail = None if ours is None else ours.id
             if raw is not None:
                 await self._keep(report, raw, mail)
             return Return(fate=Fate.UNATTRIBUTED, mail=mail)
-        if report.kind is Kind.COMPLAINT:
+        if report.kind is ReportKind.COMPLAINT:
             return await self._complained(report, ours, source)
-        if report.kind is Kind.UNSUBSCRIBE:
+        if report.kind is ReportKind.UNSUBSCRIBE:
             suppressed = await self._suppress(ours, Reason.UNSUBSCRIBE, None, source)
             return Return(fate=Fate.NOTED, mail=ours.id, suppressed=suppressed)
         return await self._delivered_or_not(report, ours, source)
@@ -205,7 +205,7 @@ class Returns(Part):
         noted = Return(fate=Fate.NOTED, mail=ours.id)
         if outcome is None:
             return noted
-        if outcome.action is Action.DELIVERED:
+        if outcome.action is DeliveryAction.DELIVERED:
             changed = await self._came_back(ours, MailState.DELIVERED, None)
             return Return(fate=Fate.DELIVERED, mail=ours.id) if changed else noted
         if ours.has_been(MailState.BOUNCED):
@@ -284,7 +284,7 @@ def _decisive(report: Report, ours: Ours) -> RecipientOutcome | None:
     forwarded it.
     """
     mine = [outcome for outcome in report.outcomes if ours.is_of(outcome)] or report.outcomes
-    for action in (Action.DELIVERED, Action.FAILED):
+    for action in (DeliveryAction.DELIVERED, DeliveryAction.FAILED):
         for outcome in mine:
             if outcome.action is action:
                 return outcome

@@ -12,7 +12,7 @@ from storage.archive import (
     KEPT_OF_RECEIPTS,
     Archive,
     ArchivedNotification,
-    Key,
+    ArchiveKey,
     Piece,
     PieceState,
     ReaderOf,
@@ -144,7 +144,7 @@ class MongoArchive(MongoShelf, Archive):
         return len(left)
 
     @operation
-    async def keys(self, c: Collections, users: Collection[str]) -> dict[str, Key]:
+    async def keys(self, c: Collections, users: Collection[str]) -> dict[str, ArchiveKey]:
         """Those who have none get one by an unordered insert; what is answered is read after it, so two that make one
         at once get the same.
         """
@@ -160,12 +160,12 @@ class MongoArchive(MongoShelf, Archive):
         return {each["_id"]: _key_of(each) for each in await c[KEYS].find(asked).to_list()}
 
     @operation
-    async def keys_by_id(self, c: Collections, ids: Collection[str]) -> dict[str, Key]:
+    async def keys_by_id(self, c: Collections, ids: Collection[str]) -> dict[str, ArchiveKey]:
         found = await c[KEYS].find({"id": {"$in": writable(ids)}}).to_list()
         return {each["id"]: _key_of(each) for each in found}
 
     @operation
-    async def key_of(self, c: Collections, user: str) -> Key | None:
+    async def key_of(self, c: Collections, user: str) -> ArchiveKey | None:
         found = await c[KEYS].find_one({"_id": user}) if is_writable(user) else None
         return None if found is None else _key_of(found)
 
@@ -260,8 +260,8 @@ def _piece_of(document: Document) -> Piece:
     )
 
 
-def _key_of(document: Document) -> Key:
-    return Key(user=document["_id"], id=document["id"], secret=bytes(document["secret"]))
+def _key_of(document: Document) -> ArchiveKey:
+    return ArchiveKey(user=document["_id"], id=document["id"], secret=bytes(document["secret"]))
 
 
 async def _receipts(

@@ -10,7 +10,7 @@ from storage.archive import (
     KEPT_OF_RECEIPTS,
     Archive,
     ArchivedNotification,
-    Key,
+    ArchiveKey,
     Piece,
     PieceState,
     ReaderOf,
@@ -155,7 +155,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
         return len(left)
 
     @writing
-    def keys(self, connection: sqlite3.Connection, users: Collection[str]) -> dict[str, Key]:
+    def keys(self, connection: sqlite3.Connection, users: Collection[str]) -> dict[str, ArchiveKey]:
         """Inserted where there is none, and read in the same transaction."""
         connection.executemany(
             "INSERT OR IGNORE INTO archive_keys (user, id, secret) VALUES (?, ?, ?)",
@@ -165,11 +165,11 @@ class SQLiteArchive(SQLiteShelf, Archive):
         return {key.user: key for key in found}
 
     @reading
-    def keys_by_id(self, connection: sqlite3.Connection, ids: Collection[str]) -> dict[str, Key]:
+    def keys_by_id(self, connection: sqlite3.Connection, ids: Collection[str]) -> dict[str, ArchiveKey]:
         return {key.id: key for key in _keys(connection, "id", writable(ids))}
 
     @reading
-    def key_of(self, connection: sqlite3.Connection, user: str) -> Key | None:
+    def key_of(self, connection: sqlite3.Connection, user: str) -> ArchiveKey | None:
         found = _keys(connection, "user", writable([user]))
         return found[0] if found else None
 
@@ -236,12 +236,12 @@ def _receipt(connection: sqlite3.Connection, user: str, room: str, seq: int) -> 
     return receipt_from(row)
 
 
-def _keys(connection: sqlite3.Connection, column: str, values: Collection[str]) -> list[Key]:
+def _keys(connection: sqlite3.Connection, column: str, values: Collection[str]) -> list[ArchiveKey]:
     rows = connection.execute(
         f"SELECT user, id, secret FROM archive_keys WHERE {column} IN (SELECT value FROM json_each(?))",  # noqa: S608 - names of columns only
         (json.dumps(list(values)),),
     )
-    return [Key(user=user, id=id_, secret=secret) for user, id_, secret in rows]
+    return [ArchiveKey(user=user, id=id_, secret=secret) for user, id_, secret in rows]
 
 
 def _put_back(connection: sqlite3.Connection, kept: ArchivedNotification, reader: str | None) -> bool:

@@ -18,7 +18,7 @@ from gateway.catalog.catalog import Catalog
 from gateway.notify.clicks import judging
 from gateway.notify.clicks.news import Clicked
 from gateway.process.node import Node
-from mailer.signing_keys import Key
+from mailer.signing_keys import SigningKey
 from storage.clicks import HitKind
 from tests.journeys.news import ended, fill, make
 from tests.journeys.news import told as campaign_told
@@ -422,7 +422,7 @@ async def test_a_type_that_asks_for_it_without_a_secret_is_warned_of(tmp_path: P
 
 
 async def test_a_mail_that_is_tried_again_is_the_same_to_the_byte_and_signed_as_it_is_sent(tmp_path: Path):
-    key = Key(domain="shop.example", selector="bh1", private=rsa_key())
+    key = SigningKey(domain="shop.example", selector="bh1", private=rsa_key())
     async with SMTPRelay() as relay:
         relay.on("CONTENT", Reply("451 4.3.0 try again"))
         async with gateway(

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from mailer.signing_keys import Key
+from mailer.signing_keys import SigningKey
 from mailer.zone import key_name, key_record
 from tests.support.dkim import ed25519_key, pem
 from tests.support.names import dns_server, txt
 from tests.support.smtp import Authority, Reply, SMTPRelay
 from tests.unit.gateway.test_cli import bellhop
 
-KEY = Key(domain="shop.example", selector="bh1", private=ed25519_key())
+KEY = SigningKey(domain="shop.example", selector="bh1", private=ed25519_key())
 SETTINGS = {
     "DKIM_KEY": pem(KEY.private),
     "DKIM_SELECTOR": "bh1",

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiosmtplib
 import pytest
 
-from mailer.signing_keys import Key
+from mailer.signing_keys import SigningKey
 from tests.journeys.test_lanes import owe_bulk
 from tests.journeys.test_mailing import spooled, until
 from tests.support.dkim import ed25519_key, opendkim, pem, rsa_key
@@ -16,8 +16,8 @@ from tests.support.gateway import gateway
 from tests.support.postfix import postfix
 from tests.support.smtp import SMTPRelay
 
-RSA = Key(domain="shop.example", selector="bh1", private=rsa_key())
-ED = Key(domain="shop.example", selector="bh2", private=ed25519_key())
+RSA = SigningKey(domain="shop.example", selector="bh1", private=rsa_key())
+ED = SigningKey(domain="shop.example", selector="bh2", private=ed25519_key())
 KEYS = {
     "DKIM_KEY": pem(RSA.private, "TraditionalOpenSSL") + pem(ED.private),
     "DKIM_SELECTOR": "bh1,bh2",

@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from mailer.signing_keys import Key, PrivateKey
+from mailer.signing_keys import PrivateKey, SigningKey
 from tests.support.servers import START_SECONDS, ServerMissing, free_port
 
 
@@ -32,7 +32,7 @@ def ed25519_key() -> ed25519.Ed25519PrivateKey:
     return ed25519.Ed25519PrivateKey.generate()
 
 
-def record(key: Key) -> str:
+def record(key: SigningKey) -> str:
     """What the DNS says of it."""
     kind = "rsa" if key.algorithm == "rsa-sha256" else "ed25519"
     return f"v=DKIM1; k={kind}; p={key.public()}"
@@ -46,7 +46,7 @@ def opendkim_program() -> str:
 
 
 @asynccontextmanager
-async def opendkim(keys: Sequence[Key]) -> AsyncIterator[int]:
+async def opendkim(keys: Sequence[SigningKey]) -> AsyncIterator[int]:
     """An OpenDKIM that verifies what a Postfix takes in, by these keys; the port of its filter."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="bh-dkim-") as name:

@@ -169,7 +169,7 @@ async def no_certificate(url: str, limit: int) -> bytes:
     raise OSError(url, limit)
 
 
-INSPECTOR = sns.Inspector([sns.Topic.of(TOPIC)], no_certificate, clock=lambda: datetime.now(UTC))
+INSPECTOR = sns.Inspector([sns.SnsTopic.of(TOPIC)], no_certificate, clock=lambda: datetime.now(UTC))
 
 
 def told(text: str) -> dict[str, Any]:
@@ -305,7 +305,7 @@ WAYS: dict[str, Callable[[str], Any]] = {
 SPOILED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What ways in may make of a text, beside their own errors; each is answered by who calls them."""
 OWN = (
-    Invalid, Problem, BodyError, InvalidCursor, AuthError, FrameError, sns.Refused, sns.Unreachable, zlib.error,
+    Invalid, Problem, BodyError, InvalidCursor, AuthError, FrameError, sns.SnsRefused, sns.SnsUnreachable, zlib.error,
 )  # fmt: skip
 
 SLOW = {"frame", "fragments", "gzip"}

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from gateway.ground.rooms import user_of
 from gateway.notify.archive.depot import DepotDamaged
 from gateway.notify.archive.sealing import key_of, seal, unseal
-from storage.archive import ArchivedNotification, Key
+from storage.archive import ArchivedNotification, ArchiveKey
 from storage.encoding import data_of, data_text
 from storage.inboxes import Receipt
 from storage.notifications import Notification
@@ -55,7 +55,7 @@ _lines = msgspec.json.Decoder(Line)
 _contents = msgspec.json.Decoder(Content)
 
 
-def written(kept: ArchivedNotification, keys: Mapping[str, Key]) -> bytes:
+def written(kept: ArchivedNotification, keys: Mapping[str, ArchiveKey]) -> bytes:
     """The line of a notification; `keys` are those of the users whose rooms there are.
 
     The same notification and key make the same bytes, so that a piece may be written again.
@@ -103,7 +103,7 @@ def line_of(text: bytes) -> Line:
     return line
 
 
-def kept_of(line: Line, keys: Mapping[str, Key]) -> ArchivedNotification | None:
+def kept_of(line: Line, keys: Mapping[str, ArchiveKey]) -> ArchivedNotification | None:
     """What was put away; None when the key is not among `keys`, which are by their ids. Raises `DepotDamaged`.
 
     Without the key it is the notification of somebody who was erased: nobody can read it any more, and that

@@ -14,13 +14,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.notify.archive.depot import DepotDamaged
-from storage.archive import Key
+from storage.archive import ArchiveKey
 
 NONCE_BYTES = 12
 """As GCM has it: 96 bits."""
 
 
-def seal(key: Key, about: str, content: bytes) -> str:
+def seal(key: ArchiveKey, about: str, content: bytes) -> str:
     """The content of the notification with this id, for the holder of the key; the same content is sealed the same.
 
     AES-256-GCM (NIST SP 800-38D) over what zlib makes of it. The nonce is made of the content by the key: so a file that is
@@ -34,7 +34,7 @@ def seal(key: Key, about: str, content: bytes) -> str:
     return b64encode(nonce + sealed).decode()
 
 
-def unseal(key: Key, about: str, sealed: str) -> bytes:
+def unseal(key: ArchiveKey, about: str, sealed: str) -> bytes:
     """What was sealed. Raises `DepotDamaged` for what this key has not sealed, or about another notification."""
     try:
         raw = b64decode(sealed, validate=True)
@@ -45,9 +45,9 @@ def unseal(key: Key, about: str, sealed: str) -> bytes:
         raise DepotDamaged("what is sealed in it was changed") from error
 
 
-def key_of(user: str, keys: Mapping[str, Key]) -> Key:
+def key_of(user: str, keys: Mapping[str, ArchiveKey]) -> ArchiveKey:
     """The user's; for one who was erased a moment ago one that nobody keeps.
 
     What is sealed by such a key is there, and can never be read: the piece stays whole without the user.
     """
-    return keys.get(user) or Key(user=user, id=secrets.token_hex(8), secret=secrets.token_bytes(32))
+    return keys.get(user) or ArchiveKey(user=user, id=secrets.token_hex(8), secret=secrets.token_bytes(32))

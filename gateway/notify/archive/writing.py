@@ -23,7 +23,7 @@ from gateway.notify.archive.depot import Depot, DepotDamaged, DepotError
 from gateway.notify.archive.files import CONTENT, MANIFEST, name_of, opened, packed, verified
 from gateway.notify.archive.lines import kept_of, written
 from gateway.notify.archive.opening import OpenDepot
-from storage.archive import Archive, ArchivedNotification, Key, Piece, PieceState
+from storage.archive import Archive, ArchivedNotification, ArchiveKey, Piece, PieceState
 from storage.errors import StorageError
 
 PIECE_ROWS = 2000
@@ -179,7 +179,7 @@ class Archivist(Part):
             lines += await asyncio.to_thread(_written, kept, keys)
         return lines if len(lines) == len(ids) else None
 
-    async def _keys(self, ids: Sequence[str]) -> dict[str, Key]:
+    async def _keys(self, ids: Sequence[str]) -> dict[str, ArchiveKey]:
         """The keys of the users in whose own rooms these are; made for whoever has none yet."""
         users = {user for room in await self._shelf.rooms(ids) if (user := user_of(room)) is not None}
         return await self._shelf.keys(users) if users else {}
@@ -211,6 +211,6 @@ class Archivist(Part):
         self._trouble = None
 
 
-def _written(kept: Sequence[ArchivedNotification], keys: Mapping[str, Key]) -> list[bytes]:
+def _written(kept: Sequence[ArchivedNotification], keys: Mapping[str, ArchiveKey]) -> list[bytes]:
     """The lines of these; it is run beside the loop."""
     return [written(each, keys) for each in kept]

@@ -18,7 +18,7 @@ from gateway.notify.archive.sealing import seal
 from gateway.notify.archive.settings import ArchiveSettings
 from gateway.process.cli import main
 from gateway.process.settings import load
-from storage.archive import Key
+from storage.archive import ArchiveKey
 from storage.sqlite import SQLiteStore
 from storage.store import Store
 from tests.contract.store_cases import fill, notification, put
@@ -209,7 +209,7 @@ def test_what_is_no_notification_is_told(content: Any):
 
 
 def test_what_is_sealed_and_no_notification_is_told():
-    key = Key(user="ann", id="7", secret=bytes(32))
+    key = ArchiveKey(user="ann", id="7", secret=bytes(32))
     for sealed, told in ((seal(key, "1", b"[]"), "cannot be read"), ("%%%", "was changed")):
         line = line_of(json.dumps(LINE | {"key": "7", "sealed": sealed}).encode())
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from aiosmtplib import SMTP
 
-from mailer import session
+from mailer import smtp_session
 from mailer.errors import MailError, PermanentFailure, TemporaryFailure
 from mailer.relay import Relay
 from mailer.smtp import SMTPTransport
@@ -187,7 +187,7 @@ async def test_a_session_that_is_lost_as_it_opens_is_no_mails_fault(monkeypatch:
         await client.connect()
         client.close()
 
-    monkeypatch.setattr(session, "_introduce", introduce)
+    monkeypatch.setattr(smtp_session, "_introduce", introduce)
     async with SMTPRelay() as relay:
         transport = SMTPTransport(Relay.from_url(relay.url(query="starttls=never")))
 

@@ -10,23 +10,23 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.dkim import OVERSIGNED, Signer, relaxed_body, relaxed_header, signer_for
+from mailer.dkim import OVERSIGNED, DkimSigner, relaxed_body, relaxed_header, signer_for
 from mailer.errors import MailConfigurationError
 from mailer.sealing import Seal
-from mailer.signing_keys import Key, blocks, keys_of, private_key
+from mailer.signing_keys import SigningKey, blocks, keys_of, private_key
 from tests.support.amounts import amount
 from tests.support.dkim import ed25519_key, pem, record, rsa_key
 from tests.unit.mailer.letters import letter, notification, order, renderer
 
-RSA = Key(domain="shop.example", selector="rsa1", private=rsa_key())
-ED = Key(domain="shop.example", selector="ed1", private=ed25519_key())
+RSA = SigningKey(domain="shop.example", selector="rsa1", private=rsa_key())
+ED = SigningKey(domain="shop.example", selector="ed1", private=ed25519_key())
 KEYS = (RSA, ED)
 DNS = {f"{key.selector}._domainkey.{key.domain}.": record(key) for key in KEYS}
 UNSUBSCRIBE = ("https://shop.example/u/" + "x" * 200, "mailto:unsubscribe@shop.example")
 
 
-def signed(message: bytes, keys: Sequence[Key] = KEYS) -> bytes:
-    return Signer(keys).sign(message)
+def signed(message: bytes, keys: Sequence[SigningKey] = KEYS) -> bytes:
+    return DkimSigner(keys).sign(message)
 
 
 def accepted(message: bytes, index: int) -> bool:
@@ -169,7 +169,7 @@ def test_the_examples_of_the_rfc_come_out_as_they_stand_there() -> None:
 async def test_a_seal_signs_what_is_sent_and_leaves_the_rest() -> None:
     plain = letter()
 
-    sealed = await Seal(signer=Signer(KEYS)).put_on(plain)
+    sealed = await Seal(signer=DkimSigner(KEYS)).put_on(plain)
 
     assert sealed.content().endswith(plain.content())
     assert verdicts(sealed.content()) == [True, True]
@@ -188,7 +188,7 @@ async def test_a_seal_signs_what_is_sent_and_leaves_the_rest() -> None:
 )
 def test_a_domain_is_signed_for_by_its_own_keys_and_those_above_it(domain: str, names: list[str]) -> None:
     keys = [
-        Key(domain=of, selector=name, private=ED.private)
+        SigningKey(domain=of, selector=name, private=ED.private)
         for name, of in (("a", "shop.example"), ("b", "news.shop.example"), ("c", "other.example"))
     ]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailer import parts, reports
 from mailer.bounces import severity
-from mailer.reports import Kind, Report
+from mailer.reports import Report, ReportKind
 from tests.support.amounts import amount
 from tests.support.corpus import FOLDER, RECIPIENT, SAMPLES, Sample
 
@@ -31,7 +31,7 @@ def test_each_says_what_it_says(sample: Sample) -> None:
     report = read(sample)
 
     assert report.kind == sample.kind
-    if report.kind is Kind.DELIVERY:
+    if report.kind is ReportKind.DELIVERY:
         said = [(outcome.action, outcome.status) for outcome in report.outcomes]
         assert (sample.says, sample.status) in said
         failed = [outcome for outcome in report.outcomes if outcome.action == "failed"]
@@ -188,20 +188,20 @@ def test_no_more_of_a_message_is_looked_at_than_has_to_be() -> None:
 
 
 def test_a_report_deeper_than_covers_go_is_not_looked_for() -> None:
-    assert reports.read(nested(2, STATUS)).kind is Kind.DELIVERY
-    assert reports.read(nested(200, STATUS)).kind is Kind.OTHER
+    assert reports.read(nested(2, STATUS)).kind is ReportKind.DELIVERY
+    assert reports.read(nested(200, STATUS)).kind is ReportKind.OTHER
 
 
 def test_no_more_parts_are_looked_at_than_a_report_has() -> None:
     many = b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * parts.PARTS + b"--b\n" + STATUS
 
-    assert reports.read(many).kind is Kind.OTHER
+    assert reports.read(many).kind is ReportKind.OTHER
 
 
 @given(st.binary(max_size=2000))
 @settings(max_examples=amount(60, long=300))
 def test_any_bytes_are_read(raw: bytes) -> None:
-    assert reports.read(raw).kind in Kind
+    assert reports.read(raw).kind in ReportKind
 
 
 @given(st.data())
@@ -215,6 +215,6 @@ def test_any_damage_to_a_report_is_borne(data: st.DataObject) -> None:
 
     report = reports.read(bytes(raw))
 
-    assert report.kind in Kind
+    assert report.kind in ReportKind
     for text in (report.subject, report.feedback, *report.paths, *report.message_ids):
         text.encode()  # no halves of characters

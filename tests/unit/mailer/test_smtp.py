@@ -508,7 +508,7 @@ async def test_an_idle_connection_is_closed_with_a_goodbye(authority: Authority)
 async def test_closing_does_not_wait_for_a_relay_that_never_says_goodbye(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailer.session.QUIT_SECONDS", 0.05)
+    monkeypatch.setattr("mailer.smtp_session.QUIT_SECONDS", 0.05)
     async with SMTPRelay(authority) as relay:
         relay.on("QUIT", Hang())
         transport = transport_to(relay)

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mailer import sns
-from mailer.sns import Inspector, Kind, Message, Refused, Topic, Unreachable
+from mailer.sns import Inspector, Message, MessageType, SnsRefused, SnsTopic, SnsUnreachable
 from mailer.telling import Unreadable
 from tests.support.dkim import ed25519_key
 from tests.support.sns import HOST, TOPIC, URL, Signer
@@ -32,7 +32,7 @@ class Place:
 
     def inspector(self, *topics: str) -> Inspector:
         return Inspector(
-            [Topic.of(arn) for arn in topics or (TOPIC,)],
+            [SnsTopic.of(arn) for arn in topics or (TOPIC,)],
             self.fetch,
             clock=lambda: datetime.now(UTC),
             monotonic=lambda: self.now,
@@ -51,7 +51,10 @@ async def test_what_sns_has_signed_is_read(version: str, subject: str | None):
     )
 
     assert message == Message(
-        kind=Kind.NOTIFICATION, topic=Topic(arn=TOPIC, host=HOST), text='{"a": "Größe\\n"}', token=""
+        kind=MessageType.NOTIFICATION,
+        topic=SnsTopic(arn=TOPIC, host=HOST),
+        text='{"a": "Größe\\n"}',
+        token="",
     )
     assert place.asked == [URL]
     assert "Größe" not in repr(message)
@@ -91,7 +94,7 @@ async def test_a_certificate_is_asked_for_once():
 async def test_what_was_changed_on_the_way_is_refused(changed: dict[str, Any]):
     given = SIGNER.sign(version="1") | changed
 
-    with pytest.raises(Refused):
+    with pytest.raises(SnsRefused):
         await Place().inspector().read(given)
 
 
@@ -108,14 +111,14 @@ async def test_each_character_counts_of_what_is_signed(version: str):
     for name, at in changes:
         text = given[name]
         other = "A" if text[at] != "A" else "B"
-        with pytest.raises(Refused):
+        with pytest.raises(SnsRefused):
             await inspector.read(given | {name: text[:at] + other + text[at + 1 :]})
 
     assert len(changes) > 400
 
 
 async def test_what_another_has_signed_is_refused():
-    with pytest.raises(Refused, match="signature"):
+    with pytest.raises(SnsRefused, match="signature"):
         await Place().inspector().read(Signer().sign())
 
 
@@ -145,7 +148,7 @@ async def test_what_another_has_signed_is_refused():
 async def test_a_certificate_of_another_place_is_not_even_asked_for(url: str):
     place = Place()
 
-    with pytest.raises(Refused, match="certificate"):
+    with pytest.raises(SnsRefused, match="certificate"):
         await place.inspector().read(SIGNER.sign(SigningCertURL=url))
 
     assert place.asked == []
@@ -155,7 +158,7 @@ async def test_a_message_of_another_topic_is_refused_before_anything_is_asked():
     place = Place()
 
     for topic in (TOPIC + "2", TOPIC.upper(), "", None):
-        with pytest.raises(Refused, match="topic"):
+        with pytest.raises(SnsRefused, match="topic"):
             await place.inspector().read(SIGNER.sign(TopicArn=topic))
 
     assert place.asked == []
@@ -169,7 +172,7 @@ async def test_several_topics_are_heard_each_by_the_host_of_its_region():
     message = await inspector.read(SIGNER.sign(TopicArn=other, SigningCertURL=url))
 
     assert message.topic.arn == other
-    with pytest.raises(Refused):
+    with pytest.raises(SnsRefused):
         await inspector.read(SIGNER.sign(TopicArn=TOPIC, SigningCertURL=url))
 
 
@@ -184,7 +187,7 @@ async def test_what_is_no_message_of_sns_is_unreadable(given: Any):
 async def test_a_certificate_that_has_ended_is_refused():
     signer = Signer(days=-1)
 
-    with pytest.raises(Refused, match="not valid now"):
+    with pytest.raises(SnsRefused, match="not valid now"):
         await Place(signer).inspector().read(signer.sign())
 
 
@@ -196,7 +199,7 @@ async def test_a_certificate_of_another_kind_of_key_is_refused(key: Any):
     place.signer = Signer()
     place.signer.pem = _pem_of(key)
 
-    with pytest.raises(Refused, match="kind of key"):
+    with pytest.raises(SnsRefused, match="kind of key"):
         await place.inspector().read(place.signer.sign())
 
 
@@ -216,11 +219,11 @@ async def test_a_certificate_that_cannot_be_had_now_is_asked_for_again():
     place = Place()
     inspector = place.inspector()
     place.failure = OSError("away")
-    with pytest.raises(Unreachable):
+    with pytest.raises(SnsUnreachable):
         await inspector.read(SIGNER.sign())
     place.failure, place.signer = None, Signer(pem=b"")
     place.signer.pem = b"no certificate"
-    with pytest.raises(Unreachable):
+    with pytest.raises(SnsUnreachable):
         await inspector.read(SIGNER.sign())
 
     place.signer = SIGNER
@@ -235,7 +238,7 @@ async def test_who_names_ever_other_certificates_cannot_have_us_ask_for_many():
     place.failure = OSError("404")
 
     for number in range(3 * sns.FETCHES):
-        with pytest.raises(Unreachable):
+        with pytest.raises(SnsUnreachable):
             await inspector.read(SIGNER.sign(SigningCertURL=URL.replace(".pem", f"{number}.pem")))
     assert len(place.asked) == sns.FETCHES
 
@@ -267,14 +270,14 @@ async def test_a_subscription_is_confirmed_at_the_topics_own_host_whatever_addre
 
     await inspector.confirm(message)
 
-    assert message.kind is Kind.SUBSCRIBED
+    assert message.kind is MessageType.SUBSCRIBED
     arn = "arn%3Aaws%3Asns%3Aeu-west-1%3A123456789012%3Amail"
     assert place.asked == [URL, f"https://{HOST}/?Action=ConfirmSubscription&TopicArn={arn}&Token=a%20b%26c"]
 
 
 async def test_a_subscription_that_was_changed_is_refused():
     for changed in ({"Token": "x"}, {"SubscribeURL": "https://x/"}, {"Token": None}):
-        with pytest.raises(Refused):
+        with pytest.raises(SnsRefused):
             await Place().inspector().read(SIGNER.subscription() | changed)
 
 
@@ -284,7 +287,7 @@ async def test_a_subscription_that_cannot_be_confirmed_now_comes_again():
     message = await inspector.read(SIGNER.subscription())
     place.failure = TimeoutError()
 
-    with pytest.raises(Unreachable, match="TimeoutError"):
+    with pytest.raises(SnsUnreachable, match="TimeoutError"):
         await inspector.confirm(message)
 
 
@@ -303,7 +306,7 @@ async def test_a_subscription_that_cannot_be_confirmed_now_comes_again():
 )
 def test_what_is_no_topic_is_told(arn: str):
     with pytest.raises(ValueError, match="ARN of a topic"):
-        Topic.of(arn)
+        SnsTopic.of(arn)
 
 
 def test_the_host_follows_from_the_topic():
@@ -313,4 +316,4 @@ def test_the_host_follows_from_the_topic():
         "arn:aws-cn:sns:cn-northwest-1:123456789012:a": "sns.cn-northwest-1.amazonaws.com.cn",
         "arn:aws:sns:ap-southeast-2:123456789012:a": "sns.ap-southeast-2.amazonaws.com",
     }
-    assert {arn: Topic.of(arn).host for arn in hosts} == hosts
+    assert {arn: SnsTopic.of(arn).host for arn in hosts} == hosts

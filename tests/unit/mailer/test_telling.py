@@ -8,7 +8,7 @@ import pytest
 
 from mailer import postmark, ses
 from mailer.bounces import Severity, severity
-from mailer.reports import Action, Kind, Report
+from mailer.reports import DeliveryAction, Report, ReportKind
 from mailer.telling import Told, Unreadable, diagnostic_in, status_in
 from tests.support.sns import ses_event
 
@@ -45,12 +45,12 @@ def test_a_bounce_says_of_which_mail_and_of_whom():
     report = of_ses("Bounce", mail={"headers": headers, "source": "b-x-y@bounces.shop.example"})
 
     assert report is not None
-    assert (report.kind, report.about, report.subject) == (Kind.DELIVERY, (ANN,), "Amazon SES: Bounce")
+    assert (report.kind, report.about, report.subject) == (ReportKind.DELIVERY, (ANN,), "Amazon SES: Bounce")
     assert (report.relay_ids, report.message_ids) == ((ID,), (MESSAGE_ID,))
     assert report.paths == ("b-x-y@bounces.shop.example",)
     assert report.happened_at == datetime(2025, 11, 26, 9, 59, 58, tzinfo=UTC)
     [outcome] = report.outcomes
-    assert (outcome.action, outcome.status, outcome.recipients) == (Action.FAILED, "5.1.1", (ANN,))
+    assert (outcome.action, outcome.status, outcome.recipients) == (DeliveryAction.FAILED, "5.1.1", (ANN,))
     assert outcome.diagnostic == "550 5.1.1 <address> User unknown"
 
 
@@ -108,7 +108,7 @@ def test_a_complaint_says_of_what_kind_it_is(complaint: dict[str, Any], feedback
 
     assert report is not None
     assert (report.kind, report.feedback, report.outcomes, report.about) == (
-        Kind.COMPLAINT,
+        ReportKind.COMPLAINT,
         feedback,
         (),
         (ANN,),
@@ -183,7 +183,7 @@ def test_a_bounce_of_postmark_says_of_which_mail_and_of_whom():
     report = a_bounce("HardBounce", f"smtp;550 5.1.1 The account {ANN} does not exist")
 
     assert report is not None
-    assert (report.kind, report.about, report.subject) == (Kind.DELIVERY, (ANN,), "Postmark: Bounce")
+    assert (report.kind, report.about, report.subject) == (ReportKind.DELIVERY, (ANN,), "Postmark: Bounce")
     assert report.marks == ("01a21671-7f99-77ac-8a63-ca2c5de100d2",)
     assert report.relay_ids == ("883953f4-6105-42a2-a16a-77a8eac79483",)
     assert (report.message_ids, report.paths) == ((), ())
@@ -231,7 +231,7 @@ def test_a_bounce_of_postmark_goes_by_its_code_and_else_by_its_type(
 )
 def test_a_complaint_of_postmark_is_one_however_it_comes(report: Report | None):
     assert report is not None
-    assert (report.kind, report.feedback, report.about) == (Kind.COMPLAINT, "abuse", (ANN,))
+    assert (report.kind, report.feedback, report.about) == (ReportKind.COMPLAINT, "abuse", (ANN,))
 
 
 def test_a_delivery_of_postmark_says_so():
@@ -251,8 +251,8 @@ def test_a_delivery_of_postmark_says_so():
 @pytest.mark.parametrize(
     ("reason", "origin", "suppresses", "kind"),
     [
-        ("ManualSuppression", "Recipient", True, Kind.UNSUBSCRIBE),
-        ("HardBounce", "Recipient", True, Kind.DELIVERY),
+        ("ManualSuppression", "Recipient", True, ReportKind.UNSUBSCRIBE),
+        ("HardBounce", "Recipient", True, ReportKind.DELIVERY),
         # What somebody did in Postmark's own list is theirs to do here.
         ("ManualSuppression", "Customer", True, None),
         ("ManualSuppression", "Admin", True, None),
@@ -263,7 +263,7 @@ def test_a_delivery_of_postmark_says_so():
     ],
 )
 def test_a_change_of_subscription_counts_where_the_reader_made_it(
-    reason: str | None, origin: str, suppresses: Any, kind: Kind | None
+    reason: str | None, origin: str, suppresses: Any, kind: ReportKind | None
 ):
     report = of_postmark(
         "SubscriptionChange",
@@ -275,7 +275,7 @@ def test_a_change_of_subscription_counts_where_the_reader_made_it(
     )
 
     assert (None if report is None else report.kind) is kind
-    if kind is Kind.DELIVERY:
+    if kind is ReportKind.DELIVERY:
         assert verdict(report) == ("failed", "5.1.1", "hard")
 
 

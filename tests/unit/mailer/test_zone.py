@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from mailer import spf, zonecheck
-from mailer.signing_keys import Key
+from mailer.signing_keys import SigningKey
 from mailer.spf import Cost
 from mailer.zone import Sending, is_within, key_name, key_record, parents, tags, wanted
 from mailer.zonecheck import Checker, Finding
@@ -15,8 +15,8 @@ from tests.support.dkim import ed25519_key, rsa_key
 from tests.support.names import dns_server, txt
 from tests.support.servers import free_port
 
-RSA = Key(domain="shop.example", selector="bh1", private=rsa_key())
-ED = Key(domain="shop.example", selector="bh2", private=ed25519_key())
+RSA = SigningKey(domain="shop.example", selector="bh1", private=rsa_key())
+ED = SigningKey(domain="shop.example", selector="bh2", private=ed25519_key())
 SENDING = Sending(
     senders=("shop.example",),
     relays=("relay.example",),
@@ -106,7 +106,7 @@ async def test_with_everything_there_nothing_is_wrong_and_each_thing_is_told() -
     ]
 
 
-OTHER = Key(domain="shop.example", selector="bh1", private=rsa_key())
+OTHER = SigningKey(domain="shop.example", selector="bh1", private=rsa_key())
 DKIM = key_name(RSA)
 
 
@@ -173,7 +173,7 @@ async def test_a_key_that_is_published_in_pieces_and_with_blanks_is_the_same() -
 async def test_mail_is_aligned_by_its_signature_or_its_envelope(
     policy: str, key_domain: str, envelope: str, good: bool
 ) -> None:
-    key = Key(domain=key_domain, selector="bh1", private=ED.private)
+    key = SigningKey(domain=key_domain, selector="bh1", private=ED.private)
     sending = Sending(senders=("shop.example",), relays=(), keys=(key,), bounce_domain=envelope)
 
     found = await findings([txt("_dmarc.shop.example", policy)], sending)

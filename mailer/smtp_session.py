@@ -40,7 +40,7 @@ class Undecided(Exception):
         self.failure = failure
 
 
-class Session:
+class SmtpSession:
     """One session with the relay: opened, encrypted and logged in, then one mail after another.
 
     One mail at a time. Whoever is cancelled within one aborts the session.
@@ -60,7 +60,7 @@ class Session:
         """How many of them the relay took."""
 
     @classmethod
-    async def open(cls, relay: Relay) -> "Session":
+    async def open(cls, relay: Relay) -> "SmtpSession":
         """Open one: connect, say who we are, encrypt, log in. Within three times `step_seconds`.
 
         Raises what `replies.unwelcome` makes of a failure; nothing of a mail was said by then, so nothing is counted
