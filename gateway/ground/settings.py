@@ -40,7 +40,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ShownSetting:
     """A setting in force, ready to be shown."""
 
     setting: Setting
@@ -121,14 +121,14 @@ def load(
     return Settings(settings)
 
 
-def survey(groups: Sequence[type[Group]], environ: Mapping[str, str] | None = None) -> list[Entry]:
+def survey(groups: Sequence[type[Group]], environ: Mapping[str, str] | None = None) -> list[ShownSetting]:
     """Every setting with the value in force, secrets masked, and where it came from; also of settings that are wrong."""
     source = _source(groups, environ)
     entries = []
     for each in declared(groups):
         text = source.text(each)
         shown = each.show(text) if text else each.default or ""
-        entries.append(Entry(setting=each, shown=shown, origin=source.origin(each)))
+        entries.append(ShownSetting(setting=each, shown=shown, origin=source.origin(each)))
     return entries
 
 

@@ -17,7 +17,7 @@ from gateway.http import edge
 from gateway.notify.campaigns.book import CampaignBook, Imports
 from gateway.notify.campaigns.plans import RecipientRequest
 from gateway.protocol import campaigns
-from gateway.protocol.campaign_rows import CSV, NDJSON, CsvRows, JsonRows, Mistake, Records
+from gateway.protocol.campaign_rows import CSV, NDJSON, CsvRows, JsonRows, RowSplitter, SkippedRow
 from gateway.protocol.campaigns import ImportResult
 from gateway.protocol.problems import Problem
 
@@ -39,7 +39,7 @@ async def take_in(request: web.Request, book: CampaignBook, *, by: str, may_choo
     # Before the first byte is read: a campaign that is not to be filled costs no upload.
     campaign = await book.importing(request.match_info["campaign"])
     rows = _rows(request)
-    records = Records(quoted=isinstance(rows, CsvRows))
+    records = RowSplitter(quoted=isinstance(rows, CsvRows))
     tally = _Tally(partial(book.take, campaign, by=by, may_choose=may_choose))
     step = 0
     async for chunk in edge.read_chunks(request, limit=campaigns.IMPORT_BYTES_MAX):
@@ -78,12 +78,12 @@ class _Tally:
         self._mistakes: list[tuple[int, str]] = []
         """Lines and what is wrong with them: the first ones to be found."""
 
-    async def add(self, row: RecipientRequest | Mistake | None) -> None:
+    async def add(self, row: RecipientRequest | SkippedRow | None) -> None:
         """Count a row, and keep the batch when it is full; None is an empty line or a head."""
         if row is None:
             return
         self._received += 1
-        if isinstance(row, Mistake):
+        if isinstance(row, SkippedRow):
             self._refuse(row.line, row.problem)
             return
         self._batch.append(row)

@@ -45,7 +45,7 @@ class StraysRequest:
     limit: int = 50
 
 
-class Event(StrEnum):
+class ProviderEvent(StrEnum):
     """What a provider tells of a mail.
 
     Only these: what else providers tell, such as that a mail was opened, is none of ours.
@@ -64,7 +64,7 @@ class HearsayRequest:
     One of the three names is enough. It is believed, since only who may ask comes so far.
     """
 
-    event: Event
+    event: ProviderEvent
     mail: str | None = None
     message_id: str | None = None
     relay_id: str | None = None
@@ -75,11 +75,11 @@ class HearsayRequest:
 
     def report(self) -> Report:
         """The same as a report would say it. It names no recipient: the mail is known already."""
-        if self.event is Event.COMPLAINED:
+        if self.event is ProviderEvent.COMPLAINED:
             return Report(kind=ReportKind.COMPLAINT, feedback="abuse")
-        if self.event is Event.UNSUBSCRIBED:
+        if self.event is ProviderEvent.UNSUBSCRIBED:
             return Report(kind=ReportKind.UNSUBSCRIBE)
-        action = DeliveryAction.FAILED if self.event is Event.BOUNCED else DeliveryAction.DELIVERED
+        action = DeliveryAction.FAILED if self.event is ProviderEvent.BOUNCED else DeliveryAction.DELIVERED
         said = reports.without_addresses(self.diagnostic)
         outcome = RecipientOutcome(action=action, status=self.status, diagnostic=said, recipients=())
         return Report(kind=ReportKind.DELIVERY, outcomes=(outcome,))

@@ -135,13 +135,13 @@ def _parts(source: BinaryIO, form: str | None, *, from_line: int) -> Iterator[_P
 
     Raises `Failure` for a record that is too long, such as one whose quote nobody closes.
     """
-    from gateway.protocol.campaign_rows import CSV, NDJSON, Records
+    from gateway.protocol.campaign_rows import CSV, NDJSON, RowSplitter
     from gateway.protocol.parsing import Invalid
 
     first = source.read(READ_BYTES)
     # NDJSON begins with a brace; all else is taken for a CSV, whose first line is judged by the node.
     is_csv = form == "csv" or (form is None and not first.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"))
-    records = Records(quoted=is_csv)
+    records = RowSplitter(quoted=is_csv)
     header = b""
     body: list[bytes] = []
     lines: list[int] = []

@@ -16,7 +16,7 @@ from gateway.ground import settings
 from gateway.ground.environment import Setting
 from gateway.ground.links import LinkSettings
 from gateway.ground.logs import LogSettings
-from gateway.ground.settings import Entry, Group, Settings, setting
+from gateway.ground.settings import Group, Settings, ShownSetting, setting
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
 from gateway.mail.provider_settings import ProviderSettings
@@ -72,7 +72,7 @@ def load(environ: Mapping[str, str] | None = None, *, serving: bool = False) -> 
     return settings.load(GROUPS, environ, serving=serving)
 
 
-def survey(environ: Mapping[str, str] | None = None) -> list[Entry]:
+def survey(environ: Mapping[str, str] | None = None) -> list[ShownSetting]:
     """Every setting with the value in force, secrets masked, and where it came from; also of settings that are wrong."""
     return settings.survey(GROUPS, environ)
 

@@ -40,7 +40,7 @@ _FORMULA = re.compile(r"'*[=+@\t\r-]")
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class SkippedLine:
     """A line that is left out."""
 
     line: int
@@ -98,7 +98,7 @@ async def _take_over(store: "Store", source: TextIO) -> int:
     batch: list[Suppression] = []
     try:
         for each in suppressions(source, now=system_clock()):
-            if isinstance(each, Mistake):
+            if isinstance(each, SkippedLine):
                 wrong += 1
                 print(f"line {each.line}: {each.problem}", file=sys.stderr)
                 continue
@@ -129,7 +129,7 @@ async def _write_out(store: "Store") -> int:
             return WELL
 
 
-def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppression | Mistake]":
+def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppression | SkippedLine]":
     """What a list says, line by line. Raises ValueError, or csv.Error, for what is no list at all.
 
     Values are stripped, and empty ones are left out, as if the column were not there.
@@ -146,7 +146,7 @@ def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppressi
         try:
             yield _suppression(filled, now=now)
         except ValueError as error:
-            yield Mistake(reader.line_num, str(error))
+            yield SkippedLine(reader.line_num, str(error))
 
 
 def _unmarked(source: Iterable[str]) -> Iterator[str]:

@@ -29,9 +29,9 @@ from gateway.notify.requests import (
 from gateway.protocol.fields import (
     INTEGER_MAX,
     EmailAddress,
-    Flag,
     Items,
     Room,
+    StrictBoolean,
     Text,
     Timestamp,
     UserId,
@@ -108,7 +108,7 @@ class ReadSchema(Schema):
 
     ids = _ids_field()
     """Left out where `all` is given."""
-    all = Flag(validate=validate.OneOf([True], error="Must be true, or left out."))
+    all = StrictBoolean(validate=validate.OneOf([True], error="Must be true, or left out."))
 
     @validates_schema
     def _agree(self, data: dict[str, Any], **_: Any) -> None:
@@ -161,10 +161,14 @@ class HistorySchema(Schema):
     category = Items(
         Text(CATEGORY, "a category", longest=64), load_default=(), validate=validate.Length(max=50)
     )
-    unread = Flag(load_default=False)
+    unread = StrictBoolean(load_default=False)
     """Only what is unread."""
-    archived = Flag(load_default=False, metadata={"description": "What was put away, and nothing else."})
-    snoozed = Flag(load_default=False, metadata={"description": "What was put off, and nothing else."})
+    archived = StrictBoolean(
+        load_default=False, metadata={"description": "What was put away, and nothing else."}
+    )
+    snoozed = StrictBoolean(
+        load_default=False, metadata={"description": "What was put off, and nothing else."}
+    )
 
     @validates_schema
     def _one_place(self, data: dict[str, Any], **_: Any) -> None:
@@ -310,7 +314,7 @@ class UserSchema(OneFieldSchema):
 class WatchSchema(OneFieldSchema):
     """Whether to watch from now on, or no more."""
 
-    on = Flag(required=True)
+    on = StrictBoolean(required=True)
 
 
 class OverviewSchema(OneFieldSchema):

@@ -48,7 +48,7 @@ _OF_DATA = "data."
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class SkippedRow:
     """A line that is left out."""
 
     line: int
@@ -60,11 +60,11 @@ class Mistake:
 _MOMENT = Timestamp()
 _VISIBLE = re.compile(VISIBLE)
 
-Row = RecipientRequest | Mistake
+Row = RecipientRequest | SkippedRow
 """What a line is."""
 
 
-class Records:
+class RowSplitter:
     """Cuts what comes in into records, whatever pieces it comes in. Raises `Invalid` for one that is too long.
 
     One for an import. It keeps what has no end yet, `LINE_BYTES_MAX` at most.
@@ -144,8 +144,8 @@ class JsonRows:
         try:
             given = orjson.loads(text)
         except orjson.JSONDecodeError:
-            return Mistake(line, "This is not JSON.")
-        return _row(line, given) if isinstance(given, dict) else Mistake(line, "Must be an object.")
+            return SkippedRow(line, "This is not JSON.")
+        return _row(line, given) if isinstance(given, dict) else SkippedRow(line, "Must be an object.")
 
 
 class CsvRows:
@@ -165,14 +165,14 @@ class CsvRows:
             # Spreadsheets begin a file with a byte order mark.
             cells = next(csv.reader([record.decode("utf-8-sig" if line == 1 else "utf-8")]), [])
         except (UnicodeDecodeError, csv.Error):
-            return Mistake(line, "This is no CSV in UTF-8.")
+            return SkippedRow(line, "This is no CSV in UTF-8.")
         if not any(cells):
             return None
         if not self._columns:
             self._columns = _columns(cells)
             return None
         if len(cells) > len(self._columns):
-            return Mistake(line, f"There are {len(self._columns)} columns.")
+            return SkippedRow(line, f"There are {len(self._columns)} columns.")
         given: dict[str, Any] = {}
         for name, cell in zip(self._columns, cells, strict=False):
             if not cell:
@@ -209,7 +209,7 @@ def _row(line: int, given: Mapping[str, Any]) -> Row:
     try:
         return _recipient(line, given)
     except ValueError as error:
-        return Mistake(line, str(error))
+        return SkippedRow(line, str(error))
 
 
 def _recipient(line: int, given: Mapping[str, Any]) -> RecipientRequest:

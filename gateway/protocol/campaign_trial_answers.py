@@ -12,7 +12,7 @@ from gateway.experiments.results import Results
 from gateway.ground.encoding import Json, time_or_none
 from gateway.notify.campaigns.plans import Experiment, OwnTexts, Plan
 from gateway.protocol import required, trial_results
-from gateway.protocol.trial_results import ArmAnswer, ResultsAnswer
+from gateway.protocol.trial_results import ArmAnswer, FindingsAnswer
 from storage.campaigns import Campaign
 
 
@@ -58,7 +58,7 @@ class VariantResultAnswer(ArmAnswer):
     converted = required.number(metadata={"description": "Of those sent, by what the experiment counts."})
 
 
-class TrialResultsAnswer(ResultsAnswer):
+class TrialResultsAnswer(FindingsAnswer):
     """What an experiment has found so far."""
 
     chosen = required.text(allow_none=True, metadata={"description": "What those get who have waited."})

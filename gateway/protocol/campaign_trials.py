@@ -24,7 +24,7 @@ from gateway.experiments.bounds import (
 )
 from gateway.notify.campaigns.plans import Experiment, Imported, OwnTexts, Plan, Variant
 from gateway.notify.campaigns.trial import design_of
-from gateway.protocol.fields import Named, Text
+from gateway.protocol.fields import NameMap, Text
 from mailer.locales import LONGEST_TAG, TAG
 
 LANGUAGES_MOST = 50
@@ -70,9 +70,9 @@ class OwnTextsSchema(Schema):
         return OwnTexts(**data)
 
 
-def texts_field() -> Named:
+def texts_field() -> NameMap:
     """Texts by language, `LANGUAGES_MOST` at most."""
-    return Named(
+    return NameMap(
         keys=Text(TAG, "a language such as de or pt-BR", longest=LONGEST_TAG),
         values=fields.Nested(OwnTextsSchema),
         load_default=dict,

@@ -15,9 +15,9 @@ from gateway.notify.type_preview import TypePreviewRequest
 from gateway.protocol import campaign_trials, required
 from gateway.protocol.answers.notifications import ActionAnswer
 from gateway.protocol.asking import OneFieldSchema
-from gateway.protocol.fields import Flag, Object, Percent, Text, UserId, locale_field
+from gateway.protocol.fields import Object, Percent, StrictBoolean, Text, UserId, locale_field
 from gateway.protocol.patterns import TYPE
-from gateway.protocol.trial_results import ArmAnswer, ResultsAnswer
+from gateway.protocol.trial_results import ArmAnswer, FindingsAnswer
 from storage.mail import LaneName
 
 EXAMPLES_MAX = 1000
@@ -53,7 +53,7 @@ class OverrideSchema(Schema):
     A percentage is a hundredth of a percent at its finest, as there are buckets.
     """
 
-    enabled = Flag(allow_none=True)
+    enabled = StrictBoolean(allow_none=True)
     """Null is what the file says."""
     percent = Percent(allow_none=True, metadata={"description": "Of the users, by their buckets."})
 
@@ -71,7 +71,9 @@ class SwitchSchema(TypeSchema):
     Raises for a request that would change nothing: it is a mistake, and would be audited as a change.
     """
 
-    enabled = Flag(allow_none=True, metadata={"description": "Of the whole type: false is the kill switch."})
+    enabled = StrictBoolean(
+        allow_none=True, metadata={"description": "Of the whole type: false is the kill switch."}
+    )
     channels = fields.Nested(OverridesSchema)
     """Those that are named are changed."""
     variant = Text(
@@ -233,7 +235,7 @@ class TypeArmAnswer(ArmAnswer):
     converted = required.number(metadata={"description": "Of those reached."})
 
 
-class TypeExperimentAnswer(ResultsAnswer):
+class TypeExperimentAnswer(FindingsAnswer):
     """The experiment of a type, and what it has found so far. It counts people, each once."""
 
     id = required.text(metadata={"description": "Another one with whatever is changed of it."})

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.ground.rooms import user_room
 from gateway.notify.requests import EmitRequest
 from gateway.notify.topics import MembersChange
-from gateway.protocol.operation import Audit
+from gateway.protocol.operation import AuditRule
 from gateway.protocol.preferences import ChoiceRequest
 
 NAMED = 20
@@ -43,15 +43,15 @@ def _choice(asked: ChoiceRequest) -> Mapping[str, Any]:
     return {"fields": sorted(asked.patch)}
 
 
-OF_ID = Audit(target=_itself)
+OF_ID = AuditRule(target=_itself)
 """It is done to what has the id that is asked."""
-OF_IDS = Audit(target=_only_one, detail=_of_ids)
+OF_IDS = AuditRule(target=_only_one, detail=_of_ids)
 """It is done to each of these."""
-OF_ALL = Audit()
+OF_ALL = AuditRule()
 """It is done to no one thing."""
-OF_USER = Audit(target=user_room)
+OF_USER = AuditRule(target=user_room)
 """It is done to the user who is asked."""
-OF_CHOICE = Audit(target=lambda asked: user_room(asked.user), detail=_choice)
+OF_CHOICE = AuditRule(target=lambda asked: user_room(asked.user), detail=_choice)
 """What was chosen for a user."""
 
 

@@ -29,7 +29,7 @@ from gateway.protocol.emit_rules import (
     contradictions,
     fingerprint,
 )
-from gateway.protocol.fields import Flag, Items, Object, Rooms, Seconds, Text, locale_field
+from gateway.protocol.fields import Items, Object, Rooms, Seconds, StrictBoolean, Text, locale_field
 from gateway.protocol.parsing import Invalid, parser
 from gateway.protocol.patterns import EVENT, IMAGE, KEY, LINK, PRINTABLE_LINES, TYPE, VISIBLE
 from gateway.protocol.rhythms import DigestSchema, ThrottleSchema, rhythm
@@ -75,7 +75,7 @@ class EmitSchema(Schema):
         allow_none=True,
         metadata={"description": "Seconds."},
     )
-    in_app = Flag(load_default=True, metadata={"description": "False: mail only."})
+    in_app = StrictBoolean(load_default=True, metadata={"description": "False: mail only."})
     send_at = SendAt(load_default=None, metadata={"description": "Not before then; a year ahead at most."})
     cancel_key = Text(
         KEY,
@@ -116,7 +116,7 @@ class EmitSchema(Schema):
         load_default=None,
         metadata={"description": "Where its picture is; as the type says, where it is left out."},
     )
-    store = Flag(
+    store = StrictBoolean(
         load_default=True, metadata={"description": "False: deliver to who is connected, keep nothing."}
     )
     """False: it has no sequence, no history, no mail and no repair."""

@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validates_sc
 
 from gateway.notify.requests import EmailRequest
 from gateway.protocol.emit_rules import AFTER_SECONDS_MAX, TITLE_MAX
-from gateway.protocol.fields import EmailAddress, Flag, Seconds, Text
+from gateway.protocol.fields import EmailAddress, Seconds, StrictBoolean, Text
 from gateway.protocol.patterns import VISIBLE
 from storage.mail import Unless
 
@@ -31,7 +31,7 @@ class EmailSchema(Schema):
     )
     unless = fields.Enum(Unless, by_value=True, load_default=None)
     """Judged when the mail is about to leave."""
-    if_known = Flag(
+    if_known = StrictBoolean(
         load_default=False,
         metadata={"description": "Mail those users whose address is known, and leave out the others."},
     )

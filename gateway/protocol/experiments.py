@@ -12,7 +12,7 @@ from gateway.notify.campaigns.accounts import Progress
 from gateway.notify.trials.book import TypeTrial
 from gateway.protocol import required, trial_results
 from gateway.protocol.fields import Text, UserId
-from gateway.protocol.trial_results import ArmAnswer, ResultsAnswer
+from gateway.protocol.trial_results import ArmAnswer, FindingsAnswer
 
 USERS_MAX = 1000
 
@@ -57,7 +57,7 @@ class ExperimentArmAnswer(ArmAnswer):
     converted = required.number(metadata={"description": "Of those reached."})
 
 
-class FoundExperimentAnswer(ResultsAnswer):
+class FoundExperimentAnswer(FindingsAnswer):
     """An experiment, and what it has found so far. It counts people, each once."""
 
     id = required.text()

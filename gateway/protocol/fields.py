@@ -203,7 +203,7 @@ class Timestamp(fields.AwareDateTime):
         return moment
 
 
-class Flag(fields.Boolean):
+class StrictBoolean(fields.Boolean):
     """True or false, and nothing that only looks like it."""
 
     def _deserialize(
@@ -260,7 +260,7 @@ class Percent(fields.Float):
         return percent
 
 
-class Named(fields.Dict):
+class NameMap(fields.Dict):
     """A table under names of the caller's own: what is wrong is told under the name alone.
 
     Both a name that is wrong and what stands under one are told under it: a caller sees one place.
@@ -312,7 +312,7 @@ class WholeText(fields.Integer):
         return super()._deserialize(value, attr, data, **options)
 
 
-class FlagText(Flag):
+class FlagText(StrictBoolean):
     """`true` or `false` in the query of a URL."""
 
     def _deserialize(
@@ -334,7 +334,7 @@ def in_query(schema: type[Schema]) -> type[Schema]:
     for name, field in schema().fields.items():
         if isinstance(field, fields.Integer):
             as_text[name] = WholeText(load_default=field.load_default, validate=field.validate)
-        elif isinstance(field, Flag):
+        elif isinstance(field, StrictBoolean):
             as_text[name] = FlagText(load_default=field.load_default)
     return schema.from_dict(as_text, name=schema.__name__)
 

@@ -92,7 +92,7 @@ def _no_detail(asked: Any) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
+class AuditRule:
     """What of an operation is written down, in `storage.audit`: ids and names, and nothing else of a person.
 
     Its functions get what was parsed, are called before the deed is done, and must not raise.
@@ -121,7 +121,7 @@ class Operation:
     """`emit`, `campaigns` or `admin` for a service, `user` for a user's token."""
     role: Role = Role.ADMIN
     """The least that may ask it in `/admin`, and, as a scope of a service, on the internal site."""
-    audit: Audit | None = None
+    audit: AuditRule | None = None
     """What is written down of who asks it; None: nothing is."""
     asks: type[Schema]
     """The schema of what is asked, path, query and body together."""

@@ -20,7 +20,7 @@ from gateway.notify.topics import MembersChange, MembersRequest, TopicsRequest
 from gateway.protocol import required
 from gateway.protocol.answers.users import UserTopicAnswer
 from gateway.protocol.asking import OneFieldSchema
-from gateway.protocol.fields import EmailAddress, Flag, Items, Object, Text, UserId, locale_field
+from gateway.protocol.fields import EmailAddress, Items, Object, StrictBoolean, Text, UserId, locale_field
 from gateway.protocol.patterns import PRINTABLE, VISIBLE
 from storage.people import Found, Profile
 from storage.topics import CHANGED_AT_ONCE, COUNTED, Changed, MembersPage, TopicsPage
@@ -72,7 +72,7 @@ class Zone(Text):
         return name
 
 
-class Topic(fields.String):
+class TopicName(fields.String):
     """The name of a topic.
 
     Such as `"deals"`: the room is `topic:deals`.
@@ -133,7 +133,7 @@ class MemberSchema(Schema):
     Loaded by its two kinds into the same change that a list makes.
     """
 
-    topic = Topic(required=True)
+    topic = TopicName(required=True)
     user = UserId(required=True)
 
 
@@ -159,7 +159,7 @@ class MembersChangeSchema(Schema):
     Each user once. One in both lists has no meaning, and is refused.
     """
 
-    topic = Topic(required=True)
+    topic = TopicName(required=True)
     add = Items(UserId(), load_default=(), validate=validate.Length(max=CHANGED_AT_ONCE))
     remove = Items(UserId(), load_default=(), validate=validate.Length(max=CHANGED_AT_ONCE))
 
@@ -186,7 +186,7 @@ class MembersSchema(Schema):
     By user id; the cursor is the last id of the page before.
     """
 
-    topic = Topic(required=True)
+    topic = TopicName(required=True)
     prefix = Text(
         PRINTABLE, "the beginning of a user id", shortest=0, longest=128, load_default="",
         metadata={"description": "Those whose ids begin so."},
@@ -220,7 +220,7 @@ class TopicsSchema(Schema):
         metadata={"description": "`next` of the page before."},
     )  # fmt: skip
     limit = fields.Integer(strict=True, load_default=200, validate=validate.Range(min=1, max=1000))
-    counted = Flag(
+    counted = StrictBoolean(
         load_default=False, metadata={"description": "Say how many members each has: 100 topics at most."}
     )
 

@@ -14,7 +14,7 @@ from gateway.notify.choosing import PreferenceGrid, shown
 from gateway.notify.preferences import WEEKDAYS, CellOrigin
 from gateway.protocol import required
 from gateway.protocol.answers.users import PreferenceChangeAnswer
-from gateway.protocol.fields import Flag, Items, Named, Text, UserId, Wish, locale_field
+from gateway.protocol.fields import Items, NameMap, StrictBoolean, Text, UserId, Wish, locale_field
 from gateway.protocol.patterns import TYPE
 from gateway.protocol.people import Zone
 from storage.preferences import PreferenceChange
@@ -47,14 +47,14 @@ class ChannelsSchema(Schema):
     Of the whole channel, over all categories and types.
     """
 
-    in_app = Flag(allow_none=True)
-    email = Flag(allow_none=True)
+    in_app = StrictBoolean(allow_none=True)
+    email = StrictBoolean(allow_none=True)
 
 
 class WishesSchema(Schema):
     """The same of a category or a type, whose email may also come in a digest."""
 
-    in_app = Flag(allow_none=True)
+    in_app = StrictBoolean(allow_none=True)
     """Null takes the choice back."""
     email = Wish(
         allow_none=True,
@@ -86,9 +86,9 @@ class QuietHoursSchema(Schema):
         return data
 
 
-def _by_key(pattern: str, meaning: str, most: int) -> Named:
+def _by_key(pattern: str, meaning: str, most: int) -> NameMap:
     """Wishes by the name of a category or a type; null takes all back that is under the name."""
-    return Named(
+    return NameMap(
         keys=Text(pattern, meaning, longest=64),
         values=fields.Nested(WishesSchema, allow_none=True),
         allow_none=True,
@@ -113,7 +113,7 @@ class PreferencesSchema(Schema):
     timezone = Zone(allow_none=True)
     locale = locale_field(allow_none=True)
     quiet_hours = fields.Nested(QuietHoursSchema, allow_none=True)
-    tracking = Flag(allow_none=True)
+    tracking = StrictBoolean(allow_none=True)
     """Whether it may be known which links in mail are followed."""
     version = fields.Integer(
         strict=True, validate=validate.Range(min=0),

@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
 from gateway.ground.encoding import Json, time
-from gateway.notify.fates import Event, Fate, HearsayRequest, Return, StraysRequest
+from gateway.notify.fates import Fate, HearsayRequest, ProviderEvent, Return, StraysRequest
 from gateway.protocol import required
 from gateway.protocol.fields import Text, cursor_field, limit_field
 from gateway.protocol.patterns import PRINTABLE
@@ -48,7 +48,7 @@ class HearsaySchema(Schema):
         r"[!-~]*", "an id", longest=RELAY_ID_MAX,
         metadata={"description": "The id in what the relay said as it took the mail, such as `4ABC` of `queued as 4ABC`."},
     )  # fmt: skip
-    event = fields.Enum(Event, by_value=True, required=True)
+    event = fields.Enum(ProviderEvent, by_value=True, required=True)
     """What became of the mail."""
     status = Text(
         r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", "an enhanced code such as 5.1.1", longest=9, load_default="",

@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from gateway.catalog.timing import EVERY, LIMIT_MAX, WINDOW_SECONDS_MAX, clock_of
 from gateway.ground.spans import seconds_of
-from gateway.protocol.fields import Flag, Text
+from gateway.protocol.fields import StrictBoolean, Text
 from gateway.protocol.patterns import KEY
 from storage.rhythms import Clock, DigestRule, Rhythm, Throttle
 
@@ -79,7 +79,9 @@ class DigestSchema(Schema):
         load_default=None, metadata={"description": "It also waits for so long a silence; goes with `max`."}
     )
     max = Span(load_default=None, metadata={"description": "When it ends although there is no silence."})
-    leading = Flag(load_default=False, metadata={"description": "The first is mailed at once, by itself."})
+    leading = StrictBoolean(
+        load_default=False, metadata={"description": "The first is mailed at once, by itself."}
+    )
     key = _key("Gathered")
 
     @validates_schema

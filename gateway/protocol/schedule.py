@@ -14,7 +14,7 @@ from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.scheduling import CancelRequest, ScheduledRequest
 from gateway.protocol import required
 from gateway.protocol.answers.waiting import ScheduledAnswer
-from gateway.protocol.fields import Flag, Room, Text, cursor_field, limit_field
+from gateway.protocol.fields import Room, StrictBoolean, Text, cursor_field, limit_field
 from gateway.protocol.patterns import KEY
 from storage.schedule import Cancelled, Scheduled, SchedulePage
 
@@ -41,7 +41,7 @@ class ScheduledSchema(Schema):
 
     after = cursor_field()
     limit = limit_field(50, 200)
-    missed = Flag(
+    missed = StrictBoolean(
         load_default=False,
         metadata={"description": "True: what was not emitted in its time, of the last seven days."},
     )

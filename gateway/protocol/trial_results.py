@@ -34,7 +34,7 @@ class ComparisonAnswer(Schema):
     high = fields.Float(required=True)
 
 
-class ResultsAnswer(Schema):
+class FindingsAnswer(Schema):
     """What an experiment has found so far."""
 
     rule = fields.Enum(Rule, by_value=True, required=True)

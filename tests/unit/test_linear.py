@@ -40,7 +40,7 @@ from gateway.ground.origins import Origins
 from gateway.ground.rooms import is_room
 from gateway.http import coding, edge, static
 from gateway.protocol import asking, emit, emit_rules
-from gateway.protocol.campaign_rows import CsvRows, Records
+from gateway.protocol.campaign_rows import CsvRows, RowSplitter
 from gateway.protocol.fields import in_query, unsound
 from gateway.protocol.parsing import Invalid, parser
 from gateway.protocol.problems import Problem
@@ -296,9 +296,9 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "line of a mail": lambda text: plain.line(text, longest=200),
     "paragraphs of a mail": plain.paragraphs,
     # Recipients of a campaign
-    "import": lambda text: Records(quoted=False).take(raw(text)),
-    "import, quoted": lambda text: Records(quoted=True).take(b'"' + raw(text)),
-    "import, lines of what is quoted": lambda text: Records(quoted=True).take(b'"' + raw("\n".join(text))),
+    "import": lambda text: RowSplitter(quoted=False).take(raw(text)),
+    "import, quoted": lambda text: RowSplitter(quoted=True).take(b'"' + raw(text)),
+    "import, lines of what is quoted": lambda text: RowSplitter(quoted=True).take(b'"' + raw("\n".join(text))),
     "import, a row of CSV": lambda text: CsvRows().row(1, raw(text)),
 }  # fmt: skip
 

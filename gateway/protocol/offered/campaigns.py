@@ -7,7 +7,7 @@ changes a campaign is written down, and of people who only look nothing is.
 from auth.principal import Role
 from gateway.protocol import campaign_answers, campaign_rows, campaigns
 from gateway.protocol.deeds import OF_ID
-from gateway.protocol.operation import CAMPAIGNS, Audit, Operation, RawBody, Route
+from gateway.protocol.operation import CAMPAIGNS, AuditRule, Operation, RawBody, Route
 
 _STATE = ("not_found", "campaign_state")
 """A campaign that is not there, and one whose state does not allow what is asked."""
@@ -38,7 +38,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="create_campaign", scope=CAMPAIGNS, summary="Make a campaign, as a draft",
-        audit=Audit(detail=lambda asked: {"name": asked.name, "type": asked.type}),
+        audit=AuditRule(detail=lambda asked: {"name": asked.name, "type": asked.type}),
         asks=campaigns.CampaignSchema, answers=campaign_answers.CampaignDetailAnswer,
         use=lambda use, caller, asked: use.campaigns.create(asked, by=caller.name), shape=campaign_answers.detail,
         route=Route(method="POST", path="/internal/campaigns", status=201),
@@ -71,7 +71,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="test_campaign", scope=CAMPAIGNS, summary="Send a campaign's mail to a few addresses",
-        audit=Audit(target=lambda asked: asked.campaign, detail=lambda asked: {"addresses": len(asked.to)}),
+        audit=AuditRule(target=lambda asked: asked.campaign, detail=lambda asked: {"addresses": len(asked.to)}),
         asks=campaigns.CampaignTestSchema, answers=campaign_answers.TestedAnswer,
         use=lambda use, _, asked: use.campaigns.test(asked), shape=campaign_answers.tested,
         route=Route(
@@ -131,7 +131,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="choose_variant", scope=CAMPAIGNS, summary="Have those who wait for a variant get this one",
-        audit=Audit(target=lambda asked: asked.campaign, detail=lambda asked: {"variant": asked.variant}),
+        audit=AuditRule(target=lambda asked: asked.campaign, detail=lambda asked: {"variant": asked.variant}),
         asks=campaigns.ChooseSchema, answers=campaign_answers.CampaignDetailAnswer,
         use=lambda use, _, asked: use.campaigns.steering.choose(asked), shape=campaign_answers.detail,
         route=Route(

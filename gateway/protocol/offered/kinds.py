@@ -14,7 +14,7 @@ from gateway.protocol import (
     telling,
 )
 from gateway.protocol.answers.nodes import OverviewAnswer
-from gateway.protocol.operation import Audit, Operation, Route
+from gateway.protocol.operation import AuditRule, Operation, Route
 from gateway.protocol.uses.kinds import preview_type, type_in_full
 from gateway.protocol.uses.records import watch_feed
 
@@ -54,7 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="type_switch", summary="Switch a type or its channels on or off, or for a part of the users",
-        audit=Audit(target=lambda asked: asked.type, detail=lambda asked: asked.changes),
+        audit=AuditRule(target=lambda asked: asked.type, detail=lambda asked: asked.changes),
         asks=catalog.SwitchSchema, answers=catalog.TypeDetailAnswer,
         use=lambda use, caller, asked: use.types.switch(asked.type, asked.changes, by=caller.name), shape=catalog_shapes.type_in_full,
         route=Route(

@@ -22,7 +22,7 @@ from gateway.protocol.answers.mail import (
     RevivedAnswer,
 )
 from gateway.protocol.deeds import OF_ALL, OF_ID, OF_IDS
-from gateway.protocol.operation import Audit, Operation, RawBody, Route, id_in
+from gateway.protocol.operation import AuditRule, Operation, RawBody, Route, id_in
 from gateway.protocol.uses.mails import drop_mail, hasten_mail, preview_mail, revive_one
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -109,7 +109,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="suppress", summary="Write to an address no more",
-        audit=Audit(detail=lambda asked: deeds.of_address(asked.address, asked.scope)),
+        audit=AuditRule(detail=lambda asked: deeds.of_address(asked.address, asked.scope)),
         asks=suppressions.SuppressSchema, answers=suppressions.SuppressionAnswer,
         use=lambda use, caller, asked: use.suppressions.suppress(asked, source=caller.scope), shape=suppressions.suppression,
         route=Route(
@@ -120,7 +120,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="suppress_many", summary="Write to several addresses no more",
-        audit=Audit(detail=lambda asked: {"addresses": len(asked)}),
+        audit=AuditRule(detail=lambda asked: {"addresses": len(asked)}),
         asks=suppressions.SuppressManySchema, answers=suppressions.SuppressedAnswer,
         use=lambda use, caller, asked: use.suppressions.suppress_many(asked, source=caller.scope), shape=suppressions.suppressed,
         route=Route(
@@ -131,7 +131,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="lift_suppression", role=Role.SUPPORT, summary="Let an address be written to again",
-        audit=Audit(detail=lambda asked: deeds.of_address(asked.address, asked.scope)),
+        audit=AuditRule(detail=lambda asked: deeds.of_address(asked.address, asked.scope)),
         asks=suppressions.LiftSchema, answers=suppressions.LiftedAnswer,
         use=lambda use, _, asked: use.suppressions.lift(asked), shape=suppressions.lifted,
         route=Route(
@@ -151,7 +151,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="pause_lane", summary="Have no more bulk mail leave, on any node",
-        audit=Audit(target=lambda asked: asked.lane),
+        audit=AuditRule(target=lambda asked: asked.lane),
         asks=lanes.PauseSchema, answers=lanes.LanesAnswer,
         use=lambda use, caller, asked: use.lanes.pause(asked, by=caller.name), shape=lanes.page,
         route=Route(
@@ -162,7 +162,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="resume_lane", summary="Have bulk mail leave again",
-        audit=Audit(target=lambda asked: asked),
+        audit=AuditRule(target=lambda asked: asked),
         asks=lanes.ResumeSchema, answers=lanes.LanesAnswer,
         use=lambda use, caller, lane: use.lanes.resume(lane, by=caller.name), shape=lanes.page,
         route=Route(

@@ -15,7 +15,7 @@ from gateway.protocol import (
 from gateway.protocol.answers.emitting import EmittedAnswer, PreviewAnswer, ResultsAnswer
 from gateway.protocol.answers.notifications import AdminHistoryAnswer, RecordAnswer, RecordWithReceiptsAnswer
 from gateway.protocol.deeds import OF_ID
-from gateway.protocol.operation import EMIT, Audit, Operation, Route, id_in
+from gateway.protocol.operation import EMIT, AuditRule, Operation, Route, id_in
 from gateway.protocol.patterns import KEY
 from gateway.protocol.uses import emitting
 from gateway.protocol.uses.histories import any_history
@@ -31,7 +31,7 @@ _KEY_HEADER = {
 
 EMIT_ONE = Operation(
     name="emit", scope=EMIT, summary="Emit a notification",
-    audit=Audit(target=deeds.room_of, detail=deeds.emit, of_services=False),
+    audit=AuditRule(target=deeds.room_of, detail=deeds.emit, of_services=False),
     asks=emit.EmitSchema, answers=EmittedAnswer, use=emitting.emit, shape=shapes.emitted,
     route=Route(
         method="POST", path="/internal/emit", status=202,

@@ -16,7 +16,7 @@ from gateway.protocol import (
 from gateway.protocol.answers.nodes import NothingAnswer
 from gateway.protocol.answers.users import ProfileAnswer
 from gateway.protocol.deeds import OF_CHOICE
-from gateway.protocol.operation import Audit, Operation, Route
+from gateway.protocol.operation import AuditRule, Operation, Route
 from gateway.protocol.uses.choices import choose_anew, choose_for, user_preferences
 from gateway.protocol.uses.users import (
     change_members,
@@ -96,7 +96,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="change_members", summary="Put users into a topic, and take users out",
-        audit=Audit(target=lambda asked: topic_room(asked.topic), detail=deeds.members, of_services=False),
+        audit=AuditRule(target=lambda asked: topic_room(asked.topic), detail=deeds.members, of_services=False),
         asks=people.MembersChangeSchema, answers=people.MembersChangedAnswer,
         use=change_members, shape=people.members_changed,
         route=Route(

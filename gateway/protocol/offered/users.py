@@ -20,7 +20,7 @@ from gateway.protocol.answers.users import (
     UserDataAnswer,
 )
 from gateway.protocol.deeds import OF_USER
-from gateway.protocol.operation import Audit, Operation, Route
+from gateway.protocol.operation import AuditRule, Operation, Route
 
 OPERATIONS: tuple[Operation, ...] = (
     # Who is there.
@@ -56,7 +56,7 @@ OPERATIONS: tuple[Operation, ...] = (
     # What changes or shows more of a person than an id.
     Operation(
         name="disconnect", summary="End a user's connections, on every node",
-        audit=Audit(target=lambda asked: user_room(asked.user)),
+        audit=AuditRule(target=lambda asked: user_room(asked.user)),
         asks=asking.DisconnectSchema, answers=DisconnectedAnswer,
         use=lambda use, _, asked: use.people.disconnect(asked), shape=user_shapes.disconnected,
         route=Route(method="POST", path="/internal/users/{user}/disconnect", body_required=False),

@@ -7,13 +7,20 @@ import pytest
 
 from gateway.notify.campaigns.plans import Given, RecipientRequest
 from gateway.notify.preferences import Consent
-from gateway.protocol.campaign_rows import DATA_BYTES_MAX, LINE_BYTES_MAX, CsvRows, JsonRows, Mistake, Records
+from gateway.protocol.campaign_rows import (
+    DATA_BYTES_MAX,
+    LINE_BYTES_MAX,
+    CsvRows,
+    JsonRows,
+    RowSplitter,
+    SkippedRow,
+)
 from gateway.protocol.parsing import Invalid
 
 
 def cut(text: bytes, *, quoted: bool, size: int = 1) -> list[tuple[int, bytes]]:
     """The records of a text that comes in pieces of so many bytes."""
-    records = Records(quoted=quoted)
+    records = RowSplitter(quoted=quoted)
     found = [
         record for start in range(0, len(text), size) for record in records.take(text[start : start + size])
     ]
@@ -42,7 +49,7 @@ def test_a_quote_that_is_left_open_ends_with_the_file():
 
 @pytest.mark.parametrize("quoted", [True, False])
 def test_a_record_that_has_no_end_is_refused_before_it_fills_the_memory(quoted: bool):
-    records = Records(quoted=quoted)
+    records = RowSplitter(quoted=quoted)
     records.take(b'"\n' if quoted else b"")
 
     with pytest.raises(Invalid, match="bytes"):
@@ -52,7 +59,7 @@ def test_a_record_that_has_no_end_is_refused_before_it_fills_the_memory(quoted: 
 
 @pytest.mark.parametrize("line", [b"", b"ann,a@example.org"])
 def test_a_quote_that_nobody_closes_is_told_of_where_it_stands_before_it_fills_the_memory(line: bytes):
-    records = Records(quoted=True)
+    records = RowSplitter(quoted=True)
 
     with pytest.raises(Invalid, match=r"Line 3 .* bytes"):
         records.take(
@@ -106,7 +113,7 @@ def test_a_line_of_json_says_who_it_is_and_what_is_known():
 def test_a_line_that_is_wrong_is_told_of_without_what_it_says(line: str, problem: str):
     [mistake] = read(line)
 
-    assert isinstance(mistake, Mistake)
+    assert isinstance(mistake, SkippedRow)
     assert (mistake.line, problem in mistake.problem) == (1, True)
     assert "nobody" not in mistake.problem
 
@@ -121,7 +128,7 @@ def test_csv_names_its_columns_first_and_the_others_by_their_place():
     assert [getattr(row, "user", None) for row in found] == ["ann", "bob", None]
     assert found[0].given.data == {"first": "Ann", "note": 'two\nlines, quoted "so"'}
     assert found[1] == RecipientRequest(line=4, user="bob", address=None, given=Given())
-    assert found[2] == Mistake(6, "There are 5 columns.")
+    assert found[2] == SkippedRow(6, "There are 5 columns.")
 
 
 def test_a_consent_has_its_time_and_where_it_was_given():
@@ -136,7 +143,7 @@ def test_a_consent_has_its_time_and_where_it_was_given():
     [half] = read("user,consent.at\na,2026-03-01T09:12:00Z\n", csv=True)
 
     assert (by_json.consent, by_csv.consent, without.consent) == (given, given, None)
-    assert isinstance(half, Mistake)
+    assert isinstance(half, SkippedRow)
 
 
 @pytest.mark.parametrize("head", ["name,surname", "locale", "user,user", "user,data.", "user,data"])
@@ -149,4 +156,4 @@ def test_csv_that_is_not_utf_8_is_a_mistake_of_its_line():
     rows = CsvRows()
     rows.row(1, b"user")
 
-    assert rows.row(2, b"\xff") == Mistake(2, "This is no CSV in UTF-8.")
+    assert rows.row(2, b"\xff") == SkippedRow(2, "This is no CSV in UTF-8.")

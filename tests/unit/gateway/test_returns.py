@@ -14,7 +14,7 @@ import pytest
 
 from gateway.notify import attribution, returns
 from gateway.notify.attribution import Ours
-from gateway.notify.fates import Event, Fate, HearsayRequest, Return, StraysRequest
+from gateway.notify.fates import Fate, HearsayRequest, ProviderEvent, Return, StraysRequest
 from gateway.notify.returns import COMPLAINTS, Returns
 from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest
 from mailer import postmark, ses
@@ -446,13 +446,19 @@ async def test_what_changes_nothing_is_kept_for_a_month_and_not_without_bound(
 @pytest.mark.parametrize(
     ("event", "status", "fate_", "state", "listed"),
     [
-        (Event.BOUNCED, "5.1.1", Fate.BOUNCED, MailState.BOUNCED, [(RECIPIENT, "*", "hard_bounce")]),
-        (Event.BOUNCED, "5.7.1", Fate.BOUNCED, MailState.BOUNCED, []),
-        (Event.BOUNCED, "", Fate.BOUNCED, MailState.BOUNCED, []),
-        (Event.DELIVERED, "", Fate.DELIVERED, MailState.DELIVERED, []),
-        (Event.UNSUBSCRIBED, "", Fate.NOTED, MailState.SENT, [(RECIPIENT, "lane:bulk", "unsubscribe")]),
+        (ProviderEvent.BOUNCED, "5.1.1", Fate.BOUNCED, MailState.BOUNCED, [(RECIPIENT, "*", "hard_bounce")]),
+        (ProviderEvent.BOUNCED, "5.7.1", Fate.BOUNCED, MailState.BOUNCED, []),
+        (ProviderEvent.BOUNCED, "", Fate.BOUNCED, MailState.BOUNCED, []),
+        (ProviderEvent.DELIVERED, "", Fate.DELIVERED, MailState.DELIVERED, []),
         (
-            Event.COMPLAINED,
+            ProviderEvent.UNSUBSCRIBED,
+            "",
+            Fate.NOTED,
+            MailState.SENT,
+            [(RECIPIENT, "lane:bulk", "unsubscribe")],
+        ),
+        (
+            ProviderEvent.COMPLAINED,
             "",
             Fate.COMPLAINED,
             MailState.COMPLAINED,
@@ -461,7 +467,7 @@ async def test_what_changes_nothing_is_kept_for_a_month_and_not_without_bound(
     ],
 )
 async def test_what_a_provider_tells_counts_as_a_report_does(
-    desk: Desk, event: Event, status: str, fate_: Fate, state: MailState, listed: list[Any]
+    desk: Desk, event: ProviderEvent, status: str, fate_: Fate, state: MailState, listed: list[Any]
 ) -> None:
     id_ = await desk.sent(lane=LaneName.BULK)
     asked = HearsayRequest(event=event, mail=id_, status=status, diagnostic=f"550 <{RECIPIENT}> no")
@@ -478,9 +484,11 @@ async def test_what_a_provider_tells_counts_as_a_report_does(
 async def test_a_provider_names_a_mail_by_its_message_id_and_no_other_is_kept(desk: Desk) -> None:
     id_ = await desk.sent()
 
-    ours = await desk.returns.hear(HearsayRequest(event=Event.DELIVERED, message_id=f"<{id_}@Shop.example>"))
+    ours = await desk.returns.hear(
+        HearsayRequest(event=ProviderEvent.DELIVERED, message_id=f"<{id_}@Shop.example>")
+    )
     others = [
-        await desk.returns.hear(HearsayRequest(event=Event.BOUNCED, status="5.1.1", message_id=each))
+        await desk.returns.hear(HearsayRequest(event=ProviderEvent.BOUNCED, status="5.1.1", message_id=each))
         for each in (f"<{id_}@other.example>", "x", f"{uuid7()}@shop.example")
     ]
 
@@ -492,8 +500,12 @@ async def test_a_provider_names_a_mail_by_its_message_id_and_no_other_is_kept(de
 async def test_a_service_names_a_mail_by_what_the_relay_calls_it(desk: Desk) -> None:
     id_ = await desk.sent(said="2.0.0 Ok: queued as 4ABC")
 
-    ours = await desk.returns.hear(HearsayRequest(event=Event.BOUNCED, status="5.1.1", relay_id="4ABC"))
-    other = await desk.returns.hear(HearsayRequest(event=Event.BOUNCED, status="5.1.1", relay_id="4ABD"))
+    ours = await desk.returns.hear(
+        HearsayRequest(event=ProviderEvent.BOUNCED, status="5.1.1", relay_id="4ABC")
+    )
+    other = await desk.returns.hear(
+        HearsayRequest(event=ProviderEvent.BOUNCED, status="5.1.1", relay_id="4ABD")
+    )
 
     assert ours == Return(fate=Fate.BOUNCED, mail=id_, suppressed=True)
     assert other.fate is Fate.UNATTRIBUTED
@@ -560,7 +572,7 @@ async def test_a_message_id_of_any_kind_is_believed_of_who_is_known(desk: Desk, 
     message_id = f"<{id_}@shop.example>"
 
     dealt = (
-        await desk.returns.hear(HearsayRequest(event=Event.BOUNCED, status="5.1.1", message_id=message_id))
+        await desk.returns.hear(HearsayRequest(event=ProviderEvent.BOUNCED, status="5.1.1", message_id=message_id))
         if by == "service"
         else await desk.hear(
             ses_event(
