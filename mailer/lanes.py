@@ -22,7 +22,7 @@ async def no_way_out(notification: Notification) -> None:
     del notification
 
 
-class Clicks(Protocol):
+class Tracking(Protocol):
     """Whose links lead by way of us, and which mail holds a picture. Both raise `StorageError`.
 
     `keep` must have answered before a mail leaves; both may be asked again for the same mail, as it is tried again.
@@ -80,5 +80,5 @@ class Lane:
     budget: Budget = field(default_factory=Unlimited)
     """What all nodes may send of it together."""
     way_out: WayOut = no_way_out
-    clicks: Clicks = NO_CLICKS
+    clicks: Tracking = NO_CLICKS
     is_paused: IsPaused = never_paused

@@ -28,7 +28,7 @@ from mailer.printer import (
     Adopt,
     Answer,
     Check,
-    Design,
+    DesignMail,
     Failed,
     Render,
     Rendered,
@@ -132,7 +132,7 @@ class Press:
 
         Of one catalog: `adopt` changes which.
         """
-        answer = await self._ask(Design(composition), of=composition.type)
+        answer = await self._ask(DesignMail(composition), of=composition.type)
         assert isinstance(answer, Composed)
         return answer
 

@@ -58,7 +58,7 @@ class Adopt(msgspec.Struct, frozen=True, tag=True):
     sources: dict[str, str]
 
 
-class Design(msgspec.Struct, frozen=True, tag=True):
+class DesignMail(msgspec.Struct, frozen=True, tag=True):
     """Make the mail of a catalog's type."""
 
     composition: Composition
@@ -88,7 +88,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     """What it cost."""
 
 
-Request = Check | Render | Design
+Request = Check | Render | DesignMail
 Answer = Rendered | Composed | Sound | Unaddressable | Failed
 
 letterheads = msgspec.msgpack.Decoder(Letterhead, dec_hook=lambda kind, text: kind(text))

@@ -12,7 +12,7 @@ from typing import Any, AnyStr
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from mailer.places import Place
+from mailer.places import ListenAddress
 
 CONNECTIONS = 20
 RECIPIENTS = 20
@@ -36,7 +36,7 @@ class Receiver:
     is answered for, so one that a crash cuts off is sent again.
     """
 
-    def __init__(self, place: Place, *, name: str, takes: Callable[[str], bool], take: Take) -> None:
+    def __init__(self, place: ListenAddress, *, name: str, takes: Callable[[str], bool], take: Take) -> None:
         """`name` is what the server calls itself; `takes` says whether an address is one of ours."""
         self._place = place
         self._name = name

@@ -81,7 +81,7 @@ class CampaignPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelled:
+class CampaignCancelled:
     """The two are counted as it is cancelled: who is under way comes to `sent` or `dead` later, and is not among the first."""
 
     campaign: Campaign
@@ -173,7 +173,7 @@ class Campaigns(Protocol):
 
     async def cancel(
         self, campaign_id: str, of: Collection[CampaignState], *, now: datetime
-    ) -> Cancelled | None:
+    ) -> CampaignCancelled | None:
         """End it: whoever is pending is cancelled, and what waits in the outbox is skipped. None as in `move`.
 
         Mail that a worker holds at that moment may leave: it is counted as under way, and its recipient comes to be

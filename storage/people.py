@@ -42,7 +42,7 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundContacts:
     """Whom a search has found, by id."""
 
     contacts: tuple[Contact, ...]
@@ -130,7 +130,7 @@ class People(Protocol):
         """The same of many, by user, in one query; who is not known is absent."""
         ...
 
-    async def search(self, text: str, *, limit: int) -> Found:
+    async def search(self, text: str, *, limit: int) -> FoundContacts:
         """Those known of whom every word of `text` begins the id, the address, or a word of the name, in any case.
 
         It looks at a bounded number of them, whatever the text.

@@ -40,7 +40,7 @@ _DEEPEST_SCHEMA = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class SchemaFlaw:
     """Something that a schema must not hold."""
 
     path: tuple[str | int, ...]
@@ -48,14 +48,14 @@ class Flaw:
     problem: str
 
 
-def flaws(schema: Schema) -> Iterator[Flaw]:
+def flaws(schema: Schema) -> Iterator[SchemaFlaw]:
     """What a payload schema must not hold, although JSON Schema lets it.
 
     Unknown keywords are flaws too: JSON Schema passes over them, so a typing error would check nothing.
     """
     yield from _flaws(schema, schema, ())
     if schema.get("type") != "object":
-        yield Flaw((), 'a payload is an object: the schema begins with type = "object"')
+        yield SchemaFlaw((), 'a payload is an object: the schema begins with type = "object"')
 
 
 def too_dear(schema: Schema) -> str | None:
@@ -71,24 +71,26 @@ def too_dear(schema: Schema) -> str | None:
     return None
 
 
-def _flaws(schema: Any, root: Schema, path: tuple[str | int, ...]) -> Iterator[Flaw]:
+def _flaws(schema: Any, root: Schema, path: tuple[str | int, ...]) -> Iterator[SchemaFlaw]:
     """The flaws of a schema and of those in it."""
     if len(path) > _DEEPEST_SCHEMA:
-        yield Flaw(path, "the schema is nested too deeply")
+        yield SchemaFlaw(path, "the schema is nested too deeply")
     elif not isinstance(schema, Mapping):
         if not isinstance(schema, bool):
-            yield Flaw(path, "a schema is a table, true or false")
+            yield SchemaFlaw(path, "a schema is a table, true or false")
     else:
         for word in schema:
             if word not in _KEYWORDS and not word.startswith("x-"):
                 near = get_close_matches(word, _KEYWORDS, 1)
                 meant = f"; is {near[0]} meant?" if near else ""
-                yield Flaw((*path, word), f"JSON Schema has no keyword {word} that can be used here{meant}")
+                yield SchemaFlaw(
+                    (*path, word), f"JSON Schema has no keyword {word} that can be used here{meant}"
+                )
         if str(schema.get("$schema", _DIALECT)).rstrip("#") != _DIALECT:
-            yield Flaw((*path, "$schema"), f"a schema is of {_DIALECT}")
+            yield SchemaFlaw((*path, "$schema"), f"a schema is of {_DIALECT}")
         reference = schema.get("$ref")
         if reference is not None and resolved(reference, root) is None:
-            yield Flaw(
+            yield SchemaFlaw(
                 (*path, "$ref"), "a reference leads to a part of the same schema, as #/$defs/name does"
             )
         for step, inner in _parts(schema):

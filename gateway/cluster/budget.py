@@ -10,7 +10,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.client import RedisClient
 from gateway.cluster.redis.resp import Reply
 from gateway.cluster.redis.trouble import Trouble
@@ -68,7 +68,7 @@ class RedisBudget:
 
     def __init__(self, url: str, *, prefix: str, lane: str, node_id: str, rate: float) -> None:
         """`rate` is that of all nodes together, in mails per second, and more than 0."""
-        address = Address.parse(url)
+        address = RedisAddress.parse(url)
         # The braces are a hash tag: both keys lie in one slot of a Redis Cluster.
         tag = f"{prefix}:{{lane:{lane}}}:{address.database}"
         self._keys = f"{tag}:next".encode(), f"{tag}:nodes".encode()

@@ -24,10 +24,10 @@ def _bus_url(text: str) -> str:
     _plain_bus_url(text)
     if not text.startswith("local:"):
         # Only here: most commands need not wait for redis-py.
-        from gateway.cluster.redis.address import Address
+        from gateway.cluster.redis.address import RedisAddress
 
         try:
-            Address.parse(text)
+            RedisAddress.parse(text)
         except ValueError as problem:
             raise ValidationError(f"cannot be used: {problem}.") from None
     return text

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.client import RedisClient
 
 PATIENCE_SECONDS = 1.0
@@ -126,7 +126,7 @@ class RedisWitness:
     """
 
     def __init__(self, url: str, *, prefix: str) -> None:
-        address = Address.parse(url)
+        address = RedisAddress.parse(url)
         self._key = f"{prefix}:{address.database}:witness".encode()
         # One line, though a node reads and writes: the lineage does one at a time until it has been heard.
         self._line = RedisClient(address, patience_seconds=PATIENCE_SECONDS)

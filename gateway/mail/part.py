@@ -15,7 +15,7 @@ from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
 from mailer.courier import Bounced, Decide, Foresee, Policy, foresee_nothing
-from mailer.lanes import NO_CLICKS, Clicks, Lane, WayOut, no_way_out
+from mailer.lanes import NO_CLICKS, Lane, Tracking, WayOut, no_way_out
 from mailer.letterhead import Letterhead
 from mailer.press import Press
 from mailer.sealing import Seal
@@ -86,7 +86,7 @@ def lanes_of(
     seals: Mapping[LaneName, Seal],
     budget: Callable[[str, float], Budget],
     way_out: WayOut = no_way_out,
-    clicks: Clicks = NO_CLICKS,
+    clicks: Tracking = NO_CLICKS,
     is_paused: Callable[[LaneName], bool] = _never,
 ) -> tuple[Lane, Lane]:
     """Each lane has connections of its own, also to a relay that both use: none waits for the other's.
@@ -179,7 +179,7 @@ class Desk:
     """Told what became of each mail."""
     way_out: WayOut = no_way_out
     """The links by which a mail can be refused."""
-    clicks: Clicks = NO_CLICKS
+    clicks: Tracking = NO_CLICKS
     """What makes its links tracked ones."""
     is_paused: Callable[[LaneName], bool] = _never
     """Asked of bulk mail alone: no other can be paused."""

@@ -26,7 +26,7 @@ from gateway.ground.values import (
 )
 from mailer.address import Mailbox, ascii_domain, parse_ours
 from mailer.letterhead import parse_unsubscribe
-from mailer.places import Place
+from mailer.places import ListenAddress
 
 if TYPE_CHECKING:
     from mailer.mailbox import Account
@@ -140,7 +140,7 @@ def _account(text: str) -> "Account":
         raise ValidationError(f"is no mailbox: {error}.") from None
 
 
-def _place(text: str) -> Place:
+def _place(text: str) -> ListenAddress:
     """Where to listen. Raises `ValidationError`."""
     parts = split(url("lmtp", "smtp", needs_host=("lmtp", "smtp"))(text))
     if (
@@ -151,7 +151,7 @@ def _place(text: str) -> Place:
         or parts.username
     ):
         raise ValidationError("must be lmtp://host:port or smtp://host:port.")
-    return Place(host=parts.hostname, port=parts.port, lmtp=parts.scheme == "lmtp")
+    return ListenAddress(host=parts.hostname, port=parts.port, lmtp=parts.scheme == "lmtp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +289,7 @@ class BounceSettings(Group):
         "mail comes back to an address of its own in this domain, whose MX leads to Bellhop; needs `BELLHOP_LINK_SECRET`; "
         "unset: it comes back to the sender",
     )  # fmt: skip
-    listen: Place | None = setting(  # noqa: RUF009 - it is dataclasses.field
+    listen: ListenAddress | None = setting(  # noqa: RUF009 - it is dataclasses.field
         "BOUNCE_LISTEN", None, _place,
         "where `bellhop bounces` takes what comes back: by LMTP from a mail server of yours, or with `smtp` for `lmtp` from anybody; "
         "needs `BELLHOP_BOUNCE_DOMAIN`; unset: `lmtp://127.0.0.1:2424`, or nowhere when `BELLHOP_BOUNCE_IMAP_URL` is set",

@@ -36,7 +36,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class LaneHealth:
     """What became of the mail that a lane has sent within the window.
 
     It is made anew at each look, of the counts of all processes; it has no life of its own.
@@ -85,7 +85,7 @@ class Health:
         return None if self.mails < self.enough else count / self.mails
 
 
-def reason_to_pause(health: Health, bounds: Bounds) -> str | None:
+def reason_to_pause(health: LaneHealth, bounds: Bounds) -> str | None:
     """Why the lane is to be paused, as people read it; None when it is well, or too little is known.
 
     It is written down with the pause and shown to operators, so it holds figures and no addresses. The rates

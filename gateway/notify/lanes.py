@@ -23,7 +23,7 @@ from gateway.ground.clock import Timekeeper
 from gateway.ground.logs import Seldom
 from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.tasks import Tasks
-from gateway.notify.brakes import Bounds, Health, reason_to_pause
+from gateway.notify.brakes import Bounds, LaneHealth, reason_to_pause
 from gateway.notify.settings import BrakeSettings
 from storage import lanes
 from storage.errors import StorageError
@@ -64,7 +64,7 @@ class Lane:
     """A lane, as it is now."""
 
     name: LaneName
-    health: Health
+    health: LaneHealth
     state: LaneState
 
 
@@ -118,7 +118,7 @@ class Lanes(Part):
         self._counts: Counter[LaneCount] = Counter()
         """What was counted since the last look, by lane, minute of the sending, and outcome."""
         self._states: Mapping[LaneName, LaneState] = {}
-        self._health: Mapping[LaneName, Health] = {}
+        self._health: Mapping[LaneName, LaneHealth] = {}
         """As of the last look; a lane that was never looked at has no figures."""
         self._news = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -168,9 +168,9 @@ class Lanes(Part):
         """Whether it is paused, and since when it is judged; untouched where the store has nothing of it."""
         return self._states.get(lane, UNTOUCHED)
 
-    def health(self, lane: LaneName) -> Health:
+    def health(self, lane: LaneName) -> LaneHealth:
         """As it was at the last look."""
-        return self._health.get(lane) or Health(enough=self._bounds.mails)
+        return self._health.get(lane) or LaneHealth(enough=self._bounds.mails)
 
     def count(
         self,
@@ -267,7 +267,7 @@ class Lanes(Part):
             logger.log(logging.ERROR if pause.by == BRAKE else logging.INFO, "lane paused", extra=extra)
             await self.tell_others()
 
-    async def _weighed(self, lane: LaneName) -> Health:
+    async def _weighed(self, lane: LaneName) -> LaneHealth:
         """What became of a lane's mail in the window, of all processes.
 
         One question to the store, and two more where the relay fails.
@@ -275,7 +275,7 @@ class Lanes(Part):
         minute = self._judged_from(self.state(lane).since)
         counts = await self._shelf.sums(lane, since=minute)
         failures = await self._failures(lane, since=minute) if counts.get(LaneOutcome.FAILED) else 0
-        return Health(counts=counts, enough=self._bounds.mails, failures=failures)
+        return LaneHealth(counts=counts, enough=self._bounds.mails, failures=failures)
 
     def _judged_from(self, resumed: datetime | None) -> int:
         """The first minute whose mail is judged: of the window, and of what was resumed since then."""
@@ -312,7 +312,7 @@ class Lanes(Part):
             return reason
         counts = await self._shelf.sums(of_campaign(campaign_id), since=self._judged_from(resumed))
         # That the relay fails is the lane's matter.
-        reason = reason_to_pause(Health(counts=counts, enough=self._bounds.mails), self._bounds)
+        reason = reason_to_pause(LaneHealth(counts=counts, enough=self._bounds.mails), self._bounds)
         return None if reason is None else f"of its own mail: {reason}"
 
     async def _flush(self) -> None:

@@ -155,7 +155,7 @@ def mail_of(email: EmailRequest, case: Case, judged: Judged, text: Text | None) 
 
 def address_of(judged: Judged) -> str:
     """What was found out of where the mail goes; empty when nobody has told."""
-    return next((fact.email or "" for fact in judged.facts if isinstance(fact, address.Address)), "")
+    return next((fact.email or "" for fact in judged.facts if isinstance(fact, address.MailAddress)), "")
 
 
 def lacks_address(verdict: Verdict) -> bool:

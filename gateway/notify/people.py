@@ -34,7 +34,7 @@ from storage.notifications import Notification
 from storage.obligations import Digest
 from storage.opens import Open, Opens
 from storage.outbox import Outbox
-from storage.people import Contact, Found, UserData
+from storage.people import Contact, FoundContacts, UserData
 from storage.preferences import CHANGES_KEPT, PreferenceChange
 from storage.recipients import RecipientRow, Recipients
 from storage.schedule import Schedule, Scheduled
@@ -161,7 +161,7 @@ class People:
             contact=await self._contacts.contact(user),
         )
 
-    async def search(self, asked: FindRequest) -> Found:
+    async def search(self, asked: FindRequest) -> FoundContacts:
         """Those known of whom every word that is asked begins the id, the address or a word of the name; `limit` at most."""
         return await self._held.search(asked.text, limit=asked.limit)
 

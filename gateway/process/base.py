@@ -48,7 +48,7 @@ from gateway.process.settings import ProcessSettings
 from mailer.bounces import Bounce, Severity
 from mailer.clicks import ClickLinks
 from mailer.courier import Result
-from mailer.lanes import NO_CLICKS, Clicks, WayOut, no_way_out
+from mailer.lanes import NO_CLICKS, Tracking, WayOut, no_way_out
 from mailer.unsubscribe import UnsubscribeLinks
 from mailer.worker import MailOutcome
 from storage import lanes, stats
@@ -236,7 +236,7 @@ class Process(ABC):
             return no_way_out
         return WaysOut(self.store.links, self.unsubscribe_links, self.catalog).of
 
-    def _tracker(self) -> Clicks:
+    def _tracker(self) -> Tracking:
         """What makes links tracked ones; nothing does without a secret and a site."""
         if self.click_links is None:
             return NO_CLICKS

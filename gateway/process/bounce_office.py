@@ -21,9 +21,9 @@ from gateway.process.office import Office
 from gateway.process.outlet import OutletPart
 from mailer.collecting import Collector
 from mailer.mailbox import Account
-from mailer.places import Place
+from mailer.places import ListenAddress
 
-_USUAL = Place(host="127.0.0.1", port=2424, lmtp=True)
+_USUAL = ListenAddress(host="127.0.0.1", port=2424, lmtp=True)
 """Where an MTA on the same machine hands reports in, if nothing is said of it."""
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class ReceiverPart(Part):
     A report is acknowledged when it is dealt with: while the store is away the MTA keeps it.
     """
 
-    def __init__(self, place: Place, domain: str, returns: Returns) -> None:
+    def __init__(self, place: ListenAddress, domain: str, returns: Returns) -> None:
         # Only here: who collects from a mailbox needs no server.
         from mailer.receiving import Receiver
 
@@ -143,6 +143,6 @@ class BounceOffice(Office):
         return [self._site, *(way for way in ways if way is not None)]
 
 
-def place_of(settings: BounceSettings) -> Place | None:
+def place_of(settings: BounceSettings) -> ListenAddress | None:
     """Where it listens; None where mail is collected and nothing is said of listening."""
     return settings.listen or (_USUAL if settings.mailbox is None else None)

@@ -16,7 +16,7 @@ from gateway.notify.campaigns.plans import Audience, Imported, OfTopic, OfUsers
 from gateway.protocol import campaign_trial_answers, required
 from gateway.protocol.answers.waiting import RecipientAnswer
 from gateway.protocol.campaigns import MISTAKES_TOLD, AudienceField, ImportResult
-from storage.campaigns import Campaign, CampaignPage, CampaignState, Cancelled
+from storage.campaigns import Campaign, CampaignCancelled, CampaignPage, CampaignState
 from storage.mail import MailState
 from storage.recipients import RecipientPage, RecipientRow, RecipientState
 
@@ -254,7 +254,7 @@ def tested(mails: Sequence[str]) -> Json:
     return {"mails": list(mails)}
 
 
-def cancelled(value: Cancelled) -> Json:
+def cancelled(value: CampaignCancelled) -> Json:
     """How many get nothing any more, and how many mails could not be held back."""
     return {
         "campaign": campaign(value.campaign),

@@ -22,7 +22,7 @@ from gateway.protocol.answers.users import UserTopicAnswer
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import EmailAddress, Items, Object, StrictBoolean, Text, UserId, locale_field
 from gateway.protocol.patterns import PRINTABLE, VISIBLE
-from storage.people import Found, Profile
+from storage.people import FoundContacts, Profile
 from storage.topics import CHANGED_AT_ONCE, COUNTED, Changed, MembersPage, TopicsPage
 
 ATTRIBUTES_BYTES = 4096
@@ -313,7 +313,7 @@ def members(page: MembersPage) -> Json:
     }
 
 
-def found(value: Found) -> Json:
+def found(value: FoundContacts) -> Json:
     """Who was found, and whether there may be more."""
     return {
         "users": [

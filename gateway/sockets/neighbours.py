@@ -21,7 +21,7 @@ import orjson
 from gateway.cluster.bus.base import TRANSIENT, Receive
 from gateway.cluster.bus.listener import Listener
 from gateway.cluster.bus.stats import BusStats
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.ground.logs import Seldom
 from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import is_room
@@ -124,7 +124,7 @@ class Neighbours(Part):
         time: Callable[[], float] | None = None,
     ) -> None:
         self.stats = BusStats()
-        address = Address.parse(url)
+        address = RedisAddress.parse(url)
         self.channel = f"{prefix}:{address.database}:socketio"
         """Such as `"bellhop:0:socketio"`: the prefix, the number of the database, and a name that no frame of ours has."""
         self._receive = receive

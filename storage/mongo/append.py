@@ -30,7 +30,7 @@ from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
 from storage.mongo.errors import said
 from storage.mongo.heads import REMEMBERED_ROOMS, ROOMS, Heads, positions
-from storage.mongo.insertions import Item, Work, items_of, numbered_rooms
+from storage.mongo.insertions import Insertion, Work, items_of, numbered_rooms
 from storage.mongo.obligations import document_of as mail_document
 from storage.streams import Appended, Emission
 
@@ -161,7 +161,7 @@ class _Batch:
                 most = min(ROUND_JITTER_SECONDS * fruitless, LONGEST_JITTER_SECONDS)
                 await asyncio.sleep(random.uniform(0, most))  # noqa: S311 - only to part the writers
 
-    async def _insert(self, items: list[Item]) -> list[Item]:
+    async def _insert(self, items: list[Insertion]) -> list[Insertion]:
         """Number and insert `items`; answers those still to be inserted."""
         await self._number(items)
         if any(item.given.collapse is not None for item in items):
@@ -184,7 +184,7 @@ class _Batch:
         self._take(items)
         return []
 
-    async def _number(self, items: list[Item]) -> None:
+    async def _number(self, items: list[Insertion]) -> None:
         """Give each that is ordered the next sequence of its room, from the heads as far as they are known."""
         heads = self._heads
         if doubtful := heads.doubtful(numbered_rooms(items)):
@@ -197,7 +197,7 @@ class _Batch:
                 before = ahead.get(room)
                 ahead[room] = item.document["seq"] = (heads.of(room) if before is None else before) + 1
 
-    async def _follow(self, items: list[Item]) -> None:
+    async def _follow(self, items: list[Insertion]) -> None:
         """Have each be the newest of its chain, one after the other."""
         c = self._collections
         latest = await collapsing.latest(c, {pair_of(item.given) for item in items})
@@ -225,7 +225,7 @@ class _Batch:
             await c[ROOMS].bulk_write(marks, ordered=False)
             self._chained |= news
 
-    def _take(self, items: list[Item]) -> None:
+    def _take(self, items: list[Insertion]) -> None:
         """These are stored."""
         heads = self._heads
         for item in items:
@@ -239,8 +239,8 @@ class _Batch:
                 self._successions.append(succession_of(item.document, item.old))
 
     async def _after_refusal(
-        self, items: list[Item], refusal: dict[str, Any], error: BulkWriteError
-    ) -> list[Item]:
+        self, items: list[Insertion], refusal: dict[str, Any], error: BulkWriteError
+    ) -> list[Insertion]:
         """What to do with those from the refused one on: answers which of them are still to be inserted.
 
         Raises `Unstorable` for a document that is too large, and `StoreUnavailable` for whatever else the server has
@@ -262,7 +262,7 @@ class _Batch:
             await self._look_up_ids(items)
         return [item for item in items if not item.work.mismatch and item.ordinal not in item.work.stored]
 
-    async def _look_up_ids(self, items: list[Item]) -> None:
+    async def _look_up_ids(self, items: list[Insertion]) -> None:
         """Take for stored what is stored under these ids already. Raises `Unstorable` where an id is another's."""
         of_id = {item.notification.id: item for item in items}
         cursor = self._collections[NOTIFICATIONS].find({"_id": {"$in": list(of_id)}})

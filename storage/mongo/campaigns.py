@@ -11,10 +11,10 @@ from storage.campaigns import (
     RETRIED,
     TEST,
     Campaign,
+    CampaignCancelled,
     CampaignPage,
     Campaigns,
     CampaignState,
-    Cancelled,
     Lead,
     Standing,
 )
@@ -104,13 +104,13 @@ class MongoCampaigns(MongoShelf, Campaigns):
     @operation
     async def cancel(
         self, c: Collections, campaign_id: str, of: Collection[CampaignState], *, now: datetime
-    ) -> Cancelled | None:
+    ) -> CampaignCancelled | None:
         """The state in one write, then recipients and mail. Whoever leads it next does the rest, if this is cut short."""
         moved = await campaign_rows.move(c, campaign_id, of, CampaignState.CANCELLED, now=now, wake_at=now)
         if moved is None:
             return None
         cancelled, under_way = await campaign_recipients.cancel(c, campaign_id, now=micros(now))
-        return Cancelled(campaign=moved, cancelled=cancelled, under_way=under_way)
+        return CampaignCancelled(campaign=moved, cancelled=cancelled, under_way=under_way)
 
     @operation
     async def retry(self, c: Collections, campaign_id: str, *, now: datetime) -> int:

@@ -32,7 +32,7 @@ class Work:
 
 
 @dataclass(slots=True)
-class Item:
+class Insertion:
     """One notification still to be inserted."""
 
     work: Work
@@ -45,7 +45,7 @@ class Item:
     """The id of what it takes the place of."""
 
 
-def items_of(work: Work) -> list[Item]:
+def items_of(work: Work) -> list[Insertion]:
     """What is still to be inserted of an emission; nothing of a mismatch."""
     if work.mismatch:
         return []
@@ -62,10 +62,10 @@ def items_of(work: Work) -> list[Item]:
             document["emitted_by"] = origin.by
             if origin.request_id is not None:
                 document["request_id"] = origin.request_id
-        items.append(Item(work, ordinal, notification, notification, document))
+        items.append(Insertion(work, ordinal, notification, notification, document))
     return items
 
 
-def numbered_rooms(items: Iterable[Item]) -> Iterator[str]:
+def numbered_rooms(items: Iterable[Insertion]) -> Iterator[str]:
     """The rooms in which these take a sequence, as often as they do."""
     return (item.notification.room for item in items if item.notification.in_app)

@@ -14,7 +14,7 @@ from storage.mongo.documents import notification_of, receipt_from
 from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.mongo.standings import INBOXES, RECEIPTS
-from storage.people import TOLD, Contact, Erasure, Found, People, Profile, Told, UserData
+from storage.people import TOLD, Contact, Erasure, FoundContacts, People, Profile, Told, UserData
 
 CONTACTS = "contacts"
 INDEXES = {CONTACTS: (IndexModel([("words", 1)], name="words"),)}
@@ -174,16 +174,18 @@ class MongoPeople(MongoShelf, People):
         return await _contacts(c, users)
 
     @operation
-    async def search(self, c: Collections, text: str, *, limit: int) -> Found:
+    async def search(self, c: Collections, text: str, *, limit: int) -> FoundContacts:
         """By the index of words, of at most `CANDIDATES` documents over all forms; may be read from where it lags."""
         words = sought(text) if is_writable(text) else []
         if not words:
-            return Found(contacts=(), more=False)
+            return FoundContacts(contacts=(), more=False)
         begun = [{"words": {"$elemMatch": {"$gte": form, "$lt": form + LAST}}} for form in forms(words[0])]
         cursor = c.lagging(CONTACTS).find({"$or": begun}, {"attributes": 0, "words": 0}).limit(CANDIDATES)
         looked_at = [_contact_of(document) for document in await cursor.to_list()]
         found = matching(looked_at, words)
-        return Found(contacts=tuple(found[:limit]), more=len(found) > limit or len(looked_at) >= CANDIDATES)
+        return FoundContacts(
+            contacts=tuple(found[:limit]), more=len(found) > limit or len(looked_at) >= CANDIDATES
+        )
 
     @operation
     async def known(self, c: Collections, *, after: str | None, limit: int) -> list[Profile]:

@@ -10,10 +10,10 @@ from storage.campaigns import (
     RETRIED,
     TEST,
     Campaign,
+    CampaignCancelled,
     CampaignPage,
     Campaigns,
     CampaignState,
-    Cancelled,
     Lead,
     Standing,
 )
@@ -103,13 +103,13 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         of: Collection[CampaignState],
         *,
         now: datetime,
-    ) -> Cancelled | None:
+    ) -> CampaignCancelled | None:
         """The state, the recipients and the mail that waits, in one transaction: the counts are exact."""
         moved = campaign_rows.move(connection, campaign_id, of, CampaignState.CANCELLED, now=now, wake_at=now)
         if moved is None:
             return None
         cancelled, under_way = campaign_recipients.cancel(connection, campaign_id, now=micros(now))
-        return Cancelled(campaign=moved, cancelled=cancelled, under_way=under_way)
+        return CampaignCancelled(campaign=moved, cancelled=cancelled, under_way=under_way)
 
     @writing
     def retry(self, connection: sqlite3.Connection, campaign_id: str, *, now: datetime) -> int:

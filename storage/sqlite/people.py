@@ -18,7 +18,7 @@ from storage.encoding import (
     writable,
 )
 from storage.finding import BLANKS, CANDIDATES, LAST, forms, matching, sought
-from storage.people import TOLD, Contact, Erasure, Found, People, Profile, Told, UserData
+from storage.people import TOLD, Contact, Erasure, FoundContacts, People, Profile, Told, UserData
 from storage.sqlite import obligations
 from storage.sqlite.rows import NOTIFICATION, RECEIPT, notification_of, receipt_from
 from storage.sqlite.schema import Migration, statements
@@ -220,11 +220,11 @@ class SQLitePeople(SQLiteShelf, People):
         return _contacts(connection, users)
 
     @reading
-    def search(self, connection: sqlite3.Connection, text: str, *, limit: int) -> Found:
+    def search(self, connection: sqlite3.Connection, text: str, *, limit: int) -> FoundContacts:
         """By the table of words, `CANDIDATES` of each form and over both; then each is judged as a whole."""
         words = sought(text) if is_writable(text) else []
         if not words:
-            return Found(contacts=(), more=False)
+            return FoundContacts(contacts=(), more=False)
         users: dict[str, None] = {}
         for form in forms(words[0]):
             rows = connection.execute(
@@ -233,7 +233,9 @@ class SQLitePeople(SQLiteShelf, People):
             )
             users |= dict.fromkeys(user for (user,) in rows)
         found = matching(_contacts(connection, list(users)[:CANDIDATES]).values(), words)
-        return Found(contacts=tuple(found[:limit]), more=len(found) > limit or len(users) >= CANDIDATES)
+        return FoundContacts(
+            contacts=tuple(found[:limit]), more=len(found) > limit or len(users) >= CANDIDATES
+        )
 
     @reading
     def known(self, connection: sqlite3.Connection, *, after: str | None, limit: int) -> list[Profile]:

@@ -23,7 +23,7 @@ from gateway.cluster.presence.base import Left
 from gateway.cluster.presence.changes import Changes
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.cluster.presence.redis import SETTLE_SECONDS, RedisPresence
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.process.lifetime import loop_factory
 from tests.contract.test_presence import START, Announced, Clock, until, until_answered, visitor
 from tests.support import servers
@@ -50,7 +50,7 @@ class Ear:
         self.announced = Announced()
         self._url = url
         self._stream = f"{prefix}:{{presence}}:changes"
-        self._changes = Changes(Address.parse(url), self._stream, self.announced, patience_seconds=2)
+        self._changes = Changes(RedisAddress.parse(url), self._stream, self.announced, patience_seconds=2)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

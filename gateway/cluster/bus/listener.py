@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from gateway.cluster.bus.stats import BusStats
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.backoff import pause_seconds
 from gateway.cluster.redis.resp import Message, Reply, ServerError, Wire, pack
 from gateway.cluster.redis.trouble import Trouble
@@ -52,7 +52,7 @@ class Listener:
 
     def __init__(
         self,
-        address: Address,
+        address: RedisAddress,
         stats: BusStats,
         *,
         part: str,

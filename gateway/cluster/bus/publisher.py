@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from gateway.cluster.bus.stats import BusStats
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.backoff import pause_seconds
 from gateway.cluster.redis.resp import Reply, ServerError, Wire
 from gateway.cluster.redis.trouble import Trouble
@@ -53,7 +53,7 @@ class Publisher:
 
     def __init__(
         self,
-        address: Address,
+        address: RedisAddress,
         stats: BusStats,
         *,
         buffer_bytes: int,

@@ -30,7 +30,7 @@ from gateway.cluster.bus.publisher import Outgoing, Publisher
 from gateway.cluster.bus.seal import SIZE, sealer
 from gateway.cluster.bus.stats import BusStats
 from gateway.cluster.commands import Command
-from gateway.cluster.redis.address import ROLE, Address, refuse_replica
+from gateway.cluster.redis.address import ROLE, RedisAddress, refuse_replica
 from gateway.cluster.redis.resp import Reply, ServerError, pack, pack_publish
 from gateway.ground.logs import Seldom
 from gateway.ground.parts import Meters
@@ -78,7 +78,7 @@ class RedisBus:
         buffer_frames: int = 20_000,
     ) -> None:
         self.stats = BusStats()
-        self._address = Address.parse(url)
+        self._address = RedisAddress.parse(url)
         self._secret = secret
         self._seal = sealer(token_bytes(32))
         """Nobody's, until the secret is known."""

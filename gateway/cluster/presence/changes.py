@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.cluster.presence.base import Announce, Joined, Left
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.backoff import pause_seconds
 from gateway.cluster.redis.resp import Wire, pack
 from gateway.cluster.redis.trouble import Trouble
@@ -63,7 +63,9 @@ class Changes:
     It lives as long as `run`. Each change is announced once.
     """
 
-    def __init__(self, address: Address, stream: str, announce: Announce, *, patience_seconds: float) -> None:
+    def __init__(
+        self, address: RedisAddress, stream: str, announce: Announce, *, patience_seconds: float
+    ) -> None:
         self.trouble = Trouble(_log, "presence announcements")
         self._failed = Seldom(_log, "presence announcement failed")
         self._address = address

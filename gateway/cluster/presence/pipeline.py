@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 
 from gateway.cluster.presence.errors import PresenceUnavailable
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.resp import Reply, ServerError, Wire, pack
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Pipeline:
     by the callers, each of which has a bound of its own on how long it waits.
     """
 
-    def __init__(self, address: Address, key: str, *, patience_seconds: float) -> None:
+    def __init__(self, address: RedisAddress, key: str, *, patience_seconds: float) -> None:
         self._address = address
         self._key = key.encode()
         self._patience = patience_seconds

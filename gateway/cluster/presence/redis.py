@@ -31,7 +31,7 @@ from gateway.cluster.presence.changes import Changes
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.cluster.presence.ledger import Ledger
 from gateway.cluster.presence.pipeline import Pipeline
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.trouble import Trouble
 from gateway.ground.clock import system_clock
 from gateway.ground.parts import Meters
@@ -68,7 +68,7 @@ class RedisPresence:
         patience_seconds: float = 1.0,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self._address = Address.parse(url)
+        self._address = RedisAddress.parse(url)
         # The prefix comes first, so that a user of Redis can be held to it. The braces are a hash tag: all keys of presence
         # lie in one slot of a Redis Cluster.
         self._keys = f"{prefix}:{{presence}}:"

@@ -29,7 +29,7 @@ _SENTINELS = "sentinel_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class RedisAddress:
     """A Redis to connect to. Its `repr` holds no password.
 
     Frozen and without a connection: it may be shared. Whoever opens it owns the wire.
@@ -48,7 +48,7 @@ class Address:
     sentinel_class: type[AbstractConnection] = Connection
 
     @classmethod
-    def parse(cls, url: str) -> "Address":
+    def parse(cls, url: str) -> "RedisAddress":
         """Raises ValueError for what is no URL of a Redis; the message never holds the password.
 
         Options are tried out, not only read: a wrong one should fail at the start and not at the first
@@ -67,7 +67,7 @@ class Address:
         return cls(options=options, connection_class=connection_class)
 
     @classmethod
-    def _parse_sentinel(cls, url: str) -> "Address":
+    def _parse_sentinel(cls, url: str) -> "RedisAddress":
         """The address behind Sentinels. Raises `ValueError`."""
         # Several hosts, some of them in brackets, are no URL to every release of urllib: they are taken out first.
         scheme, _, rest = url.partition("://")
@@ -162,7 +162,7 @@ class Address:
 
     async def _ask(self, host: str, port: int, timeout_seconds: float) -> tuple[str, int]:
         """Where the primary is, as one Sentinel says."""
-        sentinel = Address(
+        sentinel = RedisAddress(
             options={**self.sentinel_options, "host": host, "port": port},
             connection_class=self.sentinel_class,
         )

@@ -5,7 +5,7 @@ Budgets and witness have one each. The bus and presence, which ask all the time,
 
 import asyncio
 
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.resp import Reply, Wire, pack
 
 
@@ -16,7 +16,7 @@ class RedisClient:
     question that failed was carried out, its owner has to consider.
     """
 
-    def __init__(self, address: Address, *, patience_seconds: float) -> None:
+    def __init__(self, address: RedisAddress, *, patience_seconds: float) -> None:
         """`patience_seconds` bounds each question, the dialling included."""
         self._address = address
         self._patience = patience_seconds

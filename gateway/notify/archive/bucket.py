@@ -12,7 +12,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from gateway.notify.archive.depot import Depot, DepotUnavailable
-from gateway.notify.archive.places import Bucket
+from gateway.notify.archive.places import S3Bucket
 
 CONNECT_TIMEOUT = "5s"
 """As obstore reads it. Housekeeping waits for it, and an emit never does."""
@@ -34,7 +34,7 @@ class BucketDepot(Depot):
     is sent as one is made, so a bucket that is not there shows at the first request.
     """
 
-    def __init__(self, bucket: Bucket, folder: str) -> None:
+    def __init__(self, bucket: S3Bucket, folder: str) -> None:
         given = {
             "endpoint": bucket.endpoint,
             "region": bucket.region,

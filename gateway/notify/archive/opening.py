@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable
 
 from gateway.notify.archive.depot import Depot
 from gateway.notify.archive.folder import FolderDepot
-from gateway.notify.archive.places import Place
+from gateway.notify.archive.places import DepotPlace
 
 OpenDepot = Callable[[], Awaitable[Depot]]
 """Answers the depot; may raise `StorageError`, and `DepotError`."""
 
 
-def opener(place: Place, shared_secret: Callable[[], Awaitable[bytes]]) -> OpenDepot:
+def opener(place: DepotPlace, shared_secret: Callable[[], Awaitable[bytes]]) -> OpenDepot:
     """What opens the depot at the first time that it is asked for, and has it from then on.
 
     The secret may be made at the first time. One that fails is tried again by the next who asks.
@@ -30,7 +30,7 @@ def opener(place: Place, shared_secret: Callable[[], Awaitable[bytes]]) -> OpenD
     return depot
 
 
-def depot_at(place: Place, folder: str) -> Depot:
+def depot_at(place: DepotPlace, folder: str) -> Depot:
     """The depot in this folder of the place. Nothing is sent or made yet; what is wrong with the place shows as it is used."""
     if place.bucket is None:
         return FolderDepot(place.folder / folder)

@@ -12,7 +12,7 @@ _OPTIONS = ("endpoint", "region")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
+class S3Bucket:
     """A bucket of a service that speaks S3. What is None is taken from the environment, as AWS_… names it.
 
     Its `repr` has no secret in it, for settings are shown.
@@ -28,17 +28,17 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DepotPlace:
     """A folder of this machine, or one within a bucket.
 
     With a bucket, `folder` is what stands in front of the names of its objects, and may be empty.
     """
 
     folder: Path
-    bucket: Bucket | None = None
+    bucket: S3Bucket | None = None
 
 
-def place(url: str) -> Place:
+def place(url: str) -> DepotPlace:
     """Raises `ValueError` with what the URL must be, which quotes nothing of it.
 
     Messages go on after the name of the setting, as "must be …". The URL may hold a secret, so no message
@@ -55,7 +55,7 @@ def place(url: str) -> Place:
     if parts.scheme == "file":
         if parts.netloc or not parts.path.startswith("/") or parts.query:
             raise ValueError("must be file:///folder, with the whole path.")
-        return Place(folder=Path(unquote(parts.path)))
+        return DepotPlace(folder=Path(unquote(parts.path)))
     if parts.scheme != "s3" or not parts.hostname or port is not None:
         raise ValueError("must be file:///folder or s3://bucket/folder.")
     if (parts.username is None) != (parts.password is None):
@@ -66,9 +66,9 @@ def place(url: str) -> Place:
     endpoint = options.get("endpoint")
     if endpoint is not None and not endpoint.startswith(("http://", "https://")):
         raise ValueError("must have an endpoint that begins with https:// or http://.")
-    return Place(
+    return DepotPlace(
         folder=Path(unquote(parts.path).strip("/")),
-        bucket=Bucket(
+        bucket=S3Bucket(
             name=parts.hostname,
             endpoint=endpoint,
             region=options.get("region"),

@@ -7,10 +7,10 @@ from environs import ValidationError
 
 from gateway.ground.settings import Group, setting
 from gateway.ground.values import masked_url
-from gateway.notify.archive.places import Place, place
+from gateway.notify.archive.places import DepotPlace, place
 
 
-def _place(text: str) -> Place:
+def _place(text: str) -> DepotPlace:
     """The place of a URL; what is wrong with it is told without the URL."""
     try:
         return place(text)
@@ -22,7 +22,7 @@ def _place(text: str) -> Place:
 class ArchiveSettings(Group):
     """Where old notifications go."""
 
-    place: Place | None = setting(  # noqa: RUF009 - it is dataclasses.field
+    place: DepotPlace | None = setting(  # noqa: RUF009 - it is dataclasses.field
         "ARCHIVE_URL", None, _place, "where notifications are put away before they are deleted for their age: `file:///folder`, which all "
         "nodes share, or `s3://bucket/folder?endpoint=…&region=…`, with the extra `s3`; none: they are deleted",
         show=masked_url,

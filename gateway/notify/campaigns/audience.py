@@ -20,7 +20,7 @@ PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class AudiencePage:
     """A page of an audience.
 
     It may be empty and have a next all the same: nobody of that part has passed.
@@ -46,19 +46,19 @@ class Audiences:
 
     async def page(
         self, audience: Imported | OfTopic | OfUsers, *, after: str | None, limit: int = PAGE
-    ) -> Gathered:
+    ) -> AudiencePage:
         """Those behind `after`, of `limit` that are looked at. Who is imported is written down already."""
         match audience:
             case Imported():
-                return Gathered([], None)
+                return AudiencePage([], None)
             case OfTopic(topic=topic):
                 page = await self._topics.members(topic, after=after, limit=limit)
-                return Gathered(_recipients([member.user for member in page.members]), page.next)
+                return AudiencePage(_recipients([member.user for member in page.members]), page.next)
             case OfUsers():
                 profiles = await self._people.known(after=after, limit=limit)
                 users = await self._passed(audience, profiles)
                 last = profiles[-1].contact.user if len(profiles) == limit else None
-                return Gathered(_recipients(users), last)
+                return AudiencePage(_recipients(users), last)
 
     async def _passed(self, audience: OfUsers, profiles: Sequence[Profile]) -> list[str]:
         """The users of these profiles whom the filter lets pass, in their order. Languages are asked for only

@@ -13,7 +13,7 @@ from gateway.notify.campaigns.plans import ChooseRequest, plan_of
 from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.campaigns.speech import sendable
 from gateway.notify.requests import Unfit
-from storage.campaigns import Campaign, Campaigns, CampaignState, Cancelled
+from storage.campaigns import Campaign, CampaignCancelled, Campaigns, CampaignState
 
 # From which states each is possible.
 STARTED_FROM = (CampaignState.DRAFT,)
@@ -125,7 +125,7 @@ class Steering:
         self._runner.wake()
         return await self._accounts.told(chosen)
 
-    async def cancel(self, campaign_id: str) -> Cancelled:
+    async def cancel(self, campaign_id: str) -> CampaignCancelled:
         """End it. What a worker holds at this moment may leave still, and is counted.
 
         There is no way back. Whoever was not decided gets nothing, and what waits in the outbox is skipped.

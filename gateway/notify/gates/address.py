@@ -16,14 +16,14 @@ UNKNOWN = "no address is known"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class MailAddress:
     """Where mail of the case's user goes, as the contacts know it."""
 
     email: str | None
     """The address; None when nobody has told one."""
 
 
-def judge(case: Case, address: Address) -> Skip | None:
+def judge(case: Case, address: MailAddress) -> Skip | None:
     """No mail where nobody has told an address."""
     del case
     return Skip(rule=RULE, detail=UNKNOWN) if address.email is None else None
@@ -34,16 +34,16 @@ def wants(case: Case, moment: Moment) -> bool:
     return case.channel == EMAIL and case.to is None and moment not in (Moment.LEASE, Moment.CLOSING)
 
 
-async def gather(sources: Sources, cases: Sequence[Case]) -> list[Address | None]:
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[MailAddress | None]:
     """The addresses of all users of the cases, in one question to the contacts."""
     contacts = await sources.contacts.contacts(list(dict.fromkeys(case.user or "" for case in cases)))
     known = {user: contact.email for user, contact in contacts.items()}
-    return [Address(known.get(case.user or "")) for case in cases]
+    return [MailAddress(known.get(case.user or "")) for case in cases]
 
 
-def teach(case: Case, address: Address) -> Case:
+def teach(case: Case, address: MailAddress) -> Case:
     """The case with the address that was found, for the gates behind."""
     return replace(case, to=address.email)
 
 
-GATE = Gate(rule=RULE, facts=Address, judge=judge, wants=wants, gather=gather, teach=teach)
+GATE = Gate(rule=RULE, facts=MailAddress, judge=judge, wants=wants, gather=gather, teach=teach)

@@ -16,7 +16,7 @@ HELD_OUT = Skip(rule=RULE, detail="held out of the experiment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class TrialPlace:
     """What falls to a person in an experiment, as it is shown to people too."""
 
     trial: str
@@ -30,7 +30,7 @@ class Place:
     held_out: bool
 
 
-def judge(case: Case, place: Place) -> Skip | None:
+def judge(case: Case, place: TrialPlace) -> Skip | None:
     """Nothing for who is held out, but for what is critical."""
     return HELD_OUT if place.held_out and not case.critical else None
 
@@ -47,18 +47,18 @@ def wants(case: Case, moment: Moment) -> bool:
     return case.user is not None and case.campaign is None
 
 
-async def gather(sources: Sources, cases: Sequence[Case]) -> list[Place | None]:
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[TrialPlace | None]:
     """A place for each person whose type has an experiment; computed, nothing is asked."""
     return [_place(sources, case) for case in cases]
 
 
-def _place(sources: Sources, case: Case) -> Place | None:
+def _place(sources: Sources, case: Case) -> TrialPlace | None:
     """What falls to the user of the case; None where the type has no experiment."""
     trial = sources.catalog.trial(case.type)
     if trial is None or case.user is None:
         return None
     drawn = draw(sources.catalog, case.type, trial, case.user)
-    return Place(
+    return TrialPlace(
         trial=trial.id,
         lot=number(trial, case.user),
         variant=None if drawn.variant is None else drawn.variant.name,
@@ -67,4 +67,4 @@ def _place(sources: Sources, case: Case) -> Place | None:
     )
 
 
-GATE = Gate(rule=RULE, facts=Place, judge=judge, in_use=in_use, wants=wants, gather=gather)
+GATE = Gate(rule=RULE, facts=TrialPlace, judge=judge, in_use=in_use, wants=wants, gather=gather)

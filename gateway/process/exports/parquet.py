@@ -42,7 +42,7 @@ _FEW_VALUES = ["outcome", *DIMENSIONS]
 """Columns that hold few different values, and are written as a dictionary."""
 
 
-class Folder:
+class ParquetFolder:
     """The files of a folder.
 
     One for an export, which holds the folder.
@@ -104,13 +104,13 @@ class Folder:
 
 
 @contextmanager
-def parquet_folder(path: Path) -> Iterator[Folder]:
+def parquet_folder(path: Path) -> Iterator[ParquetFolder]:
     """The folder, made if it is not there, which is gone on with. Raises `SinkError`."""
     path.mkdir(exist_ok=True)
     held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         hold(held)
-        folder = Folder(path, *_resumed(path))
+        folder = ParquetFolder(path, *_resumed(path))
         try:
             yield folder
         finally:

@@ -34,7 +34,7 @@ _COME_FARTHER = (
 """It changes nothing where another export has moved the cursor, which is how that is noticed."""
 
 
-class Table:
+class PostgresTable:
     """The table `bellhop_events`; what comes from one source is gone on with.
 
     It has the connection to itself. Rows that an owner deletes come back only if the cursor is deleted too.
@@ -61,7 +61,7 @@ class Table:
 
 
 @asynccontextmanager
-async def table(url: str, source: str) -> AsyncIterator[Table]:
+async def table(url: str, source: str) -> AsyncIterator[PostgresTable]:
     """The table in the database at this URL, made if it is not there. Raises `SinkError`.
 
     `source` names the store, and the line of its events since it was last put back from a backup: cursors are of that.
@@ -72,7 +72,7 @@ async def table(url: str, source: str) -> AsyncIterator[Table]:
         with _translated():
             await _prepare(connection)
             known = await (await connection.execute(_COME_SO_FAR, (source,))).fetchone()
-        yield Table(connection, source, known[0] if known else None)
+        yield PostgresTable(connection, source, known[0] if known else None)
 
 
 async def _prepare(connection: psycopg.AsyncConnection[Any]) -> None:

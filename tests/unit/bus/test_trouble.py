@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.resp import ServerError, Wire
 from gateway.cluster.redis.trouble import Trouble, words
 from tests.support import servers
@@ -101,7 +101,7 @@ def test_the_trace_of_what_is_our_own_doing_is_kept(caplog):
 
 async def test_what_asyncio_says_of_a_name_with_several_addresses_names_none_of_them():
     with pytest.raises(OSError) as caught:
-        await Address.parse(f"redis://localhost:{servers.free_port()}").open(Wire(), timeout_seconds=2)
+        await RedisAddress.parse(f"redis://localhost:{servers.free_port()}").open(Wire(), timeout_seconds=2)
 
     assert words(caught.value) == "Connection refused"
 
@@ -111,7 +111,7 @@ def test_the_loop_of_production_says_the_same():
 
     async def tell() -> str:
         try:
-            await Address.parse("redis://nowhere.invalid").open(Wire(), timeout_seconds=5)
+            await RedisAddress.parse("redis://nowhere.invalid").open(Wire(), timeout_seconds=5)
         except OSError as problem:
             return words(problem)
         return ""

@@ -13,7 +13,7 @@ from gateway.notify.archive.depot import DepotDamaged
 from gateway.notify.archive.files import opened, packed
 from gateway.notify.archive.lines import kept_of, line_of
 from gateway.notify.archive.opening import folder_of
-from gateway.notify.archive.places import Bucket, Place, place
+from gateway.notify.archive.places import DepotPlace, S3Bucket, place
 from gateway.notify.archive.sealing import seal
 from gateway.notify.archive.settings import ArchiveSettings
 from gateway.process.cli import main
@@ -145,11 +145,11 @@ def test_without_an_archive_there_is_nothing_to_do(at: At, monkeypatch: pytest.M
 
 
 def test_the_place_is_read_from_its_url():
-    assert place("file:///srv/old%20ones") == Place(folder=Path("/srv/old ones"))
-    assert place("s3://shop/a/b/") == Place(folder=Path("a/b"), bucket=Bucket(name="shop"))
-    assert place("s3://id:se%2Fcret@shop?endpoint=https://s3.example&region=eu-1") == Place(
+    assert place("file:///srv/old%20ones") == DepotPlace(folder=Path("/srv/old ones"))
+    assert place("s3://shop/a/b/") == DepotPlace(folder=Path("a/b"), bucket=S3Bucket(name="shop"))
+    assert place("s3://id:se%2Fcret@shop?endpoint=https://s3.example&region=eu-1") == DepotPlace(
         folder=Path(),
-        bucket=Bucket(
+        bucket=S3Bucket(
             name="shop", endpoint="https://s3.example", region="eu-1", key_id="id", secret="se/cret"
         ),
     )

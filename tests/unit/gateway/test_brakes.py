@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.notify.brakes import FEW, Bounds, Health, reason_to_pause
+from gateway.notify.brakes import FEW, Bounds, LaneHealth, reason_to_pause
 from storage.lanes import LaneOutcome
 
 BOUNDS = Bounds(bounces=0.05, complaints=0.003, mails=200, window_seconds=86_400, failures=5)
 
 
-def health(sent: int, **counts: int) -> Health:
+def health(sent: int, **counts: int) -> LaneHealth:
     told = {LaneOutcome(name): count for name, count in counts.items()}
-    return Health(counts={LaneOutcome.SENT: sent, **told}, enough=BOUNDS.mails)
+    return LaneHealth(counts={LaneOutcome.SENT: sent, **told}, enough=BOUNDS.mails)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def health(sent: int, **counts: int) -> Health:
         (health(0), None),
     ],
 )
-def test_a_lane_is_paused_beyond_a_bound(given_: Health, reason: str | None) -> None:
+def test_a_lane_is_paused_beyond_a_bound(given_: LaneHealth, reason: str | None) -> None:
     assert reason_to_pause(given_, BOUNDS) == reason
 
 
@@ -47,7 +47,7 @@ def test_a_bound_of_zero_is_none() -> None:
 
 
 def test_a_relay_that_fails_again_and_again_pauses_a_lane() -> None:
-    four, five = (Health(enough=200, failures=failures) for failures in (4, 5))
+    four, five = (LaneHealth(enough=200, failures=failures) for failures in (4, 5))
 
     assert reason_to_pause(four, BOUNDS) is None
     assert reason_to_pause(five, BOUNDS) == (
@@ -58,7 +58,7 @@ def test_a_relay_that_fails_again_and_again_pauses_a_lane() -> None:
 
 @given(st.dictionaries(st.sampled_from(LaneOutcome), st.integers(0, 10**9)), st.integers(1, 10**6))
 def test_a_rate_is_told_of_enough_mails_only(counts: dict[LaneOutcome, int], enough: int) -> None:
-    told = Health(counts=counts, enough=enough)
+    told = LaneHealth(counts=counts, enough=enough)
 
     assert (told.bounce_rate is None) == (told.complaint_rate is None) == (told.mails < enough)
     assert told.bounce_rate is None or told.bounce_rate == told.bounced / told.mails

@@ -13,8 +13,8 @@ from gateway.catalog.kinds import Category, EmailRule, NotificationType
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Flag, Share
 from gateway.notify.decide import GATES, Judge, decide
-from gateway.notify.gates.address import Address
-from gateway.notify.gates.holdout import Place
+from gateway.notify.gates.address import MailAddress
+from gateway.notify.gates.holdout import TrialPlace
 from gateway.notify.gates.preferences import PreferenceCell
 from gateway.notify.gates.quiet import SPREAD_SECONDS, Night
 from gateway.notify.gates.suppression import Suppressed
@@ -49,8 +49,8 @@ facts_of = {
         key=st.text(),
         percent=st.just(0.0) | st.floats(0, 100),
     ),
-    Place: st.builds(Place),
-    Address: st.builds(Address, st.sampled_from([ANN, None])),
+    TrialPlace: st.builds(TrialPlace),
+    MailAddress: st.builds(MailAddress, st.sampled_from([ANN, None])),
     Suppressed: st.builds(Suppressed, st.lists(suppressions, max_size=4)),
     PreferenceCell: st.builds(
         PreferenceCell,
@@ -89,7 +89,7 @@ def stops(fact: Any) -> str | None:
             return "switch"
         case Share(percent=0):
             return "rollout"
-        case Address(email=None):
+        case MailAddress(email=None):
             return "address"
         case Suppressed(entries) if any(
             each.scope == EVERYTHING and each.reason in (Reason.HARD_BOUNCE, Reason.MANUAL)

@@ -12,7 +12,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Flag, Share, Switch
 from gateway.notify.decide import GATES, Judge, Judged, decide
 from gateway.notify.departing import ending_of
-from gateway.notify.gates.address import Address
+from gateway.notify.gates.address import MailAddress
 from gateway.notify.gates.suppression import Suppressed
 from gateway.notify.gates.unless import Attention
 from gateway.notify.verdicts import (
@@ -47,7 +47,7 @@ ON, OFF = (Flag(type_on=on, channel_on=True, overridden=False) for on in (True, 
 NO_MAIL = Flag(type_on=True, channel_on=False, overridden=True)
 OFF_BY_FLAG = Flag(type_on=False, channel_on=True, overridden=False, by_flag=True)
 NO_MAIL_BY_FLAG = Flag(type_on=True, channel_on=False, overridden=False, by_flag=True)
-KNOWN, UNKNOWN = Address("ann@example.org"), Address(None)
+KNOWN, UNKNOWN = MailAddress("ann@example.org"), MailAddress(None)
 READ, SEEN = Attention(receipt=Receipt(read_at=AT)), Attention(receipt=Receipt(seen_at=AT))
 NOTHING, ONLINE = Attention(), Attention(online=True)
 

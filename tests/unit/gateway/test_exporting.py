@@ -19,7 +19,7 @@ from gateway.process import exporting
 from gateway.process.cli import main
 from gateway.process.exports import parquet
 from gateway.process.exports.lines import line_file
-from gateway.process.exports.parquet import Folder, parquet_folder
+from gateway.process.exports.parquet import ParquetFolder, parquet_folder
 from storage.ids import uuid7
 from storage.sqlite import SQLiteStore
 from storage.stats import Event, Outcome, Series, key_of_many, key_of_one
@@ -197,14 +197,14 @@ def test_what_was_written_until_it_was_stopped_is_a_file(folder: Path, monkeypat
     files = folder / "parquet"
     asked = ["export", "events", "--parquet", str(files)]
     note(folder, *(sent(hours) for hours in range(5)))
-    write = Folder.write
+    write = ParquetFolder.write
 
-    async def interrupted(to: Folder, page: Sequence[Any]) -> None:
+    async def interrupted(to: ParquetFolder, page: Sequence[Any]) -> None:
         await write(to, page)
         if len(page) == 2 and page[-1].event.at == NOON + timedelta(hours=3):
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(Folder, "write", interrupted)
+    monkeypatch.setattr(ParquetFolder, "write", interrupted)
     assert main(asked) == 130
     assert len(rows(files)) == 4
     monkeypatch.undo()

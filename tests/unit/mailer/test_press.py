@@ -274,9 +274,9 @@ def test_the_process_answers_each_request_until_there_are_no_more(tmp_path: Path
     composition = RENDERER.composition(designed(), "Shipped", None)
     sent = [
         replace(LETTERHEAD, templates=tmp_path),
-        printer.Design(composition),
+        printer.DesignMail(composition),
         printer.Adopt(DESIGNS),
-        printer.Design(composition),
+        printer.DesignMail(composition),
         printer.Render(designed(), order()),
         printer.Check("T.txt"),
         printer.Check("default.txt"),

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from mailer import receiving
-from mailer.places import Place
+from mailer.places import ListenAddress
 from mailer.receiving import Receiver, is_desk
 
 OURS = "b-x@bounces.shop.example"
@@ -35,7 +35,7 @@ def taken() -> Taken:
 
 @asynccontextmanager
 async def receiver(taken: Taken, *, lmtp: bool) -> AsyncIterator[int]:
-    place = Place(host="127.0.0.1", port=0, lmtp=lmtp)
+    place = ListenAddress(host="127.0.0.1", port=0, lmtp=lmtp)
     made = Receiver(
         place, name="bounces.shop.example", takes=lambda each: each.startswith("b-"), take=taken.take
     )
@@ -274,7 +274,7 @@ async def test_at_the_end_who_was_not_answered_is_let_go(taken: Taken) -> None:
 
 
 async def test_one_that_was_not_started_stops() -> None:
-    place = Place(host="127.0.0.1", port=0, lmtp=False)
+    place = ListenAddress(host="127.0.0.1", port=0, lmtp=False)
 
     await Receiver(place, name="x", takes=lambda _: True, take=Taken().take).stop()
 
