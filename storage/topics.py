@@ -38,7 +38,7 @@ class Full:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class TopicMember:
     """A user, and since when a member. Whoever left and came back is one since the coming back."""
 
     user: str
@@ -49,7 +49,7 @@ class Member:
 class MembersPage:
     """Some members of a topic, by id."""
 
-    members: tuple[Member, ...]
+    members: tuple[TopicMember, ...]
     next: str | None
     """The last user of the page; None at the end."""
 

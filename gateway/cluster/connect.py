@@ -23,7 +23,7 @@ from gateway.ground.clock import system_clock
 from mailer.budget import Budget, LocalBudget, Unlimited
 
 
-class Links(Protocol):
+class ClusterLinks(Protocol):
     """Makes what links a node with the others. Nothing is dialled before a start.
 
     Each method makes a new one; the caller starts, stops or closes it.
@@ -109,6 +109,6 @@ class OnRedis:
         )
 
 
-def connect(settings: ClusterSettings) -> Links:
+def connect(settings: ClusterSettings) -> ClusterLinks:
     """The links that BELLHOP_BUS_URL names."""
     return Alone(settings) if settings.is_alone else OnRedis(settings)

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from gateway.cluster.bus.base import Bus
 from gateway.cluster.commands import EpochBegan
-from gateway.cluster.witness import Mark, Witness, WitnessAway
+from gateway.cluster.witness import HighWaterMark, Witness, WitnessAway
 from gateway.ground.clock import Clock
 from gateway.ground.tasks import Tasks
 from storage.epochs import Epochs
@@ -69,7 +69,7 @@ class Lineage:
         """Two checks at once could each begin an epoch."""
         self._tasks = Tasks()
 
-    async def start(self) -> Mark | None:
+    async def start(self) -> HighWaterMark | None:
         """Compare the store with its witness; answers that, if there is one. Raises `StoreUnavailable`."""
         mark = await self._hear_witness()
         await self.check()
@@ -170,7 +170,7 @@ class Lineage:
 
     # The witness
 
-    async def _hear_witness(self) -> Mark | None:
+    async def _hear_witness(self) -> HighWaterMark | None:
         """Ask the witness, once until it answers; what it says is evidence for the next check."""
         try:
             mark = await self._witness.read()
@@ -195,7 +195,7 @@ class Lineage:
             return
         room, seq = newest
         with contextlib.suppress(WitnessAway):
-            await self._witness.write(Mark(epoch=self.epoch, room=room, seq=seq, at=self._clock()))
+            await self._witness.write(HighWaterMark(epoch=self.epoch, room=room, seq=seq, at=self._clock()))
             self._written, self._written_at = newest, now
 
     async def _write_forever(self) -> None:

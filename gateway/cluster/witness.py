@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class HighWaterMark:
     """The newest that was appended, in which epoch, and when that was written down.
 
     It is enough to know one room: a store that was put back is behind in the newest.
@@ -50,11 +50,11 @@ class WitnessAway(Exception):
 class Witness(Protocol):
     """Reads and writes one mark. Only its newest state counts, so a write that is lost does no harm."""
 
-    async def read(self) -> Mark | None:
+    async def read(self) -> HighWaterMark | None:
         """What was written last, None if nothing or nothing sound. Raises `WitnessAway`."""
         ...
 
-    async def write(self, mark: Mark) -> None:
+    async def write(self, mark: HighWaterMark) -> None:
         """Raises `WitnessAway`."""
         ...
 
@@ -64,10 +64,10 @@ class Witness(Protocol):
 class NoWitness:
     """For a store beside which nothing can be kept."""
 
-    async def read(self) -> Mark | None:
+    async def read(self) -> HighWaterMark | None:
         return None
 
-    async def write(self, mark: Mark) -> None:
+    async def write(self, mark: HighWaterMark) -> None:
         pass
 
     async def close(self) -> None:
@@ -89,10 +89,10 @@ class FileWitness:
         """The witness of the store in this file, such as `bellhop.db-witness`."""
         return cls(store.with_name(f"{store.name}-witness"))
 
-    async def read(self) -> Mark | None:
+    async def read(self) -> HighWaterMark | None:
         return await asyncio.to_thread(self._read)
 
-    async def write(self, mark: Mark) -> None:
+    async def write(self, mark: HighWaterMark) -> None:
         try:
             await asyncio.to_thread(self._write, msgspec.json.encode(mark))
         except OSError as error:
@@ -101,7 +101,7 @@ class FileWitness:
     async def close(self) -> None:
         pass
 
-    def _read(self) -> Mark | None:
+    def _read(self) -> HighWaterMark | None:
         """In a thread. A file that is not there says nothing; one that cannot be read is away."""
         try:
             with self._path.open("rb") as file:
@@ -131,11 +131,11 @@ class RedisWitness:
         # One line, though a node reads and writes: the lineage does one at a time until it has been heard.
         self._line = RedisClient(address, patience_seconds=PATIENCE_SECONDS)
 
-    async def read(self) -> Mark | None:
+    async def read(self) -> HighWaterMark | None:
         answer = await self._ask(b"GET", self._key)
         return _mark(answer) if isinstance(answer, bytes) else None
 
-    async def write(self, mark: Mark) -> None:
+    async def write(self, mark: HighWaterMark) -> None:
         await self._ask(b"SET", self._key, msgspec.json.encode(mark))
 
     async def close(self) -> None:
@@ -149,10 +149,10 @@ class RedisWitness:
             raise WitnessAway(str(error)) from error
 
 
-def _mark(text: bytes) -> Mark | None:
+def _mark(text: bytes) -> HighWaterMark | None:
     """The mark in this text; None, and a line in the log, for what is none."""
     try:
-        return msgspec.json.decode(text, type=Mark)
+        return msgspec.json.decode(text, type=HighWaterMark)
     except (msgspec.DecodeError, UnicodeDecodeError):
         logger.warning("the witness of the store says nothing sound")
         return None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Lot:
+class Draw:
     """What somebody gets.
 
     All three at their defaults: the own words, for somebody who takes no part.
@@ -29,23 +29,23 @@ class Lot:
     """Why no variant has fallen to them; None where one has."""
 
 
-OWN_WORDS = Lot()
+OWN_WORDS = Draw()
 
 
-def draw(live: LiveCatalog, type_: str, trial: "Trial", user: str | None) -> Lot:
+def draw(live: LiveCatalog, type_: str, trial: "Trial", user: str | None) -> Draw:
     """What a user gets; None for a room of many, in which nobody has a lot.
 
     Once it is settled, everybody gets what was chosen, also who was held out; nobody is counted then.
     """
     chosen = live.chosen(type_, trial)
     if chosen is not None:
-        return Lot(variant=chosen)
+        return Draw(variant=chosen)
     if user is None:
         return OWN_WORDS
     place = trial.split.place(user)
     if isinstance(place, Aside):
-        return Lot(aside=place)
-    return Lot(variant=trial.variants[place], is_tried=True)
+        return Draw(aside=place)
+    return Draw(variant=trial.variants[place], is_tried=True)
 
 
 def number(trial: "Trial", user: str) -> int:

@@ -14,7 +14,7 @@ from gateway.notify import events
 from storage.notifications import Notification
 
 
-class Receiver(Protocol):
+class FrameReceiver(Protocol):
     """Where frames for this node's sessions go: `gateway.notify.delivery.Delivery`."""
 
     def hears(self, room: str) -> bool:
@@ -33,7 +33,7 @@ class Fanout:
     is lost for them.
     """
 
-    def __init__(self, *, receiver: Receiver, bus: Bus, gossip: HeadGossip) -> None:
+    def __init__(self, *, receiver: FrameReceiver, bus: Bus, gossip: HeadGossip) -> None:
         self._receiver = receiver
         self._bus = bus
         self._gossip = gossip

@@ -60,7 +60,7 @@ class LanesChanged(Command, frozen=True, tag="lanes"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
+class LaneStatus:
     """A lane, as it is now."""
 
     name: LaneName
@@ -72,7 +72,7 @@ class Lane:
 class LanePage:
     """All lanes, and the bounds that they are judged by."""
 
-    lanes: tuple[Lane, ...]
+    lanes: tuple[LaneStatus, ...]
     bounds: Bounds
 
 
@@ -99,7 +99,7 @@ async def _nobody() -> None:
     """Of a process that no other hears of: they look now and then."""
 
 
-class Lanes(Part):
+class LaneBook(Part):
     """The lanes as this process knows them. While the store is away, the last known state holds.
 
     What is counted here waits in memory until the next look, `LOOK_SECONDS` after the first; a crash takes
@@ -198,7 +198,7 @@ class Lanes(Part):
     async def page(self) -> LanePage:
         """Each lane, by what all processes have stored. Raises `StorageError`."""
         await self._learn()
-        found = [Lane(name=lane, health=self.health(lane), state=self.state(lane)) for lane in LaneName]
+        found = [LaneStatus(name=lane, health=self.health(lane), state=self.state(lane)) for lane in LaneName]
         return LanePage(lanes=tuple(found), bounds=self._bounds)
 
     async def pause(self, asked: PauseRequest, *, by: str) -> LanePage:
@@ -341,7 +341,7 @@ def _minute(moment: datetime) -> int:
     return int(moment.timestamp()) // MINUTE_SECONDS
 
 
-def _measure(meters: Meters, lane: LaneName, of: Lanes) -> None:
+def _measure(meters: Meters, lane: LaneName, of: LaneBook) -> None:
     """What is shown of one lane."""
     meters.watch_gauge(
         "bellhop_lane_paused",

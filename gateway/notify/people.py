@@ -19,7 +19,7 @@ from gateway.ground.rooms import ADMINS, inbox_rooms, user_room
 from gateway.notify import events
 from gateway.notify.choosing import Choices
 from gateway.notify.contacts import ContactBook
-from gateway.notify.fanout import Receiver
+from gateway.notify.fanout import FrameReceiver
 from gateway.notify.preferences import UserPreferences
 from gateway.notify.reading import Reading
 from gateway.notify.requests import DisconnectRequest, FindRequest, RosterRequest
@@ -101,7 +101,7 @@ class PersonalData:
     """The user's part in the experiments of types, the newest first."""
 
 
-class People:
+class Users:
     """The use cases of users. They raise `StoreUnavailable` and `PresenceUnavailable`.
 
     Those that ask presence raise `PresenceUnavailable` where it is away; `rooms` does not, for an inbox is
@@ -126,7 +126,7 @@ class People:
         opens: Opens,
         trials: Trials,
         reading: Reading,
-        receiver: Receiver,
+        receiver: FrameReceiver,
         bus: Bus,
         clock: Clock,
     ) -> None:

@@ -30,7 +30,7 @@ from gateway.notify.decide import Judge
 from gateway.notify.departing import Departures
 from gateway.notify.digests import Digester
 from gateway.notify.fates import Fate
-from gateway.notify.lanes import Lanes, bounds_of
+from gateway.notify.lanes import LaneBook, bounds_of
 from gateway.notify.leaving import WaysOut
 from gateway.notify.mailboxes import RefusalBook
 from gateway.notify.preference_book import PreferenceBook
@@ -118,7 +118,7 @@ class Process(ABC):
             self.store.suppressions, self.clock, note_refusal=self.refusals.note
         )
         """Addresses that must not be written to."""
-        self.lanes = Lanes(self.store.lanes, bounds_of(settings[BrakeSettings]), self.clock)
+        self.lanes = LaneBook(self.store.lanes, bounds_of(settings[BrakeSettings]), self.clock)
         """How lanes fare, and whether they are paused."""
         self.unsubscribe_links = _unsubscribe_links(settings)
         """None where mails have no links to turn things off."""

@@ -22,7 +22,7 @@ from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings
 from gateway.http import static
 from gateway.process import node, settings
-from gateway.process.mailbox import Mailbox
+from gateway.process.mailbox import SpoolMailbox
 from gateway.process.node import Addresses
 from gateway.process.seeding import SeededDay
 from gateway.process.shop import CUSTOMERS, Shop, token
@@ -80,7 +80,7 @@ def run(folder: Path, *, host: str, port: int, internal_port: int, seeded: bool 
 
     # Called when the node is built and not started: what is added then starts with it.
     def extend(node: node.Node) -> None:
-        mailbox = Mailbox(folder / MAIL)
+        mailbox = SpoolMailbox(folder / MAIL)
         shop = Shop(
             node.telling.emitter,
             node.inboxes.reading,

@@ -12,7 +12,7 @@ from gateway.process.subcommand import Subcommand
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
-    from gateway.notify.lanes import Lane, LanePage, Lanes
+    from gateway.notify.lanes import LaneBook, LanePage, LaneStatus
     from storage.store import Store
 
 BY = "cli"
@@ -76,14 +76,14 @@ def _resume(given: argparse.Namespace) -> int:
     return in_store(resume)
 
 
-def _lanes(store: "Store") -> "Lanes":
+def _lanes(store: "Store") -> "LaneBook":
     """The lanes as a gateway of these settings has them; it tells nobody, and the gateways look for themselves."""
     from gateway.ground.clock import Timekeeper
-    from gateway.notify.lanes import Lanes, bounds_of
+    from gateway.notify.lanes import LaneBook, bounds_of
     from gateway.notify.settings import BrakeSettings
     from gateway.process import settings
 
-    return Lanes(store.lanes, bounds_of(settings.load()[BrakeSettings]), Timekeeper())
+    return LaneBook(store.lanes, bounds_of(settings.load()[BrakeSettings]), Timekeeper())
 
 
 def _told(page: "LanePage", *, as_json: bool, paused: int = FAILED) -> int:
@@ -98,7 +98,7 @@ def _told(page: "LanePage", *, as_json: bool, paused: int = FAILED) -> int:
     return paused if any(lane.state.paused for lane in page.lanes) else WELL
 
 
-def _line(lane: "Lane") -> str:
+def _line(lane: "LaneStatus") -> str:
     """One lane for people.
 
     With `PAUSED` on a line of its own, so that it is seen.

@@ -27,7 +27,7 @@ _NAME = re.compile(r"(20\d{6}T\d{6}Z)-([A-Za-z0-9._-]{1,100})\.eml")
 """As the spool names its files: by the time at which the mail was made, and the mail's id."""
 
 
-class Mailbox:
+class SpoolMailbox:
     """Reads one folder. What a file says of itself is kept: a spool's file is whole from the beginning.
 
     One for the demo's shop. Its files are read in a thread; the heads of the newest `LOOKED_AT` are kept.

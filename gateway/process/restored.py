@@ -8,7 +8,7 @@ import contextlib
 
 from gateway.cluster.connect import connect
 from gateway.cluster.settings import ClusterSettings
-from gateway.cluster.witness import Mark, WitnessAway
+from gateway.cluster.witness import HighWaterMark, WitnessAway
 from gateway.ground.clock import system_clock
 from gateway.ground.settings import Settings
 from gateway.notify.settings import StoreSettings
@@ -29,7 +29,7 @@ async def begin_new_epoch(settings: Settings) -> str:
         epoch = await store.epochs.turn()
         # What the witness had seen was of the former line.
         with contextlib.suppress(WitnessAway):
-            await witness.write(Mark(epoch=epoch, room="", seq=0, at=system_clock()))
+            await witness.write(HighWaterMark(epoch=epoch, room="", seq=0, at=system_clock()))
     finally:
         await witness.close()
         await store.close()

@@ -23,7 +23,7 @@ from gateway.http.edge import json_response
 from gateway.notify.emitting import Emitter
 from gateway.notify.reading import Reading
 from gateway.notify.requests import EmailRequest, EmitRequest, HistoryRequest
-from gateway.process.mailbox import Mailbox
+from gateway.process.mailbox import SpoolMailbox
 from gateway.protocol import shapes
 from gateway.protocol.problems import Problem
 
@@ -77,7 +77,7 @@ class Shop(Part):
         verifier: Verifier,
         signer: Signer,
         *,
-        mailbox: Mailbox | None = None,
+        mailbox: SpoolMailbox | None = None,
     ) -> None:
         self.curl: str | None = None
         """The command that sends Ann something, for the page to show; None while it is not known."""

@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time, time_or_none
-from gateway.notify.lanes import BRAKED, REASON_OF_OPERATOR, Lane, LanePage, PauseRequest
+from gateway.notify.lanes import BRAKED, REASON_OF_OPERATOR, LanePage, LaneStatus, PauseRequest
 from gateway.protocol import required
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import Text
@@ -113,7 +113,7 @@ def page(value: LanePage) -> Json:
     }
 
 
-def _lane(value: Lane) -> Json:
+def _lane(value: LaneStatus) -> Json:
     """A lane with its figures; a rate is null where too few mails were sent to tell one."""
     health = value.health
     return {

@@ -14,10 +14,10 @@ from gateway.notify.campaigns.book import CampaignBook
 from gateway.notify.choosing import Choices
 from gateway.notify.digests import Digester
 from gateway.notify.emitting import Emitter
-from gateway.notify.lanes import Lanes
+from gateway.notify.lanes import LaneBook
 from gateway.notify.languages import Languages
 from gateway.notify.mailroom import Mailroom
-from gateway.notify.people import People
+from gateway.notify.people import Users
 from gateway.notify.preview import Previewer
 from gateway.notify.profiles import Profiles
 from gateway.notify.reading import Reading
@@ -58,11 +58,11 @@ class UseCases:
     """Mail: found, tried again, hastened, dropped."""
     suppressions: SuppressionList
     """Addresses that must not be written to."""
-    lanes: Lanes
+    lanes: LaneBook
     """Lanes, and pausing them."""
     returns: Returns
     """Mail that comes back."""
-    people: People
+    people: Users
     """Who is online, who is known, and all that is kept of one."""
     profiles: Profiles
     """What backends tell of users."""

@@ -12,7 +12,16 @@ from storage.mongo.heads import positions
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.standings import INBOXES
 from storage.people import Erasure
-from storage.topics import COUNTED, TOPICS_PER_USER, Changed, Full, Member, MembersPage, Topics, TopicsPage
+from storage.topics import (
+    COUNTED,
+    TOPICS_PER_USER,
+    Changed,
+    Full,
+    MembersPage,
+    TopicMember,
+    Topics,
+    TopicsPage,
+)
 
 MEMBERSHIPS = "memberships"
 """The name of the collection, and of the fact that counts its changes."""
@@ -119,7 +128,7 @@ class MongoTopics(MongoShelf, Topics):
         found = await cursor.limit(limit + 1).to_list()
         page = found[:limit]
         return MembersPage(
-            members=tuple(Member(user=row["user"], since=moment(row["since"])) for row in page),
+            members=tuple(TopicMember(user=row["user"], since=moment(row["since"])) for row in page),
             next=page[-1]["user"] if len(found) > limit else None,
         )
 

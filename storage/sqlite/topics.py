@@ -11,7 +11,16 @@ from storage.people import Erasure
 from storage.sqlite.heads import heads
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.topics import COUNTED, TOPICS_PER_USER, Changed, Full, Member, MembersPage, Topics, TopicsPage
+from storage.topics import (
+    COUNTED,
+    TOPICS_PER_USER,
+    Changed,
+    Full,
+    MembersPage,
+    TopicMember,
+    Topics,
+    TopicsPage,
+)
 
 MIGRATIONS = (
     Migration(
@@ -116,7 +125,7 @@ class SQLiteTopics(SQLiteShelf, Topics):
         ).fetchall()
         page = found[:limit]
         return MembersPage(
-            members=tuple(Member(user=user, since=moment(since)) for user, since in page),
+            members=tuple(TopicMember(user=user, since=moment(since)) for user, since in page),
             next=page[-1][0] if len(found) > limit else None,
         )
 

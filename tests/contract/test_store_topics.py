@@ -1,7 +1,7 @@
 """The sentences of `storage/topics.py`, held against every store."""
 
 from storage.beginnings import Membership
-from storage.topics import TOPICS_PER_USER, Changed, Full, Member
+from storage.topics import TOPICS_PER_USER, Changed, Full, TopicMember
 from tests.contract.store_cases import NOW, fill, later
 
 ROOM = "topic:deals"
@@ -50,7 +50,7 @@ async def test_a_thousand_members_are_put_in_at_once_and_read_by_pages(store):
 
     assert [len(page.members) for page in pages] == [300, 300, 300, 100]
     assert [member for page in pages for member in page.members] == [
-        Member(user=user, since=NOW) for user in users
+        TopicMember(user=user, since=NOW) for user in users
     ]
     assert (await store.topics.members("deals", after="user-0999", limit=1)).members == ()
     assert (await store.topics.members("nothing", after=None, limit=1)).members == ()

@@ -11,7 +11,7 @@ import pytest
 from auth.signing import Signer
 from gateway.process import node
 from gateway.process.demo import CATALOG, seed
-from gateway.process.mailbox import Mailbox
+from gateway.process.mailbox import SpoolMailbox
 from gateway.process.shop import Shop
 from tests.support.gateway import SECRET, Answered, Gateway, gateway, token
 from tests.support.node import NodeProcess
@@ -107,7 +107,7 @@ async def test_a_customer_finds_their_own_mail_in_the_mailbox_and_nobody_elses(t
     spool = tmp_path / "mail"
 
     def extend(node: node.Node) -> None:
-        mailbox = Mailbox(spool)
+        mailbox = SpoolMailbox(spool)
         node.add(
             Shop(
                 node.telling.emitter,

@@ -65,7 +65,7 @@ PRUNED_AT_ONCE = 2_000
 
 
 class Brakes(Protocol):
-    """`Lanes.brakes`."""
+    """`LaneBook.brakes`."""
 
     async def __call__(self, campaign_id: str, *, resumed: datetime | None) -> str | None: ...
 

@@ -28,7 +28,7 @@ NOTHING = VariantCount()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lot:
+class Assignment:
     """What a recipient gets of an experiment.
 
     All three at their defaults: the campaign says it in one way.
@@ -42,7 +42,7 @@ class Lot:
     """Why it gets none, or none yet."""
 
 
-EVERYBODYS = Lot()
+EVERYBODYS = Assignment()
 
 
 def split_of(campaign_id: str, plan: Plan) -> Split | None:
@@ -59,16 +59,16 @@ def split_of(campaign_id: str, plan: Plan) -> Split | None:
     )
 
 
-def lot_of(campaign: Campaign, plan: Plan, split: Split | None, user: str) -> Lot:
+def lot_of(campaign: Campaign, plan: Plan, split: Split | None, user: str) -> Assignment:
     """What falls to the user by lot, or is chosen for those who waited; nothing where all get the same."""
     if split is None:
         return EVERYBODYS
     place = split.place(user)
     if isinstance(place, int):
-        return Lot(variant=plan.variants[place], is_tried=True)
+        return Assignment(variant=plan.variants[place], is_tried=True)
     if place is Aside.WAITS and campaign.chosen is not None:
-        return Lot(variant=plan.variant(campaign.chosen))
-    return Lot(aside=place)
+        return Assignment(variant=plan.variant(campaign.chosen))
+    return Assignment(aside=place)
 
 
 def is_timed(plan: Plan) -> bool:

@@ -38,7 +38,7 @@ _IMPLIED: Mapping[Outcome, tuple[Outcome, ...]] = {
 
 
 @dataclass(slots=True)
-class Written:
+class FramesWritten:
     """Frames were written, in the same moment, each to the connections of its room."""
 
     at: datetime
@@ -63,7 +63,7 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class ReceiptsMarked:
     """A reader has seen, read or clicked some, each in one of the reader's rooms."""
 
     at: datetime
@@ -123,7 +123,7 @@ class MailHeard:
     """Which of several ways to say it this was; empty where that is not known."""
 
 
-Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
+Happening = FramesWritten | Replayed | ReceiptsMarked | ReadAll | MailEnded | MailHeard
 """What may wait in the queue of a noter."""
 
 
@@ -135,11 +135,11 @@ def weight_of_frame(frame: bytes) -> int:
 def weight(happening: Happening) -> int:
     """How much it takes to keep it, and to work it out: that of something small is 1."""
     match happening:
-        case Written():
+        case FramesWritten():
             return happening.weight
         case Replayed():
             return len(happening.missed)
-        case Marked():
+        case ReceiptsMarked():
             return len(happening.ids)
         case ReadAll():
             return 10 * len(happening.read_from)
@@ -163,7 +163,7 @@ class _Told(Struct):
 _frames = msgspec.json.Decoder(tuple[str, _Told])
 
 
-class Sent(Protocol):
+class SentSeries(Protocol):
     """Who knows in which series a mail was sent: `storage.stats.Stats`.
 
     Mails whose sending is not known are absent.
@@ -183,7 +183,7 @@ class Reckoner:
     """
 
     streams: Streams
-    sent: Sent
+    sent: SentSeries
     secret: bytes = field(repr=False)
     """The secret under which readers of shared rooms are hashed: they are told apart, and not known."""
     varies: Callable[[str], bool] = _never
@@ -196,18 +196,18 @@ class Reckoner:
         lost as a whole (`Noter`).
         """
         events: list[Event] = []
-        marks: list[Marked] = []
+        marks: list[ReceiptsMarked] = []
         heard: list[MailHeard] = []
         sent: dict[str, Series] = {}
         for each in happenings:
             match each:
-                case Written():
+                case FramesWritten():
                     events += _of_frames(each)
                 case Replayed():
                     events += [
                         self._of(each.at, Outcome.DELIVERED, id_, place, "") for id_, place in each.missed
                     ]
-                case Marked():
+                case ReceiptsMarked():
                     marks.append(each)
                 case ReadAll():
                     events += await self._of_all(each)
@@ -241,7 +241,7 @@ class Reckoner:
             else events
         )
 
-    async def _of_marks(self, marks: Sequence[Marked]) -> list[Event]:
+    async def _of_marks(self, marks: Sequence[ReceiptsMarked]) -> list[Event]:
         """Each with what it implies, of what is in one of the reader's rooms; one question for all."""
         ids = list(dict.fromkeys(id_ for mark in marks for id_ in mark.ids))
         placed = await self.streams.placed(ids) if ids else {}
@@ -306,7 +306,7 @@ def _event(
     return Event(key=key_of_one(id_, outcome, reader), at=at, outcome=outcome, series=series)
 
 
-def _of_frames(written: Written) -> Iterator[Event]:
+def _of_frames(written: FramesWritten) -> Iterator[Event]:
     """Of a frame of several languages the first tells as much as any.
 
     It reads the id and the type out of the bytes that were written: a lookup for each would cost more than

@@ -24,14 +24,14 @@ from gateway.ground.rooms import user_of, user_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.stats.happenings import (
+    FramesWritten,
     Happening,
     MailEnded,
     MailHeard,
-    Marked,
     ReadAll,
+    ReceiptsMarked,
     Reckoner,
     Replayed,
-    Written,
     weight,
     weight_of_frame,
 )
@@ -108,7 +108,7 @@ class Noter(Part):
         """Happenings in the order in which they came, `WAITING_MAX` by weight."""
         self._weight = 0
         """The weight of all that waits."""
-        self._written: Written | None = None
+        self._written: FramesWritten | None = None
         """The happening to which frames of this turn of the loop are added: the last one that waits. None:
         the next frame begins one.
         """
@@ -179,16 +179,16 @@ class Noter(Part):
         written.add(room, frame, weight=heavy)
         self._weight += heavy
 
-    def _begin(self) -> Written:
+    def _begin(self) -> FramesWritten:
         """Have what is written from now on until the loop's next turn stand together, with the time of now."""
-        written = self._written = Written(self._clock())
+        written = self._written = FramesWritten(self._clock())
         self._waiting.append(written)
         # At the end of this turn: frames of the next have another time.
         asyncio.get_running_loop().call_soon(self._close)
         return written
 
     def _close(self) -> None:
-        """Have the next frame begin another `Written`."""
+        """Have the next frame begin another `FramesWritten`."""
         self._written = None
 
     def replayed(self, notifications: Sequence[Notification]) -> None:
@@ -215,7 +215,7 @@ class Noter(Part):
         if ids is None:
             self._put(ReadAll(self._clock(), user, marked.read_from, marked.heads))
         else:
-            self._put(Marked(self._clock(), outcome, user, rooms, ids))
+            self._put(ReceiptsMarked(self._clock(), outcome, user, rooms, ids))
 
     def mailed(self, lane: LaneName, ended: MailOutcome) -> None:
         """A mail of this process's worker has come to an end; a postponement is none."""
@@ -250,7 +250,7 @@ class Noter(Part):
             return
         self._put(MailHeard(click.at, Outcome.CLICKED, click.mail, click.type))
         if click.notification is not None:
-            self._put(Marked(click.at, Outcome.CLICKED, click.user, None, [click.notification]))
+            self._put(ReceiptsMarked(click.at, Outcome.CLICKED, click.user, None, [click.notification]))
 
     # Telling the store
 
@@ -391,7 +391,9 @@ class Noter(Part):
             except Exception:
                 logger.exception("statistics cannot be told")
                 # What cannot be worked out once cannot be later.
-                waiting = [len(each.frames) if isinstance(each, Written) else 1 for each in self._waiting]
+                waiting = [
+                    len(each.frames) if isinstance(each, FramesWritten) else 1 for each in self._waiting
+                ]
                 self._lose(sum(waiting) + len(self._unnoted))
                 self._close()
                 self._waiting.clear()

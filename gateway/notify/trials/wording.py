@@ -16,7 +16,7 @@ from msgspec import structs
 
 from gateway.experiments.bounds import VARIANTS_MOST
 from gateway.ground.rooms import user_of
-from gateway.notify.drawing import Lot, draw
+from gateway.notify.drawing import Draw, draw
 from gateway.notify.requests import EmitRequest
 from gateway.notify.said import Memory, Text
 from gateway.notify.wording import Filled, Scribe, for_all, given
@@ -66,7 +66,7 @@ class TrialScribe(Scribe):
         return structs.replace(filled, request=request, texts=texts)
 
     def _text(
-        self, catalog: "Catalog", trial: "Trial", request: EmitRequest, room: str, own: Text, drawn: Lot
+        self, catalog: "Catalog", trial: "Trial", request: EmitRequest, room: str, own: Text, drawn: Draw
     ) -> Text:
         """What is said in the room: `own`, or what a variant says in the same language."""
         user = user_of(room)
@@ -93,13 +93,13 @@ def _has_own_time(trial: "Trial", asked: EmitRequest) -> bool:
     return trial.design.is_timed and asked.email is not None and asked.email.after_seconds is not None
 
 
-def _waits(drawn: Mapping[str, Lot]) -> dict[str, float]:
+def _waits(drawn: Mapping[str, Draw]) -> dict[str, float]:
     """How long the mail of each room waits whose user a variant has fallen to."""
     rules = {room: each.variant.kind.email for room, each in drawn.items() if each.variant is not None}
     return {room: rule.after for room, rule in rules.items() if rule is not None}
 
 
-def _stamped(entry: Entry, trial: "Trial", drawn: Lot) -> Entry:
+def _stamped(entry: Entry, trial: "Trial", drawn: Draw) -> Entry:
     """The entry with the variant. It is written down in any case; the experiment only where it has fallen to
     the reader by lot, for only then it counts.
     """

@@ -3,7 +3,7 @@
 from gateway.notify.choosing import Choices
 from gateway.notify.leaving import Leaving
 from gateway.notify.mailboxes import Hints
-from gateway.notify.people import People
+from gateway.notify.people import Users
 from gateway.notify.profiles import Profiles
 from gateway.notify.topics import TopicBook
 from gateway.process.floors.inboxes import InboxFloor
@@ -30,7 +30,7 @@ class UserFloor:
             clock=member.clock,
         )
         """Preferences."""
-        self.people = People(
+        self.people = Users(
             presence=member.presence,
             contacts=member.contacts,
             topics=self.topics,

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.notify import lanes as module
 from gateway.notify.brakes import Bounds
-from gateway.notify.lanes import Lanes, LanesChanged, PauseRequest
+from gateway.notify.lanes import LaneBook, LanesChanged, PauseRequest
 from storage.errors import StoreUnavailable
 from storage.lanes import LaneOutcome
 from storage.mail import LaneName
@@ -43,10 +43,10 @@ class World:
     def __init__(self, path: Path) -> None:
         self.store = SQLiteStore(path)
         self.clock = HeldClock()
-        self.processes: list[Lanes] = []
+        self.processes: list[LaneBook] = []
 
-    async def process(self, bounds: Bounds = BOUNDS) -> Lanes:
-        lanes = Lanes(self.store.lanes, bounds, self.clock)  # type: ignore[arg-type]
+    async def process(self, bounds: Bounds = BOUNDS) -> LaneBook:
+        lanes = LaneBook(self.store.lanes, bounds, self.clock)  # type: ignore[arg-type]
         await lanes.start()
         self.processes.append(lanes)
         return lanes
@@ -62,7 +62,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await made.store.close()
 
 
-def count(lanes: Lanes, lane: LaneName = BULK, *, campaign: str | None = None, **counts: int) -> None:
+def count(lanes: LaneBook, lane: LaneName = BULK, *, campaign: str | None = None, **counts: int) -> None:
     for name, times in counts.items():
         for _ in range(times):
             lanes.count(lane, LaneOutcome(name), campaign=campaign)

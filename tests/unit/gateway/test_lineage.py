@@ -11,7 +11,7 @@ from gateway.cluster import lineage
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.commands import EpochBegan
 from gateway.cluster.lineage import Lineage, Witnessed
-from gateway.cluster.witness import FileWitness, Mark, NoWitness, RedisWitness, WitnessAway
+from gateway.cluster.witness import FileWitness, HighWaterMark, NoWitness, RedisWitness, WitnessAway
 from gateway.process.settings import load
 from storage.errors import StoreUnavailable
 from storage.sqlite import SQLiteStore
@@ -19,7 +19,7 @@ from tests.contract.store_cases import NOW, emission, fill, notification
 from tests.support import servers
 from tests.support.gateway import environment, witness_of
 
-MARK = Mark(epoch="e", room="user:ann", seq=7, at=NOW)
+MARK = HighWaterMark(epoch="e", room="user:ann", seq=7, at=NOW)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ async def test_a_witness_remembers_from_one_run_to_the_next(store, witness):
 async def test_a_witness_of_another_epoch_is_proof_though_the_numbers_fit(store, witness):
     epoch = await store.epochs.current()
     await fill(store, "a", 9)
-    await witness.write(Mark(epoch="later", room="a", seq=2, at=NOW))
+    await witness.write(HighWaterMark(epoch="later", room="a", seq=2, at=NOW))
 
     line = kept(store, witness)
     await line.start()
@@ -140,7 +140,7 @@ async def test_a_witness_that_was_not_heard_is_heard_later_and_not_written_to_be
     """Else the one proof there is would be written over."""
     monkeypatch.setattr(lineage, "CHECK_SECONDS", 0.01)
     monkeypatch.setattr(lineage, "WRITE_SECONDS", 0.01)
-    await witness.write(Mark(epoch=await store.epochs.current(), room="a", seq=2, at=NOW))
+    await witness.write(HighWaterMark(epoch=await store.epochs.current(), room="a", seq=2, at=NOW))
     asked = 0
 
     class Away(NoWitness):
