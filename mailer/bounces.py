@@ -22,7 +22,7 @@ _FULL = "2.2"
 _STATUS = re.compile(r"([245])\.(\d{1,3}\.\d{1,3})")
 
 
-class Severity(Enum):
+class BounceSeverity(Enum):
     """How much an address is to blame: whether it is struck off, counted, or left alone."""
 
     HARD = auto()  # it will never be taken at this address
@@ -37,14 +37,14 @@ class Bounce:
     It is made of an answer at the door, or of a report that came back: both go by the same table.
     """
 
-    severity: Severity
+    severity: BounceSeverity
     status: str
     """The enhanced code."""
     diagnostic: str
     """What was said with it, without addresses."""
 
 
-def severity(status: str) -> Severity:
+def severity(status: str) -> BounceSeverity:
     """Of an enhanced code such as `5.1.1`.
 
     What is no enhanced code, or says that it went well, is `NEITHER`. A class of 4 is soft whatever its subject, and so
@@ -52,10 +52,10 @@ def severity(status: str) -> Severity:
     """
     match = _STATUS.fullmatch(status)
     if match is None or match[1] == "2":
-        return Severity.NEITHER
+        return BounceSeverity.NEITHER
     if match[1] == "4" or match[2] == _FULL:
-        return Severity.SOFT
-    return Severity.HARD if match[2] in _HARD else Severity.NEITHER
+        return BounceSeverity.SOFT
+    return BounceSeverity.HARD if match[2] in _HARD else BounceSeverity.NEITHER
 
 
 def at_the_door(status: str | None, diagnostic: str, *, permanent: bool) -> Bounce | None:
@@ -68,5 +68,7 @@ def at_the_door(status: str | None, diagnostic: str, *, permanent: bool) -> Boun
     if status is None:
         return None
     found = severity(status)
-    counts = permanent if found is Severity.HARD else found is Severity.SOFT and status[2:] == _FULL
+    counts = (
+        permanent if found is BounceSeverity.HARD else found is BounceSeverity.SOFT and status[2:] == _FULL
+    )
     return Bounce(severity=found, status=status, diagnostic=diagnostic) if counts else None

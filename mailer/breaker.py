@@ -9,7 +9,7 @@ import logging
 
 from mailer.backoff import Bury, Postpone, Random, decide, pause_seconds
 from mailer.errors import DeliveryFailure, PermanentFailure, RefusedByRelay, RelayFailure, UnclearRefusal
-from mailer.standing import Judgement, Standing
+from mailer.standing import Judgement, RelayStanding
 
 PAUSE_SECONDS = (30.0, 900.0)
 """First and longest pause after the relay turned us away; the first is no longer than the wait after a failed attempt."""
@@ -29,7 +29,7 @@ class Breaker:
         self._attempts = attempts
         self._retry_seconds = retry_seconds
         self._random = random
-        self._standing = Standing()
+        self._standing = RelayStanding()
         self._pauses = 0
         """How many in a row."""
         self._told: tuple[type[Exception], int | None] | None = None

@@ -5,7 +5,7 @@ out of the mail: so each mail carries its id there (`MARK`).
 """
 
 from mailer.reports import DeliveryAction, RecipientOutcome, Report, ReportKind
-from mailer.telling import Told, Unreadable, diagnostic_in, status_in
+from mailer.telling import JsonObject, Unreadable, diagnostic_in, status_in
 
 MARK = "X-PM-Metadata-bellhop"
 """The field of a mail that holds its id."""
@@ -36,7 +36,7 @@ def read(body: bytes) -> Report | None:
     Whether it is Postmark's is known before. A bounce of a kind that is not known is told as a delay: it strikes nobody
     off.
     """
-    told = Told.of(body)
+    told = JsonObject.of(body)
     match told.text("RecordType"):
         case "":
             raise Unreadable("no event of Postmark")
@@ -54,7 +54,7 @@ def read(body: bytes) -> Report | None:
             return None
 
 
-def _bounced(told: Told) -> RecipientOutcome:
+def _bounced(told: JsonObject) -> RecipientOutcome:
     """What one bounce says of its address: by the code that the server gave, or else by Postmark's word for it."""
     kind, said = told.text("Type"), told.text("Details")
     if kind not in _FAILURES:
@@ -63,7 +63,7 @@ def _bounced(told: Told) -> RecipientOutcome:
     return _outcome(DeliveryAction.FAILED, told, status=status_in(said) or _FAILURES[kind])
 
 
-def _changed(told: Told) -> Report | None:
+def _changed(told: JsonObject) -> Report | None:
     """An address that Postmark does not write to any more. That it does again is nothing that mail says: it is lifted by hand."""
     if not told.flag("SuppressSending"):
         return None
@@ -81,7 +81,7 @@ def _changed(told: Told) -> Report | None:
 
 
 def _report(
-    told: Told,
+    told: JsonObject,
     *,
     kind: ReportKind = ReportKind.DELIVERY,
     outcome: RecipientOutcome | None = None,
@@ -100,7 +100,7 @@ def _report(
     )
 
 
-def _outcome(action: DeliveryAction, told: Told, *, status: str = "") -> RecipientOutcome:
+def _outcome(action: DeliveryAction, told: JsonObject, *, status: str = "") -> RecipientOutcome:
     return RecipientOutcome(
         action=action,
         status=status,
@@ -109,6 +109,6 @@ def _outcome(action: DeliveryAction, told: Told, *, status: str = "") -> Recipie
     )
 
 
-def _address(told: Told) -> tuple[str, ...]:
+def _address(told: JsonObject) -> tuple[str, ...]:
     # Delivery and SubscriptionChange have another name for it.
     return tuple(filter(None, (told.text("Email") or told.text("Recipient"),)))

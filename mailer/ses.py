@@ -7,7 +7,7 @@ send the head back, ours stands in that; and `source` is the envelope's sender.
 from collections.abc import Iterator
 
 from mailer.reports import RECIPIENTS, DeliveryAction, RecipientOutcome, Report, ReportKind
-from mailer.telling import Told, Unreadable, diagnostic_in, status_in
+from mailer.telling import JsonObject, Unreadable, diagnostic_in, status_in
 
 SUPPRESSED = "5.1.1"
 """What SES says of an address that it does not try any more."""
@@ -29,7 +29,7 @@ def read(message: str) -> Report | None:
     `message` is JSON. Whether SNS has signed it is known before. Events of sending and opening say nothing of what
     became of a mail.
     """
-    told = Told.of(message)
+    told = JsonObject.of(message)
     event = told.text("eventType") or told.text("notificationType")
     if not event:
         raise Unreadable("no event of SES")
@@ -56,7 +56,7 @@ def read(message: str) -> Report | None:
     )
 
 
-def _outcomes(event: str, told: Told) -> Iterator[RecipientOutcome]:
+def _outcomes(event: str, told: JsonObject) -> Iterator[RecipientOutcome]:
     if event == "Bounce":
         bounce = told.part("bounce")
         for recipient in bounce.parts("bouncedRecipients"):
@@ -72,7 +72,7 @@ def _outcomes(event: str, told: Told) -> Iterator[RecipientOutcome]:
             )
 
 
-def _bounced(bounce: Told, recipient: Told) -> RecipientOutcome:
+def _bounced(bounce: JsonObject, recipient: JsonObject) -> RecipientOutcome:
     """What one bounced recipient says: failed, or delayed where it is a machine's answer and no bounce."""
     said, given, action = (recipient.text(name) for name in ("diagnosticCode", "status", "action"))
     # The code that is given: SES calls a domain that takes no mail transient, and a full mailbox now and then permanent.
@@ -96,7 +96,7 @@ def _outcome(action: DeliveryAction, address: str, *, said: str, status: str = "
     )
 
 
-def _message_ids(mail: Told) -> Iterator[str]:
+def _message_ids(mail: JsonObject) -> Iterator[str]:
     for field in mail.parts("headers"):
         if field.text("name").lower() == "message-id":
             yield field.text("value").strip("<> ")

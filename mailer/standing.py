@@ -19,7 +19,7 @@ class Judgement(Enum):
     OURS = auto()  # about us: nothing counts, and nobody may try for a while
 
 
-class Standing:
+class RelayStanding:
     """What the relay has said since it last accepted a mail.
 
     One of a relay in a process. It believes the latest: one mail that is taken ends all suspicion.

@@ -21,7 +21,7 @@ class Unreadable(ValueError):
     """It is no event of this provider."""
 
 
-class Told:
+class JsonObject:
     """An object of JSON, of which every member is taken for what it should be, or for nothing.
 
     Nothing here raises but `of`: what is missing is empty, and what is of another kind is missing.
@@ -31,7 +31,7 @@ class Told:
         self._members = members if isinstance(members, dict) else {}
 
     @classmethod
-    def of(cls, text: str | bytes) -> "Told":
+    def of(cls, text: str | bytes) -> "JsonObject":
         """Raises `Unreadable` for what is no object."""
         try:
             members = json.loads(text)
@@ -55,19 +55,19 @@ class Told:
         value = self._members.get(name)
         return value if isinstance(value, bool) else None
 
-    def part(self, name: str) -> "Told":
+    def part(self, name: str) -> "JsonObject":
         """The object of that name; an empty one where there is none."""
-        return Told(self._members.get(name))
+        return JsonObject(self._members.get(name))
 
-    def parts(self, name: str) -> Iterator["Told"]:
+    def parts(self, name: str) -> Iterator["JsonObject"]:
         """The objects of a list, `MEMBERS` of them at most; what is no object is an empty one."""
         for each in self._list(name):
-            yield Told(each)
+            yield JsonObject(each)
 
     def texts(self, name: str) -> Iterator[str]:
         """The texts of a list, `MEMBERS` of them at most; what is no text is an empty one."""
         for each in self._list(name):
-            yield Told({"": each}).text("")
+            yield JsonObject({"": each}).text("")
 
     def time(self, name: str) -> datetime | None:
         """With its zone; what has none is UTC."""

@@ -30,7 +30,7 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class DnsRecord:
     """A record to set, with the reason for it in words."""
 
     name: str
@@ -44,32 +44,32 @@ class Record:
         return f"{self.name}. 3600 IN {self.type} {value}"
 
 
-def wanted(sending: Sending) -> Iterator[Record]:
+def wanted(sending: Sending) -> Iterator[DnsRecord]:
     """The records to set, with the reason for each.
 
     In the order in which an operator sets them. What is there already nobody looks for here.
     """
     for domain in sending.envelopes:
         named = " ".join(map(_mechanism, sending.relays))
-        yield Record(
+        yield DnsRecord(
             name=domain, type="TXT", value=" ".join(filter(None, ("v=spf1", named, "~all"))),
             why="SPF: who may send for it. A provider says what to write instead of a:, mostly an include:",
         )  # fmt: skip
     for key in sending.keys:
-        yield Record(
+        yield DnsRecord(
             name=key_name(key),
             type="TXT",
             value=key_record(key),
             why=f"DKIM: the public half of your {key.algorithm} key",
         )
     for domain in sending.senders:
-        yield Record(
+        yield DnsRecord(
             name=f"_dmarc.{domain}", type="TXT", value=f"v=DMARC1; p=none; rua=mailto:postmaster@{domain}",
             why="DMARC: what to do with mail that is neither. Begin with none, read the reports, then quarantine",
         )  # fmt: skip
     if sending.bounce_domain is not None:
         host = sending.bounce_host or f"mx.{sending.bounce_domain}"
-        yield Record(
+        yield DnsRecord(
             name=sending.bounce_domain, type="MX", value=f"10 {host}.", why="where mail comes back to"
         )
 

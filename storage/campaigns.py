@@ -92,7 +92,7 @@ class CampaignCancelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class CampaignStanding:
     """What a worker must know of a campaign's mail that is about to leave."""
 
     state: CampaignState
@@ -219,7 +219,7 @@ class Campaigns(Protocol):
         """
         ...
 
-    async def standing(self, campaign_id: str, obligation_id: str) -> Standing | None:
+    async def standing(self, campaign_id: str, obligation_id: str) -> CampaignStanding | None:
         """None for a campaign that is not there.
 
         It is asked right before a mail leaves, so it is a look-up by two keys, and reads what is durable: a pause that was

@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class RefusingMailbox:
     """One user's mailbox, which refuses mail.
 
     All four fields together tell a state of it: `told` and `forget` change it only as it was read.
@@ -37,25 +37,25 @@ class Mailboxes(Protocol):
         """
         ...
 
-    async def told(self, refusal: Refusal, notification: str) -> bool:
+    async def told(self, refusal: RefusingMailbox, notification: str) -> bool:
         """The user was told by this notification; false, and no change, when it is not known as it was any more.
 
         Then it was told by another, is over, or is of another address by now.
         """
         ...
 
-    async def forget(self, refusal: Refusal) -> bool:
+    async def forget(self, refusal: RefusingMailbox) -> bool:
         """It is over; false, and no change, when it is not known as it was any more.
 
         The same mailbox may refuse again: then it is new.
         """
         ...
 
-    async def of_many(self, users: Collection[str]) -> Sequence[Refusal]:
+    async def of_many(self, users: Collection[str]) -> Sequence[RefusingMailbox]:
         """Those of these users, in the order of their ids; whose mailbox takes mail is absent."""
         ...
 
-    async def page(self, *, after: str | None, limit: int, untold: bool = False) -> Sequence[Refusal]:
+    async def page(self, *, after: str | None, limit: int, untold: bool = False) -> Sequence[RefusingMailbox]:
         """Those of users after this one, in the order of their ids; `untold`: only those still to be told of.
 
         Fewer than `limit` is the end; else the last user is where the next begins.

@@ -207,7 +207,7 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class NumberedEvent:
     """An event, and its place in the order in which they came.
 
     The cursor is the store's own, and no other store's.
@@ -283,7 +283,7 @@ class Stats(Protocol):
 
     async def told(
         self, *, after: str | None, since: datetime | None, limit: int, now: datetime
-    ) -> list[Told]:
+    ) -> list[NumberedEvent]:
         """Events that came behind the cursor `after`, of `since` or later; those of the last `SETTLING` may be left out.
 
         Nothing comes later that would stand before what was answered. Raises `InvalidCursor`.

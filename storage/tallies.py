@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 
-class Tally(NamedTuple):
+class TallyKey(NamedTuple):
     """What is counted: by type, channel and outcome, all three as texts that the counter chooses."""
 
     type: str
@@ -19,14 +19,14 @@ class Tally(NamedTuple):
 class Tallies(Protocol):
     """Counts by hours, which are numbered since 1970."""
 
-    async def add(self, hour: int, counts: Mapping[Tally, int]) -> None:
+    async def add(self, hour: int, counts: Mapping[TallyKey, int]) -> None:
         """Count these beside what any process has counted; in one write, however many.
 
         Not idempotent. `hour` is that in which it happened; counts of an hour long past are added as well.
         """
         ...
 
-    async def since(self, hour: int, *, type_: str | None = None) -> Mapping[Tally, int]:
+    async def since(self, hour: int, *, type_: str | None = None) -> Mapping[TallyKey, int]:
         """The sums from that hour on; of one type, or of all.
 
         Over all processes, and over whole hours: the first hour is in it from its beginning.

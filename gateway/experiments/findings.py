@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.experiments import inference
-from gateway.experiments.inference import ALPHA, SKEWED, Interval, Share
+from gateway.experiments.inference import ALPHA, SKEWED, Interval, Proportion
 
 EVENTS_LEAST = 100
 """Conversions of each arm, without which no winner is sent to anybody by itself; people may choose one all the same.
@@ -130,9 +130,9 @@ def findings(design: Design, arms: Sequence[Arm], order: Sequence[str], *, is_ov
     )
 
 
-def _share(arm: Arm) -> Share:
+def _share(arm: Arm) -> Proportion:
     """Those who have converted, of those who have got it: whom rules kept from it says nothing of it."""
-    return Share(arm.converted, arm.people)
+    return Proportion(arm.converted, arm.people)
 
 
 def is_broken(arms: Sequence[Arm]) -> bool:

@@ -24,7 +24,7 @@ SEQUENTIAL_BOUND: Final = 2.25
 _NORMAL: Final = NormalDist()
 
 
-class Share(NamedTuple):
+class Proportion(NamedTuple):
     """So many of so many people."""
 
     of: int
@@ -101,7 +101,7 @@ def sequential_winner(steps: Iterable[int], planned: int) -> int:
     return 0
 
 
-def chance(one: Share, other: Share) -> float:
+def chance(one: Proportion, other: Proportion) -> float:
     """How likely shares are as far apart as these, or farther, when nothing differs: two-sided, of the pooled variance.
 
     1 where one of them has nobody, or both have all or none: nothing can be said then.
@@ -125,7 +125,7 @@ def holm(chances: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def wilson(share: Share, alpha: float = ALPHA) -> Interval:
+def wilson(share: Proportion, alpha: float = ALPHA) -> Interval:
     """The score interval of a share (Wilson, 1927).
 
     Of nobody it is from 0 to 1: nothing is known.
@@ -138,7 +138,7 @@ def wilson(share: Share, alpha: float = ALPHA) -> Interval:
     return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
 
 
-def difference(one: Share, other: Share, alpha: float = ALPHA) -> Interval:
+def difference(one: Proportion, other: Proportion, alpha: float = ALPHA) -> Interval:
     """By how much the first rate is above the other's (Newcombe, 1998, method 10)."""
     apart = one.rate - other.rate
     own, others = wilson(one, alpha), wilson(other, alpha)

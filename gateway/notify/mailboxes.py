@@ -20,7 +20,7 @@ from gateway.ground.tasks import Tasks
 from gateway.notify.suppressions import forms_of
 from storage import mailboxes
 from storage.errors import StorageError
-from storage.mailboxes import Refusal
+from storage.mailboxes import RefusingMailbox
 from storage.people import Contact
 from storage.suppressions import EVERYTHING, Reason, Suppression
 
@@ -31,7 +31,7 @@ MOVED_MAX = 10_000
 _OF_MAILBOX = frozenset({Reason.HARD_BOUNCE, Reason.SOFT_BOUNCE})
 """The reasons that the mailbox itself has given. A complaint is none of them: its reader knows of it."""
 
-Tell = Callable[[Refusal], Awaitable[str]]
+Tell = Callable[[RefusingMailbox], Awaitable[str]]
 """Tells the user, and answers the notification's id; done twice it is done once. Raises `StorageError`."""
 TakeBack = Callable[[str], Awaitable[object]]
 """Takes that notification back; done twice it is done once. Raises `StorageError`."""
@@ -169,7 +169,7 @@ class Hints(Part):
         if len(untold) == PAGE and settled:
             self._news.set()
 
-    async def _settle(self, refusals: Sequence[Refusal]) -> int:
+    async def _settle(self, refusals: Sequence[RefusingMailbox]) -> int:
         """Have each of these users told, or told no more. Answers how many were.
 
         Whoever has another address by now, or whose suppression was lifted or has expired, is told no more,
@@ -192,7 +192,7 @@ class Hints(Part):
                 settled += 1
         return settled
 
-    async def _inform(self, refusal: Refusal) -> bool:
+    async def _inform(self, refusal: RefusingMailbox) -> bool:
         """Tell the user. What cannot be told, such as what a catalog's schema refuses, is logged and left for
         the next look: it keeps nobody else from being told. Raises `StorageError`.
         """
@@ -207,7 +207,7 @@ class Hints(Part):
         return True
 
 
-def _is_owners(refusal: Refusal, contact: Contact | None) -> bool:
+def _is_owners(refusal: RefusingMailbox, contact: Contact | None) -> bool:
     """Whether the address is where the user's mail goes; of whom none is known, it is what backends have given."""
     if contact is None or contact.email is None:
         return True

@@ -15,7 +15,7 @@ from gateway.notify.verdicts import AnyGate
 from storage.mail import AFTER_SENT, HASTENED, Mail, MailState
 
 
-class Said(StrEnum):
+class GateResult(StrEnum):
     """What a gate has come to say of one mail."""
 
     PASSED = "passed"  # it lets it go
@@ -31,14 +31,14 @@ class Saying:
     """A gate, by its rule, and what it has said."""
 
     rule: str
-    said: Said
+    said: GateResult
 
 
 _STOPPED = {
-    MailState.PENDING: Said.HELD,
-    MailState.GATHERED: Said.MERGED,
-    MailState.MERGED: Said.MERGED,
-    MailState.SKIPPED: Said.SKIPPED,
+    MailState.PENDING: GateResult.HELD,
+    MailState.GATHERED: GateResult.MERGED,
+    MailState.MERGED: GateResult.MERGED,
+    MailState.SKIPPED: GateResult.SKIPPED,
 }
 """By the state of a mail, what the gate has said that stands in `decided_by`."""
 _TRIED = (*AFTER_SENT, MailState.DEAD)
@@ -53,13 +53,13 @@ def sayings(gates: Sequence[AnyGate], mail: Mail) -> list[Saying]:
     """
     rules = [gate.rule for gate in gates]
     if mail.state in _TRIED:
-        return [Saying(rule, Said.PASSED) for rule in rules]
+        return [Saying(rule, GateResult.PASSED) for rule in rules]
     decided = mail.decided_by
     if decided is None or decided == HASTENED or decided not in rules or mail.state not in _STOPPED:
-        return [Saying(rule, Said.UNKNOWN) for rule in rules]
+        return [Saying(rule, GateResult.UNKNOWN) for rule in rules]
     at = rules.index(decided)
     return [
-        *(Saying(rule, Said.PASSED) for rule in rules[:at]),
+        *(Saying(rule, GateResult.PASSED) for rule in rules[:at]),
         Saying(decided, _STOPPED[mail.state]),
-        *(Saying(rule, Said.NOT_ASKED) for rule in rules[at + 1 :]),
+        *(Saying(rule, GateResult.NOT_ASKED) for rule in rules[at + 1 :]),
     ]

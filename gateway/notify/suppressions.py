@@ -18,7 +18,7 @@ from gateway.ground.clock import Timekeeper
 from gateway.ground.parts import Meters, Part
 from gateway.notify.requests import Unfit
 from mailer.address import compared
-from mailer.bounces import SOFT_DAYS, SOFT_HOLD, SOFT_WINDOW_DAYS, Bounce, Severity
+from mailer.bounces import SOFT_DAYS, SOFT_HOLD, SOFT_WINDOW_DAYS, Bounce, BounceSeverity
 from storage.coalescing import Coalescer
 from storage.errors import StorageError
 from storage.ids import uuid7
@@ -287,12 +287,12 @@ class SuppressionList(Part):
         A crash between the list and the note leaves the user without a hint until the next refusal.
         """
         form = _compared(address)
-        if form is None or bounce.severity is Severity.NEITHER:
+        if form is None or bounce.severity is BounceSeverity.NEITHER:
             return False
         now = self._clock()
         evidence = Evidence(mail=mail, code=bounce.status, diagnostic=bounce.diagnostic)
         reason, expires_at = Reason.HARD_BOUNCE, None
-        if bounce.severity is Severity.SOFT:
+        if bounce.severity is BounceSeverity.SOFT:
             days = await self._shelf.bounced_softly(form, at=now, days=SOFT_WINDOW_DAYS)
             if days < SOFT_DAYS:
                 return False

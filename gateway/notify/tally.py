@@ -70,7 +70,7 @@ class Tally(Part):
         self._live = live
         self._clock = clock
         self._emits: Emits | None = None
-        self._counts: dict[tallies.Tally, int] = {}
+        self._counts: dict[tallies.TallyKey, int] = {}
         """What is to be added to the store, by type, channel and outcome."""
         self._shown: dict[str, int] = {}
         """What was shown and owes no mail, which is most, by types of `_named`: put to the counts when they are stored."""
@@ -107,7 +107,7 @@ class Tally(Part):
             return
         if type_ not in self._named:
             type_ = self._name(type_)
-        tally = tallies.Tally(type_, channel, outcome)
+        tally = tallies.TallyKey(type_, channel, outcome)
         self._counts[tally] = self._counts.get(tally, 0) + number
 
     def mailed(self, type_: str, result: str) -> None:
@@ -211,7 +211,7 @@ class Tally(Part):
                 self._counts[tally] = self._counts.get(tally, 0) + count
 
 
-def _by_type(found: Mapping[tallies.Tally, int]) -> dict[str, Counts]:
+def _by_type(found: Mapping[tallies.TallyKey, int]) -> dict[str, Counts]:
     """What was found, by type, with every channel and outcome."""
     by_type: dict[str, dict[Channel, dict[str, int]]] = {}
     for (type_, name, outcome), count in found.items():

@@ -17,7 +17,7 @@ from gateway.catalog.channels import Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.notify.preferences import UserPreferences
 from gateway.notify.windows import Window
-from storage.campaigns import Standing
+from storage.campaigns import CampaignStanding
 from storage.inboxes import Receipt
 from storage.mail import LaneName, Unless
 from storage.people import Contact
@@ -247,7 +247,7 @@ class Suppressions(Protocol):
 class Campaigns(Protocol):
     """Whether campaigns run: `storage.campaigns.Campaigns`."""
 
-    async def standing(self, campaign_id: str, obligation_id: str) -> Standing | None:
+    async def standing(self, campaign_id: str, obligation_id: str) -> CampaignStanding | None:
         """Whether the campaign runs, and whether this mail is still owed by it; None where there is no such
         campaign. Raises `StorageError`.
         """

@@ -7,7 +7,7 @@ is of `alerts`.
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
-from gateway.observe.alerts import Readings, Rule, Severity, slowest
+from gateway.observe.alerts import AlertRule, MetricSamples, Severity, slowest
 from storage.mail import LaneName
 
 MINUTE = timedelta(minutes=1)
@@ -17,13 +17,13 @@ NEARLY = 0.9
 """Of the connections that a node takes."""
 
 
-def rules(max_connections: int) -> Sequence[Rule]:
+def rules(max_connections: int) -> Sequence[AlertRule]:
     """All of them, for a node that takes so many connections.
 
     Made once for a node. Names, texts and times are compared by a test with those of Prometheus; change both.
     """
     return (
-        Rule(
+        AlertRule(
             name="BellhopTurnsBackendsAway",
             severity=Severity.CRITICAL,
             summary="Emits are answered 503",
@@ -31,7 +31,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=2 * MINUTE,
             holds=_when(lambda seen: seen.rate("bellhop_emits", 5 * MINUTE, label="unavailable") > 0),
         ),
-        Rule(
+        AlertRule(
             name="BellhopBusDown",
             severity=Severity.CRITICAL,
             summary="A node does not hear itself through Redis",
@@ -40,7 +40,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=MINUTE,
             holds=_each("bellhop_bus_up", lambda value: value == 0),
         ),
-        Rule(
+        AlertRule(
             name="BellhopPresenceDown",
             severity=Severity.WARNING,
             summary="A node cannot tell who is online",
@@ -49,7 +49,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=2 * MINUTE,
             holds=_each("bellhop_presence_up", lambda value: value == 0),
         ),
-        Rule(
+        AlertRule(
             name="BellhopBusDropsFrames",
             severity=Severity.WARNING,
             summary="Frames could not be handed to Redis",
@@ -57,7 +57,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=2 * MINUTE,
             holds=_when(lambda seen: seen.rate("bellhop_bus_dropped", 5 * MINUTE) > 0),
         ),
-        Rule(
+        AlertRule(
             name="BellhopRepairsAllTheTime",
             severity=Severity.WARNING,
             summary="The bus loses frames all the time",
@@ -65,7 +65,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=10 * MINUTE,
             holds=_when(lambda seen: seen.rate("bellhop_repaired", 10 * MINUTE) > 1),
         ),
-        Rule(
+        AlertRule(
             name="BellhopStoreSlow",
             severity=Severity.WARNING,
             summary="One batch in a hundred takes the store more than half a second",
@@ -73,7 +73,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=5 * MINUTE,
             holds=_when(lambda seen: slowest(seen, 5 * MINUTE) > 0.5),
         ),
-        Rule(
+        AlertRule(
             name="BellhopAppendsQueue",
             severity=Severity.WARNING,
             summary="Emits come faster than the store takes them",
@@ -81,21 +81,21 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=MINUTE,
             holds=_each("bellhop_append_queue", lambda value: value > 5000),
         ),
-        Rule(
+        AlertRule(
             name="BellhopMailBuried",
             severity=Severity.WARNING,
             summary="Mail was given up on within the hour",
             runbook="The dashboard lists it with its reasons; revive it there or leave it.",
             holds=_when(_more_is_dead),
         ),
-        Rule(
+        AlertRule(
             name="BellhopScheduledMissed",
             severity=Severity.WARNING,
             summary="What was scheduled was not emitted within the hour",
             runbook="The dashboard's page Scheduled says why; it is emitted there by hand, or cancelled.",
             holds=_when(lambda seen: seen.rate("bellhop_scheduled_missed", 60 * MINUTE) > 0),
         ),
-        Rule(
+        AlertRule(
             name="BellhopMailStopped",
             severity=Severity.CRITICAL,
             summary="Mail has stopped",
@@ -103,7 +103,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=5 * MINUTE,
             holds=_each("bellhop_mail_stopped", lambda value: value == 1),
         ),
-        Rule(
+        AlertRule(
             name="BellhopMailStuck",
             severity=Severity.WARNING,
             summary="More mail is postponed than sent",
@@ -111,7 +111,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=15 * MINUTE,
             holds=_stuck,
         ),
-        Rule(
+        AlertRule(
             name="BellhopMailBounces",
             severity=Severity.WARNING,
             summary="More than one mail in twenty comes back",
@@ -120,7 +120,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=15 * MINUTE,
             holds=_each("bellhop_lane_bounce_rate", lambda value: value > BOUNCES),
         ),
-        Rule(
+        AlertRule(
             name="BellhopMailComplaints",
             severity=Severity.CRITICAL,
             summary="More than three mails in a thousand are called spam",
@@ -129,7 +129,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=15 * MINUTE,
             holds=_each("bellhop_lane_complaint_rate", lambda value: value > COMPLAINTS),
         ),
-        Rule(
+        AlertRule(
             name="BellhopReceiptComplaint",
             severity=Severity.WARNING,
             summary="Mail that somebody waits for was called spam",
@@ -138,7 +138,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=MINUTE,
             holds=_receipts_complained,
         ),
-        Rule(
+        AlertRule(
             name="BellhopLanePaused",
             severity=Severity.WARNING,
             summary="Bulk mail is paused",
@@ -146,7 +146,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=5 * MINUTE,
             holds=_each("bellhop_lane_paused", lambda value: value == 1),
         ),
-        Rule(
+        AlertRule(
             name="BellhopCampaignPaused",
             severity=Severity.WARNING,
             summary="A campaign has paused by itself",
@@ -155,7 +155,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=5 * MINUTE,
             holds=_each("bellhop_campaigns_stopped", lambda value: value > 0),
         ),
-        Rule(
+        AlertRule(
             name="BellhopCatalogRefused",
             severity=Severity.WARNING,
             summary="A reloaded catalog has mistakes",
@@ -164,7 +164,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=5 * MINUTE,
             holds=_each("bellhop_catalog_refused", lambda value: value == 1),
         ),
-        Rule(
+        AlertRule(
             name="BellhopCatalogsDiffer",
             severity=Severity.WARNING,
             summary="Nodes run different catalogs",
@@ -172,7 +172,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
             holding=15 * MINUTE,
             holds=_each("bellhop_catalog_versions", lambda value: value > 1),
         ),
-        Rule(
+        AlertRule(
             name="BellhopNodeNearlyFull",
             severity=Severity.WARNING,
             summary="A node will soon refuse connections",
@@ -182,7 +182,7 @@ def rules(max_connections: int) -> Sequence[Rule]:
                 lambda seen: sum(seen.now.of("bellhop_connections").values()) > NEARLY * max_connections
             ),
         ),
-        Rule(
+        AlertRule(
             name="BellhopSlowConsumers",
             severity=Severity.WARNING,
             summary="Clients are closed because they do not read",
@@ -193,29 +193,29 @@ def rules(max_connections: int) -> Sequence[Rule]:
     )
 
 
-def _when(holds: Callable[[Readings], bool]) -> Callable[[Readings], Iterable[str]]:
+def _when(holds: Callable[[MetricSamples], bool]) -> Callable[[MetricSamples], Iterable[str]]:
     """Of the node as a whole. It answers the empty name, as of what is of no lane."""
     return lambda seen: ("",) if holds(seen) else ()
 
 
-def _each(metric: str, holds: Callable[[float], bool]) -> Callable[[Readings], Iterable[str]]:
+def _each(metric: str, holds: Callable[[float], bool]) -> Callable[[MetricSamples], Iterable[str]]:
     """Of each series of a gauge; a lane's are its own. A gauge that is not there holds nothing."""
     return lambda seen: [lane for lane, value in seen.now.of(metric).items() if holds(value)]
 
 
-def _more_is_dead(seen: Readings) -> bool:
+def _more_is_dead(seen: MetricSamples) -> bool:
     """Whether more mail is dead than an hour ago."""
     grown, seconds = seen.grown("bellhop_mail_dead", 60 * MINUTE)
     return seconds > 0 and sum(grown.values()) > 0
 
 
-def _receipts_complained(seen: Readings) -> Iterable[str]:
+def _receipts_complained(seen: MetricSamples) -> Iterable[str]:
     """The lane in which each complaint counts. Of bulk mail some are to be expected."""
     lane = LaneName.TRANSACTIONAL
     return [lane] if seen.now.of("bellhop_lane_complaints").get(lane) else []
 
 
-def _stuck(seen: Readings) -> Iterable[str]:
+def _stuck(seen: MetricSamples) -> Iterable[str]:
     """The lanes of which more was postponed than sent."""
     grown, _ = seen.grown("bellhop_mail", 10 * MINUTE)
     for label, postponed in grown.items():

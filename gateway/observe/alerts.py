@@ -47,7 +47,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class MetricSample:
     """The watched metrics at one moment."""
 
     at: datetime
@@ -58,21 +58,21 @@ class Reading:
         return self.values.get(metric, {})
 
 
-class Readings:
+class MetricSamples:
     """The last hour, for rules to look at.
 
     One for a node; the oldest go by themselves.
     """
 
     def __init__(self) -> None:
-        self._kept: deque[Reading] = deque(maxlen=READINGS_KEPT)
+        self._kept: deque[MetricSample] = deque(maxlen=READINGS_KEPT)
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: MetricSample) -> None:
         """Keep a reading; later than all before it."""
         self._kept.append(reading)
 
     @property
-    def now(self) -> Reading:
+    def now(self) -> MetricSample:
         """The newest; there is one whenever rules are asked."""
         return self._kept[-1]
 
@@ -100,7 +100,7 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class AlertRule:
     """One alert: what it is called, when it holds, and what to do."""
 
     name: str
@@ -111,7 +111,7 @@ class Rule:
     """What it means, and what to do."""
     holding: timedelta = timedelta()
     """How long the condition must hold."""
-    holds: Callable[[Readings], Iterable[str]]
+    holds: Callable[[MetricSamples], Iterable[str]]
     """The lanes for which the condition holds now; the empty name for what is of no lane."""
 
 
@@ -119,7 +119,7 @@ class Rule:
 class Firing:
     """An alert that is firing on some nodes."""
 
-    rule: Rule
+    rule: AlertRule
     lane: str | None
     """None for what is of no lane."""
     since: datetime
@@ -146,9 +146,11 @@ class Alerts:
     One for a node. `note` runs at each sample of the trends, so an alert is at most that old.
     """
 
-    def __init__(self, *, rules: Sequence[Rule], peers: Peers, warnings: Callable[[], list[str]]) -> None:
+    def __init__(
+        self, *, rules: Sequence[AlertRule], peers: Peers, warnings: Callable[[], list[str]]
+    ) -> None:
         self._rules = {rule.name: rule for rule in rules}
-        self._readings = Readings()
+        self._readings = MetricSamples()
         self._since: dict[tuple[str, str], datetime] = {}
         """Since when each condition holds, by rule and lane; what holds no more is gone."""
         self._peers = peers
@@ -205,7 +207,7 @@ class Alerts:
         return {"firing": firing, "warnings": self._warnings()}
 
 
-def read(families: Mapping[str, Metric], at: datetime) -> Reading:
+def read(families: Mapping[str, Metric], at: datetime) -> MetricSample:
     """What the rules look at, of all that a registry holds.
 
     Of a histogram its buckets; values of labels are joined in the order of the labels' names.
@@ -220,10 +222,10 @@ def read(families: Mapping[str, Metric], at: datetime) -> Reading:
             if sample.name.removesuffix("_total") == wanted:
                 label = "/".join(value for _, value in sorted(sample.labels.items()))
                 found[label] = found.get(label, 0) + sample.value
-    return Reading(at=at, values=values)
+    return MetricSample(at=at, values=values)
 
 
-def slowest(readings: Readings, within: timedelta) -> float:
+def slowest(readings: MetricSamples, within: timedelta) -> float:
     """The time within which 99 of 100 batches were stored, in seconds; 0 where none was."""
     grown, _ = readings.grown("bellhop_append_batch_seconds", within)
     return quantile(0.99, {float(bound): count for bound, count in grown.items()}) or 0.0

@@ -41,7 +41,7 @@ class _Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class PeerAnswers:
     """What the nodes have answered, by node, this one included."""
 
     answers: Mapping[str, Facts]
@@ -76,7 +76,7 @@ class Peers(Part):
     async def stop(self) -> None:
         await self._tasks.stop()
 
-    async def ask(self, about: str, facts: Facts) -> Told:
+    async def ask(self, about: str, facts: Facts) -> PeerAnswers:
         """Ask every node, this one too.
 
         Never raises for others: who does not answer is silent. The first question after a start takes the
@@ -85,7 +85,7 @@ class Peers(Part):
         # Directly, not by the bus: it answers while Redis is away as well.
         own = {self._node: self.answers[about](facts)}
         if not self._bus.carries:
-            return Told(answers=own, silent=())
+            return PeerAnswers(answers=own, silent=())
         self._number += 1
         number, question = self._number, _Question(self._known)
         self._open[number] = question
@@ -99,7 +99,7 @@ class Peers(Part):
             del self._open[number]
         silent = question.expected - question.answers.keys()
         self._known -= silent
-        return Told(answers={**own, **question.answers}, silent=tuple(sorted(silent)))
+        return PeerAnswers(answers={**own, **question.answers}, silent=tuple(sorted(silent)))
 
     def asked(self, command: PeerAsk) -> None:
         """Another node asks something."""

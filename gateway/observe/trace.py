@@ -20,7 +20,7 @@ from gateway.notify.delivery import Delivery
 from gateway.notify.records import Records
 from gateway.notify.sayings import sayings
 from gateway.observe import trace_points as points
-from gateway.observe.peers import Facts, Peers, Told
+from gateway.observe.peers import Facts, PeerAnswers, Peers
 from gateway.observe.traced import NodeView, Trace, TracedMail
 from storage.campaigns import TEST, Campaign, Campaigns
 from storage.courses import Course
@@ -136,10 +136,10 @@ class Tracer:
 
     # The nodes
 
-    async def _written(self, notification: Notification) -> Told:
+    async def _written(self, notification: Notification) -> PeerAnswers:
         """What the nodes know; nobody is asked of what is in no stream."""
         if notification.seq is None:
-            return Told(answers={}, silent=())
+            return PeerAnswers(answers={}, silent=())
         return await self._peers.ask(WRITTEN, {"room": notification.room, "seq": notification.seq})
 
     def _written_here(self, asked: Facts) -> Facts:

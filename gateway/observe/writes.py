@@ -29,7 +29,7 @@ Stored = Callable[[int, float], None]
 logger = logging.getLogger(__name__)
 
 
-class Pingable(Protocol):
+class ProbedStore(Protocol):
     """A store, as far as a probe writes to it."""
 
     async def ping(self, *, size: int = 1) -> None: ...
@@ -45,7 +45,7 @@ class Writes:
     """
 
     def __init__(
-        self, store: Pingable, appends: Appends | None = None, *, stored: Stored | None = None
+        self, store: ProbedStore, appends: Appends | None = None, *, stored: Stored | None = None
     ) -> None:
         """`appends` is asked for the appends themselves; a process that makes none has only the probe.
 

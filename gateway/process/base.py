@@ -45,7 +45,7 @@ from gateway.notify.trials.book import TrialBook
 from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
-from mailer.bounces import Bounce, Severity
+from mailer.bounces import Bounce, BounceSeverity
 from mailer.clicks import ClickLinks
 from mailer.courier import Result
 from mailer.lanes import NO_CLICKS, Tracking, WayOut, no_way_out
@@ -266,7 +266,7 @@ class Process(ABC):
 
     async def _mail_bounced(self, lease: Lease, bounce: Bounce) -> None:
         """Note an address that refuses mail, and count it against the lane if it does so for good."""
-        if bounce.severity is Severity.HARD:
+        if bounce.severity is BounceSeverity.HARD:
             lane, campaign = lease.mail.order.lane, _campaign_of(lease.of)
             self.lanes.count(lane, lanes.LaneOutcome.REFUSED, campaign=campaign)
         await self.suppressions.bounced(lease, bounce)

@@ -48,7 +48,7 @@ times: at Python's default of 5 ms, each would wait for all that the loop writes
 logger = logging.getLogger(__name__)
 
 
-class Service(Protocol):
+class Runnable(Protocol):
     """A `Process`, as far as its life goes. `stop` is called whatever `start` came to."""
 
     async def start(self) -> object: ...
@@ -57,7 +57,7 @@ class Service(Protocol):
     async def stop(self) -> None: ...
 
 
-S = TypeVar("S", bound=Service)
+S = TypeVar("S", bound=Runnable)
 
 
 def run(build: Callable[[], S], start: Callable[[S], Awaitable[object]], *, drain_seconds: float) -> int:
@@ -152,7 +152,7 @@ class _Life:
         self._asked_to_hurry = asyncio.Event()
         self._asked_to_reload = False
         """While it started: it may have read by then what has changed since."""
-        self._started: Service | None = None
+        self._started: Runnable | None = None
 
     async def of(self, build: Callable[[], S], start: Callable[[S], Awaitable[object]]) -> int:
         """Handle signals from here on, serve, and answer the exit code."""
@@ -253,7 +253,7 @@ class _Life:
             # A terminal may be gone a moment after it has said so.
             self._look_again(TERMINAL_LOOKS)
 
-    def _reload(self, service: Service) -> None:
+    def _reload(self, service: Runnable) -> None:
         """Have the service read anew, and say whether there was anything."""
         if service.reload():
             logger.info("reloading", extra={"signal": "SIGHUP"})

@@ -19,7 +19,7 @@ from gateway.notify.languages import Languages
 from gateway.notify.leaving import Lowered, called
 from gateway.notify.requests import MAILBOX_REFUSED, UNSUBSCRIBED, EmitRequest
 from mailer.locales import lookup
-from storage.mailboxes import Refusal
+from storage.mailboxes import RefusingMailbox
 
 SCOPE = "bellhop"
 """In whose name it is emitted; idempotency keys are kept under it."""
@@ -74,7 +74,7 @@ class Notices:
         self._emitter = emitter
         self._languages = languages
 
-    async def mailbox_refused(self, refusal: Refusal) -> str:
+    async def mailbox_refused(self, refusal: RefusingMailbox) -> str:
         """Tell the user in the app that mail to them comes back; answers the notification's id. Repeated, it is the same one.
 
         Raises `StorageError`.

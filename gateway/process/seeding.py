@@ -30,7 +30,7 @@ ANN, BOB = user_room("ann"), user_room("bob")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class SeededEmit:
     """What was told at some time of the day, and whether its reader has read it."""
 
     ago: timedelta
@@ -80,7 +80,7 @@ class SeededDay(Part):
         # Whose clicks in mail may be told is for a person to say; so that the demo can show it, Ann has.
         await self._choices.choose(Choice(user="ann", patch={"tracking": True}, by="user"))
 
-    async def _store(self, told: Told, at: datetime, ids: UUID7Source) -> None:
+    async def _store(self, told: SeededEmit, at: datetime, ids: UUID7Source) -> None:
         """Store one thing as of `at`, and read it where its reader has."""
         [planned] = await self._planner.plan([told.request], SCOPE)
         if isinstance(planned, Exception):
@@ -105,7 +105,7 @@ class SeededDay(Part):
             await self._reading.read(user, (room,), [each.id for each in notifications])
 
 
-def day() -> Sequence[Told]:
+def day() -> Sequence[SeededEmit]:
     """All of it, in no order."""
     return (
         _order(ANN, 23, "20418", "placed", "Linen notebook", read=True),
@@ -121,11 +121,11 @@ def day() -> Sequence[Told]:
         _order(ANN, 5, "20418", "delivered", "Linen notebook"),
         _told(ANN, 3, "REVIEW", {"product": "Linen notebook", "order": "20418"}),
         _order(ANN, 1.5, "20977", "placed", "Beeswax candle", read=True),
-        Told(ago=timedelta(hours=1.5), request=confirmation("ann", "20977", "Beeswax candle", "24.00")),
+        SeededEmit(ago=timedelta(hours=1.5), request=confirmation("ann", "20977", "Beeswax candle", "24.00")),
     )  # fmt: skip
 
 
-def _order(room: str, hours: float, number: str, status: str, item: str, *, read: bool = False) -> Told:
+def _order(room: str, hours: float, number: str, status: str, item: str, *, read: bool = False) -> SeededEmit:
     """What a shop tells of an order."""
     data = {"order": number, "status": status, "item": item}
     return _told(room, hours, ORDER_UPDATE, data, link=f"/demo/#order-{number}", read=read)
@@ -133,7 +133,7 @@ def _order(room: str, hours: float, number: str, status: str, item: str, *, read
 
 def _told(
     room: str, hours: float, type_: str, data: Mapping[str, Any], *, link: str = "/demo/", read: bool = False
-) -> Told:
+) -> SeededEmit:
     """Something that was told so many hours ago, without mail."""
     request = EmitRequest(rooms=(room,), type=type_, title=None, data=data, link=link, no_email=True)
-    return Told(ago=timedelta(hours=hours), request=request, read=read)
+    return SeededEmit(ago=timedelta(hours=hours), request=request, read=read)

@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields, post_load
 
 from gateway.experiments.bounds import NAME, NAME_LONGEST
 from gateway.ground.encoding import Json, time, time_or_none
-from gateway.notify.stats.asking import Figures, Report, Row, StatsRequest
+from gateway.notify.stats.asking import Figures, StatsReport, StatsRequest, StatsRow
 from gateway.protocol import required
 from gateway.protocol.fields import Text, Timestamp
 from gateway.protocol.patterns import TYPE
@@ -156,7 +156,7 @@ class StatsAnswer(Schema):
     """The earliest step first."""
 
 
-def report(value: Report) -> Json:
+def report(value: StatsReport) -> Json:
     """The figures, as a whole and by row."""
     return {
         "from": time(value.since),
@@ -170,7 +170,7 @@ def report(value: Report) -> Json:
     }
 
 
-def _row(row: Row, by: tuple[str, ...]) -> Json:
+def _row(row: StatsRow, by: tuple[str, ...]) -> Json:
     """One row, with the names of what it is of."""
     return {"at": time_or_none(row.at), **dict(zip(by, row.of, strict=True)), **_figures(row.figures)}
 

@@ -7,7 +7,7 @@ Campaigns and types both try variants; what is found has the same shape for both
 from marshmallow import Schema, fields
 
 from gateway.experiments.findings import Arm, Rule, Verdict
-from gateway.experiments.inference import Share, wilson
+from gateway.experiments.inference import Proportion, wilson
 from gateway.experiments.results import Results
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.protocol import required
@@ -93,7 +93,7 @@ def results(told: Results) -> Json:
 
 def arm(value: Arm) -> Json:
     """A variant: to how many it fell, and its rate with the interval of Wilson."""
-    share = Share(value.converted, value.people)
+    share = Proportion(value.converted, value.people)
     low, high = wilson(share)
     return {"name": value.name, "assigned": value.assigned, "rate": share.rate, "low": low, "high": high}
 

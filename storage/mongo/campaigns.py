@@ -14,9 +14,9 @@ from storage.campaigns import (
     CampaignCancelled,
     CampaignPage,
     Campaigns,
+    CampaignStanding,
     CampaignState,
     Lead,
-    Standing,
 )
 from storage.encoding import cursor_text, is_writable, micros, moment, position_of
 from storage.mongo import campaign_recipients, campaign_rows
@@ -161,14 +161,14 @@ class MongoCampaigns(MongoShelf, Campaigns):
         return await campaign_rows.find(c, campaign_id)
 
     @operation
-    async def standing(self, c: Collections, campaign_id: str, obligation_id: str) -> Standing | None:
+    async def standing(self, c: Collections, campaign_id: str, obligation_id: str) -> CampaignStanding | None:
         """Two look-ups, by the campaign's id and by the unique index of its mails."""
         row = await c[CAMPAIGNS].find_one({"_id": campaign_id}, {"state": 1, "announced": 1})
         if row is None:
             return None
         found = await c[RECIPIENTS].find_one({"campaign": campaign_id, "mail": obligation_id}, {"state": 1})
         recipient = None if found is None else found["state"]
-        return Standing(
+        return CampaignStanding(
             state=CampaignState(row["state"]),
             announced=row.get("announced"),
             is_owed=recipient == RecipientState.OWED,

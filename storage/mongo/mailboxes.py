@@ -7,7 +7,7 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from storage.encoding import micros, moment, writable
-from storage.mailboxes import Mailboxes, Refusal
+from storage.mailboxes import Mailboxes, RefusingMailbox
 from storage.mongo.collections import Collections, Document
 from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
@@ -38,23 +38,23 @@ class MongoMailboxes(MongoShelf, Mailboxes):
         return True
 
     @operation
-    async def told(self, c: Collections, refusal: Refusal, notification: str) -> bool:
+    async def told(self, c: Collections, refusal: RefusingMailbox, notification: str) -> bool:
         told = {"$set": {"told": notification}}
         return (await c[REFUSED_MAILBOXES].update_one(_same(refusal), told)).matched_count == 1
 
     @operation
-    async def forget(self, c: Collections, refusal: Refusal) -> bool:
+    async def forget(self, c: Collections, refusal: RefusingMailbox) -> bool:
         return (await c[REFUSED_MAILBOXES].delete_one(_same(refusal))).deleted_count == 1
 
     @operation
-    async def of_many(self, c: Collections, users: Collection[str]) -> Sequence[Refusal]:
+    async def of_many(self, c: Collections, users: Collection[str]) -> Sequence[RefusingMailbox]:
         chosen = {"_id": {"$in": writable(list(users))}}
         return [_refusal(each) for each in await c[REFUSED_MAILBOXES].find(chosen).sort("_id", 1).to_list()]
 
     @operation
     async def page(
         self, c: Collections, *, after: str | None, limit: int, untold: bool = False
-    ) -> Sequence[Refusal]:
+    ) -> Sequence[RefusingMailbox]:
         """By the ids, through the index of what was told where only the untold are asked for."""
         chosen: Document = {"_id": {"$gt": after or ""}} | ({"told": None} if untold else {})
         found = await c[REFUSED_MAILBOXES].find(chosen).sort("_id", 1).limit(limit).to_list()
@@ -65,7 +65,7 @@ class MongoMailboxes(MongoShelf, Mailboxes):
         return 0
 
 
-def _same(refusal: Refusal) -> Document:
+def _same(refusal: RefusingMailbox) -> Document:
     return {
         "_id": refusal.user,
         "address": refusal.address,
@@ -74,8 +74,8 @@ def _same(refusal: Refusal) -> Document:
     }
 
 
-def _refusal(document: Document) -> Refusal:
-    return Refusal(
+def _refusal(document: Document) -> RefusingMailbox:
+    return RefusingMailbox(
         user=document["_id"],
         address=document["address"],
         at=moment(document["at"]),

@@ -24,6 +24,7 @@ from storage.stats import (
     Bucket,
     Counts,
     Event,
+    NumberedEvent,
     Outcome,
     Series,
     Stale,
@@ -31,7 +32,6 @@ from storage.stats import (
     StatsQuery,
     Step,
     Sum,
-    Told,
     key_of_one,
 )
 
@@ -209,7 +209,7 @@ class MongoStats(MongoShelf, Stats):
     @operation
     async def told(
         self, c: Collections, *, after: str | None, since: datetime | None, limit: int, now: datetime
-    ) -> list[Told]:
+    ) -> list[NumberedEvent]:
         """By the ids of the documents, which begin with the second in which a node made them. Nodes whose clocks differ
         by more than `SETTLING` may have events overlooked.
         """
@@ -226,7 +226,7 @@ class MongoStats(MongoShelf, Stats):
         if since is not None:
             asked["at"] = {"$gte": micros(since)}
         rows = await c[EVENTS].find(asked).sort("_id", 1).limit(limit).to_list()
-        return [Told(cursor=str(row["_id"]), event=_event(row)) for row in rows]
+        return [NumberedEvent(cursor=str(row["_id"]), event=_event(row)) for row in rows]
 
     @operation
     async def clear_events(self, c: Collections, *, before: datetime, limit: int) -> int:

@@ -6,14 +6,14 @@ from pymongo import IndexModel, UpdateOne
 
 from storage.mongo.collections import Collections, Document
 from storage.mongo.shelf import MongoShelf, operation
-from storage.tallies import Tallies, Tally
+from storage.tallies import Tallies, TallyKey
 
 TALLIES = "tallies"
 
 INDEXES = {TALLIES: (IndexModel([("hour", 1), ("type", 1)], name="hour_type"),)}
 
 
-def _counted(hour: int, tally: Tally, count: int) -> UpdateOne:
+def _counted(hour: int, tally: TallyKey, count: int) -> UpdateOne:
     # By the id alone: then two nodes that count the first at once both succeed.
     return UpdateOne(
         {"_id": f"{hour}/{'/'.join(tally)}"},
@@ -28,22 +28,22 @@ class MongoTallies(MongoShelf, Tallies):
     INDEXES = INDEXES
 
     @operation
-    async def add(self, c: Collections, hour: int, counts: Mapping[Tally, int]) -> None:
+    async def add(self, c: Collections, hour: int, counts: Mapping[TallyKey, int]) -> None:
         """One unordered bulk. What of it was counted when an error is raised is not known."""
         if counts:
             updates = [_counted(hour, tally, count) for tally, count in counts.items()]
             await c[TALLIES].bulk_write(updates, ordered=False)
 
     @operation
-    async def since(self, c: Collections, hour: int, *, type_: str | None = None) -> Mapping[Tally, int]:
+    async def since(self, c: Collections, hour: int, *, type_: str | None = None) -> Mapping[TallyKey, int]:
         found: Document = {"hour": {"$gte": hour}}
         if type_ is not None:
             found["type"] = type_
-        of = {name: f"${name}" for name in Tally._fields}
+        of = {name: f"${name}" for name in TallyKey._fields}
         sums = await c[TALLIES].aggregate(
             [{"$match": found}, {"$group": {"_id": of, "count": {"$sum": "$count"}}}]
         )
-        return {Tally(**each["_id"]): int(each["count"]) async for each in sums}
+        return {TallyKey(**each["_id"]): int(each["count"]) async for each in sums}
 
     @operation
     async def clear(self, c: Collections, *, before: int, limit: int) -> int:

@@ -13,9 +13,9 @@ from storage.campaigns import (
     CampaignCancelled,
     CampaignPage,
     Campaigns,
+    CampaignStanding,
     CampaignState,
     Lead,
-    Standing,
 )
 from storage.encoding import (
     FOREVER,
@@ -163,7 +163,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
     @reading
     def standing(
         self, connection: sqlite3.Connection, campaign_id: str, obligation_id: str
-    ) -> Standing | None:
+    ) -> CampaignStanding | None:
         """One row, by the campaign's id and the unique index of its mails."""
         row = connection.execute(
             "SELECT c.state, c.announced, (SELECT r.state FROM recipients r WHERE r.campaign = c.id AND r.mail = ?)"
@@ -173,7 +173,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         if row is None:
             return None
         state, announced, recipient = row
-        return Standing(
+        return CampaignStanding(
             state=CampaignState(state),
             announced=announced,
             is_owed=recipient == RecipientState.OWED,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.encoding import micros, moment, writable
-from storage.mailboxes import Mailboxes, Refusal
+from storage.mailboxes import Mailboxes, RefusingMailbox
 from storage.people import Erasure
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -48,7 +48,7 @@ class SQLiteMailboxes(SQLiteShelf, Mailboxes):
         return changed.rowcount == 1
 
     @writing
-    def told(self, connection: sqlite3.Connection, refusal: Refusal, notification: str) -> bool:
+    def told(self, connection: sqlite3.Connection, refusal: RefusingMailbox, notification: str) -> bool:
         changed = connection.execute(
             f"UPDATE refused_mailboxes SET told = ? WHERE {_SAME}",  # noqa: S608 - constants only
             (notification, *_values(refusal)),
@@ -56,12 +56,12 @@ class SQLiteMailboxes(SQLiteShelf, Mailboxes):
         return changed.rowcount == 1
 
     @writing
-    def forget(self, connection: sqlite3.Connection, refusal: Refusal) -> bool:
+    def forget(self, connection: sqlite3.Connection, refusal: RefusingMailbox) -> bool:
         changed = connection.execute(f"DELETE FROM refused_mailboxes WHERE {_SAME}", _values(refusal))  # noqa: S608 - as above
         return changed.rowcount == 1
 
     @reading
-    def of_many(self, connection: sqlite3.Connection, users: Collection[str]) -> Sequence[Refusal]:
+    def of_many(self, connection: sqlite3.Connection, users: Collection[str]) -> Sequence[RefusingMailbox]:
         rows = connection.execute(
             f"SELECT {_COLUMNS} FROM refused_mailboxes WHERE user IN (SELECT value FROM json_each(?)) ORDER BY user",  # noqa: S608 - as above
             (json.dumps(writable(list(users))),),
@@ -71,7 +71,7 @@ class SQLiteMailboxes(SQLiteShelf, Mailboxes):
     @reading
     def page(
         self, connection: sqlite3.Connection, *, after: str | None, limit: int, untold: bool = False
-    ) -> Sequence[Refusal]:
+    ) -> Sequence[RefusingMailbox]:
         also = " AND told IS NULL" if untold else ""
         rows = connection.execute(
             f"SELECT {_COLUMNS} FROM refused_mailboxes WHERE user > ?{also} ORDER BY user LIMIT ?",  # noqa: S608 - as above
@@ -84,10 +84,10 @@ class SQLiteMailboxes(SQLiteShelf, Mailboxes):
         return 0
 
 
-def _values(refusal: Refusal) -> tuple[Any, ...]:
+def _values(refusal: RefusingMailbox) -> tuple[Any, ...]:
     return refusal.user, refusal.address, micros(refusal.at), refusal.told
 
 
-def _refusal(row: tuple[Any, ...]) -> Refusal:
+def _refusal(row: tuple[Any, ...]) -> RefusingMailbox:
     user, address, at, told = row
-    return Refusal(user=user, address=address, at=moment(at), told=told)
+    return RefusingMailbox(user=user, address=address, at=moment(at), told=told)

@@ -18,6 +18,7 @@ from storage.stats import (
     Bucket,
     Counts,
     Event,
+    NumberedEvent,
     Outcome,
     Series,
     Stale,
@@ -25,7 +26,6 @@ from storage.stats import (
     StatsQuery,
     Step,
     Sum,
-    Told,
     key_of_one,
 )
 
@@ -253,7 +253,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         since: datetime | None,
         limit: int,
         now: datetime,
-    ) -> list[Told]:
+    ) -> list[NumberedEvent]:
         """By the positions, which AUTOINCREMENT never gives twice, also after the last events were cleared."""
         del now  # one writes after the other: what has come is settled
         earliest = None if since is None else micros(since)
@@ -264,7 +264,7 @@ class SQLiteStats(SQLiteShelf, Stats):
             (_position(connection, after, earliest), earliest or 0, limit),
         ).fetchall()
         return [
-            Told(
+            NumberedEvent(
                 cursor=str(position),
                 event=Event(
                     key=key, at=moment(at), series=Series(*series), outcome=OUTCOMES[place], count=count

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.tallies import Tallies, Tally
+from storage.tallies import Tallies, TallyKey
 
 MIGRATIONS = (
     Migration(
@@ -30,7 +30,7 @@ class SQLiteTallies(SQLiteShelf, Tallies):
     MIGRATIONS = MIGRATIONS
 
     @writing
-    def add(self, connection: sqlite3.Connection, hour: int, counts: Mapping[Tally, int]) -> None:
+    def add(self, connection: sqlite3.Connection, hour: int, counts: Mapping[TallyKey, int]) -> None:
         """An upsert for each, in one transaction."""
         connection.executemany(
             "INSERT INTO tallies (hour, type, channel, outcome, count) VALUES (?, ?, ?, ?, ?)"
@@ -41,13 +41,13 @@ class SQLiteTallies(SQLiteShelf, Tallies):
     @reading
     def since(
         self, connection: sqlite3.Connection, hour: int, *, type_: str | None = None
-    ) -> Mapping[Tally, int]:
+    ) -> Mapping[TallyKey, int]:
         rows = connection.execute(
             "SELECT type, channel, outcome, SUM(count) FROM tallies"
             " WHERE hour >= ? AND type = COALESCE(?, type) GROUP BY type, channel, outcome",
             (hour, type_),
         )
-        return {Tally(type_, channel, outcome): count for type_, channel, outcome, count in rows}
+        return {TallyKey(type_, channel, outcome): count for type_, channel, outcome, count in rows}
 
     @writing
     def clear(self, connection: sqlite3.Connection, *, before: int, limit: int) -> int:

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from storage.mailboxes import Refusal
+from storage.mailboxes import RefusingMailbox
 from tests.contract.store_cases import NOW, later
 
-ANN = Refusal(user="ann", address="ann@example.org", at=NOW)
+ANN = RefusingMailbox(user="ann", address="ann@example.org", at=NOW)
 
 
-async def listed(store, **asked) -> list[Refusal]:
+async def listed(store, **asked) -> list[RefusingMailbox]:
     return list(await store.mailboxes.page(**({"after": None, "limit": 100} | asked)))
 
 
@@ -22,7 +22,7 @@ async def test_a_refusal_is_noted_once_of_an_address_and_anew_of_another(store, 
     assert await listed(other) == [ANN]
     await store.mailboxes.told(ANN, "n1")
     assert await store.mailboxes.refuse("ann", "ann@home.example", at=later(60))
-    assert await listed(store) == [Refusal(user="ann", address="ann@home.example", at=later(60))]
+    assert await listed(store) == [RefusingMailbox(user="ann", address="ann@home.example", at=later(60))]
 
 
 async def test_who_was_told_is_not_among_those_to_be_told(store):
@@ -32,7 +32,7 @@ async def test_who_was_told_is_not_among_those_to_be_told(store):
     assert await store.mailboxes.told(ANN, "n1")
     assert not await store.mailboxes.told(ANN, "n2")
 
-    told = Refusal(user="ann", address=ANN.address, at=NOW, told="n1")
+    told = RefusingMailbox(user="ann", address=ANN.address, at=NOW, told="n1")
     assert await store.mailboxes.of_many(["ann", "nobody", "\ud800"]) == [told]
     assert [each.user for each in await listed(store)] == ["ann", "bob", "cat"]
     assert [each.user for each in await listed(store, untold=True)] == ["bob", "cat"]

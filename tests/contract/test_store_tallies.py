@@ -2,10 +2,10 @@
 
 import asyncio
 
-from storage.tallies import Tally
+from storage.tallies import TallyKey
 
-SENT, DEAD = Tally("ORDER", "email", "sent"), Tally("ORDER", "email", "dead")
-SHOWN = Tally("SALE", "in_app", "sent")
+SENT, DEAD = TallyKey("ORDER", "email", "sent"), TallyKey("ORDER", "email", "dead")
+SHOWN = TallyKey("SALE", "in_app", "sent")
 
 
 async def test_what_several_nodes_count_is_added_up_by_what_it_is(store, other):

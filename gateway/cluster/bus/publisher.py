@@ -29,7 +29,7 @@ FULL_SECONDS = 0.04
 """How long to wait for space in the buffer; the contract allows 50 ms."""
 
 
-class Outgoing(Struct, frozen=True):
+class Publish(Struct, frozen=True):
     """A PUBLISH, packed. One is made for every frame, so it is of the kind that is made fastest."""
 
     command: bytes
@@ -76,10 +76,10 @@ class Publisher:
         """The connection, while it works."""
         self._left: ServerError | None = None
         """Why the connection was given up, when it works and is to the wrong server."""
-        self._waiting: deque[Outgoing] = deque()
+        self._waiting: deque[Publish] = deque()
         """Taken, not yet written."""
         self._waiting_bytes = 0
-        self._under_way: deque[Outgoing] = deque()
+        self._under_way: deque[Publish] = deque()
         """Written, not yet answered; Redis answers in order."""
         self._under_way_bytes = 0
         self._progress_at = 0.0
@@ -96,7 +96,7 @@ class Publisher:
         """Whether there is a connection that works, as far as is known."""
         return self._wire is not None
 
-    def offer(self, outgoing: Outgoing) -> bool:
+    def offer(self, outgoing: Publish) -> bool:
         """Take it if there is space. Never waits."""
         size = self._waiting_bytes + len(outgoing.command)
         if len(self._waiting) >= self._buffer_frames or size > self._buffer_bytes:
@@ -104,7 +104,7 @@ class Publisher:
         self.put(outgoing)
         return True
 
-    def put(self, outgoing: Outgoing) -> None:
+    def put(self, outgoing: Publish) -> None:
         """Take it, whatever the space: for the few that the bus itself sends, one at a time."""
         self._waiting.append(outgoing)
         self._waiting_bytes += len(outgoing.command)
@@ -113,7 +113,7 @@ class Publisher:
             self._flush_due = True
             self._loop.call_soon(self._flush)
 
-    async def send(self, outgoings: Sequence[Outgoing]) -> None:
+    async def send(self, outgoings: Sequence[Publish]) -> None:
         """Take them in order, waiting for space a moment if Redis is there to make some; what is left over is dropped.
 
         Waits `FULL_SECONDS` at most for all of them together, and raises nothing.
@@ -130,7 +130,7 @@ class Publisher:
             if not await self._offer_until(deadline, outgoing):
                 self._drop(1)
 
-    async def _offer_until(self, deadline: float, outgoing: Outgoing) -> bool:
+    async def _offer_until(self, deadline: float, outgoing: Publish) -> bool:
         """Wait for space until the deadline; False where there is none by then, or Redis went."""
         while self.connected and self._loop.time() < deadline:
             self._moved.clear()

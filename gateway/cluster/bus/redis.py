@@ -26,7 +26,7 @@ from secrets import token_bytes
 from gateway.cluster import commands
 from gateway.cluster.bus.base import CarryOut, Frame, Receive, Returned
 from gateway.cluster.bus.listener import Listener
-from gateway.cluster.bus.publisher import Outgoing, Publisher
+from gateway.cluster.bus.publisher import Publish, Publisher
 from gateway.cluster.bus.seal import SIZE, sealer
 from gateway.cluster.bus.stats import BusStats
 from gateway.cluster.commands import Command
@@ -151,7 +151,7 @@ class RedisBus:
         # A stored frame may come twice: its sequence gives it away. A transient one must not.
         # A bus that was stopped drops and counts: whoever emits at that moment must not fail.
         await self._publisher.send(
-            [Outgoing(self._packed(self._channel(room), seq, event), seq > 0) for room, seq, event in frames]
+            [Publish(self._packed(self._channel(room), seq, event), seq > 0) for room, seq, event in frames]
         )
 
     async def subscribe(self, rooms: Sequence[str]) -> None:
@@ -179,7 +179,7 @@ class RedisBus:
         if not self._tasks:
             return
         text = commands.encode(command)
-        await self._publisher.send([Outgoing(self._packed(self._control, 0, text), repeatable=False)])
+        await self._publisher.send([Publish(self._packed(self._control, 0, text), repeatable=False)])
 
     def measure(self, meters: Meters) -> None:
         counter, stats = meters.watch_counter, self.stats
@@ -274,7 +274,7 @@ class RedisBus:
     def _tell_of_loss(self) -> None:
         """Have the other nodes ask the store what this one could not tell them."""
         command = self._packed(self._control, 0, b"")
-        self._publisher.put(Outgoing(command, repeatable=True, answered=self._told_of_loss))
+        self._publisher.put(Publish(command, repeatable=True, answered=self._told_of_loss))
 
     def _told_of_loss(self, reply: Reply) -> None:
         """Redis's answer to that: where it was refused, it is to be told again."""
@@ -306,10 +306,10 @@ class RedisBus:
                 self._canary_heard.clear()
                 sent_at = loop.time()
                 command = self._packed(self._canary, number, b"")
-                self._publisher.put(Outgoing(command, repeatable=False, answered=partial(self._took, number)))
+                self._publisher.put(Publish(command, repeatable=False, answered=partial(self._took, number)))
                 # With it the primary is asked whether it still is one: a replica would take the canary and
                 # carry it to ourselves.
-                self._publisher.put(Outgoing(pack(*ROLE), repeatable=False, answered=self._learn_role))
+                self._publisher.put(Publish(pack(*ROLE), repeatable=False, answered=self._learn_role))
                 try:
                     async with asyncio.timeout(self._patience):
                         await self._canary_heard.wait()

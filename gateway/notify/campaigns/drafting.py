@@ -111,17 +111,19 @@ class Drafter:
         candidates: list[_Candidate] = []
         decided: list[Decided] = []
         for each in recipients:
-            lot = trial.lot_of(campaign, plan, split, each.user)
-            if lot.aside is Aside.HELD_OUT:
+            assigned = trial.assignment_of(campaign, plan, split, each.user)
+            if assigned.aside is Aside.HELD_OUT:
                 decided.append(_skipped(each.id, holdout.HELD_OUT))
-            elif lot.aside is Aside.WAITS:
+            elif assigned.aside is Aside.WAITS:
                 decided.append(
                     Decided(
                         id=each.id, state=RecipientState.PENDING, rule=trial.EXPERIMENT, reason=trial.WAITS
                     )
                 )
             else:
-                candidates.append(_Candidate(each, given_of(each.given), lot.variant, is_tried=lot.is_tried))
+                candidates.append(
+                    _Candidate(each, given_of(each.given), assigned.variant, is_tried=assigned.is_tried)
+                )
         # Also of those who are skipped or wait: what has fallen to somebody is written down whatever becomes
         # of it, and so counts.
         tried = {

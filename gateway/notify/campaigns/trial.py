@@ -59,7 +59,7 @@ def split_of(campaign_id: str, plan: Plan) -> Split | None:
     )
 
 
-def lot_of(campaign: Campaign, plan: Plan, split: Split | None, user: str) -> Assignment:
+def assignment_of(campaign: Campaign, plan: Plan, split: Split | None, user: str) -> Assignment:
     """What falls to the user by lot, or is chosen for those who waited; nothing where all get the same."""
     if split is None:
         return EVERYBODYS

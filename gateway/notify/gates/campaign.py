@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gateway.notify.verdicts import Case, Delay, Gate, Moment, Skip, Sources, Verdict
-from storage.campaigns import CANCELLED_REASON, RETRIED, RULE, CampaignState, Standing
+from storage.campaigns import CANCELLED_REASON, RETRIED, RULE, CampaignStanding, CampaignState
 
 PAUSED = "the campaign is paused"
 """What is told for every state that `_WAITS` does not name."""
@@ -22,7 +22,7 @@ LOOK_SECONDS = 60.0
 """How long a mail waits before its campaign is looked at again: it slipped out of the campaign as that was paused."""
 
 
-def judge(case: Case, standing: Standing) -> Verdict | None:
+def judge(case: Case, standing: CampaignStanding) -> Verdict | None:
     """Pass while it runs and the recipient is still owed the mail; never, once it is cancelled; else look again in a minute."""
     if standing.state is CampaignState.CANCELLED:
         return Skip(rule=RULE, detail=CANCELLED_REASON)
@@ -32,7 +32,7 @@ def judge(case: Case, standing: Standing) -> Verdict | None:
     return Delay(until=case.now + timedelta(seconds=LOOK_SECONDS), rule=RULE, detail=detail)
 
 
-def is_untold(standing: Standing) -> bool:
+def is_untold(standing: CampaignStanding) -> bool:
     """Whether a mail that has to wait was dead and revived, and its campaign does not know: whoever revived it may have died."""
     return standing.state in RETRIED and (standing.is_dead or standing.is_owed)
 
@@ -42,7 +42,7 @@ def wants(case: Case, moment: Moment) -> bool:
     return case.campaign is not None and moment is Moment.LEASE
 
 
-async def gather(sources: Sources, cases: Sequence[Case]) -> list[Standing | None]:
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[CampaignStanding | None]:
     """A campaign that is not there holds nothing: its mails went with it.
 
     One question for each mail: a worker asks for one at a time.
@@ -52,9 +52,9 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Standing | Non
     ]
 
 
-def teach(case: Case, standing: Standing) -> Case:
+def teach(case: Case, standing: CampaignStanding) -> Case:
     """What was read of the campaign is what was told in the app."""
     return case if standing.announced is None else replace(case, notification_id=standing.announced)
 
 
-GATE = Gate(rule=RULE, facts=Standing, judge=judge, wants=wants, gather=gather, teach=teach)
+GATE = Gate(rule=RULE, facts=CampaignStanding, judge=judge, wants=wants, gather=gather, teach=teach)

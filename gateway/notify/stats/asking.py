@@ -113,18 +113,18 @@ def _parts(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class StatsRow:
     """The figures of one step and one combination."""
 
     at: datetime | None
     """When the step began; None where the time is asked for as a whole."""
     of: tuple[str, ...]
-    """The values that it is told apart by, in the order of `Report.by`."""
+    """The values that it is told apart by, in the order of `StatsReport.by`."""
     figures: Figures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class StatsReport:
     """The answer. The time is that asked for, made longer to whole steps."""
 
     since: datetime
@@ -137,7 +137,7 @@ class Report:
     """From when on there are roll-ups of that step: earlier ones were deleted. None when all are there."""
     by: tuple[str, ...]
     totals: Figures
-    rows: Sequence[Row]
+    rows: Sequence[StatsRow]
 
 
 class Statistics:
@@ -151,7 +151,7 @@ class Statistics:
         self._clock = clock
         self._days = days
 
-    async def look(self, asked: StatsRequest) -> Report:
+    async def look(self, asked: StatsRequest) -> StatsReport:
         """Raises `Unanswerable`.
 
         Raises `StorageError` too. Times are made longer to whole steps in UTC, so a day is a day there.
@@ -179,7 +179,7 @@ class Statistics:
         totals, rows = _told(await self._shelf.sums(question), question, len(asked.by))
         if len(rows) > ROWS_MAX:
             raise Unanswerable("by", f"Must be less, or less time: these are more than {ROWS_MAX} rows.")
-        return Report(
+        return StatsReport(
             since=since,
             until=until,
             step=asked.step,
@@ -199,7 +199,7 @@ class Statistics:
         return Step.DAY
 
 
-def _told(sums: Sequence[Sum], question: StatsQuery, width: int) -> tuple[Figures, list[Row]]:
+def _told(sums: Sequence[Sum], question: StatsQuery, width: int) -> tuple[Figures, list[StatsRow]]:
     """All together, and the rows: as many of `of` as were asked for.
 
     The channel is asked for in any case, and is put together again where it was not.
@@ -211,4 +211,4 @@ def _told(sums: Sequence[Sum], question: StatsQuery, width: int) -> tuple[Figure
         channel = each.of[place]
         totals.add(channel, each.counts)
         rows.setdefault((each.at, each.of[:width]), Figures()).add(channel, each.counts)
-    return totals, [Row(at=at, of=of, figures=figures) for (at, of), figures in rows.items()]
+    return totals, [StatsRow(at=at, of=of, figures=figures) for (at, of), figures in rows.items()]

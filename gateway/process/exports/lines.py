@@ -10,7 +10,7 @@ from typing import BinaryIO
 from gateway.ground.encoding import dumps, time
 from gateway.process.exports.holding import hold
 from gateway.process.exports.rows import COLUMNS, SinkError, row
-from storage.stats import Told
+from storage.stats import NumberedEvent
 
 TAIL_BYTES = 64 * 1024
 """Of a file, in which its last line is looked for: lines are far shorter."""
@@ -29,7 +29,7 @@ class Lines:
         """The cursor of the last line; None before the first."""
         self._to = to
 
-    async def write(self, page: Sequence[Told]) -> None:
+    async def write(self, page: Sequence[NumberedEvent]) -> None:
         """Write a page and hand it to the system. Raises `OSError`."""
         self._to.write(b"".join(map(_line, page)))
         self._to.flush()
@@ -48,7 +48,7 @@ def line_file(path: Path) -> Iterator[Lines]:
         os.fsync(file.fileno())
 
 
-def _line(told: Told) -> bytes:
+def _line(told: NumberedEvent) -> bytes:
     """One event as a line."""
     fields = dict(zip(COLUMNS, row(told.event), strict=True))
     return dumps({"cursor": told.cursor, **fields, "at": time(told.event.at)}) + b"\n"

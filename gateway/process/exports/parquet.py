@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from gateway.process.exports.holding import hold
 from gateway.process.exports.rows import SinkError, row
-from storage.stats import DIMENSIONS, Told
+from storage.stats import DIMENSIONS, NumberedEvent
 
 FILE_ROWS = 1_000_000
 """Rows of a file, at which the next begins."""
@@ -60,7 +60,7 @@ class ParquetFolder:
         self._rows = 0
         """Of the file at hand."""
 
-    async def write(self, page: Sequence[Told]) -> None:
+    async def write(self, page: Sequence[NumberedEvent]) -> None:
         """Take a page; what is full is written. Blocks while it writes: an export has nothing else to do."""
         columns = zip(*(row(told.event) for told in page), strict=True)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]

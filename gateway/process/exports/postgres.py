@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from gateway.process.exports.rows import COLUMNS, SinkError, row
 from gateway.process.exports.schema import SCHEMA
-from storage.stats import Told
+from storage.stats import NumberedEvent
 
 CONNECT_SECONDS = 10
 """Where the URL does not say `connect_timeout`."""
@@ -45,7 +45,7 @@ class PostgresTable:
         self._connection = connection
         self._source = source
 
-    async def write(self, page: Sequence[Told]) -> None:
+    async def write(self, page: Sequence[NumberedEvent]) -> None:
         """All of it or nothing. Raises `SinkError`, also when another export of this source has been faster."""
         with _translated():
             async with self._connection.transaction(), self._connection.cursor() as cursor:

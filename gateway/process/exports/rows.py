@@ -13,7 +13,7 @@ from storage.stats import DIMENSIONS, Event
 
 if TYPE_CHECKING:
     # Only the type: whoever asks for rows has none of the store's.
-    from storage.stats import Told
+    from storage.stats import NumberedEvent
 
 COLUMNS = ("id", "at", "outcome", "count", "about", *DIMENSIONS)
 Row = tuple[str, datetime, str, int, str | None, *tuple[str | None, ...]]
@@ -42,7 +42,7 @@ class Sink(Protocol):
         """The cursor of the last event that is there; None where there is none."""
         ...
 
-    async def write(self, page: "Sequence[Told]") -> None:
+    async def write(self, page: "Sequence[NumberedEvent]") -> None:
         """Put these behind what is there. What a crash cuts off is not there the next time, and nor is it half there."""
         ...
 

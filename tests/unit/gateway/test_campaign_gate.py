@@ -9,13 +9,13 @@ from gateway.notify.campaigns.accounts import Progress
 from gateway.notify.campaigns.plans import Imported, Plan
 from gateway.notify.gates import campaign as gate
 from gateway.notify.verdicts import EMAIL, NO_CAMPAIGNS, Case, Delay, Moment, Skip
-from storage.campaigns import Campaign, CampaignState, Standing
+from storage.campaigns import Campaign, CampaignStanding, CampaignState
 from storage.mail import MailState
 from storage.recipients import Counts, RecipientState
 
 NOW = datetime(2026, 11, 26, 8, 30, tzinfo=UTC)
 CASE = Case(type="NEWS", user="ann", channel=EMAIL, now=NOW, due_at=NOW, campaign="c", notification_id="m")
-RUNS = Standing(state=CampaignState.RUNNING, announced="told", is_owed=True, is_dead=False)
+RUNS = CampaignStanding(state=CampaignState.RUNNING, announced="told", is_owed=True, is_dead=False)
 
 
 def test_it_is_asked_of_a_campaigns_mail_as_it_leaves_and_of_no_other():
@@ -38,7 +38,7 @@ def test_what_runs_and_is_owed_leaves_and_is_judged_by_what_was_told_in_the_app(
         replace(RUNS, state=CampaignState.FINISHED, is_owed=False),
     ],
 )
-def test_what_may_be_sent_yet_waits(standing: Standing):
+def test_what_may_be_sent_yet_waits(standing: CampaignStanding):
     verdict = gate.judge(CASE, standing)
 
     assert isinstance(verdict, Delay)
@@ -55,7 +55,9 @@ def test_what_may_be_sent_yet_waits(standing: Standing):
         (replace(RUNS, state=CampaignState.PAUSED, is_owed=False, is_dead=True), False),
     ],
 )
-def test_a_campaign_that_does_not_know_of_a_revived_mail_is_told_apart(standing: Standing, is_untold: bool):
+def test_a_campaign_that_does_not_know_of_a_revived_mail_is_told_apart(
+    standing: CampaignStanding, is_untold: bool
+):
     assert gate.is_untold(standing) is is_untold
 
 

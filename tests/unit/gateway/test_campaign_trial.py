@@ -25,7 +25,7 @@ PEOPLE = [f"u{n}" for n in range(200)]
 def lots(campaign: Campaign, plan: Plan) -> set[tuple[str | None, bool, Aside | None]]:
     """The name of the variant, whether it is counted, and why there is none."""
     split = trial.split_of(campaign.id, plan)
-    found = [trial.lot_of(campaign, plan, split, user) for user in PEOPLE]
+    found = [trial.assignment_of(campaign, plan, split, user) for user in PEOPLE]
     return {(lot.variant and lot.variant.name, lot.is_tried, lot.aside) for lot in found}
 
 
@@ -40,7 +40,8 @@ def test_who_waits_gets_what_is_chosen_and_is_not_counted():
 def test_without_a_salt_of_its_own_each_campaign_draws_anew():
     plan = Plan(audience=Imported(), variants=VARIANTS, experiment=Experiment(baseline=0.1, effect=0.05))
     one, other = (
-        [trial.lot_of(CAMPAIGN, plan, trial.split_of(id_, plan), user) for user in PEOPLE] for id_ in "cd"
+        [trial.assignment_of(CAMPAIGN, plan, trial.split_of(id_, plan), user) for user in PEOPLE]
+        for id_ in "cd"
     )
 
     assert one != other

@@ -4,7 +4,7 @@ import pytest
 from scipy import special
 
 from gateway.experiments.inference import (
-    Share,
+    Proportion,
     arm_size,
     chance,
     chi_squared_above,
@@ -17,13 +17,15 @@ from gateway.experiments.inference import (
 )
 
 SHARES = [
-    (Share(56, 70), Share(48, 80)), (Share(9, 10), Share(3, 10)), (Share(0, 10), Share(1, 10)),
-    (Share(500, 10_000), Share(570, 10_000)), (Share(5, 5), Share(0, 5)),
+    (Proportion(56, 70), Proportion(48, 80)), (Proportion(9, 10), Proportion(3, 10)), (Proportion(0, 10), Proportion(1, 10)),
+    (Proportion(500, 10_000), Proportion(570, 10_000)), (Proportion(5, 5), Proportion(0, 5)),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("one", "other"), SHARES)
-def test_the_chance_of_a_difference_is_that_of_the_chi_squared_test_of_four_fields(one: Share, other: Share):
+def test_the_chance_of_a_difference_is_that_of_the_chi_squared_test_of_four_fields(
+    one: Proportion, other: Proportion
+):
     fields = [(one.of, one.people), (one.people - one.of, one.people), (other.of, other.people), (other.people - other.of, other.people)]  # fmt: skip
     converted, people = one.of + other.of, one.people + other.people
     rates = [converted / people, 1 - converted / people] * 2
@@ -35,42 +37,42 @@ def test_the_chance_of_a_difference_is_that_of_the_chi_squared_test_of_four_fiel
 
 
 def test_where_nobody_or_everybody_converts_nothing_is_surprising():
-    assert chance(Share(0, 10), Share(0, 10)) == 1
-    assert chance(Share(10, 10), Share(10, 10)) == 1
-    assert chance(Share(1, 10), Share(0, 0)) == 1
+    assert chance(Proportion(0, 10), Proportion(0, 10)) == 1
+    assert chance(Proportion(10, 10), Proportion(10, 10)) == 1
+    assert chance(Proportion(1, 10), Proportion(0, 0)) == 1
 
 
 @pytest.mark.parametrize(
     ("share", "low", "high"),
     [
         # The examples of Newcombe's paper on one share, of the same year.
-        (Share(81, 263), 0.2553, 0.3662),
-        (Share(15, 148), 0.0624, 0.1605),
-        (Share(0, 20), 0.0, 0.1611),
-        (Share(1, 29), 0.0061, 0.1718),
+        (Proportion(81, 263), 0.2553, 0.3662),
+        (Proportion(15, 148), 0.0624, 0.1605),
+        (Proportion(0, 20), 0.0, 0.1611),
+        (Proportion(1, 29), 0.0061, 0.1718),
     ],
 )
-def test_the_interval_of_a_share_is_wilsons(share: Share, low: float, high: float):
+def test_the_interval_of_a_share_is_wilsons(share: Proportion, low: float, high: float):
     assert wilson(share) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_of_nobody_a_share_may_be_anything():
-    assert wilson(Share(0, 0)) == (0, 1)
+    assert wilson(Proportion(0, 0)) == (0, 1)
 
 
 @pytest.mark.parametrize(
     ("one", "other", "low", "high"),
     [
         # The examples of the paper, table II: (a), (b), (c), (g) and (h).
-        (Share(56, 70), Share(48, 80), 0.0524, 0.3339),
-        (Share(9, 10), Share(3, 10), 0.1705, 0.8090),
-        (Share(6, 7), Share(2, 7), 0.0582, 0.8062),
-        (Share(0, 10), Share(0, 20), -0.1611, 0.2775),
-        (Share(10, 10), Share(0, 20), 0.6791, 1.0),
+        (Proportion(56, 70), Proportion(48, 80), 0.0524, 0.3339),
+        (Proportion(9, 10), Proportion(3, 10), 0.1705, 0.8090),
+        (Proportion(6, 7), Proportion(2, 7), 0.0582, 0.8062),
+        (Proportion(0, 10), Proportion(0, 20), -0.1611, 0.2775),
+        (Proportion(10, 10), Proportion(0, 20), 0.6791, 1.0),
     ],
 )
 def test_the_interval_of_a_difference_is_that_of_newcombes_paper(
-    one: Share, other: Share, low: float, high: float
+    one: Proportion, other: Proportion, low: float, high: float
 ):
     assert difference(one, other) == pytest.approx((low, high), abs=1e-4)
 

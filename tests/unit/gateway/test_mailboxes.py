@@ -11,7 +11,7 @@ from gateway.notify.mailboxes import Hints, RefusalBook
 from gateway.notify.suppressions import LiftRequest, SuppressionList
 from mailer.bounces import Bounce
 from storage.errors import StoreUnavailable
-from storage.mailboxes import Refusal
+from storage.mailboxes import RefusingMailbox
 from storage.people import Contact
 from storage.sqlite import SQLiteStore
 from tests.unit.gateway.test_suppressions import HARD, SOFT, HeldClock
@@ -28,7 +28,7 @@ class World:
         self.clock = HeldClock()
         self.book = RefusalBook(store.mailboxes)
         self.suppressed = SuppressionList(store.suppressions, self.clock, note_refusal=self.book.note)  # type: ignore[arg-type]
-        self.told: list[Refusal] = []
+        self.told: list[RefusingMailbox] = []
         self.taken_back: list[str] = []
         self.changed = asyncio.Event()
         self.failure: Exception | None = None
@@ -41,7 +41,7 @@ class World:
         )
         self.book.listeners.append(self.hints.look)
 
-    async def _tell(self, refusal: Refusal) -> str:
+    async def _tell(self, refusal: RefusingMailbox) -> str:
         self.changed.set()
         if self.failure is not None:
             raise self.failure
@@ -67,7 +67,7 @@ class World:
                 self.changed.clear()
                 await self.changed.wait()
 
-    async def settled(self) -> list[Refusal]:
+    async def settled(self) -> list[RefusingMailbox]:
         """After all rows were looked at."""
         await self.hints.keep_house()
         return list(await self.store.mailboxes.page(after=None, limit=100))
@@ -197,7 +197,7 @@ async def test_one_who_cannot_be_told_keeps_nobody_else_from_it(
     monkeypatch.setattr(module, "PAGE", 2)
     asked: list[str] = []
 
-    async def tell(refusal: Refusal) -> str:
+    async def tell(refusal: RefusingMailbox) -> str:
         asked.append(refusal.user)
         world.changed.set()
         if refusal.user in ("a", "b"):

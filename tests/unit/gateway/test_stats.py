@@ -13,7 +13,7 @@ import pytest
 from gateway.notify import events
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.stats import noting
-from gateway.notify.stats.asking import ROWS_MAX, Report, Statistics, StatsRequest, Unanswerable
+from gateway.notify.stats.asking import ROWS_MAX, Statistics, StatsReport, StatsRequest, Unanswerable
 from gateway.notify.stats.names import OTHERS, Names
 from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.recounting import MINUTES_KEPT, Recounter, basis, kept_from
@@ -465,7 +465,7 @@ async def test_who_is_not_the_leader_rests_and_who_was_does_no_harm(
     assert (await report(process)).totals.counts == {Outcome.READ: 1}
 
 
-async def report(process: Process, **asked: object) -> Report:
+async def report(process: Process, **asked: object) -> StatsReport:
     return await process.statistics.look(StatsRequest(**asked))
 
 

@@ -16,7 +16,7 @@ from gateway.notify.requests import Unfit
 from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest, SuppressRequest
 from gateway.process import suppressing
 from mailer.address import compared
-from mailer.bounces import Bounce, Severity
+from mailer.bounces import Bounce, BounceSeverity
 from storage.errors import StoreUnavailable
 from storage.mail import Mail, MailOrder, MailState
 from storage.notifications import Notification
@@ -25,8 +25,8 @@ from storage.sqlite import SQLiteStore
 from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression
 
 NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
-HARD = Bounce(severity=Severity.HARD, status="5.1.1", diagnostic="recipient refused: 550 5.1.1 unknown")
-SOFT = Bounce(severity=Severity.SOFT, status="4.2.2", diagnostic="recipient refused: 452 4.2.2 full")
+HARD = Bounce(severity=BounceSeverity.HARD, status="5.1.1", diagnostic="recipient refused: 550 5.1.1 unknown")
+SOFT = Bounce(severity=BounceSeverity.SOFT, status="4.2.2", diagnostic="recipient refused: 452 4.2.2 full")
 ANN = "Ann@Example.org"
 
 
@@ -147,7 +147,7 @@ async def test_soft_bounces_that_lie_far_apart_suppress_nobody(
 
 
 async def test_what_is_nobodys_fault_or_no_address_suppresses_nobody(suppressed: SuppressionList) -> None:
-    ours = Bounce(severity=Severity.NEITHER, status="5.7.1", diagnostic="policy")
+    ours = Bounce(severity=BounceSeverity.NEITHER, status="5.7.1", diagnostic="policy")
 
     await suppressed.bounced(lease(), ours)
     await suppressed.bounced(lease(""), HARD)

@@ -145,7 +145,7 @@ async def test_types_without_end_are_counted_together(process: Process, monkeypa
     process.now += timedelta(days=1)
     process.tally.count("T9", "in_app", "sent")
     await process.tally._flush()
-    assert tallies.Tally("T9", "in_app", "sent") in await process.store.tallies.since(0)
+    assert tallies.TallyKey("T9", "in_app", "sent") in await process.store.tallies.since(0)
 
 
 async def test_what_could_not_be_stored_is_stored_later(process: Process, monkeypatch: pytest.MonkeyPatch):
@@ -194,7 +194,7 @@ async def test_a_process_that_emits_nothing_counts_what_it_mails(tmp_path: Path)
 async def test_what_a_newer_release_counts_beside_is_not_shown(process: Process):
     hour = int(NOON.timestamp()) // 3600
     await process.store.tallies.add(
-        hour, {tallies.Tally("SALE", "push", "sent"): 1, tallies.Tally("SALE", "email", "opened"): 1}
+        hour, {tallies.TallyKey("SALE", "push", "sent"): 1, tallies.TallyKey("SALE", "email", "opened"): 1}
     )
 
     assert await process.tally.day() == {}

@@ -11,7 +11,7 @@ import pytest
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.commands import PeerAsk, PeerTell
 from gateway.notify.decide import GATES, OF_CAMPAIGNS, OF_TESTS, gates_of
-from gateway.notify.sayings import Said, sayings
+from gateway.notify.sayings import GateResult, sayings
 from gateway.notify.written import KEPT, NAMED, WrittenLog
 from gateway.observe import trace
 from gateway.observe import trace_points as points
@@ -124,7 +124,7 @@ def test_what_another_release_tells_otherwise_is_left_aside(facts: dict[str, Any
     assert trace._view("b", facts) is None
 
 
-def said(mail: Mail, *, of: Subject | None = None) -> dict[str, Said]:
+def said(mail: Mail, *, of: Subject | None = None) -> dict[str, GateResult]:
     subject = of or Subject(kind=Kind.NOTIFICATION, id="n")
     return {each.rule: each.said for each in sayings(gates_of(subject), mail)}
 
@@ -132,18 +132,18 @@ def said(mail: Mail, *, of: Subject | None = None) -> dict[str, Said]:
 def test_what_the_gates_have_said_is_told_from_the_end():
     skipped = said(replace(MAIL, state=MailState.SKIPPED, decided_by="preferences"))
     assert (skipped["suppression"], skipped["preferences"], skipped["unless"]) == (
-        Said.PASSED, Said.SKIPPED, Said.NOT_ASKED,
+        GateResult.PASSED, GateResult.SKIPPED, GateResult.NOT_ASKED,
     )  # fmt: skip
-    assert said(replace(MAIL, decided_by="quiet_hours"))["quiet_hours"] is Said.HELD
-    assert said(replace(MAIL, state=MailState.MERGED, decided_by="digest"))["digest"] is Said.MERGED
-    assert set(said(replace(MAIL, state=MailState.DEAD)).values()) == {Said.PASSED}
+    assert said(replace(MAIL, decided_by="quiet_hours"))["quiet_hours"] is GateResult.HELD
+    assert said(replace(MAIL, state=MailState.MERGED, decided_by="digest"))["digest"] is GateResult.MERGED
+    assert set(said(replace(MAIL, state=MailState.DEAD)).values()) == {GateResult.PASSED}
     for unknown in (
         MAIL,
         replace(MAIL, decided_by=HASTENED),
         replace(MAIL, state=MailState.SKIPPED, decided_by="collapsed"),
         replace(MAIL, state=MailState.LEASED, decided_by="quiet_hours"),
     ):
-        assert set(said(unknown).values()) == {Said.UNKNOWN}
+        assert set(said(unknown).values()) == {GateResult.UNKNOWN}
 
 
 def test_a_campaigns_mail_has_a_gate_more_and_its_test_one_alone():

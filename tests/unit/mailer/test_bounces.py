@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.bounces import Bounce, Severity, at_the_door, severity
+from mailer.bounces import Bounce, BounceSeverity, at_the_door, severity
 
 HARD = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
 SOFT = ("5.2.2", "4.2.2", "4.1.1", "4.4.7", "4.7.1", "4.3.0", "4.0.0")
@@ -18,18 +18,18 @@ NONE = ("", "5", "5.1", "5.1.1.1", "5.1.1 ", "3.1.1", "550", "x.1.1", "5.1.0001"
 @pytest.mark.parametrize(
     ("status", "found"),
     [
-        *((each, Severity.HARD) for each in HARD),
-        *((each, Severity.SOFT) for each in SOFT),
-        *((each, Severity.NEITHER) for each in (*NEITHER, *NONE)),
+        *((each, BounceSeverity.HARD) for each in HARD),
+        *((each, BounceSeverity.SOFT) for each in SOFT),
+        *((each, BounceSeverity.NEITHER) for each in (*NEITHER, *NONE)),
     ],
 )
-def test_the_enhanced_code_decides_and_not_the_five(status: str, found: Severity) -> None:
+def test_the_enhanced_code_decides_and_not_the_five(status: str, found: BounceSeverity) -> None:
     assert severity(status) is found
 
 
 @given(st.text())
 def test_no_other_text_says_anything_of_an_address(text: str) -> None:
-    if severity(text) is not Severity.NEITHER:
+    if severity(text) is not BounceSeverity.NEITHER:
         assert text in HARD or text.startswith("4.") or text == "5.2.2"
 
 
@@ -37,7 +37,7 @@ def test_no_other_text_says_anything_of_an_address(text: str) -> None:
 def test_a_recipient_refused_for_good_at_the_door_is_a_hard_bounce(status: str) -> None:
     found = at_the_door(status, "recipient refused", permanent=True)
 
-    assert found == Bounce(severity=Severity.HARD, status=status, diagnostic="recipient refused")
+    assert found == Bounce(severity=BounceSeverity.HARD, status=status, diagnostic="recipient refused")
 
 
 @pytest.mark.parametrize("status", ["5.2.2", "4.2.2"])
@@ -45,7 +45,7 @@ def test_a_full_mailbox_at_the_door_counts_as_soft(status: str) -> None:
     found = at_the_door(status, "full", permanent=False)
 
     assert found is not None
-    assert found.severity is Severity.SOFT
+    assert found.severity is BounceSeverity.SOFT
 
 
 @pytest.mark.parametrize("status", ["4.7.1", "4.3.0", "4.1.1", "4.4.7", "5.7.1", None])

@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import standing
-from mailer.standing import Judgement, Standing
+from mailer.standing import Judgement, RelayStanding
 
 
-def judged(here: Standing, *recipients: str, outspoken: bool = False) -> list[Judgement]:
+def judged(here: RelayStanding, *recipients: str, outspoken: bool = False) -> list[Judgement]:
     return [here.refused(recipient, outspoken=outspoken) for recipient in recipients]
 
 
 def test_several_refused_in_a_row_are_about_us() -> None:
-    here = Standing()
+    here = RelayStanding()
 
     assert judged(here, "ann", "bob", "cid", "dan") == [
         Judgement.DOUBT, Judgement.DOUBT, Judgement.OURS, Judgement.OURS,
@@ -22,7 +22,7 @@ def test_several_refused_in_a_row_are_about_us() -> None:
 
 
 def test_a_refusal_that_is_outspoken_stops_at_once_and_keeps_nobody_else_waiting() -> None:
-    here = Standing()
+    here = RelayStanding()
 
     assert judged(here, "ann", outspoken=True) == [Judgement.DOUBT]
 
@@ -30,7 +30,7 @@ def test_a_refusal_that_is_outspoken_stops_at_once_and_keeps_nobody_else_waiting
 
 
 def test_one_recipient_refused_again_and_again_is_told_and_keeps_nobody_else_waiting() -> None:
-    here = Standing()
+    here = RelayStanding()
 
     assert judged(here, *["ann"] * 5) == [Judgement.DOUBT] * 5
 
@@ -38,7 +38,7 @@ def test_one_recipient_refused_again_and_again_is_told_and_keeps_nobody_else_wai
 
 
 def test_a_recipient_refused_while_others_are_accepted_is_refused_alone() -> None:
-    here = Standing()
+    here = RelayStanding()
 
     verdicts = []
     for name in ("ann", "Ann", "ANN"):
@@ -50,7 +50,7 @@ def test_a_recipient_refused_while_others_are_accepted_is_refused_alone() -> Non
 
 
 def test_each_attempt_that_counts_needs_another_to_be_accepted_anew() -> None:
-    here = Standing()
+    here = RelayStanding()
     judged(here, "ann")
     here.accepted("bob")
 
@@ -58,7 +58,7 @@ def test_each_attempt_that_counts_needs_another_to_be_accepted_anew() -> None:
 
 
 def test_the_recipients_own_acceptance_proves_nothing_against_it() -> None:
-    here = Standing()
+    here = RelayStanding()
     judged(here, "ann")
     here.accepted("ann")
 
@@ -67,7 +67,7 @@ def test_the_recipients_own_acceptance_proves_nothing_against_it() -> None:
 
 def test_a_quota_that_ends_again_counts_against_one_mail_of_those_it_stopped_before() -> None:
     """They were refused before another was accepted, all of them, and are not to be blamed for it one by one."""
-    here = Standing()
+    here = RelayStanding()
     people = [f"user{number}" for number in range(20)]
     judged(here, *people, outspoken=True)
     here.accepted("ann")
@@ -79,7 +79,7 @@ def test_a_quota_that_ends_again_counts_against_one_mail_of_those_it_stopped_bef
 
 
 def test_what_was_ours_before_a_recipient_was_heard_of_ends_when_one_is_refused_for_itself() -> None:
-    here = Standing()
+    here = RelayStanding()
     here.failed()
     assert here.stopped
 
@@ -90,7 +90,7 @@ def test_what_was_ours_before_a_recipient_was_heard_of_ends_when_one_is_refused_
 
 def test_a_recipient_that_does_not_exist_says_nothing_of_those_that_were_refused() -> None:
     """It is refused before its content is, and a quota is told after that."""
-    here = Standing()
+    here = RelayStanding()
     judged(here, "ann", outspoken=True)
 
     here.let_in()
@@ -100,7 +100,7 @@ def test_a_recipient_that_does_not_exist_says_nothing_of_those_that_were_refused
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standing, "REMEMBERED", 5)
-    here = Standing()
+    here = RelayStanding()
 
     judged(here, *map(str, range(20)))
     here.accepted("ann")
@@ -111,14 +111,14 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), max_size=200))
 def test_under_a_wrong_setting_no_attempt_ever_counts(refusals: list[tuple[str, bool]]) -> None:
-    here = Standing()
+    here = RelayStanding()
 
     assert Judgement.OWN not in [here.refused(who, outspoken=outspoken) for who, outspoken in refusals]
 
 
 @given(st.lists(st.sampled_from(["bad", *"abcdef"]), max_size=200), st.booleans())
 def test_one_recipient_never_has_all_wait(mails: list[str], outspoken: bool) -> None:
-    here = Standing()
+    here = RelayStanding()
     counted, chances = 0, 0
     fresh = False
     for who in mails:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mailer import postmark, ses
-from mailer.bounces import Severity, severity
+from mailer.bounces import BounceSeverity, severity
 from mailer.reports import DeliveryAction, Report, ReportKind
-from mailer.telling import Told, Unreadable, diagnostic_in, status_in
+from mailer.telling import JsonObject, Unreadable, diagnostic_in, status_in
 from tests.support.sns import ses_event
 
 ID = "0102018b2f7d4c2a-3a1f9d6e-4b5c-4d7e-9f01-23456789abcd-000000"
@@ -334,7 +334,7 @@ def test_an_event_of_whatever_is_read_or_told_to_be_none(kind: str):
 
 
 def test_a_member_is_what_it_should_be_or_nothing():
-    told = Told(
+    told = JsonObject(
         {"text": "a\ud800\r\nb\0", "flag": 1, "time": "2025-11-26T10:00:00", "list": [1, "a", {"b": "c"}]}
     )
 
@@ -365,7 +365,7 @@ def test_a_member_is_what_it_should_be_or_nothing():
 )
 def test_the_code_is_found_in_what_a_server_said(said: str, status: str):
     assert status_in(said) == status
-    assert severity(status) in Severity
+    assert severity(status) in BounceSeverity
 
 
 def test_what_a_server_said_is_kept_without_its_kind_and_addresses():

@@ -36,8 +36,8 @@ export type HitKind = (typeof HIT_KIND_VALUES)[number];
 export const VIA_VALUES = ["call", "inbox", "reader", "mail", "deed"] as const;
 export type Via = (typeof VIA_VALUES)[number];
 
-export const SAID_VALUES = ["passed", "held", "merged", "skipped", "not_asked", "unknown"] as const;
-export type Said = (typeof SAID_VALUES)[number];
+export const GATE_RESULT_VALUES = ["passed", "held", "merged", "skipped", "not_asked", "unknown"] as const;
+export type GateResult = (typeof GATE_RESULT_VALUES)[number];
 
 export const KIND_VALUES = ["notification", "digest", "campaign"] as const;
 export type Kind = (typeof KIND_VALUES)[number];
@@ -560,7 +560,7 @@ export interface PointAnswer {
 /** What a rule has said of a mail last. */
 export interface SayingAnswer {
   readonly rule: string;
-  readonly said: Said;
+  readonly said: GateResult;
 }
 
 /** A mail of it, or that tells it. */
