@@ -86,7 +86,7 @@ class Marks(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class ClickTicket:
     """What a token says.
 
     A token that was read is one that we have made, and no proof of who follows the link.
@@ -120,7 +120,7 @@ class ClickLinks:
         key = _key(self._secrets[0], packed)
         return Marks(url=self._url, mail=packed, key=key, clicks=clicks, opens=opens)
 
-    def read(self, token: str) -> Ticket | None:
+    def read(self, token: str) -> ClickTicket | None:
         """What the token of a link says; None for one that is not ours.
 
         Whatever it is given, it answers. A MAC is compared in constant time under each secret.
@@ -128,7 +128,7 @@ class ClickLinks:
         said = self._said(token, VERSION, _BYTES)
         if said is None:
             return None
-        return Ticket(mail=_mail(said), links=said[1 + MAIL_BYTES], target=said[-TARGET_BYTES:])
+        return ClickTicket(mail=_mail(said), links=said[1 + MAIL_BYTES], target=said[-TARGET_BYTES:])
 
     def pictured(self, token: str) -> str | None:
         """The mail whose picture has this token; None for one that is not ours."""

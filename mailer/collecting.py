@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from mailer.backoff import Random, pause_seconds
-from mailer.mailbox import Account, MailboxFailure, Seen, Visit
+from mailer.mailbox import Account, MailboxFailure, MailboxVisit, Seen
 
 AGE = timedelta(days=30)
 """Of what is looked at; what came before is nothing that still counts."""
@@ -73,7 +73,7 @@ class Collector:
 
     async def visit(self) -> int:
         """Deal with what is there; answers how many messages were looked at. Raises `MailboxFailure`."""
-        visit, count, failed = Visit(self._account, self._seen), 0, 0
+        visit, count, failed = MailboxVisit(self._account, self._seen), 0, 0
         try:
             await _beside(visit, visit.open)
             uids = await _beside(visit, partial(visit.unread, self._clock() - AGE, most=MESSAGES))
@@ -111,7 +111,7 @@ class Collector:
         return max(every, pause_seconds(failures, first=2 * every, longest=longest, random=self._random))
 
 
-async def _beside(visit: Visit, step: Callable[[], T]) -> T:
+async def _beside(visit: MailboxVisit, step: Callable[[], T]) -> T:
     """What the step answers, done beside the loop; once cancelled, the visit is aborted and the step has ended."""
     working = asyncio.ensure_future(asyncio.to_thread(step))
     try:

@@ -114,7 +114,7 @@ class Seen:
             del self._known[next(iter(self._known))]
 
 
-class Visit:
+class MailboxVisit:
     """One visit to the mailbox. Its methods block, and are for a thread; `abort` ends them from anywhere.
 
     They raise `MailboxFailure`, but for `close` and `abort`, which raise nothing.
@@ -222,7 +222,7 @@ class Visit:
         return data
 
 
-class _Bounded:
+class _BoundedClient:
     """The library's client, with a bound on what it takes."""
 
     left = COMMAND_BYTES
@@ -243,11 +243,11 @@ class _Bounded:
             raise imaplib.IMAP4.abort("the server sends too much")
 
 
-class _Plain(_Bounded, imaplib.IMAP4):
+class _Plain(_BoundedClient, imaplib.IMAP4):
     pass
 
 
-class _Tls(_Bounded, imaplib.IMAP4_SSL):
+class _Tls(_BoundedClient, imaplib.IMAP4_SSL):
     pass
 
 

@@ -123,7 +123,7 @@ class Receiver:
         return AGAIN
 
 
-class _Bounded:
+class _BoundedConnection:
     """A connection that is known to its receiver while it is open, and holds no more than it may."""
 
     line_length_limit = LINE_BYTES
@@ -164,11 +164,11 @@ class _Bounded:
         super().connection_lost(error)  # type: ignore[misc]  # as above
 
 
-class _Smtp(_Bounded, SMTP):
+class _Smtp(_BoundedConnection, SMTP):
     pass
 
 
-class _Lmtp(_Bounded, LMTP):
+class _Lmtp(_BoundedConnection, LMTP):
     pass
 
 

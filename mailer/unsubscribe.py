@@ -31,7 +31,7 @@ _LOCAL: Final = re.compile(rf"u-([a-z2-7]{{{-(-_BYTES * 8 // 5)}}})")
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class UnsubscribeTicket:
     """What a token says: whose it is, and what it is about."""
 
     key: bytes
@@ -87,7 +87,7 @@ class UnsubscribeLinks:
     def url_of(self, token: str) -> str:
         return f"{self._base_url}/u/{token}"
 
-    def read(self, token: str) -> Ticket | None:
+    def read(self, token: str) -> UnsubscribeTicket | None:
         """What the token says; None for one that is not ours.
 
         Whatever it is given, it answers. Whose the key is, and what the scope means, is the store's and the catalog's
@@ -99,7 +99,7 @@ class UnsubscribeLinks:
         said, mac = whole[:-MAC_BYTES], whole[-MAC_BYTES:]
         if not any(hmac.compare_digest(_mac(secret, said), mac) for secret in self._secrets):
             return None
-        return Ticket(key=said[1 + SCOPE_BYTES :], scope=said[1 : 1 + SCOPE_BYTES])
+        return UnsubscribeTicket(key=said[1 + SCOPE_BYTES :], scope=said[1 : 1 + SCOPE_BYTES])
 
 
 def _mac(secret: bytes, said: bytes) -> bytes:

@@ -189,7 +189,7 @@ class NotificationType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
+class TypeVariant:
     """One of several ways to say what a type says."""
 
     name: str
@@ -212,8 +212,8 @@ class Trial:
     """What is expected of it, and how many people that takes."""
     seconds: float
     """After its beginning it is over."""
-    variants: tuple[Variant, ...]
+    variants: tuple[TypeVariant, ...]
 
-    def variant(self, name: str) -> Variant | None:
+    def variant(self, name: str) -> TypeVariant | None:
         """The variant of this name; None: there is none."""
         return next((each for each in self.variants if each.name == name), None)

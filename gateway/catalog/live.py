@@ -17,7 +17,7 @@ from gateway.catalog.switches import UNTOUCHED, Flag, Share, Switch
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
-    from gateway.catalog.kinds import Trial, Variant
+    from gateway.catalog.kinds import Trial, TypeVariant
 
 
 class LiveCatalog:
@@ -141,7 +141,7 @@ class LiveCatalog:
         kind = None if self.current is None else self.current.types.get(type_)
         return None if kind is None else kind.trial
 
-    def chosen(self, type_: str, trial: "Trial") -> "Variant | None":
+    def chosen(self, type_: str, trial: "Trial") -> "TypeVariant | None":
         """The variant that everybody gets, once the experiment of the type is settled.
 
         None also where a choice was made of another experiment, as before its variants were changed.

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from gateway.catalog.kinds import NotificationType, Trial, Variant, Wording
+from gateway.catalog.kinds import NotificationType, Trial, TypeVariant, Wording
 from gateway.catalog.tables import Table
 from gateway.catalog.texts import read_link, read_phrase
 from gateway.catalog.timing import AFTER_SECONDS_MAX
@@ -115,7 +115,7 @@ def _judge(rule: Table, type_: NotificationType, metric: str, split: Split, seco
         rule.wrong("nobody would know of a click: the type is for mail only, without channels.email.clicks")
 
 
-def _judge_variants(table: Table, variants: tuple[Variant, ...]) -> bool:
+def _judge_variants(table: Table, variants: tuple[TypeVariant, ...]) -> bool:
     """Whether there are enough of them, of different names; noted where not."""
     # Of those that are named amiss it is told where they stand.
     names = [each.name for each in variants if each.name]
@@ -128,7 +128,7 @@ def _judge_variants(table: Table, variants: tuple[Variant, ...]) -> bool:
     return True
 
 
-def _variants(table: Table, type_: NotificationType) -> Iterator[Variant]:
+def _variants(table: Table, type_: NotificationType) -> Iterator[TypeVariant]:
     """Each variant as the type with its words, and with the time that its mail waits."""
     if not type_.wordings:
         table.wrong("variants are of the type's own texts, and it has none")
@@ -150,7 +150,7 @@ def _variants(table: Table, type_: NotificationType) -> Iterator[Variant]:
         elif email is not None:
             email = replace(email, after=row.seconds("after", email.after, most=AFTER_SECONDS_MAX))
         kind = replace(type_, wordings=MappingProxyType(wordings), email=email)
-        yield Variant(name=name, weight=weight, kind=kind)
+        yield TypeVariant(name=name, weight=weight, kind=kind)
 
 
 def _over(row: Table, type_: NotificationType) -> Iterator[tuple[str, Wording]]:

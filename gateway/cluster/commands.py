@@ -158,7 +158,7 @@ class Unknown(msgspec.Struct, frozen=True):
     name: str
 
 
-class Unreadable(ValueError):
+class UnreadableCommand(ValueError):
     """It is no command at all.
 
     Nothing that a node has written; it is counted by the bus.
@@ -181,7 +181,7 @@ def encode(command: Command) -> bytes:
 
 
 def decode(text: bytes) -> Command | Unknown:
-    """The command that another node has encoded. Raises `Unreadable`.
+    """The command that another node has encoded. Raises `UnreadableCommand`.
 
     `Unknown` is no error: nodes of a newer release say what this one does not know.
     """
@@ -190,12 +190,12 @@ def decode(text: bytes) -> Command | Unknown:
     except msgspec.ValidationError:
         return Unknown(_name(text))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Unreadable from error
+        raise UnreadableCommand from error
 
 
 def _name(text: bytes) -> str:
-    """What the command is called that could not be read. Raises `Unreadable` where it has no `do`."""
+    """What the command is called that could not be read. Raises `UnreadableCommand` where it has no `do`."""
     try:
         return _head.decode(text).do
     except msgspec.ValidationError as error:
-        raise Unreadable from error
+        raise UnreadableCommand from error

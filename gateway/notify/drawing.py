@@ -11,7 +11,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.experiments.lots import Aside, lot
 
 if TYPE_CHECKING:
-    from gateway.catalog.kinds import Trial, Variant
+    from gateway.catalog.kinds import Trial, TypeVariant
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Draw:
     All three at their defaults: the own words, for somebody who takes no part.
     """
 
-    variant: "Variant | None" = None
+    variant: "TypeVariant | None" = None
     """The variant; None: the type's own words."""
     is_tried: bool = False
     """Whether it is counted: the variant has fallen to them by lot."""

@@ -17,7 +17,7 @@ from gateway.catalog.own import DIGEST
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing import ATTEMPTS, Choice, Choices, PreferenceGrid, VersionMismatch
 from gateway.notify.preferences import CellOrigin, PreferenceRow, Value, ordered, refused_digests
-from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
+from mailer.unsubscribe import UnsubscribeLinks, UnsubscribeTicket, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
 from storage.notifications import Notification
@@ -159,7 +159,7 @@ class Leaving:
         wanted = list(places)
         return await self._lower(token, lambda _: wanted, untrack=untrack, mail=mail)
 
-    async def _found(self, token: str) -> tuple[Ticket, str] | None:
+    async def _found(self, token: str) -> tuple[UnsubscribeTicket, str] | None:
         """The ticket in the token, with its user; None for one that is not signed by us, or whose user was erased."""
         ticket = self._links.read(token)
         user = None if ticket is None else await self._keys.user_of(ticket.key)
@@ -210,7 +210,7 @@ class Leaving:
             return after
         raise StoreUnavailable("the preferences are changed by many at once")
 
-    def _shown(self, ticket: Ticket, chosen: PreferenceGrid) -> UnsubscribeVisit:
+    def _shown(self, ticket: UnsubscribeTicket, chosen: PreferenceGrid) -> UnsubscribeVisit:
         """What the page shows for a ticket. The category is found by trying each: a link holds a hash of it, and no name."""
         catalog = self._catalog.current
         keys = [] if catalog is None else ordered(catalog)

@@ -12,7 +12,7 @@ from gateway.ground.rooms import user_of
 from gateway.notify.decide import Judge, Judged
 from gateway.notify.gates import address
 from gateway.notify.requests import EmailRequest, EmitRequest
-from gateway.notify.said import Text
+from gateway.notify.said import CatalogText
 from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Verdict
 from gateway.notify.wording import Filled
 from storage.errors import StorageError
@@ -131,7 +131,7 @@ async def held_of_each(
     return held
 
 
-def mail_of(email: EmailRequest, case: Case, judged: Judged, text: Text | None) -> Mail:
+def mail_of(email: EmailRequest, case: Case, judged: Judged, text: CatalogText | None) -> Mail:
     """What is owed by the verdict: now, later, or nothing from the beginning. `text` is what the catalog says.
 
     What is to be merged waits as well: it is gathered when it is due.

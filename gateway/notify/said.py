@@ -23,7 +23,7 @@ REMEMBERED = 64
 """How many types are remembered, each with the last that it said; at one more all of it is forgotten."""
 
 
-class Text(Struct, frozen=True, gc=False):
+class CatalogText(Struct, frozen=True, gc=False):
     """The words of one notification, and what the catalog says of it.
 
     It may be shared by many notifications, so nobody changes one.
@@ -50,7 +50,7 @@ class Said:
         self._catalog = catalog
         self._type = type_
         self._data = data
-        self._texts: dict[tuple[str, str | None], Text] = {}
+        self._texts: dict[tuple[str, str | None], CatalogText] = {}
         """By language and zone: the languages that the type has, and the zones that there are, bound how many."""
         payload = type_.payload
         self.problems: Problems = () if payload is None else payload.problems(data)
@@ -60,7 +60,7 @@ class Said:
         """Whether this type says it of these data, to the letter: 1, 1.0 and true are equal, and said otherwise."""
         return self._type is type_ and self._data == data and orjson.dumps(self._data) == orjson.dumps(data)
 
-    def text(self, locale: str | None, zone: str | None = None) -> Text:
+    def text(self, locale: str | None, zone: str | None = None) -> CatalogText:
         """The words in the best language for `locale`; a zone is of types that tell the time, and of no others.
 
         Ask only without `problems`. What a type without words says is not kept: there is nothing to make.
@@ -103,13 +103,13 @@ class Memory:
 
 def _text(
     catalog: "Catalog", type_: "NotificationType", data: Mapping[str, Any], locale: str, zone: str | None
-) -> Text:
+) -> CatalogText:
     """Make the words in this language, which is one of the type's; the data have no problems."""
     said = catalog.say(type_, data, locale, timezone=zone or "UTC")
     actions = tuple([Action(each.id, each.label, each.link, each.style) for each in said.actions])
     words = Words(said.title or "", said.body, said.link, actions, said.image)
     entry = pictured(_entry(type_.category, locale, zone, catalog.version), words)
-    return Text(words, said.subject, entry, said.collapse)
+    return CatalogText(words, said.subject, entry, said.collapse)
 
 
 def pictured(entry: Entry, words: Words) -> Entry:

@@ -17,7 +17,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.languages import Languages
 from gateway.notify.requests import OWN_TYPES, EmailRequest, EmitRequest, Unfit
-from gateway.notify.said import Memory, Said, Text, pictured
+from gateway.notify.said import CatalogText, Memory, Said, pictured
 from gateway.notify.verdicts import EMAIL, NOBODY_CHOSE, Chosen
 from storage.errors import StorageError
 from storage.mail import LaneName, Unless
@@ -57,7 +57,7 @@ class Filled(Struct, frozen=True, gc=False):
     """
 
     request: EmitRequest
-    texts: Mapping[str, Text]
+    texts: Mapping[str, CatalogText]
     """The words for each room; empty where the catalog does not have the type."""
 
 
@@ -246,7 +246,7 @@ def _by_rule(email: EmailRequest, rule: "EmailRule | None", lane: str) -> EmailR
     return replace(email, after_seconds=after, unless=unless, lane=LaneName(lane))
 
 
-def for_all(type_: "NotificationType", request: EmitRequest, said: Said, zone: str | None) -> Text:
+def for_all(type_: "NotificationType", request: EmitRequest, said: Said, zone: str | None) -> CatalogText:
     """The text for a room of many readers, in all languages, and in one zone.
 
     Its own language is that of readers of whom none is known; what the request gives is the same in all.
@@ -260,7 +260,7 @@ def for_all(type_: "NotificationType", request: EmitRequest, said: Said, zone: s
     return structs.replace(own, entry=structs.replace(own.entry, translations=translations))
 
 
-def given(request: EmitRequest, text: Text) -> Text:
+def given(request: EmitRequest, text: CatalogText) -> CatalogText:
     """The text, with what the request gives before it.
 
     A text that is given is the same in every language. An empty body gives none.

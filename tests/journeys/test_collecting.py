@@ -106,7 +106,7 @@ async def test_what_was_looked_at_is_not_looked_at_again(tmp_path: Path):
 async def test_a_crash_between_a_report_and_its_being_put_away_changes_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from mailer.mailbox import Visit
+    from mailer.mailbox import MailboxVisit
 
     async with dovecot() as mailbox, gateway(tmp_path) as here:
         id_ = await sent(here, "ann@example.org")
@@ -116,7 +116,7 @@ async def test_a_crash_between_a_report_and_its_being_put_away_changes_nothing_t
             raise ConnectionAbortedError
 
         with monkeypatch.context() as patched:
-            patched.setattr(Visit, "put_away", crash)
+            patched.setattr(MailboxVisit, "put_away", crash)
             async with collecting(tmp_path, url(mailbox)):
                 await mail_in(here, id_, "bounced")
         assert len(mailbox.files()) == 1

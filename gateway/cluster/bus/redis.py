@@ -265,7 +265,7 @@ class RedisBus:
             return
         try:
             command = commands.decode(text if len(text) <= LARGEST_COMMAND else b"")
-        except commands.Unreadable:
+        except commands.UnreadableCommand:
             self.stats.unreadable += 1
             return
         if self._carry_out is not None:

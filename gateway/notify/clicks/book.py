@@ -27,7 +27,7 @@ from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.reading import Reading
 from gateway.notify.rounds import Rounds
 from gateway.notify.verdicts import EMAIL, IN_APP
-from mailer.clicks import TRAP, ClickLinks, Ticket
+from mailer.clicks import TRAP, ClickLinks, ClickTicket
 from storage import clicks as shelf
 from storage.clicks import Hit, HitKind
 from storage.ids import uuid7
@@ -59,7 +59,7 @@ logger = logging.getLogger(__name__)
 class Destination:
     """Where a link leads."""
 
-    ticket: Ticket
+    ticket: ClickTicket
     url: str
 
 
@@ -295,7 +295,7 @@ class ClickBook(Part):
         """Whether the person has agreed to be known by links; who has never said so has not."""
         return (await self._preferences.of(user)).tracking
 
-    def _ticket(self, token: str) -> Ticket | None:
+    def _ticket(self, token: str) -> ClickTicket | None:
         return None if self._links is None else self._links.read(token)
 
     # Telling

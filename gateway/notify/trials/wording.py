@@ -18,7 +18,7 @@ from gateway.experiments.bounds import VARIANTS_MOST
 from gateway.ground.rooms import user_of
 from gateway.notify.drawing import Draw, draw
 from gateway.notify.requests import EmitRequest
-from gateway.notify.said import Memory, Text
+from gateway.notify.said import CatalogText, Memory
 from gateway.notify.wording import Filled, Scribe, for_all, given
 from storage.notifications import Entry
 
@@ -66,8 +66,14 @@ class TrialScribe(Scribe):
         return structs.replace(filled, request=request, texts=texts)
 
     def _text(
-        self, catalog: "Catalog", trial: "Trial", request: EmitRequest, room: str, own: Text, drawn: Draw
-    ) -> Text:
+        self,
+        catalog: "Catalog",
+        trial: "Trial",
+        request: EmitRequest,
+        room: str,
+        own: CatalogText,
+        drawn: Draw,
+    ) -> CatalogText:
         """What is said in the room: `own`, or what a variant says in the same language."""
         user = user_of(room)
         if drawn.variant is None:

@@ -18,7 +18,7 @@ from gateway.cluster.commands import (
     Recount,
     Replace,
     Unknown,
-    Unreadable,
+    UnreadableCommand,
 )
 from gateway.cluster.switchboard import Switchboard
 
@@ -76,7 +76,7 @@ def test_what_is_not_known_here_is_known_by_its_name_alone(said):
     ids=lambda text: repr(text[:20]),
 )
 def test_what_is_no_command_is_refused(text):
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableCommand):
         commands.decode(text)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.clicks import CHARACTERS, TRAP, ClickLinks, Ticket, target_key
+from mailer.clicks import CHARACTERS, TRAP, ClickLinks, ClickTicket, target_key
 
 MAIL = "01900000-0000-7000-8000-000000000001"
 OTHER = "01900000-0000-7000-8000-000000000002"
@@ -24,7 +24,7 @@ def token(links: ClickLinks = LINKS, mail: str = MAIL, target: str = LAMP) -> st
 
 def test_a_token_says_which_mail_and_target_it_is_of():
     assert len(token()) == CHARACTERS
-    assert LINKS.read(token()) == Ticket(mail=MAIL, links=3, target=target_key(LAMP))
+    assert LINKS.read(token()) == ClickTicket(mail=MAIL, links=3, target=target_key(LAMP))
     assert token() == token()
 
 
@@ -80,7 +80,7 @@ def test_the_link_for_programs_is_a_token_like_any_other_and_no_targets():
     marks = LINKS.marks(MAIL)
     assert marks is not None
     trap = LINKS.read(marks.trap(links=3).rpartition("/")[2])
-    assert trap == Ticket(mail=MAIL, links=3, target=TRAP)
+    assert trap == ClickTicket(mail=MAIL, links=3, target=TRAP)
     assert target_key(LAMP) != TRAP
 
 

@@ -281,7 +281,7 @@ async def test_it_stops_at_once_whatever_the_server_does(command: str):
 
 async def test_a_visit_that_is_aborted_before_it_is_connected_goes_no_further():
     async with imap(Scripted()) as script:
-        visit = mailbox.Visit(account_of(script.url()), Seen())
+        visit = mailbox.MailboxVisit(account_of(script.url()), Seen())
         visit.abort()
 
         with pytest.raises(MailboxFailure):

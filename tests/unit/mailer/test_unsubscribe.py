@@ -5,7 +5,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.unsubscribe import CHARACTERS, Ticket, UnsubscribeLinks, scope, token_in, written
+from mailer.unsubscribe import CHARACTERS, UnsubscribeLinks, UnsubscribeTicket, scope, token_in, written
 
 OLD, NEW = "an-old-secret-that-is-long-enough-for-us", "a-new-secret-that-is-long-enough-for-us"
 LINKS = UnsubscribeLinks([NEW, OLD], base_url="https://shop.example/notify")
@@ -16,7 +16,7 @@ users = st.text(st.characters(codec="utf-8"), min_size=1, max_size=128)
 def test_a_link_says_whose_it_is_and_what_it_is_about(user: str, category: str):
     token = LINKS.token(user, category)
 
-    assert LINKS.read(token) == Ticket(key=LINKS.key(user), scope=scope(category))
+    assert LINKS.read(token) == UnsubscribeTicket(key=LINKS.key(user), scope=scope(category))
     assert (len(token), len(token) <= 48, token.isascii()) == (CHARACTERS, True, True)
     assert LINKS.url(user, category) == f"https://shop.example/notify/u/{token}"
 
@@ -61,7 +61,7 @@ def test_an_address_says_what_the_link_says_also_when_it_comes_back_in_capitals(
     for form in (address, address.upper(), f" {address} "):
         token = token_in(form, "bounces.shop.example")
         assert token is not None
-        assert LINKS.read(token) == Ticket(key=LINKS.key(user), scope=scope(category))
+        assert LINKS.read(token) == UnsubscribeTicket(key=LINKS.key(user), scope=scope(category))
     assert token_in(address, "shop.example") is None
 
 
