@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Protocol
 
 from bench import machine
-from bench.cluster_results import QUICK, SIZES, Nodes, results
+from bench.cluster_results import QUICK, SIZES, NodeAmount, results
 from bench.command import BenchCommand, run
-from bench.programs import Clients, Stream, clients, post
+from bench.programs import Clients, EmitLoad, clients, post
 from bench.rivals.servers import stock_python_socketio
 from bench.scenarios import ROOM, TOPIC, Figures
-from bench.servers import Server, bellhop, cost
+from bench.servers import ServerProcess, bellhop, cost
 from tests.support import servers as machines
 
 RESULTS = Path(__file__).parent / "RESULTS-cluster.md"
@@ -30,11 +30,13 @@ MOST_REPEATS = 100
 
 
 class Start(Protocol):
-    def __call__(self, folder: Path, *, bus_url: str, store_url: str) -> AbstractContextManager[Server]: ...
+    def __call__(
+        self, folder: Path, *, bus_url: str, store_url: str
+    ) -> AbstractContextManager[ServerProcess]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contestant:
+class ClusterContestant:
     name: str
     start: Start
     extra: str = ""
@@ -43,17 +45,17 @@ class Contestant:
     """The load client's, for this server."""
 
 
-def _stock(folder: Path, *, bus_url: str, store_url: str) -> AbstractContextManager[Server]:
+def _stock(folder: Path, *, bus_url: str, store_url: str) -> AbstractContextManager[ServerProcess]:
     del store_url  # it keeps nothing
     return stock_python_socketio(folder, bus_url=bus_url)
 
 
 CONTESTANTS = {
-    "bellhop": Contestant(name="Bellhop, stored", start=bellhop, options=("--ready",)),
-    "transient": Contestant(
+    "bellhop": ClusterContestant(name="Bellhop, stored", start=bellhop, options=("--ready",)),
+    "transient": ClusterContestant(
         name="Bellhop, `store: false`", start=bellhop, extra=',"store":false', options=("--ready",)
     ),
-    "stock": Contestant(name="python-socketio", start=_stock),
+    "stock": ClusterContestant(name="python-socketio", start=_stock),
 }
 
 
@@ -61,7 +63,7 @@ CONTESTANTS = {
 class Cluster:
     """Nodes, and the process ids of what they stand on."""
 
-    nodes: list[Server]
+    nodes: list[ServerProcess]
     redis_pid: int
     mongodb_pid: int
 
@@ -71,7 +73,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster(contestant: Contestant, size: int, folder: Path) -> Iterator[Cluster]:
+def cluster(contestant: ClusterContestant, size: int, folder: Path) -> Iterator[Cluster]:
     """So many nodes on a Redis and a MongoDB of their own."""
     with ExitStack() as stack:
         redis = stack.enter_context(machines.redis())
@@ -91,7 +93,11 @@ def cluster(contestant: Contestant, size: int, folder: Path) -> Iterator[Cluster
 
 @contextmanager
 def spread(
-    contestant: Contestant, nodes: Sequence[Server], users: int, folder: Path, topics: Sequence[str] = ()
+    contestant: ClusterContestant,
+    nodes: Sequence[ServerProcess],
+    users: int,
+    folder: Path,
+    topics: Sequence[str] = (),
 ) -> Iterator[list[Clients]]:
     """A client per user, the users dealt out to the nodes in turn."""
     with ExitStack() as stack:
@@ -104,11 +110,11 @@ def spread(
         yield crowds
 
 
-def cpu_seconds(nodes: Sequence[Server]) -> float:
+def cpu_seconds(nodes: Sequence[ServerProcess]) -> float:
     return sum(node.cost().cpu_seconds for node in nodes)
 
 
-def dealt_out(stream: Stream, nodes: int) -> list[Stream]:
+def dealt_out(stream: EmitLoad, nodes: int) -> list[EmitLoad]:
     """The stream in as many shares, for all nodes at once."""
     share = replace(
         stream,
@@ -119,7 +125,7 @@ def dealt_out(stream: Stream, nodes: int) -> list[Stream]:
     return [share] * nodes
 
 
-def _post_in_turn(nodes: Sequence[Server], streams: Sequence[Stream]) -> None:
+def _post_in_turn(nodes: Sequence[ServerProcess], streams: Sequence[EmitLoad]) -> None:
     """Post each node its stream. What has a rate falls due evenly over all nodes, and not at all in the same moment."""
 
     def post_one(number: int) -> None:
@@ -141,9 +147,9 @@ class Measured:
 
 
 def _measured(
-    nodes: Sequence[Server],
+    nodes: Sequence[ServerProcess],
     crowds: Sequence[Clients],
-    streams: Sequence[Stream],
+    streams: Sequence[EmitLoad],
     *,
     of_each: int,
     cpu: float = 0.0,
@@ -167,14 +173,14 @@ def _measured(
     return Measured(deliveries=deliveries, per_cpu_second=deliveries / max(used, 0.01), p99_ms=p99)
 
 
-def spread_evenly(contestant: Contestant, size: int, folder: Path, scale: Nodes) -> Figures:
+def spread_evenly(contestant: ClusterContestant, size: int, folder: Path, scale: NodeAmount) -> Figures:
     """One room that everybody is in, and then a room each."""
-    one_room = Stream(room=ROOM, count=0, connections=8, extra=contestant.extra)
+    one_room = EmitLoad(room=ROOM, count=0, connections=8, extra=contestant.extra)
     burst = dealt_out(replace(one_room, count=scale.burst_events, items=scale.burst_items), size)
     paced = dealt_out(replace(one_room, count=scale.paced_events, rate=scale.paced_rate), size)
     users = scale.users * size
     own = [
-        Stream(
+        EmitLoad(
             users=users,
             # Each node begins with other users: nobody emits to one user at all nodes in the same moment.
             first=scale.users * number,
@@ -213,9 +219,9 @@ def spread_evenly(contestant: Contestant, size: int, folder: Path, scale: Nodes)
     }
 
 
-def bystander(contestant: Contestant, folder: Path, scale: Nodes) -> Figures:
+def bystander(contestant: ClusterContestant, folder: Path, scale: NodeAmount) -> Figures:
     """What a node spends on frames of rooms that only another node has members of."""
-    stream = Stream(
+    stream = EmitLoad(
         users=scale.users,
         count=scale.foreign_frames,
         items=scale.batch_items,
@@ -244,7 +250,7 @@ def bystander(contestant: Contestant, folder: Path, scale: Nodes) -> Figures:
     return {"bystander: µs of CPU per foreign frame": max(used - idle, 0.0) * 1e6 / stream.count}
 
 
-def _settle(node: Server) -> None:
+def _settle(node: ServerProcess) -> None:
     """Return when the node has nothing left to do from its start, or after a while."""
     for _ in range(20):
         before = node.cost().cpu_seconds
@@ -258,7 +264,7 @@ def main() -> None:
     command.choice("--only", CONTESTANTS)
     options = command.parse()
     machine.raise_file_limit()
-    scale = QUICK if options.quick else Nodes()
+    scale = QUICK if options.quick else NodeAmount()
     chosen = [CONTESTANTS[name] for name in options.only.split(",")]
     found: dict[str, list[Figures]] = {contestant.name: [] for contestant in chosen}
     load = os.getloadavg()[0]

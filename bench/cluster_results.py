@@ -13,7 +13,7 @@ SIZES = (1, 2, 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Nodes(Amount):
+class NodeAmount(Amount):
     """How much of everything, of each node. With four nodes and all that they need, two cores have some time left."""
 
     crowd: int = 500
@@ -26,7 +26,7 @@ class Nodes(Amount):
     """A burst is repeated until each node has used about that much: CPU is counted in ticks of 10 ms."""
 
 
-QUICK = Nodes(
+QUICK = NodeAmount(
     crowd=100,
     burst_events=100,
     paced_events=20,
@@ -87,7 +87,9 @@ def table(found: dict[str, list[Figures]]) -> str:
     return "\n".join(lines)
 
 
-def results(found: dict[str, list[Figures]], *, command: str, rounds: int, scale: Nodes, noise: str) -> str:
+def results(
+    found: dict[str, list[Figures]], *, command: str, rounds: int, scale: NodeAmount, noise: str
+) -> str:
     programs = ", ".join(f"{name} {version}" for name, version in machine.versions().items())
     return f"""# Results of a cluster
 

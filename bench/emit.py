@@ -18,8 +18,8 @@ from pathlib import Path
 
 from bench import backing, machine
 from bench.command import BenchCommand, run
-from bench.programs import Posted, Stream, post
-from bench.servers import Server, bellhop, cost
+from bench.programs import EmitLoad, EmitReport, post
+from bench.servers import ServerProcess, bellhop, cost
 from storage.connect import connect
 from storage.preferences import PreferenceChange, Preferences
 
@@ -51,10 +51,10 @@ WAYS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class RoundOutcome:
     """A round's outcome; CPU in microseconds for each emit."""
 
-    posted: Posted
+    posted: EmitReport
     gateway_micros: float
     store_micros: float
 
@@ -67,7 +67,7 @@ class Kept:
 class Target:
     """A gateway that is emitted to and, where it is a process of its own, its store."""
 
-    gateway: Server
+    gateway: ServerProcess
     store_pid: int | None
     wordless: bool
     """Whether the emits leave their words to the gateway's catalog."""
@@ -131,10 +131,10 @@ BASELINES = {
 }
 """What each is to be compared with: the same without what it shows the cost of."""
 
-Found = dict[tuple[str, Way], list[Kept]]
+Found = dict[tuple[str, Way], list[RoundOutcome]]
 
 
-def measure(target: Target, way: Way, *, share: float = 1.0) -> Kept:
+def measure(target: Target, way: Way, *, share: float = 1.0) -> RoundOutcome:
     """Emit a round's worth, or a share of it."""
 
     def store_cpu_seconds() -> float:
@@ -144,7 +144,7 @@ def measure(target: Target, way: Way, *, share: float = 1.0) -> Kept:
     count = max(way.items, int(way.count * share))
     posted = post(
         target.gateway,
-        Stream(
+        EmitLoad(
             users=target.rooms,
             count=count,
             items=way.items,
@@ -154,14 +154,14 @@ def measure(target: Target, way: Way, *, share: float = 1.0) -> Kept:
     )
     gateway = target.gateway.cost().cpu_seconds - gateway_before
     store = store_cpu_seconds() - store_before
-    return Kept(
+    return RoundOutcome(
         posted=posted,
         gateway_micros=1e6 * gateway / posted.accepted,
         store_micros=1e6 * store / posted.accepted,
     )
 
 
-def row(store: str, way: Way, rounds: Sequence[Kept]) -> str:
+def row(store: str, way: Way, rounds: Sequence[RoundOutcome]) -> str:
     """The medians, as a line of the table."""
 
     def median(values: Iterator[float]) -> float:

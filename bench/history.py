@@ -22,7 +22,7 @@ from bench import machine
 from bench.backing import STORES
 from bench.command import BenchCommand, run
 from bench.programs import Questions, ask, clients
-from bench.servers import Server, bellhop, cost, token
+from bench.servers import ServerProcess, bellhop, cost, token
 from storage.connect import connect
 from storage.ids import UUID7Source
 from storage.inboxes import Selection
@@ -147,7 +147,7 @@ OPENINGS = {"opening, nothing missed: heads and unread count": 0, f"opening, a r
 class Asking:
     """Measures one gateway, whose store has its pid if it is a process of its own."""
 
-    def __init__(self, gateway: Server, store_pid: int | None, folder: Path, seconds: float) -> None:
+    def __init__(self, gateway: ServerProcess, store_pid: int | None, folder: Path, seconds: float) -> None:
         self._gateway = gateway
         self._store_pid = store_pid
         self._folder = folder

@@ -20,7 +20,7 @@ from bench import machine
 from bench.command import BenchCommand, run
 from bench.polling import pollers
 from bench.programs import clients
-from bench.servers import Cost, Server, bellhop, token
+from bench.servers import ResourceUsage, ServerProcess, bellhop, token
 
 RESULTS = Path(__file__).parent / "RESULTS-idle.md"
 ADDRESSES = 4
@@ -54,7 +54,7 @@ class Idle:
     kb_each: float
 
 
-def by_websocket(server: Server, folder: Path, count: int, amounts: Amounts) -> Idle:
+def by_websocket(server: ServerProcess, folder: Path, count: int, amounts: Amounts) -> Idle:
     before = server.cost()
     targets = [server.target(user) for user in range(count)]
     with clients(server, targets, folder, "--ready", f"--addresses={ADDRESSES}") as crowd:
@@ -67,7 +67,7 @@ def by_websocket(server: Server, folder: Path, count: int, amounts: Amounts) -> 
         return found
 
 
-def by_polling(server: Server, folder: Path, count: int, amounts: Amounts) -> Idle:
+def by_polling(server: ServerProcess, folder: Path, count: int, amounts: Amounts) -> Idle:
     del folder
 
     async def measured() -> Idle:
@@ -81,7 +81,9 @@ def by_polling(server: Server, folder: Path, count: int, amounts: Amounts) -> Id
     return asyncio.run(measured())
 
 
-def _idle(count: int, before: Cost, begun: Cost, ended: Cost, amounts: Amounts) -> Idle:
+def _idle(
+    count: int, before: ResourceUsage, begun: ResourceUsage, ended: ResourceUsage, amounts: Amounts
+) -> Idle:
     return Idle(
         clients=count,
         cpu_percent=100 * (ended.cpu_seconds - begun.cpu_seconds) / amounts.seconds,
@@ -90,7 +92,7 @@ def _idle(count: int, before: Cost, begun: Cost, ended: Cost, amounts: Amounts) 
     )
 
 
-CROWDS: dict[str, Callable[[Server, Path, int, Amounts], Idle]] = {
+CROWDS: dict[str, Callable[[ServerProcess, Path, int, Amounts], Idle]] = {
     "none": lambda server, folder, count, amounts: by_websocket(server, folder, 0 * count, amounts),
     "websocket": by_websocket,
     "polling": by_polling,

@@ -23,8 +23,8 @@ from bench.mailing import (
     RECEIPTS_A_SECOND,
     SETTLE_SECONDS,
     USERS,
-    Cluster,
-    Relay,
+    MailCluster,
+    RelayProcess,
     Taken,
     cluster,
 )
@@ -65,7 +65,7 @@ class Phase:
     """How far the rate of ten seconds was from the one that is set, at most: a part of 1."""
     shares: Mapping[str, int] = field(default_factory=dict)
     cores: Mapping[str, float] = field(default_factory=dict)
-    """By whom they were used, as `Cluster.cpu_seconds` tells them apart."""
+    """By whom they were used, as `MailCluster.cpu_seconds` tells them apart."""
 
     bulk: int = 0
     used_seconds: float = 0.0
@@ -101,7 +101,9 @@ def quantile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def phase(here: Cluster, name: str, until: float, *, bulk: set[str] | None = None, rate: int = 0) -> Phase:
+def phase(
+    here: MailCluster, name: str, until: float, *, bulk: set[str] | None = None, rate: int = 0
+) -> Phase:
     say(f"{name}: {until - time.time():.0f} s")
     before, began = here.cpu_seconds(), time.time()
     ids = here.emit_receipts(until)
@@ -129,7 +131,7 @@ def phase(here: Cluster, name: str, until: float, *, bulk: set[str] | None = Non
     )
 
 
-def _all_taken(bulk: Relay, ids: set[str]) -> dict[str, Taken]:
+def _all_taken(bulk: RelayProcess, ids: set[str]) -> dict[str, Taken]:
     """What was taken of these mails, once all were: for as long as one more comes, however busy the machine is."""
     count, since = 0, time.time()
     while True:
@@ -176,7 +178,7 @@ def measure(amount: Mails) -> list[Phase]:
         return phases + troubled(here, amount)
 
 
-def troubled(here: Cluster, amount: Mails) -> list[Phase]:
+def troubled(here: MailCluster, amount: Mails) -> list[Phase]:
     """Bulk mail is owed that its mail server does not take, or that is paused."""
     phases = []
     here.pause_bulk()

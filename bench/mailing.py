@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bench import machine
-from bench.servers import API_KEY, ROOT, Server, bellhop, cost
+from bench.servers import API_KEY, ROOT, ServerProcess, bellhop, cost
 from tests.support import servers as machines
 from tests.support.servers import free_port
 
@@ -37,7 +37,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relay:
+class RelayProcess:
     """A mail server in a process of its own."""
 
     port: int
@@ -59,7 +59,7 @@ class Relay:
 
 
 @contextmanager
-def relay(folder: Path, name: str) -> Iterator[Relay]:
+def relay(folder: Path, name: str) -> Iterator[RelayProcess]:
     port, log, mode = free_port(), folder / f"{name}.log", folder / f"{name}.mode"
     mode.write_text(TAKEN)
     log.touch()
@@ -67,17 +67,17 @@ def relay(folder: Path, name: str) -> Iterator[Relay]:
         [sys.executable, "-m", "bench.relay", str(port), str(log), str(mode)], cwd=ROOT
     )
     try:
-        yield Relay(port=port, log=log, mode=mode, pid=process.pid)
+        yield RelayProcess(port=port, log=log, mode=mode, pid=process.pid)
     finally:
         process.terminate()
         process.wait()
 
 
 @dataclass(slots=True)
-class Cluster:
-    nodes: Sequence[Server]
-    receipts: Relay
-    bulk: Relay
+class MailCluster:
+    nodes: Sequence[ServerProcess]
+    receipts: RelayProcess
+    bulk: RelayProcess
     stores: Mapping[str, int]
     """The processes of MongoDB and Redis."""
     turn: int = 0
@@ -165,7 +165,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, *, rate: int) -> Iterator[Cluster]:
+def cluster(folder: Path, *, rate: int) -> Iterator[MailCluster]:
     with ExitStack() as stack:
         redis = stack.enter_context(machines.redis())
         mongod = stack.enter_context(machines.mongod())
@@ -187,4 +187,4 @@ def cluster(folder: Path, *, rate: int) -> Iterator[Cluster]:
                     bellhop(own, store_url=mongod.url, bus_url=redis.url, catalog=CATALOG, settings=settings)
                 )
             )
-        yield Cluster(nodes, receipts, bulk, {"mongod": mongod.pid, "redis": redis.pid})
+        yield MailCluster(nodes, receipts, bulk, {"mongod": mongod.pid, "redis": redis.pid})

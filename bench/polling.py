@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from bench.servers import Server
+from bench.servers import ServerProcess
 
 PATH = "/socket.io/?EIO=4&transport=polling"
 SEPARATOR = "\x1e"
@@ -55,7 +55,7 @@ class Poller:
 
 
 @asynccontextmanager
-async def pollers(server: Server, tokens: Sequence[str], addresses: int) -> AsyncIterator[None]:
+async def pollers(server: ServerProcess, tokens: Sequence[str], addresses: int) -> AsyncIterator[None]:
     """A client for each token, until the end; raises `NotPollingError` if one could not stay.
 
     They come from so many addresses of the loopback network by turns.

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bench.servers import API_KEY, RIVALS, ROOT, Dialect, Server
+from bench.servers import API_KEY, RIVALS, ROOT, Dialect, ServerProcess
 from tests.support.servers import node_program
 
 BUILD = ROOT / "bench" / "build"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class ClientReport:
     """What the clients report since they were last reset; times from an event's emission to its reading."""
 
     live: int
@@ -37,7 +37,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Posted:
+class EmitReport:
     """What an emitter reports; times are those of its requests."""
 
     items: int
@@ -51,7 +51,7 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
+class EmitLoad:
     """What is emitted: to one room, or in turn to that many users."""
 
     count: int
@@ -90,14 +90,14 @@ class Clients:
         self._process = process
         self.connected = self._hear()
 
-    def tell(self, word: str) -> Heard:
+    def tell(self, word: str) -> ClientReport:
         """`reset`, `report` or `stall`."""
         assert self._process.stdin is not None
         self._process.stdin.write(word + "\n")
         self._process.stdin.flush()
         return self._hear()
 
-    def await_deliveries(self, count: int, *, within_seconds: float) -> Heard:
+    def await_deliveries(self, count: int, *, within_seconds: float) -> ClientReport:
         """Return when that many have come; raise when they do not, or come out of order."""
         deadline = time.monotonic() + within_seconds
         while (heard := self.tell("report")).deliveries < count:
@@ -110,16 +110,16 @@ class Clients:
             raise RuntimeError(f"{heard.out_of_order} events came out of order: {heard}")
         return heard
 
-    def _hear(self) -> Heard:
+    def _hear(self) -> ClientReport:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError("the load client ended early")
-        return Heard(**json.loads(line))
+        return ClientReport(**json.loads(line))
 
 
 @contextmanager
-def clients(server: Server, targets: Sequence[str], folder: Path, *options: str) -> Iterator[Clients]:
+def clients(server: ServerProcess, targets: Sequence[str], folder: Path, *options: str) -> Iterator[Clients]:
     """Connect a client per target, and keep them until the end."""
     file = folder / "targets"
     file.write_text("".join(f"{target}\n" for target in targets))
@@ -144,7 +144,7 @@ def clients(server: Server, targets: Sequence[str], folder: Path, *options: str)
                 pipe.close()
 
 
-def connect_with_the_stock_client(server: Server, count: int) -> dict[str, float]:
+def connect_with_the_stock_client(server: ServerProcess, count: int) -> dict[str, float]:
     """The median milliseconds of a connect, by the manner in which it connects; `count` connects of each."""
     token = server.target(0).partition("\t")[2]
     command = [str(node_program()), str(RIVALS / "node" / "connect.mjs"), str(server.port), token, str(count)]
@@ -153,7 +153,7 @@ def connect_with_the_stock_client(server: Server, count: int) -> dict[str, float
     return found
 
 
-def post(server: Server, stream: Stream, *, deadline_seconds: float = 300) -> Posted:
+def post(server: ServerProcess, stream: EmitLoad, *, deadline_seconds: float = 300) -> EmitReport:
     """Run the emitter to its end. Every item has to be accepted."""
     command = [str(server.internal_port), "--key", API_KEY]
     for field in fields(stream):
@@ -167,7 +167,7 @@ def post(server: Server, stream: Stream, *, deadline_seconds: float = 300) -> Po
     return _run(command, deadline_seconds, strict=True)
 
 
-def ask(server: Server, questions: Questions, *, deadline_seconds: float = 300) -> Posted:
+def ask(server: ServerProcess, questions: Questions, *, deadline_seconds: float = 300) -> EmitReport:
     """Have the emitter ask instead, to its end; what is answered with anything but 2xx is `refused`."""
     command = [
         str(server.port),
@@ -179,7 +179,7 @@ def ask(server: Server, questions: Questions, *, deadline_seconds: float = 300) 
     return _run(command, deadline_seconds, strict=False)
 
 
-def _run(arguments: Sequence[str], deadline_seconds: float, *, strict: bool) -> Posted:
+def _run(arguments: Sequence[str], deadline_seconds: float, *, strict: bool) -> EmitReport:
     command = [str(BUILD / "post"), *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=deadline_seconds, check=strict)
-    return Posted(**json.loads(done.stdout))
+    return EmitReport(**json.loads(done.stdout))

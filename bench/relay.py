@@ -26,7 +26,7 @@ _END = b"\r\n.\r\n"
 _EXTENSIONS = b"250-relay.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 33554432\r\n"
 
 
-class Session(asyncio.Protocol):
+class RelayConnection(asyncio.Protocol):
     """One connection."""
 
     _transport: asyncio.Transport
@@ -105,7 +105,7 @@ async def main(port: int, log: Path, mode: Path) -> None:
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     with log.open("a", buffering=1) as lines, mode.open("rb") as said:
-        server = await loop.create_server(lambda: Session(lines, said.fileno()), "127.0.0.1", port)
+        server = await loop.create_server(lambda: RelayConnection(lines, said.fileno()), "127.0.0.1", port)
         await stopped.wait()
         server.close()
 

@@ -12,8 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.command import Amount
-from bench.programs import Clients, Heard, Posted, Stream, clients, connect_with_the_stock_client, post
-from bench.servers import Server
+from bench.programs import (
+    ClientReport,
+    Clients,
+    EmitLoad,
+    EmitReport,
+    clients,
+    connect_with_the_stock_client,
+    post,
+)
+from bench.servers import ServerProcess
 
 LOAD_SHARE = "load client: most of its core, %"
 MOST_REPEATS = 20
@@ -27,7 +35,7 @@ class Contestant:
     """A server, and what is emitted to it."""
 
     name: str
-    start: Callable[[Path], AbstractContextManager[Server]]
+    start: Callable[[Path], AbstractContextManager[ServerProcess]]
     extra: str = ""
     """Fields added to every body that is emitted."""
     batches: bool = True
@@ -71,16 +79,16 @@ QUICK = Scale(
 Figures = dict[str, float]
 
 
-def _share(heard: Sequence[Heard]) -> float:
+def _share(heard: Sequence[ClientReport]) -> float:
     """How much of a core the load client used while events came, in per cent."""
     span = sum(one.span_seconds for one in heard)
     return 100 * sum(one.cpu_seconds for one in heard) / max(span, 0.01)
 
 
 def _fan_out(
-    server: Server,
+    server: ServerProcess,
     crowd: Clients,
-    stream: Stream,
+    stream: EmitLoad,
     *,
     label: str,
     readers: int = 1,
@@ -92,7 +100,7 @@ def _fan_out(
     It is repeated at least `times`, and until the server has used `cpu_seconds` (it counts in ticks of 10 ms), but
     not for ever.
     """
-    cpu, all_heard = 0.0, list[Heard]()
+    cpu, all_heard = 0.0, list[ClientReport]()
     while len(all_heard) < times or (cpu < cpu_seconds and len(all_heard) < MOST_REPEATS):
         crowd.tell("reset")
         before = server.cost()
@@ -117,11 +125,11 @@ def _together(figures: Iterable[Figures]) -> Figures:
 
 def in_one_room(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
     """A crowd in one topic: bursts from one caller, from several and in batches, and a paced stream; then events for one user each."""
-    burst = Stream(room=ROOM, count=scale.burst_events, extra=contestant.extra)
+    burst = EmitLoad(room=ROOM, count=scale.burst_events, extra=contestant.extra)
     in_batches = (
         replace(burst, items=scale.batch_items) if contestant.batches else replace(burst, connections=64)
     )
-    paced = Stream(room=ROOM, count=scale.paced_events, rate=scale.paced_rate, extra=contestant.extra)
+    paced = EmitLoad(room=ROOM, count=scale.paced_events, rate=scale.paced_rate, extra=contestant.extra)
     with contestant.start(folder) as server:
         topic = [server.target(user, [TOPIC]) for user in range(scale.crowd)]
         with clients(server, topic, folder, *contestant.options) as crowd:
@@ -149,8 +157,8 @@ def in_one_room(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
             return figures | _latency(server, crowd, contestant, scale)
 
 
-def _latency(server: Server, crowd: Clients, contestant: Contestant, scale: Scale) -> Figures:
-    stream = Stream(
+def _latency(server: ServerProcess, crowd: Clients, contestant: Contestant, scale: Scale) -> Figures:
+    stream = EmitLoad(
         users=scale.crowd,
         count=scale.single_events,
         rate=scale.single_rate,
@@ -165,7 +173,7 @@ def _latency(server: Server, crowd: Clients, contestant: Contestant, scale: Scal
 
 def a_room_each(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
     """Many users, each in a room of their own: what it costs to let them in, to keep them, and to reach them."""
-    stream = Stream(
+    stream = EmitLoad(
         users=scale.users,
         count=scale.batches * scale.batch_items,
         items=scale.batch_items,
@@ -192,7 +200,7 @@ def with_stalled_clients(contestant: Contestant, folder: Path, scale: Scale) -> 
     """The crowd again, and then with one in ten that reads no more, half of these still sending PONGs."""
     stalled = scale.crowd // 10
     # Long texts, so that a client that does not read passes the mark within seconds.
-    stream = Stream(room=ROOM, count=20 * scale.paced_rate, rate=scale.paced_rate, body_bytes=4000)
+    stream = EmitLoad(room=ROOM, count=20 * scale.paced_rate, rate=scale.paced_rate, body_bytes=4000)
     manners = [f"--stalled={stalled // 2}", f"--pongs-only={stalled - stalled // 2}"]
     with contestant.start(folder) as server:
         targets = [server.target(user, [TOPIC]) for user in range(scale.crowd)]
@@ -231,7 +239,9 @@ def stock_client_connects(contestant: Contestant, folder: Path, scale: Scale) ->
     }
 
 
-def _gone_after_the_mark(server: Server, posting: "Future[Posted]", stalled: int, left: int) -> float:
+def _gone_after_the_mark(
+    server: ServerProcess, posting: "Future[EmitReport]", stalled: int, left: int
+) -> float:
     """The seconds from the first client's passing the mark until the last is gone, from the server and from the kernel."""
     passed = None
     while not posting.done():
@@ -251,7 +261,7 @@ class _Rest:
     rss_kb: int
 
 
-def _at_rest(server: Server, *, seconds: int) -> _Rest:
+def _at_rest(server: ServerProcess, *, seconds: int) -> _Rest:
     """The CPU used when the connecting is over, and the memory when it no longer changes, or after `seconds`."""
     time.sleep(1)
     connected = server.cost()
@@ -265,7 +275,7 @@ def _at_rest(server: Server, *, seconds: int) -> _Rest:
     return _Rest(connect_cpu_seconds=connected.cpu_seconds, rss_kb=sizes[-1])
 
 
-def _warm(server: Server, contestant: Contestant, folder: Path) -> None:
+def _warm(server: ServerProcess, contestant: Contestant, folder: Path) -> None:
     """Let a few in and out, so that what is loaded at the first use is not counted as theirs."""
     with clients(server, [server.target(user) for user in range(50)], folder, *contestant.options):
         pass

@@ -30,24 +30,26 @@ SOCKET_IO = "/socket.io/?EIO=4&transport=websocket"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class ResourceUsage:
     """What a server has used: all its processes together, threads included."""
 
     cpu_seconds: float
     rss_kb: int
 
 
-def cost(pid: int) -> Cost:
+def cost(pid: int) -> ResourceUsage:
     """Of the process and its living descendants."""
     process = Path("/proc", str(pid))
     rss_pages = int((process / "statm").read_text().split()[1])
-    used = Cost(
+    used = ResourceUsage(
         cpu_seconds=time.clock_gettime(_cpu_clock(pid)),
         rss_kb=rss_pages * os.sysconf("SC_PAGE_SIZE") // 1024,
     )
     for child in (process / "task" / str(pid) / "children").read_text().split():
         more = cost(int(child))
-        used = Cost(cpu_seconds=used.cpu_seconds + more.cpu_seconds, rss_kb=used.rss_kb + more.rss_kb)
+        used = ResourceUsage(
+            cpu_seconds=used.cpu_seconds + more.cpu_seconds, rss_kb=used.rss_kb + more.rss_kb
+        )
     return used
 
 
@@ -74,7 +76,7 @@ class Dialect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class ServerProcess:
     """A server that runs."""
 
     pid: int
@@ -93,7 +95,7 @@ class Server:
             return f"/connection/websocket\t{token(user)}\t{room}"
         return f"{SOCKET_IO}\t{token(user, topics)}"
 
-    def cost(self) -> Cost:
+    def cost(self) -> ResourceUsage:
         return cost(self.pid)
 
     def metrics(self) -> dict[str, float]:
@@ -166,7 +168,7 @@ def bellhop(
     bus_url: str | None = None,
     catalog: Path | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[Server]:
+) -> Iterator[ServerProcess]:
     """`bellhop serve` as documented, but for the limits per address: all the clients come from one here.
 
     `settings` are further ones, without the prefix.
@@ -191,4 +193,4 @@ def bellhop(
         [sys.executable, "-m", "gateway", "serve"], folder=folder, environment=environment
     ) as process:
         await_answer(process, f"http://127.0.0.1:{internal_port}/readyz", ok_only=True)
-        yield Server(pid=process.pid, port=port, internal_port=internal_port)
+        yield ServerProcess(pid=process.pid, port=port, internal_port=internal_port)

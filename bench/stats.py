@@ -26,7 +26,7 @@ from urllib.parse import urlencode
 from bench import machine
 from bench.backing import STORES
 from bench.command import BenchCommand, run
-from bench.servers import API_KEY, Server, bellhop, cost
+from bench.servers import API_KEY, ServerProcess, bellhop, cost
 from gateway.notify.stats.recounting import Recounter
 from storage.connect import connect
 from storage.ids import UUID7Source
@@ -65,7 +65,7 @@ LIFE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class StatsFindings:
     told_micros: float
     """Of one event."""
     counted_seconds: float
@@ -117,7 +117,7 @@ async def fill(store: Store, count: int, now: datetime) -> tuple[float, float]:
     return told - begun, counted - told
 
 
-class Gone(Exception):
+class CounterGone(Exception):
     """Who counted is."""
 
 
@@ -138,7 +138,7 @@ class Mortal:
             written = await self._shelf.replace(bucket, counts, of=of, turn=turn)
             if self._left:
                 return written
-        raise Gone
+        raise CounterGone
 
 
 async def disturb(store: Store, again: Iterable[list[Event]], now: datetime) -> None:
@@ -165,7 +165,7 @@ async def disturb(store: Store, again: Iterable[list[Event]], now: datetime) -> 
             mortal,  # type: ignore[arg-type]  # it hands all else on
             partial(_same, turn_at), holder="bench", days=RAW_DAYS, may_delete=lambda: False,
         )  # fmt: skip
-        with suppress(Gone):
+        with suppress(CounterGone):
             while not await recounter.round():
                 pass
 
@@ -200,7 +200,7 @@ async def _earlier_days(store: Store, now: datetime) -> None:
         await store.stats.replace(bucket, counts, of=[], turn=turn)
 
 
-def page_ms(gateway: Server, days: int, step: str, now: datetime, both: Executor) -> float:
+def page_ms(gateway: ServerProcess, days: int, step: str, now: datetime, both: Executor) -> float:
     since = (now - timedelta(days=days)).isoformat()
 
     def ask(query: dict[str, str]) -> None:
@@ -221,7 +221,7 @@ def cpu_seconds(*pids: int | None) -> float:
     return sum(cost(pid).cpu_seconds for pid in pids if pid is not None)
 
 
-def measure(name: str, count: int) -> Found:
+def measure(name: str, count: int) -> StatsFindings:
     with (
         tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder,
         STORES[name](Path(folder)) as backing,
@@ -246,7 +246,7 @@ def measure(name: str, count: int) -> Found:
                 before = cpu_seconds(gateway.pid, backing.pid)
                 median = statistics.median(page_ms(gateway, days, step, now, both) for _ in range(LOOKS))
                 pages[page] = (median, 1000 * (cpu_seconds(gateway.pid, backing.pid) - before) / LOOKS)
-        return Found(
+        return StatsFindings(
             told_micros=1e6 * told / count,
             counted_seconds=counted,
             bytes_a_million=1e6 * taken / count,

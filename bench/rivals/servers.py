@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from bench.servers import API_KEY, RIVALS, ROOT, SECRET, Dialect, Server, await_answer, running
+from bench.servers import API_KEY, RIVALS, ROOT, SECRET, Dialect, ServerProcess, await_answer, running
 from tests.support import servers as machines
 from tests.support.servers import free_port, node_program
 
 
 @contextmanager
-def _rival(command: Sequence[str | Path], folder: Path, **more: str) -> Iterator[Server]:
+def _rival(command: Sequence[str | Path], folder: Path, **more: str) -> Iterator[ServerProcess]:
     port, internal_port = free_port(), free_port()
     environment = more | {
         "PORT": str(port),
@@ -25,10 +25,10 @@ def _rival(command: Sequence[str | Path], folder: Path, **more: str) -> Iterator
     }
     with running(command, folder=folder, environment=environment) as process:
         await_answer(process, f"http://127.0.0.1:{internal_port}/")
-        yield Server(pid=process.pid, port=port, internal_port=internal_port)
+        yield ServerProcess(pid=process.pid, port=port, internal_port=internal_port)
 
 
-def socketio_on_node(folder: Path) -> AbstractContextManager[Server]:
+def socketio_on_node(folder: Path) -> AbstractContextManager[ServerProcess]:
     return _rival([node_program(), RIVALS / "node" / "server.mjs"], folder)
 
 
@@ -38,7 +38,7 @@ def bun_program() -> Path | None:
     return program if program.exists() else None
 
 
-def socketio_on_bun(folder: Path) -> AbstractContextManager[Server]:
+def socketio_on_bun(folder: Path) -> AbstractContextManager[ServerProcess]:
     return _rival([bun_program() or "bun", RIVALS / "bun" / "server.mjs"], folder)
 
 
@@ -48,11 +48,13 @@ def oxide_program() -> Path | None:
     return program if program.exists() else None
 
 
-def socketioxide(folder: Path) -> AbstractContextManager[Server]:
+def socketioxide(folder: Path) -> AbstractContextManager[ServerProcess]:
     return _rival([oxide_program() or "oxide"], folder)
 
 
-def stock_python_socketio(folder: Path, *, bus_url: str | None = None) -> AbstractContextManager[Server]:
+def stock_python_socketio(
+    folder: Path, *, bus_url: str | None = None
+) -> AbstractContextManager[ServerProcess]:
     more = {} if bus_url is None else {"REDIS_URL": bus_url}
     return _rival([sys.executable, "-m", "bench.rivals.stock"], folder, **more)
 
@@ -69,7 +71,7 @@ def nchan_module() -> Path | None:
 
 
 @contextmanager
-def nchan(folder: Path) -> Iterator[Server]:
+def nchan(folder: Path) -> Iterator[ServerProcess]:
     """nginx with Nchan: one worker, one channel per client, and nobody is asked for a token."""
     module = nchan_module()
     assert module is not None
@@ -82,7 +84,7 @@ def nchan(folder: Path) -> Iterator[Server]:
     command: list[str | Path] = [str(shutil.which("nginx")), "-p", folder, "-c", "nginx.conf", "-e", "stderr"]
     with running(command, folder=folder) as process:
         await_answer(process, f"http://127.0.0.1:{port}/")
-        yield Server(pid=process.pid, port=port, internal_port=port, dialect=Dialect.CHANNEL)
+        yield ServerProcess(pid=process.pid, port=port, internal_port=port, dialect=Dialect.CHANNEL)
 
 
 def centrifugo_program() -> Path | None:
@@ -92,7 +94,7 @@ def centrifugo_program() -> Path | None:
 
 
 @contextmanager
-def centrifugo(folder: Path, *, history: bool = False, redis: bool = False) -> Iterator[Server]:
+def centrifugo(folder: Path, *, history: bool = False, redis: bool = False) -> Iterator[ServerProcess]:
     """Centrifugo with channels that a user alone may subscribe to; with `history` it keeps the last 100 of each for five minutes.
 
     With `redis` a server of its own holds that and carries what is published; its CPU is not Centrifugo's.
@@ -127,4 +129,6 @@ def centrifugo(folder: Path, *, history: bool = False, redis: bool = False) -> I
             running([centrifugo_program() or "centrifugo", "-c", "centrifugo.json"], folder=folder)
         )
         await_answer(process, f"http://127.0.0.1:{internal_port}/health", ok_only=True)
-        yield Server(pid=process.pid, port=port, internal_port=internal_port, dialect=Dialect.CENTRIFUGO)
+        yield ServerProcess(
+            pid=process.pid, port=port, internal_port=internal_port, dialect=Dialect.CENTRIFUGO
+        )
