@@ -12,7 +12,7 @@ from typing import Any, AnyStr
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from mailer.places import ListenAddress
+from mailer.listen_address import ListenAddress
 
 CONNECTIONS = 20
 RECIPIENTS = 20

@@ -26,7 +26,7 @@ from gateway.ground.values import (
 )
 from mailer.address import Mailbox, ascii_domain, parse_ours
 from mailer.letterhead import parse_unsubscribe
-from mailer.places import ListenAddress
+from mailer.listen_address import ListenAddress
 
 if TYPE_CHECKING:
     from mailer.mailbox import Account

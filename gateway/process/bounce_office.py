@@ -20,8 +20,8 @@ from gateway.process.clicking import Clicker
 from gateway.process.office import Office
 from gateway.process.outlet import OutletPart
 from mailer.collecting import Collector
+from mailer.listen_address import ListenAddress
 from mailer.mailbox import Account
-from mailer.places import ListenAddress
 
 _USUAL = ListenAddress(host="127.0.0.1", port=2424, lmtp=True)
 """Where an MTA on the same machine hands reports in, if nothing is said of it."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from mailer import receiving
-from mailer.places import ListenAddress
+from mailer.listen_address import ListenAddress
 from mailer.receiving import Receiver, is_desk
 
 OURS = "b-x@bounces.shop.example"
