@@ -330,7 +330,8 @@ async def test_a_write_that_fails_in_the_middle_leaves_all_as_it_was(store, monk
     [hour] = await store.stats.stale(limit=10)
 
     module = type(store.stats).__module__
-    monkeypatch.setattr(f"{module}._mark", _fails)
+    mark = "mark_stale" if isinstance(store.stats, SQLiteStats) else "_mark"
+    monkeypatch.setattr(f"{module}.{mark}", _fails)
     with pytest.raises(StoreUnavailable):
         await store.stats.note([event(SALE)])
     with pytest.raises(StoreUnavailable):
