@@ -74,10 +74,11 @@ class Crew:
     order in which jobs end is not that in which they came.
     """
 
-    def __init__(self, file: DatabaseFile, name: str, size: int = 1, *, makes: bool = False) -> None:
-        """`makes`: may make the file, when it is not there yet."""
+    def __init__(self, file: DatabaseFile, name: str, size: int = 1, *, writes: bool = False) -> None:
+        """`writes`: may make the file, when it is not there yet, and commits nothing to one that has gone."""
         self._file = file
-        self._mode = "rwc" if makes else "rw"
+        self._writes = writes
+        self._mode = "rwc" if writes else "rw"
         self._jobs: SimpleQueue[tuple[asyncio.Future[Any], Callable[[sqlite3.Connection], Any]] | None] = (
             SimpleQueue()
         )
@@ -115,19 +116,19 @@ class Crew:
     def _work(self) -> None:
         """One thread's life: it opens its connection with the first job, and closes it at the end of the queue.
 
-        The file is looked at before and after each job: what was committed to one that had gone must not be answered as
-        kept.
+        The file is looked at after each job: what was read in one that had gone, or committed to it, must not be answered.
+        What writes looks before as well. A look lets go of the interpreter's lock, so there are no more than that.
         """
         connection: sqlite3.Connection | None = None
         while (given := self._jobs.get()) is not None:
             future, job = given
             if not future.cancelled():
                 try:
-                    self._file.check()
+                    if self._writes:
+                        self._file.check()
                     if connection is None:
                         connection = _connect(self._file, self._mode)
                     answer, error = job(connection), None
-                    # What was committed to a file that had gone a moment before must not be answered.
                     self._file.check()
                 except BaseException as raised:  # noqa: BLE001 - whatever it is, it is the caller's
                     answer, error = None, raised
@@ -157,6 +158,8 @@ def _connect(file: DatabaseFile, mode: str) -> sqlite3.Connection:
 
     It waits `BUSY_SECONDS` for a lock. Each commit syncs the log, so that it survives a loss of power.
     """
+    # Before, for the words that say what has become of it; and after, for what may have while it was opened.
+    file.check()
     connection = sqlite3.connect(
         f"{file.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
     )

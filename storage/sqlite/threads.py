@@ -63,7 +63,7 @@ class Threads:
         """Nothing is opened or started before `open`."""
         self._path = path
         self._file = file = DatabaseFile(path)
-        self._writer = Crew(file, "sqlite-writer", makes=True)
+        self._writer = Crew(file, "sqlite-writer", writes=True)
         self._readers = Crew(file, "sqlite-reader", READERS)
         self._checkpointer = Crew(file, "sqlite-checkpointer")
         self._checkpoint_due: asyncio.TimerHandle | None = None
