@@ -6,26 +6,38 @@ from collections.abc import Iterator, Sequence
 
 from storage.beginnings import After, Known, Membership, beginning
 from storage.encoding import writable
-from storage.sqlite.heads import heads
+from storage.sqlite.heads import HEAD
 
 Request = tuple[str, Sequence[str], Membership]
 """A user, the user's rooms, and which of them are shared."""
 
 
+UNBEGUN = """(SELECT json_group_array(json(value)) FROM json_each(:members) WHERE NOT EXISTS (
+    SELECT 1 FROM inboxes WHERE user = value ->> 1 AND room = value ->> 2 AND begins IS NOT NULL))
+"""
+"""What has not begun, in a statement, of the parameter `members`. `told` reads it: nearly always there is nothing."""
+
+
 def unbegun(connection: sqlite3.Connection, requests: Sequence[Request]) -> list[Request]:
     """Those of `requests` that have a shared room without a beginning, with these rooms only."""
-    asked = [
-        (index, user, room)
-        for index, (user, rooms, membership) in enumerate(requests)
-        for room in writable(rooms)
-        if room != membership.own
-    ]
-    # One row for all of them: nearly always there are none.
-    (found,) = connection.execute(
-        "SELECT json_group_array(json(value)) FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM inboxes"
-        " WHERE user = value ->> 1 AND room = value ->> 2 AND begins IS NOT NULL)",
-        (json.dumps(asked),),
-    ).fetchone()
+    (found,) = connection.execute(f"SELECT {UNBEGUN}", {"members": members(requests)}).fetchone()
+    return told(requests, found)
+
+
+def members(requests: Sequence[Request]) -> str:
+    """What `UNBEGUN` is asked: the place of a request, its user and a shared room, of each, as JSON."""
+    return json.dumps(
+        [
+            (index, user, room)
+            for index, (user, rooms, membership) in enumerate(requests)
+            for room in writable(rooms)
+            if room != membership.own
+        ]
+    )
+
+
+def told(requests: Sequence[Request], found: str) -> list[Request]:
+    """What `UNBEGUN` has found of the requests."""
     rooms_of: dict[int, list[str]] = {}
     for index, _, room in json.loads(found):
         rooms_of.setdefault(index, []).append(room)
@@ -37,25 +49,12 @@ def begin(connection: sqlite3.Connection, requests: Sequence[Request], *, now: i
     for some in _each_user_once(requests):
         known = _known(connection, some)
         begun = [
-            (user, room, beginning(room, membership, known[user]))
+            (user, room, _before(connection, room, begins.time) if isinstance(begins, After) else None)
             for user, rooms, membership in some
             for room in rooms
+            for begins in [beginning(room, membership, known[user])]
         ]
-        here = heads(connection, {room for _, room, begins in begun if not isinstance(begins, After)})
-        connection.executemany(
-            "INSERT INTO inboxes (user, room, read_upto, begins, begun_at) VALUES (?1, ?2, ?3, ?3, ?4)"
-            " ON CONFLICT (user, room) DO UPDATE SET read_upto = MAX(read_upto, excluded.read_upto),"
-            " begins = excluded.begins, begun_at = excluded.begun_at WHERE begins IS NULL",
-            [
-                (
-                    user,
-                    room,
-                    _before(connection, room, begins.time) if isinstance(begins, After) else here[room],
-                    now,
-                )
-                for user, room, begins in begun
-            ],
-        )
+        connection.execute(_BEGIN, (now, json.dumps(begun)))
 
 
 def _each_user_once(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
@@ -70,9 +69,19 @@ def _each_user_once(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
         left = [request for request in left if first[request[0]] is not request]
 
 
+# All in one statement, for the same reason as below. What has no sequence begins at the head.
+_BEGIN = f"""
+INSERT INTO inboxes (user, room, read_upto, begins, begun_at)
+SELECT user, value, COALESCE(begins, {HEAD}), COALESCE(begins, {HEAD}), ?1
+FROM (SELECT value ->> 0 AS user, value ->> 1 AS value, value ->> 2 AS begins FROM json_each(?2) ORDER BY key) asked
+WHERE true
+ON CONFLICT (user, room) DO UPDATE SET read_upto = MAX(read_upto, excluded.read_upto),
+    begins = excluded.begins, begun_at = excluded.begun_at WHERE begins IS NULL
+"""  # noqa: S608 - made of constants
+
 # One row for all users: each that Python fetches costs a hand-over of its global lock.
 _KNOWN = """
-SELECT json_group_array(json_array(
+SELECT (SELECT value FROM facts WHERE name = 'beginnings'), json_group_array(json_array(
     value ->> 0,
     json((SELECT json_group_object(room, begins) FROM inboxes WHERE user = value ->> 0)),
     json((SELECT json_array(first_seen) FROM contacts WHERE user = value ->> 0)),
@@ -91,10 +100,9 @@ def _known(connection: sqlite3.Connection, requests: Sequence[Request]) -> dict[
     All that the rule asks of each, in one row: whether there is an older contact, an inbox without a beginning, or
     receipts.
     """
-    (since,) = connection.execute("SELECT value FROM facts WHERE name = 'beginnings'").fetchone()
     membership_of = {user: membership for user, _, membership in requests}
     asked = [(user, membership.own) for user, membership in membership_of.items()]
-    (found,) = connection.execute(_KNOWN, (json.dumps(asked),)).fetchone()
+    since, found = connection.execute(_KNOWN, (json.dumps(asked),)).fetchone()
     return {
         user: Known(
             predates=contact == [None] or None in rows.values() or (not rows and bool(has_receipts)),

@@ -22,9 +22,13 @@ _HEADS = (
 )
 
 
+IN_FORCE = "(SELECT value FROM facts WHERE name = 'epoch')"
+"""The epoch, in a statement. Every file has one since its migration."""
+
+
 def in_force(connection: sqlite3.Connection) -> str:
-    """The epoch; part of a transaction of the caller. Every file has one since its migration."""
-    (found,) = connection.execute("SELECT value FROM facts WHERE name = 'epoch'").fetchone()
+    """The epoch; part of a transaction of the caller."""
+    (found,) = connection.execute(f"SELECT {IN_FORCE}").fetchone()
     return str(found)
 
 

@@ -20,10 +20,11 @@ def heads(connection: sqlite3.Connection, rooms: Iterable[str]) -> dict[str, int
     Two look-ups by an index for each room, in one statement. A room that no store could hold has 0.
     """
     answer = dict.fromkeys(rooms, 0)
-    answer.update(
-        connection.execute(
-            f"SELECT asked.value, {HEAD} FROM json_each(?) asked",  # noqa: S608 - constants only
-            (json.dumps(writable(answer)),),
-        )
-    )
+    asked = writable(answer)
+    # One row with all of them: around each that Python fetches, its lock is let go and taken again.
+    (found,) = connection.execute(
+        f"SELECT json_group_array({HEAD}) FROM (SELECT value FROM json_each(?) ORDER BY key) asked",  # noqa: S608 - constants only
+        (json.dumps(asked),),
+    ).fetchone()
+    answer.update(zip(asked, json.loads(found), strict=True))
     return answer

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from storage.beginnings import Membership
 from storage.encoding import is_writable, micros, moment_or_none, receipt_of, writable
@@ -22,10 +23,9 @@ from storage.inboxes import (
 )
 from storage.openings import OpeningsTogether
 from storage.people import Erasure
-from storage.sqlite import acts, beginnings, marks
+from storage.sqlite import acts, beginnings, marks, openings
 from storage.sqlite.history import COVERED_AT, history
 from storage.sqlite.muting import shown
-from storage.sqlite.openings import opened, openings
 from storage.sqlite.rows import RECEIPT, receipt_from
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -110,24 +110,33 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         OpeningsTogether.__init__(self, self._open_batch, name="sqlite-openings", batch=64)
 
     async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
-        # One hop and one snapshot for all who came at once: a thread hop costs more than the queries.
-        """Answer a batch from one snapshot; where somebody is new in a room, once more after the rooms have begun."""
-        answers, unbegun = await self._threads.read(lambda connection: openings(connection, requests))
-        if unbegun:
-            # Once for each user and room: whoever has been here before is answered above.
-            answers = await self._begin_and_open(unbegun, requests)
-        return answers
+        """One look for all who came at once, which answers most of them.
+
+        Where somebody is new in a room, there is another once it has begun; those who have missed something are answered
+        from a snapshot of their own.
+        """
+        looked = openings.told(requests, await self._threads.look(openings.LOOK, openings.asking(requests)))
+        if looked.unbegun:
+            # Once for each user and room.
+            looked = openings.told(requests, await self._begin_and_look(looked.unbegun, requests))
+        late = [request for request, answer in zip(requests, looked.answers, strict=True) if answer is None]
+        rest = iter(await self._opened(late) if late else ())
+        return [next(rest) if answer is None else answer for answer in looked.answers]
+
+    @reading
+    def _opened(self, connection: sqlite3.Connection, requests: Sequence[OpeningRequest]) -> list[Opening]:
+        return openings.opened(connection, requests)
 
     @writing
-    def _begin_and_open(
+    def _begin_and_look(
         self,
         connection: sqlite3.Connection,
         unbegun: Sequence[beginnings.Request],
         requests: Sequence[OpeningRequest],
-    ) -> list[Opening]:
+    ) -> Sequence[Any]:
         """In one transaction: nothing can be appended between a beginning and the count that goes by it."""
         beginnings.begin(connection, unbegun, now=micros(max(request.now for request in requests)))
-        return opened(connection, requests)
+        return openings.look(connection, requests)
 
     async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
         """A read for nearly everybody, and a transaction for those who are new; what others begin in between stays as

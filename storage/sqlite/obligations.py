@@ -17,6 +17,7 @@ from storage.encoding import ERASED, micros, micros_or_none, moment, moment_or_n
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.notifications import Notification
 from storage.obligations import Kind, Obligation, Subject
+from storage.sqlite import bulk
 from storage.sqlite.schema import Migration, statements
 
 MIGRATIONS = (
@@ -131,12 +132,10 @@ JOIN = "LEFT JOIN obligations m ON m.id = n.id"
 _INSERT = (
     "INSERT INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason,"
     " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, token)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _OWE = (
     "INSERT OR IGNORE INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at,"
     " reason, code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, channel, of_kind, of_id, room, news)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
 Row = tuple[Any, ...]
@@ -223,12 +222,12 @@ def owe(connection: sqlite3.Connection, obligations: Sequence[Obligation]) -> in
         )
         for o in obligations
     ]  # fmt: skip
-    return connection.executemany(_OWE, rows).rowcount
+    return bulk.insert(connection, _OWE, rows)
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Insert rows as `row_of` makes them. Raises `sqlite3.IntegrityError` when an id is taken."""
-    connection.executemany(_INSERT, rows)
+    bulk.insert(connection, _INSERT, rows)
 
 
 def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> None:

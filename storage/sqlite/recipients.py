@@ -25,7 +25,7 @@ from storage.recipients import (
     place_of_click,
     second,
 )
-from storage.sqlite import campaign_recipients, campaign_rows, obligations, recipient_rows
+from storage.sqlite import bulk, campaign_recipients, campaign_rows, obligations, recipient_rows
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 
 _SENT = list(AFTER_SENT)
@@ -52,11 +52,15 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
         taking = CampaignState.RUNNING if gathering else CampaignState.DRAFT
         if found is None or found.gathered or found.state is not taking:
             return None
-        return connection.executemany(
-            "INSERT OR IGNORE INTO recipients (id, campaign, user, address, given, state, wake_at, updated_at)"
-            " VALUES (?, ?, ?, ?, ?, 'pending', 0, ?)",
-            [(each.id, campaign_id, each.user, each.address, each.given, micros(now)) for each in recipients],
-        ).rowcount
+        at = micros(now)
+        return bulk.insert(
+            connection,
+            "INSERT OR IGNORE INTO recipients (id, campaign, user, address, given, state, wake_at, updated_at)",
+            [
+                (each.id, campaign_id, each.user, each.address, each.given, RecipientState.PENDING, 0, at)
+                for each in recipients
+            ],
+        )
 
     @reading
     def due(

@@ -19,7 +19,7 @@ from storage.encoding import (
 )
 from storage.inboxes import Receipt
 from storage.notifications import Collapse, Notification, Origin
-from storage.sqlite import obligations
+from storage.sqlite import bulk, obligations
 
 _COLUMNS = (
     "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at,"
@@ -42,11 +42,7 @@ _ALL = (
 )  # fmt: skip
 
 
-def _insert(columns: tuple[str, ...]) -> str:
-    return f"INSERT INTO notifications ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - constants only
-
-
-_INSERTS = {len(columns): _insert(columns) for columns in (_PLAIN, _WORDED, _ALL)}
+_INTO = {len(columns): f"INTO notifications ({', '.join(columns)})" for columns in (_PLAIN, _WORDED, _ALL)}
 """By how long a row is: to bind what is not there costs as much as to bind what is, a fifth of an append."""
 
 SHOWN_UNTIL = _PLAIN.index("shown_until")
@@ -123,13 +119,12 @@ def insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
     Raises `sqlite3.IntegrityError` when an id, a place or a key is taken.
     """
     for width, alike in groupby(rows, key=len):
-        connection.executemany(_INSERTS[width], alike)
+        bulk.insert(connection, f"INSERT {_INTO[width]}", list(alike))
 
 
 def insert_new(connection: sqlite3.Connection, row: Sequence[Any]) -> bool:
     """Insert one row, unless its id, its place or its key is taken: then nothing changes, and it answers False."""
-    statement = _INSERTS[len(row)].replace("INSERT", "INSERT OR IGNORE", 1)
-    return connection.execute(statement, row).rowcount > 0
+    return bulk.insert(connection, f"INSERT OR IGNORE {_INTO[len(row)]}", [row]) > 0
 
 
 def find(connection: sqlite3.Connection, notification_id: str) -> Notification | None:

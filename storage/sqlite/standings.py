@@ -24,8 +24,7 @@ _GONE = f"""((
 _BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
 # One row with all of it: each row that Python fetches costs a hand-over of its global lock, which under load costs more
 # than the queries.
-_STANDING = f"""
-SELECT json_group_array(json_array(
+STANDINGS = f"""(SELECT json_group_array(json_array(
     {HEAD}, COALESCE(r.floor, 0), COALESCE(i.read_upto, 0), COALESCE(i.turn, 0),
     {_BASE} + {_GONE.format(base=_BASE)} + (
         SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq
@@ -39,8 +38,9 @@ SELECT json_group_array(json_array(
 ))
 FROM (SELECT value ->> 0 AS user, value ->> 1 AS value FROM json_each(:asked) ORDER BY key) asked
 LEFT JOIN rooms r ON r.room = asked.value
-LEFT JOIN inboxes i ON i.user = asked.user AND i.room = asked.value
+LEFT JOIN inboxes i ON i.user = asked.user AND i.room = asked.value)
 """  # noqa: S608 - made of the constants above
+"""How users stand in rooms, in a statement: with the parameters `asked`, pairs of user and room as JSON, and `now`. `told` reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,12 @@ def standings(
 
     One row whatever their number. A user and a room that are asked for twice are told twice.
     """
-    (found,) = connection.execute(_STANDING, {"asked": json.dumps(asked), "now": now}).fetchone()
+    (found,) = connection.execute(f"SELECT {STANDINGS}", {"asked": json.dumps(asked), "now": now}).fetchone()
+    return told(asked, found)
+
+
+def told(asked: Sequence[tuple[str, str]], found: str) -> list[Standing]:
+    """What `STANDINGS` has found of what was asked, which it was given as JSON."""
     return [
         Standing(room, head, floor, read_upto, turn, max(0, head - settled))
         for (_, room), (head, floor, read_upto, turn, settled) in zip(asked, json.loads(found), strict=True)

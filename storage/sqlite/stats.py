@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from storage.encoding import micros, moment
 from storage.errors import InvalidCursor
+from storage.sqlite import bulk
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.stats import (
@@ -121,13 +122,10 @@ class SQLiteStats(SQLiteShelf, Stats):
         """An insert that passes over what is known, and then the marks, also of what was known: counting it again
         changes nothing.
         """
-        ids = _series_ids(connection, {event.series for event in events})
-        connection.executemany(
-            "INSERT OR IGNORE INTO stats_events (key, at, series, outcome, count) VALUES (?, ?, ?, ?, ?)",
-            [
-                (each.key, micros(each.at), ids[each.series], _PLACES[each.outcome], each.count)
-                for each in events
-            ],
+        bulk.insert(
+            connection,
+            "INSERT OR IGNORE INTO stats_events (key, at, series, outcome, count)",
+            _rows(connection, events),
         )
         # What happened together shares its time.
         for start in {Step.MINUTE.start(at) for at in {event.at for event in events}}:
@@ -306,6 +304,23 @@ def _mark(connection: sqlite3.Connection, bucket: Bucket) -> None:
         "INSERT OR REPLACE INTO stats_stale VALUES (?, ?, ?)",
         (_STEPS[bucket.step], micros(bucket.start), secrets.token_hex(8)),
     )
+
+
+def _rows(connection: sqlite3.Connection, events: Sequence[Event]) -> list[tuple[bytes, int, int, int, int]]:
+    """The rows of events, in their order.
+
+    Most of those that follow one another have time, series and outcome in common, to the object: what these are in a row
+    is worked out once for them.
+    """
+    ids = _series_ids(connection, set({id(event.series): event.series for event in events}.values()))
+    rows: list[tuple[bytes, int, int, int, int]] = []
+    at = series = outcome = None
+    for event in events:
+        if event.at is not at or event.series is not series or event.outcome is not outcome:
+            at, series, outcome = event.at, event.series, event.outcome
+            common = micros(at), ids[series], _PLACES[outcome]
+        rows.append((event.key, *common, event.count))
+    return rows
 
 
 def _series_ids(connection: sqlite3.Connection, series: Collection[Series]) -> dict[Series, int]:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -273,6 +273,12 @@ class Threads:
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on one snapshot of the file."""
         return await _answer(self._readers.do(lambda connection: _transaction(connection, "BEGIN", work)))
+
+    async def look(self, statement: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The one row of one statement, which is a snapshot by itself. The thread does nothing but ask."""
+        return await _answer(
+            self._readers.do(lambda connection: connection.execute(statement, parameters).fetchone())
+        )
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""

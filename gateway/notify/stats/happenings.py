@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct, structs
 
-from gateway.ground.rooms import user_of
+from gateway.ground.rooms import user_of, user_room
 from gateway.notify.translations import MARK
 from storage.obligations import Kind, Subject
 from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one
@@ -29,6 +29,8 @@ _READER_BYTES = 8
 """The length of the hash that tells readers apart: enough for the readers of one notification."""
 _FRAME_BYTES = 1024
 """How many bytes of a frame weigh as much as a small happening."""
+_USER = user_room("")
+"""How the name of a user's own room begins."""
 _IMPLIED: Mapping[Outcome, tuple[Outcome, ...]] = {
     Outcome.CLICKED: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED),
     Outcome.READ: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ),
@@ -47,10 +49,12 @@ class Written:
     weight: int = 0
     """The weight of all its frames together."""
 
-    def add(self, room: str, frame: bytes, *, weight: int) -> None:
-        """One more frame of the same moment."""
+    def add(self, room: str, frame: bytes) -> int:
+        """One more frame of the same moment; answers its weight: 1, and 1 more for each KiB."""
+        weight = 1 + len(frame) // _FRAME_BYTES
         self.frames.append((room, frame))
         self.weight += weight
+        return weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +129,6 @@ class MailHeard:
 
 Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
 """What may wait in the queue of a noter."""
-
-
-def weight_of_frame(frame: bytes) -> int:
-    """The weight of a frame that was written: 1, and 1 more for each KiB."""
-    return 1 + len(frame) // _FRAME_BYTES
 
 
 def weight(happening: Happening) -> int:
@@ -314,17 +313,16 @@ def _of_frames(written: Written) -> Iterator[Event]:
     """
     own: dict[str, Series] = {}
     shared: dict[str, Series] = {}
+    at, outcome = written.at, Outcome.DELIVERED
     for room, frame in written.frames:
         said = frame[1:].split(b"\n", 1)[0].partition(b" ")[2] if frame[0] == MARK else frame
         _, told = _frames.decode(said)
-        known, channel = (
-            (shared, StatsChannel.SHARED) if user_of(room) is None else (own, StatsChannel.IN_APP)
-        )
+        known = own if room.startswith(_USER) else shared
         series = known.get(told.type)
         if series is None:
+            channel = StatsChannel.IN_APP if known is own else StatsChannel.SHARED
             series = known[told.type] = Series(told.type, channel.value)
-        key = key_of_one(told.id, Outcome.DELIVERED)
-        yield Event(key=key, at=written.at, outcome=Outcome.DELIVERED, series=series)
+        yield Event(key=key_of_one(told.id, outcome), at=at, outcome=outcome, series=series)
 
 
 def _of_mail(ended: MailEnded) -> Iterable[Event]:

@@ -33,7 +33,6 @@ from gateway.notify.stats.happenings import (
     Replayed,
     Written,
     weight,
-    weight_of_frame,
 )
 from gateway.notify.stats.names import Names
 from mailer.courier import Result
@@ -105,7 +104,9 @@ class Noter(Part):
         self._counts: dict[tuple[Series, Outcome], int] = {}
         """All other emits that were counted, by series and outcome."""
         self._waiting: deque[Happening] = deque()
-        """Happenings in the order in which they came, `WAITING_MAX` by weight."""
+        """Happenings in the order in which they came, `WAITING_MAX` by weight; the last frame may be heavier than there was
+        room for.
+        """
         self._weight = 0
         """The weight of all that waits."""
         self._written: Written | None = None
@@ -169,15 +170,13 @@ class Noter(Part):
 
         It is called for every frame, so it does next to nothing: which event that is, is read later.
         """
-        heavy = weight_of_frame(frame)
-        if self._weight + heavy > WAITING_MAX:
+        if self._weight >= WAITING_MAX:
             self._lose(1)
             return
         written = self._written
         if written is None or written.weight >= FRAMES_TOGETHER:
             written = self._begin()
-        written.add(room, frame, weight=heavy)
-        self._weight += heavy
+        self._weight += written.add(room, frame)
 
     def _begin(self) -> Written:
         """Have what is written from now on until the loop's next turn stand together, with the time of now."""

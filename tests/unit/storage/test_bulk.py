@@ -1,0 +1,46 @@
+"""Rows are inserted as they would be one by one, whatever their number."""
+
+import sqlite3
+
+import pytest
+
+from storage.sqlite import bulk
+
+
+@pytest.fixture
+def table() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:")
+    connection.execute(
+        "CREATE TABLE things (place INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, size)"
+    )
+    return connection
+
+
+def names(table: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in table.execute("SELECT name FROM things ORDER BY place")]
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 4, 16, 63, 64, 65, 250])
+def test_all_rows_are_inserted_in_their_order(table: sqlite3.Connection, number: int) -> None:
+    rows = [(f"thing {place}", place) for place in range(number)]
+    assert bulk.insert(table, "INSERT INTO things (name, size)", rows) == number
+    assert names(table) == [name for name, _ in rows]
+
+
+def test_what_is_passed_over_is_not_counted(table: sqlite3.Connection) -> None:
+    rows = [(f"thing {place % 50}", place) for place in range(100)]
+    assert bulk.insert(table, "INSERT OR IGNORE INTO things (name, size)", rows) == 50
+    assert bulk.insert(table, "INSERT OR IGNORE INTO things (name, size)", rows) == 0
+
+
+def test_what_stands_in_the_way_may_be_changed(table: sqlite3.Connection) -> None:
+    bulk.insert(table, "INSERT INTO things (name, size)", [("one", 1), ("two", 2)])
+    larger = "ON CONFLICT (name) DO UPDATE SET size = excluded.size WHERE size < excluded.size"
+    rows = [("one", 10), ("two", 0), ("three", 3)]
+    assert bulk.insert(table, "INSERT INTO things (name, size)", rows, otherwise=larger) == 2
+    assert dict(table.execute("SELECT name, size FROM things")) == {"one": 10, "two": 2, "three": 3}
+
+
+def test_a_row_that_is_taken_raises(table: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        bulk.insert(table, "INSERT INTO things (name, size)", [("one", 1)] * 80)
