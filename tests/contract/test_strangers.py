@@ -232,7 +232,8 @@ async def test_who_is_refused_can_still_read_the_answer_after_sending_it_all(her
     body = bytes(100_000)
 
     [(status, *_)] = await answers(
-        port_of(here, "internal"), head("POST /internal/emit", f"Content-Length: {len(body)}") + body
+        port_of(here, "internal"),
+        head("POST /internal/emit", f"Content-Length: {len(body)}", "Connection: close") + body,
     )
 
     assert status == 401
