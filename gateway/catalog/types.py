@@ -145,7 +145,9 @@ def _payload_of_file(table: Table, name: str, folder: Folder) -> Payload | None:
             raise SchemaError("a schema is an object")
         return Payload(schema)
     except SchemaError as error:
-        table.elsewhere(name, Places(text, is_json=True).line(error.path), _located(error))
+        # What is wrong with the whole has no place, and may be nested deeper than places are looked for.
+        line = Places(text, is_json=True).line(error.path) if error.path else 1
+        table.elsewhere(name, line, _located(error))
         return None
 
 
