@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -185,7 +186,7 @@ async def _records(url: str) -> dict[str, list[str]]:
                 name: [repr(document) for document in await database[name].find().to_list()]
                 for name in await database.list_collection_names()
             }
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return {
             name: [repr(row) for row in connection.execute(f'SELECT * FROM "{name}"')]  # noqa: S608 - its own names

@@ -232,10 +232,15 @@ async def test_a_command_that_nobody_can_read_is_told_in_one_line_and_not_explai
         line = await Line.open(port)
         await line.heard()
         await line.say("EHLO mx.example")
-        assert await line.say(wrong) == receiving.AGAIN
+        said = await line.say(wrong)
         assert (await line.say("MAIL FROM:<>")).startswith("250")
         line.close()
 
+    if said.startswith("553"):
+        # The parser of newer Pythons reads it, and finds that it is no address.
+        assert not caplog.records
+        return
+    assert said == receiving.AGAIN
     assert [record.message for record in caplog.records] == ["a command was not understood"]
     assert caplog.records[0].exc_info is None
 
