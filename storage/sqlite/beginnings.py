@@ -11,7 +11,6 @@ from storage.sqlite.heads import HEAD
 Request = tuple[str, Sequence[str], Membership]
 """A user, the user's rooms, and which of them are shared."""
 
-
 UNBEGUN = """(SELECT json_group_array(json(value)) FROM json_each(:members) WHERE NOT EXISTS (
     SELECT 1 FROM inboxes WHERE user = value ->> 1 AND room = value ->> 2 AND begins IS NOT NULL))
 """

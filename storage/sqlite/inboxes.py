@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -105,10 +105,11 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         Where somebody is new in a room, there is another once it has begun; those who have missed something are answered
         from a snapshot of their own.
         """
-        looked = openings.told(requests, await self._threads.look(openings.LOOK, openings.asking(requests)))
+        asked = openings.asking(requests)
+        looked = openings.told(requests, await self._threads.look(openings.LOOK, asked))
         if looked.unbegun:
             # Once for each user and room.
-            looked = openings.told(requests, await self._begin_and_look(looked.unbegun, requests))
+            looked = openings.told(requests, await self._begin_and_look(looked.unbegun, asked))
         late = [request for request, answer in zip(requests, looked.answers, strict=True) if answer is None]
         rest = iter(await self._opened(late) if late else ())
         return [next(rest) if answer is None else answer for answer in looked.answers]
@@ -122,11 +123,11 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         self,
         connection: sqlite3.Connection,
         unbegun: Sequence[beginnings.Request],
-        requests: Sequence[OpeningRequest],
+        asked: Mapping[str, Any],
     ) -> Sequence[Any]:
         """In one transaction: nothing can be appended between a beginning and the count that goes by it."""
-        beginnings.begin(connection, unbegun, now=micros(max(request.now for request in requests)))
-        return openings.look(connection, requests)
+        beginnings.begin(connection, unbegun, now=asked["now"])
+        return openings.look(connection, asked)
 
     async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
         """A read for nearly everybody, and a transaction for those who are new; what others begin in between stays as

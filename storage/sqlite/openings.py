@@ -42,9 +42,9 @@ def asking(requests: Sequence[OpeningRequest]) -> Mapping[str, Any]:
     }
 
 
-def look(connection: sqlite3.Connection, requests: Sequence[OpeningRequest]) -> Sequence[Any]:
-    """The row of `LOOK`; part of a transaction of the caller."""
-    row: Sequence[Any] = connection.execute(LOOK, asking(requests)).fetchone()
+def look(connection: sqlite3.Connection, asked: Mapping[str, Any]) -> Sequence[Any]:
+    """The row of `LOOK` for what `asking` has made; part of a transaction of the caller."""
+    row: Sequence[Any] = connection.execute(LOOK, asked).fetchone()
     return row
 
 
@@ -68,13 +68,10 @@ def opened(connection: sqlite3.Connection, requests: Sequence[OpeningRequest]) -
     asked = [of_user(request.user, request.rooms) for request in requests]
     found = iter(standings.standings(connection, list(chain.from_iterable(asked)), now=now))
     epoch = in_force(connection)
-    answers = []
-    for request, rooms in zip(requests, asked, strict=True):
-        stands = list(islice(found, len(rooms)))
-        answers.append(
-            _at_rest(request, stands, epoch) or _opening(connection, request, stands, now=now, epoch=epoch)
-        )
-    return answers
+    return [
+        _opening(connection, request, list(islice(found, len(rooms))), now=now, epoch=epoch)
+        for request, rooms in zip(requests, asked, strict=True)
+    ]
 
 
 def _beginning(requests: Sequence[OpeningRequest]) -> list[beginnings.Request]:
