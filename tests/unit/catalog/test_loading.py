@@ -36,6 +36,23 @@ def test_a_bad_catalog_is_told_of(tmp_path, name):
         assert line.startswith(start)
 
 
+def test_a_schema_as_deep_as_some_parsers_go_is_told_of(tmp_path):
+    """Which of the two sees it first is the Python's to say."""
+    files = {
+        "catalog.toml": HEAD + TYPE + 'schema = "t.json"\n',
+        "t.json": '{"not":' * 9000 + "{}" + "}" * 9000,
+    }
+
+    with pytest.raises(CatalogError) as caught:
+        load(write(tmp_path, files))
+
+    [told] = map(str, caught.value.mistakes)
+    assert told in (
+        "t.json:1: this is no JSON: it is nested too deeply",
+        "t.json:1: it holds what JSON has not, such as a date, or is nested too deeply",
+    )
+
+
 def _place(mistake: str) -> tuple[str, int, str]:
     file, line, problem = mistake.split(":", 2)
     return file, int(line), problem

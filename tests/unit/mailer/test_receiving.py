@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,8 @@ import pytest
 from mailer import receiving
 from mailer.listen_address import ListenAddress
 from mailer.receiving import Receiver, is_desk
+
+MALFORMED = "553 5.1.3 Error: malformed address"
 
 OURS = "b-x@bounces.shop.example"
 DEADLINE_SECONDS = 30
@@ -227,22 +230,20 @@ async def test_a_report_with_long_lines_is_taken(taken: Taken) -> None:
 async def test_a_command_that_nobody_can_read_is_told_in_one_line_and_not_explained(
     taken: Taken, caplog: pytest.LogCaptureFixture, wrong: bytes
 ) -> None:
+    # From Python 3.13 on its parser reads what it is given as an address, and finds that it is none.
+    is_read = wrong.startswith(b"MAIL") and sys.version_info >= (3, 13)
     caplog.set_level(logging.INFO)
     async with receiver(taken, lmtp=False) as port:
         line = await Line.open(port)
         await line.heard()
         await line.say("EHLO mx.example")
-        said = await line.say(wrong)
+        assert await line.say(wrong) == (MALFORMED if is_read else receiving.AGAIN)
         assert (await line.say("MAIL FROM:<>")).startswith("250")
         line.close()
 
-    if said.startswith("553"):
-        # The parser of newer Pythons reads it, and finds that it is no address.
-        assert not caplog.records
-        return
-    assert said == receiving.AGAIN
-    assert [record.message for record in caplog.records] == ["a command was not understood"]
-    assert caplog.records[0].exc_info is None
+    told = [] if is_read else ["a command was not understood"]
+    assert [record.message for record in caplog.records] == told
+    assert all(record.exc_info is None for record in caplog.records)
 
 
 async def test_the_log_has_nothing_of_what_is_said(taken: Taken, caplog: pytest.LogCaptureFixture) -> None:
