@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GRAIN_SECONDS = 0.02
-"""Deadlines this near to one another are met together."""
+"""Deadlines this near to one another are met together, unless somebody says otherwise."""
 
 
 class Deadlines(Generic[T]):
@@ -22,11 +22,15 @@ class Deadlines(Generic[T]):
     still matters. Zero seconds switch it off.
     """
 
-    __slots__ = ("_expired", "_queue", "_seconds", "_timer")
+    __slots__ = ("_expired", "_grain_seconds", "_queue", "_seconds", "_timer")
 
-    def __init__(self, seconds: float, expired: Callable[[T], None]) -> None:
+    def __init__(
+        self, seconds: float, expired: Callable[[T], None], *, grain_seconds: float = GRAIN_SECONDS
+    ) -> None:
+        """Deadlines that are no further apart than `grain_seconds` are met together, some up to as much later."""
         self._seconds = seconds
         self._expired = expired
+        self._grain_seconds = grain_seconds
         self._queue: deque[tuple[float, T]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -48,7 +52,7 @@ class Deadlines(Generic[T]):
     def _fire(self) -> None:
         loop = asyncio.get_running_loop()
         queue = self._queue
-        horizon = loop.time() + GRAIN_SECONDS / 2
+        horizon = loop.time() + self._grain_seconds / 2
         while queue and queue[0][0] <= horizon:
             try:
                 self._expired(queue.popleft()[1])
@@ -56,5 +60,5 @@ class Deadlines(Generic[T]):
                 # The others' deadlines hang on the same timer.
                 logger.exception("deadline failed")
         self._timer = (
-            loop.call_at(max(queue[0][0], loop.time() + GRAIN_SECONDS), self._fire) if queue else None
+            loop.call_at(max(queue[0][0], loop.time() + self._grain_seconds), self._fire) if queue else None
         )

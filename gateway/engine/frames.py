@@ -18,6 +18,9 @@ _FINAL = 0x80
 _RESERVED = 0x70
 _MASKED = 0x80
 
+LETTER_BYTES = 7
+"""Of a whole frame with one byte of text: its head, its mask and the byte."""
+
 
 class FrameError(Exception):
     """The client broke the protocol. `code` is the close code that says how."""
@@ -77,6 +80,21 @@ class FrameReader:
         if position < end:
             self._tail = bytearray(data[position:])
             self._wanted = wanted
+
+    def letter(self, data: bytes) -> str | None:
+        """The letter that `data` is a whole message of; None when it is anything else, and `feed` is to take it.
+
+        `data` are `LETTER_BYTES`. By far the most of what clients send are such: Engine.IO's PONG.
+        """
+        if (
+            data[0] == _FINAL | TEXT and data[1] == _MASKED | 1
+            and self._tail is None and self._fragments is None
+        ):  # fmt: skip
+            letter = data[6] ^ data[2]
+            # Beyond are no letters, but parts of some.
+            if letter < 0x80:
+                return chr(letter)
+        return None
 
     def _judge(self, first: int, second: int, size: int) -> None:
         if first & _RESERVED or not second & _MASKED:

@@ -3,9 +3,14 @@
 import asyncio
 
 from gateway.engine.connection import Connection
-from gateway.engine.deadlines import Deadlines
+from gateway.engine.deadlines import GRAIN_SECONDS, Deadlines
 from gateway.engine.frames import SERVICE_RESTART
 from gateway.engine.packets import PING
+
+PINGS_TOGETHER = 1 / 250
+"""Pings that are due within this part of their interval go out together, and their answers come together: to wake up for
+each would cost as much again.
+"""
 
 
 class Heartbeat:
@@ -13,7 +18,11 @@ class Heartbeat:
 
     def __init__(self, *, interval_seconds: float, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
-        self._pings = Deadlines(interval_seconds, self._ping)
+        self._pings = Deadlines(
+            interval_seconds,
+            self._ping,
+            grain_seconds=max(GRAIN_SECONDS, interval_seconds * PINGS_TOGETHER),
+        )
         self._pongs = Deadlines(timeout_seconds, self._miss)
 
     def begin(self, connection: Connection) -> None:

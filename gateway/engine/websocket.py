@@ -99,6 +99,12 @@ class WebSocket(ClientSocket):
     # Coming in
 
     def received(self, data: bytes) -> None:
+        if len(data) == frames.LETTER_BYTES and not self._parting:
+            # What an idle client says, and nothing else: that it is there.
+            letter = self._reader.letter(data)
+            if letter is not None:
+                self._receive(letter)
+                return
         try:
             for opcode, payload in self._reader.feed(data):
                 self._take(opcode, payload)

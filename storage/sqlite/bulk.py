@@ -2,6 +2,10 @@
 
 `executemany` steps a statement for each row, and around each step the interpreter's lock is let go and taken again: beside
 a loop that is busy, every row may wait for it. One statement of many rows is stepped once.
+
+It is `OR FAIL`, which undoes nothing by itself. To be able to undo one statement of many rows SQLite copies every page before
+it is changed, and that costs as much again as the rows; here it would be for nothing, as a transaction that fails is
+undone as a whole.
 """
 
 import sqlite3
@@ -14,17 +18,23 @@ _SIZES = (64, 16, 4, 1)
 """So many rows a statement has: few lengths, so that each stays prepared."""
 
 
-def insert(
-    connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]], *, otherwise: str = ""
-) -> int:
-    """Insert rows in their order, all of one width; answers how many were inserted, or changed by what stands in `otherwise`.
+def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows in their order, all of one width. `into` is the table with the columns, such as `topics (user, topic)`.
 
-    `into` is the statement up to `VALUES`, such as `INSERT OR IGNORE INTO topics (user, topic)`, and `otherwise` what
-    follows the rows, such as `ON CONFLICT …`. Raises what SQLite does.
+    Raises what SQLite does; then some of them are inserted, and the caller's transaction must be undone.
     """
+    _insert(connection, f"INSERT OR FAIL INTO {into}", rows)
+
+
+def insert_new(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]]) -> int:
+    """The same, but what is taken already is passed over. Answers how many were inserted."""
+    return _insert(connection, f"INSERT OR IGNORE INTO {into}", rows)
+
+
+def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]]) -> int:
     inserted = 0
     for some in _parts(rows):
-        statement = _statement(into, len(some[0]), len(some), otherwise)
+        statement = _statement(into, len(some[0]), len(some))
         inserted += connection.execute(statement, tuple(chain.from_iterable(some))).rowcount
     return inserted
 
@@ -39,7 +49,7 @@ def _parts(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
 
 
 @cache
-def _statement(into: str, width: int, rows: int, otherwise: str) -> str:
+def _statement(into: str, width: int, rows: int) -> str:
     """The statement for so many rows; its parts are the program's own, so there are few."""
     row = f"({', '.join('?' * width)})"
-    return f"{into} VALUES {', '.join([row] * rows)} {otherwise}"
+    return f"{into} VALUES {', '.join([row] * rows)}"

@@ -14,11 +14,11 @@ from storage.sqlite import bulk
 from storage.sqlite.mail_rows import OWES, Row, columns_of
 
 _INSERT = (
-    "INSERT INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason,"
+    "obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason,"
     " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, token)"
 )
 _OWE = (
-    "INSERT OR IGNORE INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at,"
+    "obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at,"
     " reason, code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, channel, of_kind, of_id, room, news)"
 )
 
@@ -36,7 +36,7 @@ def owe(connection: sqlite3.Connection, obligations: Sequence[Obligation]) -> in
         )
         for o in obligations
     ]  # fmt: skip
-    return bulk.insert(connection, _OWE, rows)
+    return bulk.insert_new(connection, _OWE, rows)
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:

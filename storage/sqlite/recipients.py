@@ -58,9 +58,9 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
         if found is None or found.gathered or found.state is not taking:
             return None
         at = micros(now)
-        return bulk.insert(
+        return bulk.insert_new(
             connection,
-            "INSERT OR IGNORE INTO recipients (id, campaign, user, address, given, state, wake_at, updated_at)",
+            "recipients (id, campaign, user, address, given, state, wake_at, updated_at)",
             [
                 (each.id, campaign_id, each.user, each.address, each.given, RecipientState.PENDING, 0, at)
                 for each in recipients

@@ -42,7 +42,7 @@ _ALL = (
 )  # fmt: skip
 
 
-_INTO = {len(columns): f"INTO notifications ({', '.join(columns)})" for columns in (_PLAIN, _WORDED, _ALL)}
+_INTO = {len(columns): f"notifications ({', '.join(columns)})" for columns in (_PLAIN, _WORDED, _ALL)}
 """By how long a row is: to bind what is not there costs as much as to bind what is, a fifth of an append."""
 
 SHOWN_UNTIL = _PLAIN.index("shown_until")
@@ -119,12 +119,12 @@ def insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
     Raises `sqlite3.IntegrityError` when an id, a place or a key is taken.
     """
     for width, alike in groupby(rows, key=len):
-        bulk.insert(connection, f"INSERT {_INTO[width]}", list(alike))
+        bulk.insert(connection, _INTO[width], list(alike))
 
 
 def insert_new(connection: sqlite3.Connection, row: Sequence[Any]) -> bool:
     """Insert one row, unless its id, its place or its key is taken: then nothing changes, and it answers False."""
-    return bulk.insert(connection, f"INSERT OR IGNORE {_INTO[len(row)]}", [row]) > 0
+    return bulk.insert_new(connection, _INTO[len(row)], [row]) > 0
 
 
 def find(connection: sqlite3.Connection, notification_id: str) -> Notification | None:

@@ -48,9 +48,9 @@ class SQLiteStats(SQLiteShelf, Stats):
         """An insert that passes over what is known, and then the marks, also of what was known: counting it again
         changes nothing.
         """
-        bulk.insert(
+        bulk.insert_new(
             connection,
-            "INSERT OR IGNORE INTO stats_events (key, at, series, outcome, count)",
+            "stats_events (key, at, series, outcome, count)",
             event_rows(connection, events),
         )
         # What happened together shares its time.

@@ -23,24 +23,16 @@ def names(table: sqlite3.Connection) -> list[str]:
 @pytest.mark.parametrize("number", [0, 1, 3, 4, 16, 63, 64, 65, 250])
 def test_all_rows_are_inserted_in_their_order(table: sqlite3.Connection, number: int) -> None:
     rows = [(f"thing {place}", place) for place in range(number)]
-    assert bulk.insert(table, "INSERT INTO things (name, size)", rows) == number
+    bulk.insert(table, "things (name, size)", rows)
     assert names(table) == [name for name, _ in rows]
 
 
 def test_what_is_passed_over_is_not_counted(table: sqlite3.Connection) -> None:
     rows = [(f"thing {place % 50}", place) for place in range(100)]
-    assert bulk.insert(table, "INSERT OR IGNORE INTO things (name, size)", rows) == 50
-    assert bulk.insert(table, "INSERT OR IGNORE INTO things (name, size)", rows) == 0
-
-
-def test_what_stands_in_the_way_may_be_changed(table: sqlite3.Connection) -> None:
-    bulk.insert(table, "INSERT INTO things (name, size)", [("one", 1), ("two", 2)])
-    larger = "ON CONFLICT (name) DO UPDATE SET size = excluded.size WHERE size < excluded.size"
-    rows = [("one", 10), ("two", 0), ("three", 3)]
-    assert bulk.insert(table, "INSERT INTO things (name, size)", rows, otherwise=larger) == 2
-    assert dict(table.execute("SELECT name, size FROM things")) == {"one": 10, "two": 2, "three": 3}
+    assert bulk.insert_new(table, "things (name, size)", rows) == 50
+    assert bulk.insert_new(table, "things (name, size)", rows) == 0
 
 
 def test_a_row_that_is_taken_raises(table: sqlite3.Connection) -> None:
     with pytest.raises(sqlite3.IntegrityError):
-        bulk.insert(table, "INSERT INTO things (name, size)", [("one", 1)] * 80)
+        bulk.insert(table, "things (name, size)", [("one", 1)] * 80)
