@@ -45,19 +45,29 @@ class UUID7Source:
         """The next id. It waits for the lock of other threads and for nothing else; every few hundred ids it asks the
         kernel for chance.
         """
+        return self.many(1)[0]
+
+    def many(self, number: int) -> list[str]:
+        """The next ids, of one look at the clock: of a batch they cost half of what each would by itself."""
+        ids: list[str] = []
         with self._lock:
-            if len(self._tails) < 2:
-                self._tails = _random_tails()
             millisecond = self._clock() // 1_000_000
             if millisecond > self._millisecond:
                 self._restart(millisecond)
-            else:
+                # The first of a millisecond is the one that the counter begins with.
+                self._counter -= 1
+            for _ in range(number):
                 self._counter += 1
                 if self._counter == _COUNTER_END:
                     self._restart(self._millisecond + 1)
-            return self._time + _COUNTERS[self._counter] + self._tails.pop()
+                if not self._tails:
+                    self._tails = _random_tails()
+                ids.append(self._time + _COUNTERS[self._counter] + self._tails.pop())
+        return ids
 
     def _restart(self, millisecond: int) -> None:
+        if not self._tails:
+            self._tails = _random_tails()
         self._millisecond = millisecond
         self._counter = int(self._tails.pop()[-3:], 16) % (_COUNTER_END // 2)
         digits = f"{millisecond:012x}"

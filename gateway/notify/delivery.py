@@ -12,6 +12,7 @@ and until it is taken out here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from gateway.cluster.bus.base import TRANSIENT, Bus
 from gateway.engine import Packet
@@ -20,7 +21,7 @@ from gateway.ground.parts import Meters, Part
 from gateway.notify.heard_rooms import RELEASE_SECONDS, HeardRooms
 from gateway.notify.muster import Muster
 from gateway.notify.repair import Repairs
-from gateway.notify.streams import DeliveryStats, Guest, Sockets, Stream, namespace_of
+from gateway.notify.streams import DeliveryStats, Guest, Sockets, Stream, Told, namespace_of
 from gateway.notify.translations import MARK, Variants
 from gateway.notify.written import WrittenLog
 from storage.notifications import Notification
@@ -66,9 +67,9 @@ class Delivery(Part):
         """Which language a session reads; None where nobody knows. Asked once for each session and frame of
         several languages.
         """
-        self.on_written: Callable[[str, bytes], None] | None = None
-        """Told of each frame with a sequence that is written to a room's sessions, repairs included. It must
-        neither wait nor raise.
+        self.on_written: Callable[[str, bytes, Told | None], None] | None = None
+        """Told of each frame with a sequence that is written to a room's sessions, repairs included, and of what it
+        tells where that is known. It must neither wait nor raise.
         """
         self.on_replayed: Callable[[Sequence[Notification]], None] | None = None
         """Told of what a session was given that it had missed, as above."""
@@ -179,7 +180,7 @@ class Delivery(Part):
         """Whether a frame of the room would be written to anybody here."""
         return room in self.streams
 
-    def receive(self, room: str, seq: int, event: bytes) -> None:
+    def receive(self, room: str, seq: int, event: bytes, told: Told | None = None) -> None:
         """Take a frame from an emitter on this node or from the bus, and deliver it when it is its turn.
 
         Never waits, and is called for each frame of the bus. A room that has nobody here costs a look-up in a
@@ -189,11 +190,11 @@ class Delivery(Part):
         if stream is None:
             return
         if seq == TRANSIENT:
-            self.write(stream, TRANSIENT, event)
+            self.write(stream, TRANSIENT, event, told)
         elif stream.cursor is not None and seq <= stream.cursor:
             self.stats.repeated += 1
         elif stream.cursor is not None and seq == stream.cursor + 1:
-            self.write(stream, seq, event)
+            self.write(stream, seq, event, told)
             if stream.waiting:
                 self.deliver_waiting(stream)
         else:
@@ -203,7 +204,7 @@ class Delivery(Part):
             if stream.cursor is not None:
                 self.repairs.expect(stream)
 
-    def write(self, stream: Stream, seq: int, event: bytes) -> None:
+    def write(self, stream: Stream, seq: int, event: bytes, told: Told | None = None) -> None:
         """Write to all members, and to each guest what its replay has not given it.
 
         `seq` is the cursor's next, or `TRANSIENT`; it is for `receive` and the repair to see to that. The
@@ -212,41 +213,32 @@ class Delivery(Part):
         if seq != TRANSIENT:
             stream.cursor = seq
             if self.on_written is not None and (stream.members or stream.guests):
-                self.on_written(stream.room, event)
-        namespace = stream.namespace
+                self.on_written(stream.room, event, told)
+        namespace, members = stream.namespace, stream.members
+        packet_of: Callable[[str], Packet]
+        reached = 0
         # Told from the bytes, for the bus carries nothing else; no JSON begins so.
         if event[0] == MARK:
-            self._write_variants(stream, seq, Variants(namespace, event, self.locale_of))
-            return
-        packet = Packet.event(namespace, event)
-        if stream.members:
-            reached = self._sockets.fan_out(namespace, stream.room, packet)
-            if reached != len(stream.members):
-                reached += self.muster.put_right(stream, lambda _: packet)
-            self._count(stream, seq, reached)
+            # Each language is encoded once for the node, however many sessions read it.
+            packet_of = Variants(namespace, event, self.locale_of).of
+            if members:
+                reached = self._sockets.fan_out_each(namespace, stream.room, packet_of)
+        else:
+            packet = Packet.event(namespace, event)
+            packet_of = partial(_same, packet)
+            if members:
+                reached = self._sockets.fan_out(namespace, stream.room, packet)
+        if members:
+            if reached != len(members):
+                reached += self.muster.put_right(stream, packet_of)
+            self.stats.delivered += reached
+            # Guests are counted by themselves.
+            if seq != TRANSIENT:
+                self.written.note(stream.room, seq, reached, members)
         if stream.guests:
             # A copy: writing may let the guest in, and so take it out of the dict.
             for sid, guest in list(stream.guests.items()):
-                self._write_to_guest(stream, sid, guest, seq, packet)
-
-    def _write_variants(self, stream: Stream, seq: int, variants: Variants) -> None:
-        """The same of a frame of several languages.
-
-        Each language is encoded once for the node, however many sessions read it.
-        """
-        if stream.members:
-            reached = self._sockets.fan_out_each(stream.namespace, stream.room, variants.of)
-            if reached != len(stream.members):
-                reached += self.muster.put_right(stream, variants.of)
-            self._count(stream, seq, reached)
-        for sid, guest in list(stream.guests.items()):
-            self._write_to_guest(stream, sid, guest, seq, variants.of(sid))
-
-    def _count(self, stream: Stream, seq: int, reached: int) -> None:
-        """Note how many sessions a frame was written to; guests are counted by themselves."""
-        self.stats.delivered += reached
-        if seq != TRANSIENT:
-            self.written.note(stream.room, seq, reached, stream.members)
+                self._write_to_guest(stream, sid, guest, seq, packet_of(sid))
 
     def _write_to_guest(self, stream: Stream, sid: str, guest: Guest, seq: int, packet: Packet) -> None:
         """Keep a frame for a guest whose replay goes on, and write to one whose replay has ended what that did not give it.
@@ -293,6 +285,12 @@ class Delivery(Part):
             # These have it all: there is no frame to come that would let them in.
             if guest.upto is not None and guest.upto <= head:
                 self._admit(sid, stream)
+
+
+def _same(packet: Packet, sid: str) -> Packet:
+    """The packet for any session: that of one language."""
+    del sid
+    return packet
 
 
 def _any_locale(sid: str) -> None:

@@ -51,7 +51,7 @@ class Hands(Protocol):
 
 
 Listener = Callable[[Sequence[Notification], str], None]
-"""Takes what was emitted just now, and in whose name; must neither wait nor raise."""
+"""Takes what one emit has become just now, and in whose name; must neither wait nor raise."""
 
 Tally = Callable[[str, int], None]
 """Counts so many requests under an outcome: `accepted`, `duplicate`, or the code of what went wrong."""
@@ -113,7 +113,7 @@ class Emitter:
                 emitted = Appended(notifications=planned.notifications)
             # `_deliver` runs before the first wait: the sessions of this node have it before any other node
             # is told.
-            await self._fanout.share(self._deliver(request, emitted, scope))
+            await self._fanout.share(self._deliver([request], [emitted], scope))
         except Exception as error:
             self.refuse(error)
             raise
@@ -180,11 +180,7 @@ class Emitter:
         """
         planned = await self.planner.plan(requests, scope)
         answers = await self._store(requests, planned)
-        frames: list[Frame] = []
-        for request, answer in zip(requests, answers, strict=True):
-            if isinstance(answer, Appended):
-                frames += self._deliver(request, answer, scope)
-        await self._fanout.share(frames)
+        await self._fanout.share(self._deliver(requests, answers, scope))
         return answers
 
     async def _store(
@@ -211,19 +207,25 @@ class Emitter:
                 answers.append(Appended(notifications=emission.notifications))
         return answers
 
-    def _deliver(self, request: EmitRequest, emitted: Emitted, scope: str) -> Sequence[Frame]:
+    def _deliver(
+        self, requests: Sequence[EmitRequest], answers: Sequence[Emitted | Exception], scope: str
+    ) -> Sequence[Frame]:
         """Deliver on this node what is new, and answer the frames for the others. What is not stored is always new.
 
         A repetition is delivered to nobody: whoever was to have it has it, or will have it from the store. It
         does not wait, and the listeners must not either.
         """
-        if emitted.duplicate:
-            return ()
-        frames = self._fanout.deliver(emitted.notifications, request.event)
-        if lanes := owing.lanes_owed(emitted.notifications):
+        new = [
+            (request.event, answer.notifications)
+            for request, answer in zip(requests, answers, strict=True)
+            if isinstance(answer, Appended) and not answer.duplicate
+        ]
+        frames = self._fanout.deliver(new)
+        if lanes := owing.lanes_owed(new):
             self._wake_mailer(lanes)
         for listen in self.listeners:
-            listen(emitted.notifications, scope)
+            for _, notifications in new:
+                listen(notifications, scope)
         return frames
 
     def _outcome(self, answer: Emitted | Exception) -> str:

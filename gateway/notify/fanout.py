@@ -5,12 +5,13 @@ and all use cases that tell something transient go through here, so there is one
 frame is made at all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.cluster.bus.base import TRANSIENT, Bus, Frame
 from gateway.cluster.gossip import HeadGossip
 from gateway.notify import events
+from gateway.notify.streams import Told
 from storage.notifications import Notification
 
 
@@ -21,8 +22,11 @@ class FrameReceiver(Protocol):
         """Whether a frame of the room would be written to anybody here. Asked for each notification: a look-up in a dict."""
         ...
 
-    def receive(self, room: str, seq: int, event: bytes) -> None:
-        """Take a frame, and deliver it when it is its turn; never waits, raises nothing."""
+    def receive(self, room: str, seq: int, event: bytes, told: Told | None = None) -> None:
+        """Take a frame, and deliver it when it is its turn; never waits, raises nothing.
+
+        `told` spares whoever asks what it tells to read that out of its bytes.
+        """
         ...
 
 
@@ -38,24 +42,26 @@ class Fanout:
         self._bus = bus
         self._gossip = gossip
 
-    def deliver(self, notifications: Sequence[Notification], event: str) -> list[Frame]:
+    def deliver(self, emits: Iterable[tuple[str, Sequence[Notification]]]) -> list[Frame]:
         """Deliver on this node, and answer the frames for the others, which `share` brings there.
 
-        This node comes first: its sessions must not wait for a bus that is away.
+        Of each emit the event that it is, and its notifications. This node comes first: its sessions must not wait for a
+        bus that is away.
 
         The frames stand in the order of the notifications, which the bus keeps. Those that are kept unseen
         make none.
         """
         frames: list[Frame] = []
-        receiver, carries = self._receiver, self._bus.carries
-        for notification in notifications:
-            room = notification.room
-            # Most notifications are for users who are out: without other nodes, their frames are never made.
-            if notification.in_app and (carries or receiver.hears(room)):
-                encoded = events.frame(event, notification)
-                seq = TRANSIENT if notification.seq is None else notification.seq
-                receiver.receive(room, seq, encoded)
-                frames.append((room, seq, encoded))
+        hears, receive, carries = self._receiver.hears, self._receiver.receive, self._bus.carries
+        for event, notifications in emits:
+            for notification in notifications:
+                room = notification.room
+                # Most notifications are for users who are out: without other nodes, their frames are never made.
+                if notification.in_app and (carries or hears(room)):
+                    encoded = events.frame(event, notification)
+                    seq = TRANSIENT if notification.seq is None else notification.seq
+                    receive(room, seq, encoded, (notification.id, notification.type))
+                    frames.append((room, seq, encoded))
         return frames
 
     async def share(self, frames: Sequence[Frame]) -> None:

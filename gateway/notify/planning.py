@@ -8,7 +8,7 @@ Three ask it: the emitter for what is to be stored, the scheduler whether a requ
 `trials.planning` stands in its place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -77,6 +77,8 @@ class Planner:
         questions = showing.in_question(self._catalog, self._choosers, filled, now)
         hidden = await showing.hidden_of_each(self._judge, questions, len(filled))
         mails = await owing.mails_of_each(self._judge, filled, now)
+        # As many as there can be: what is not planned after all leaves its own unused.
+        ids = iter(uuid7.many(sum([len(request.rooms) for request in requests])))
         planned: list[Emission | Exception] = []
         for each, unseen, owed in zip(filled, hidden, mails, strict=True):
             if isinstance(each, Exception):
@@ -86,7 +88,7 @@ class Planner:
             elif isinstance(owed, Exception):
                 planned.append(owed)
             else:
-                planned.append(_emission(each, scope, origin, now, owed, unseen))
+                planned.append(_emission(each, scope, origin, now, owed, unseen, ids))
         return planned
 
     async def vet(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
@@ -134,7 +136,7 @@ class Planner:
                 mail = owing.mail_of(email, cases[room], verdict, filled.texts.get(room))
             drafts.append(
                 Draft(
-                    _notification(filled, room, now, mail, hidden.get(room)),
+                    _notification(uuid7(), filled, room, now, mail, hidden.get(room)),
                     Send() if verdict is None else verdict.verdict,
                 )
             )
@@ -148,15 +150,24 @@ def _emission(
     now: datetime,
     mails: Mapping[str, Mail],
     hidden: Hidden,
+    ids: Iterator[str],
 ) -> Emission:
-    """What the store is asked to append; `mails` and `hidden` are by room.
+    """What the store is asked to append; `mails` and `hidden` are by room, and `ids` has one for each.
 
     Without a key of its own each call is another emission.
     """
     request = filled.request
-    notifications = tuple(
-        [_notification(filled, room, now, mails.get(room), hidden.get(room)) for room in request.rooms]
-    )
+    rooms = request.rooms
+    if len(rooms) == 1:
+        # What most are.
+        room = rooms[0]
+        notifications: tuple[Notification, ...] = (
+            _notification(next(ids), filled, room, now, mails.get(room), hidden.get(room)),
+        )
+    else:
+        notifications = tuple(
+            [_notification(next(ids), filled, room, now, mails.get(room), hidden.get(room)) for room in rooms]
+        )
     if request.idempotency_key is None:
         return Emission(notifications=notifications, origin=origin)
     key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)
@@ -170,24 +181,23 @@ def _origin(scope: str) -> Origin:
     return Origin(by, logs.request_id.get())
 
 
-def _own_entry(request: EmitRequest) -> Entry | None:
-    """Of a type that the catalog does not have."""
-    if not request.actions and request.image is None:
-        return None
-    return Entry(actions=request.actions, image=request.image)
-
-
 def _notification(
-    filled: Filled, room: str, now: datetime, mail: Mail | None, hidden: Skip | None
+    id_: str, filled: Filled, room: str, now: datetime, mail: Mail | None, hidden: Skip | None
 ) -> Notification:
-    """One room's notification, with the mail that it owes, and unseen where a rule hides it. Its id is made
-    here: a repetition has others, and the store answers with the first ones.
+    """One room's notification, with the mail that it owes, and unseen where a rule hides it.
+
+    A repetition has another id, and the store answers with the first.
 
     An entry is made only where there is something to keep in it. What is hidden is stored, without a
     sequence, with the rule that hid it.
     """
     request, text = filled.request, filled.texts.get(room)
-    entry = _own_entry(request) if text is None else text.entry
+    entry = None
+    if text is not None:
+        entry = text.entry
+    elif request.actions or request.image is not None:
+        # Of a type that the catalog does not have.
+        entry = Entry(actions=request.actions, image=request.image)
     if hidden is not None:
         entry = structs.replace(entry or Entry(), hidden_by=hidden.rule, hidden_why=hidden.detail)
     if request.rhythm is not None:
@@ -195,7 +205,7 @@ def _notification(
     lifetime = request.expires_in_seconds
     collapse_key = request.collapse_key or (None if text is None else text.collapse_key)
     return Notification(
-        id=uuid7(),
+        id=id_,
         room=room,
         type=request.type,
         title=request.title or "" if text is None else text.words.title,

@@ -41,6 +41,10 @@ class Sockets(Protocol):
         ...
 
 
+Told = tuple[str, str]
+"""The id and the type of the notification that a frame tells."""
+
+
 def namespace_of(room: str) -> str:
     """The namespace whose sessions are the members of `room`.
 

@@ -67,7 +67,9 @@ def results(outcomes: Sequence[Emitted | PutOff | Exception]) -> Json:
 def _result(outcome: Emitted | PutOff | Exception) -> Json:
     """The outcome of one item, as it would have been answered by itself, with its status inside."""
     if not isinstance(outcome, Exception):
-        return {"status": 202, **shapes.emitted(outcome)}
+        answer = shapes.emitted(outcome)
+        answer["status"] = 202
+        return answer
     details = problems.of(outcome)
     if details.code == "internal":
         logger.error("emit failed", exc_info=outcome)

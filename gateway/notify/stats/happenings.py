@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from gateway.notify.streams import Told
 from storage.obligations import Subject
 from storage.stats import Outcome
 from storage.streams import Placed
 
-_FRAME_BYTES = 1024
+FRAME_BYTES = 1024
 """How many bytes of a frame weigh as much as a small happening."""
 
 
@@ -25,16 +26,10 @@ class FramesWritten:
 
     at: datetime
     """When the first of them was."""
-    frames: list[tuple[str, bytes]] = field(default_factory=list)
+    frames: list[tuple[str, bytes | Told]] = field(default_factory=list)
+    """Each with its room, or what it tells in its place."""
     weight: int = 0
-    """The weight of all its frames together."""
-
-    def add(self, room: str, frame: bytes) -> int:
-        """One more frame of the same moment; answers its weight: 1, and 1 more for each KiB."""
-        weight = 1 + len(frame) // _FRAME_BYTES
-        self.frames.append((room, frame))
-        self.weight += weight
-        return weight
+    """The weight of all its frames together: of each 1, and 1 more for each `FRAME_BYTES`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from gateway.ground.logs import Seldom
 from gateway.ground.rooms import user_of, user_room
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.stats.happenings import (
+    FRAME_BYTES,
     FramesWritten,
     Happening,
     MailEnded,
@@ -27,6 +28,7 @@ from gateway.notify.stats.happenings import (
     Replayed,
     weight,
 )
+from gateway.notify.streams import Told
 from mailer.outcomes import MailOutcome, Result
 from storage import inboxes
 from storage.clicks import HitKind
@@ -112,10 +114,11 @@ class Hearing:
         else:
             self.emitted(notifications, scope)
 
-    def written(self, room: str, frame: bytes) -> None:
+    def written(self, room: str, frame: bytes, told: Told | None = None) -> None:
         """A frame that has a sequence was written to the room's connections here.
 
-        It is called for every frame, so it does next to nothing: which event that is, is read later.
+        It is called for every frame, so it does next to nothing: what a frame of another node tells is read later. One
+        of which that is known is not kept.
         """
         if self._weight >= WAITING_MAX:
             self.lose(1)
@@ -123,7 +126,14 @@ class Hearing:
         written = self._written
         if written is None or written.weight >= FRAMES_TOGETHER:
             written = self._begin()
-        self._weight += written.add(room, frame)
+        if told is None:
+            heavy = 1 + len(frame) // FRAME_BYTES
+            written.frames.append((room, frame))
+        else:
+            heavy = 1
+            written.frames.append((room, told))
+        written.weight += heavy
+        self._weight += heavy
 
     def _begin(self) -> FramesWritten:
         """Have what is written from now on until the loop's next turn stand together, with the time of now."""

@@ -25,6 +25,7 @@ from gateway.notify.stats.happenings import (
     ReceiptsMarked,
     Replayed,
 )
+from gateway.notify.streams import Told
 from gateway.notify.translations import MARK
 from storage.obligations import Kind
 from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one
@@ -50,14 +51,14 @@ def _never(type_: str) -> bool:
     return False
 
 
-class _Told(Struct):
+class _Named(Struct):
     """What a frame tells of its notification, as far as it is asked."""
 
     id: str
     type: str
 
 
-_frames = msgspec.json.Decoder(tuple[str, _Told])
+_frames = msgspec.json.Decoder(tuple[str, _Named])
 
 
 class SentSeries(Protocol):
@@ -206,21 +207,27 @@ def _event(
 def _of_frames(written: FramesWritten) -> Iterator[Event]:
     """Of a frame of several languages the first tells as much as any.
 
-    It reads the id and the type out of the bytes that were written: a lookup for each would cost more than
-    the frame. It has a turn for every frame of every emit, so what they share is made once.
+    Of a frame of another node it reads the id and the type out of the bytes that were written: a lookup for each would
+    cost more than the frame. It has a turn for every frame of every emit, so what they share is made once.
     """
     own: dict[str, Series] = {}
     shared: dict[str, Series] = {}
     at, outcome = written.at, Outcome.DELIVERED
     for room, frame in written.frames:
-        said = frame[1:].split(b"\n", 1)[0].partition(b" ")[2] if frame[0] == MARK else frame
-        _, told = _frames.decode(said)
+        id_, type_ = _told(frame) if isinstance(frame, bytes) else frame
         known = own if room.startswith(_USER) else shared
-        series = known.get(told.type)
+        series = known.get(type_)
         if series is None:
             channel = StatsChannel.IN_APP if known is own else StatsChannel.SHARED
-            series = known[told.type] = Series(told.type, channel.value)
-        yield Event(key=key_of_one(told.id, outcome), at=at, outcome=outcome, series=series)
+            series = known[type_] = Series(type_, channel.value)
+        yield Event(key=key_of_one(id_, outcome), at=at, outcome=outcome, series=series)
+
+
+def _told(frame: bytes) -> Told:
+    """The id and the type of what a frame tells."""
+    said = frame[1:].split(b"\n", 1)[0].partition(b" ")[2] if frame[0] == MARK else frame
+    _, told = _frames.decode(said)
+    return told.id, told.type
 
 
 def _of_mail(ended: MailEnded) -> Iterable[Event]:

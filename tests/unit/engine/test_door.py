@@ -386,7 +386,7 @@ async def test_a_connection_whose_bytes_cannot_be_taken_is_ended(hosts, caplog, 
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(connection.socket._reader.__class__, "feed", lambda self, data: fail(data))
-    raw.say("3")
+    raw.say("6probe")
 
     await raw.gone()
     await host.until(lambda: host.disconnects == ["transport close"])
