@@ -196,7 +196,10 @@ class Emitter:
             for request, emission in zip(requests, planned, strict=True)
             if request.store and isinstance(emission, Emission)
         ]
-        outcomes = iter(await self._commit.append_many(kept)) if kept else iter(())
+        stored: Sequence[Emitted | Exception] = await self._commit.append_many(kept) if kept else ()
+        if len(stored) == len(requests):
+            return [*stored]
+        outcomes = iter(stored)
         answers: list[Emitted | Exception] = []
         for request, emission in zip(requests, planned, strict=True):
             if isinstance(emission, Exception):

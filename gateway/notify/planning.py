@@ -20,8 +20,9 @@ from gateway.ground import logs
 from gateway.ground.clock import Clock
 from gateway.notify import owing, showing
 from gateway.notify.decide import Judge
+from gateway.notify.owing import NO_MAIL
 from gateway.notify.requests import EmitRequest
-from gateway.notify.showing import Choosers, Hidden
+from gateway.notify.showing import NOTHING_HIDDEN, Choosers, Hidden
 from gateway.notify.sources import NOBODY_CHOSE
 from gateway.notify.verdicts import Moment, Send, Skip, Verdict
 from gateway.notify.wording import Filled, Scribe
@@ -83,9 +84,10 @@ class Planner:
         for each, unseen, owed in zip(filled, hidden, mails, strict=True):
             if isinstance(each, Exception):
                 planned.append(each)
-            elif isinstance(unseen, Exception):
+            # Most have nothing hidden and owe nothing, and are asked no more than that.
+            elif unseen is not NOTHING_HIDDEN and isinstance(unseen, Exception):
                 planned.append(unseen)
-            elif isinstance(owed, Exception):
+            elif owed is not NO_MAIL and isinstance(owed, Exception):
                 planned.append(owed)
             else:
                 planned.append(_emission(each, scope, origin, now, owed, unseen, ids))

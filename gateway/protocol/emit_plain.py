@@ -69,13 +69,16 @@ _TO_THE_OWN_ADDRESS = EmailRequest()
 """Shared by all: it is frozen."""
 _ROOM_MAX = 5 + USER_ID_MAX
 """Longer names are none, and are not remembered either."""
+_TYPE_MAX = 64
+"""Longer ones are none, as of rooms."""
 _SMALL = EMIT_BYTES_MAX // 2
 """Bytes of data with which an item is no larger than it may be: its texts have less than as much again."""
 _batches = msgspec.json.Decoder(_PlainBatch)
 """A decoder is made once; it keeps nothing between calls."""
 _is_room = lru_cache(maxsize=16384)(is_room)
 """Remembered, for the same rooms come again and again. Room names are bound in length before they come here."""
-_is_type = re.compile(TYPE).fullmatch
+_is_type = lru_cache(maxsize=1024)(re.compile(TYPE).fullmatch)
+"""Remembered, for there are few; they are bound in length before they come here."""
 _is_visible = re.compile(f"[{INVISIBLE}]*[^{INVISIBLE}]").match
 """Whether there is something to see in it; judged only where the first character does not show it."""
 _is_path = re.compile(r"/(?:[A-Za-z0-9_.?=&%#-][A-Za-z0-9_./?=&%#-]{0,500})?").fullmatch
@@ -125,7 +128,7 @@ def _request(plain: PlainEmit, key: str | None = None, digest: bytes = b"") -> E
     room, title, body, link, data = plain.to, plain.title, plain.body, plain.link, plain.data
     event = plain.event
     if (
-        len(room) <= _ROOM_MAX and _is_room(room) and _is_type(plain.type)
+        len(room) <= _ROOM_MAX and _is_room(room) and len(plain.type) <= _TYPE_MAX and _is_type(plain.type)
         and (
             title is None
             or (0 < len(title) <= TITLE_MAX and title.isprintable() and ("!" <= title[0] <= "~" or _is_visible(title)))

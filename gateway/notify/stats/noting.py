@@ -106,7 +106,9 @@ class Noter(Part):
             await self._note()
             while self.heard.waiting:
                 await self._reckon(self.heard.step(STEP))
-                await self._note()
+                # Full writes: each is a commit.
+                if len(self._unnoted) >= NOTED_AT_ONCE or not self.heard.waiting:
+                    await self._note()
         except StorageError as error:
             logger.info(
                 "statistics wait: the store is away",

@@ -43,6 +43,8 @@ async def emit_many(
     """
     asked = [item for item in items if isinstance(item, EmitRequest)]
     now = [item for item in asked if item.timing is None]
+    if len(now) == len(items):
+        return await _emit_now(use, caller, now)
     emitted = iter(await _emit_now(use, caller, now) if now else ())
     put_off = iter(await _put_off(use, caller, [item for item in asked if item.timing is not None]))
     outcomes: list[Emitted | PutOff | Exception] = []
