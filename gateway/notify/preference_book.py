@@ -25,8 +25,8 @@ from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.rooms import user_of, user_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.preferences import NOTHING, UserPreferences
-from gateway.notify.showing import Suspicion
 from gateway.notify.sieve import Sieve
+from gateway.notify.suspicion import Suspicion
 from storage import preferences as shelf
 from storage.errors import StorageError
 

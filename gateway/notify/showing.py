@@ -4,8 +4,7 @@ Planning asks it, beside `owing`, which asks the same of mail. Who reads, and wh
 many hides from one reader by `muting`.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +12,7 @@ from gateway.catalog.channels import IN_APP, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.decide import Judge
+from gateway.notify.suspicion import Suspicion
 from gateway.notify.verdicts import Case, Moment, Skip
 from gateway.notify.wording import Filled
 from storage.errors import StorageError
@@ -23,34 +23,6 @@ if TYPE_CHECKING:
 Hidden = Mapping[str, Skip]
 """Why a notification is not shown, by its room."""
 NOTHING_HIDDEN: Hidden = {}
-
-
-class Everybody:
-    """Has every room."""
-
-    def __contains__(self, room: object) -> bool:
-        return True
-
-
-EVERYBODY = Everybody()
-
-
-def _always(room: str) -> bool:
-    del room
-    return True
-
-
-@dataclass(frozen=True, slots=True)
-class Suspicion:
-    """In which rooms a rule may hide something: a yes may be wrong, and is judged then; a no may not.
-
-    Every emit asks of every room. So it is asked in two steps, the first of which is a set's for nearly all.
-    """
-
-    rooms: Container[str] = EVERYBODY
-    """A room that is not in it is of nobody for whom anything is hidden."""
-    of: Callable[[str], bool] = _always
-    """Whether a rule may hide something of this type in this one of `rooms`."""
 
 
 class Choosers(Protocol):

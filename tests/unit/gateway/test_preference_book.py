@@ -13,7 +13,7 @@ from gateway.cluster.commands import PreferencesChanged
 from gateway.notify import preference_book
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.preferences import NOTHING
-from gateway.notify.showing import Suspicion
+from gateway.notify.suspicion import Suspicion
 from storage.errors import StoreUnavailable
 from storage.preferences import PreferenceChange
 from storage.sqlite import SQLiteStore

@@ -12,8 +12,8 @@ from gateway.notify.languages import Languages
 from gateway.notify.planning import Planner
 from gateway.notify.preferences import UserPreferences
 from gateway.notify.requests import EmailRequest, Unfit
-from gateway.notify.showing import Suspicion
 from gateway.notify.sources import NobodyChose, Sources
+from gateway.notify.suspicion import Suspicion
 from gateway.notify.wording import Filled, Scribe
 from storage.errors import StoreUnavailable
 from storage.streams import Emission
