@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.notify.brakes import FEW, Bounds, LaneHealth, reason_to_pause
+from gateway.notify.lanes.brakes import FEW, Bounds, LaneHealth, reason_to_pause
 from storage.lanes import LaneOutcome
 
 BOUNDS = Bounds(bounces=0.05, complaints=0.003, mails=200, window_seconds=86_400, failures=5)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.notify import mailboxes as module
-from gateway.notify.mailboxes import Hints, RefusalBook
-from gateway.notify.suppressions import LiftRequest, SuppressionList
+from gateway.notify.suppressions import mailboxes as module
+from gateway.notify.suppressions.listing import LiftRequest, SuppressionList
+from gateway.notify.suppressions.mailboxes import Hints, RefusalBook
 from mailer.bounces import Bounce
 from storage.errors import StoreUnavailable
 from storage.mailboxes import RefusingMailbox

@@ -6,8 +6,8 @@ from typing import Any
 
 from gateway.cluster.bus.local import LocalBus
 from gateway.ground.rooms import membership
-from gateway.notify.delivery import HELD_LIMIT, Delivery
-from gateway.notify.replaying import PASSES, Replaying
+from gateway.notify.delivery.cursors import HELD_LIMIT, Delivery
+from gateway.notify.delivery.replaying import PASSES, Replaying
 from storage.histories import Muted
 from storage.inboxes import Opening
 from tests.unit.gateway.delivery.scene import Sockets, Stream, clock, frame

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.engine import Packet
-from gateway.notify import events
-from gateway.notify.translations import MARK, Variants, page_spoken, spoken
+from gateway.notify.delivery import events
+from gateway.notify.delivery.translations import MARK, Variants, page_spoken, spoken
 from storage.histories import HistoryPage, InboxItem
 from storage.notifications import Entry, Notification, Words
 from storage.receipts import Receipt
