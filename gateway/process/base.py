@@ -26,10 +26,11 @@ from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings
 from gateway.notify.deciding.decision import Judge
 from gateway.notify.deciding.sources import Sources
 from gateway.notify.lanes.book import LaneBook, bounds_of
+from gateway.notify.lanes.settings import BrakeSettings
 from gateway.notify.people.contacts import ContactBook
 from gateway.notify.preferences.book import PreferenceBook
 from gateway.notify.returns.reports import Returns
-from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
+from gateway.notify.settings import PeopleSettings, StoreSettings
 from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.settings import StatsSettings
 from gateway.notify.suppressions.listing import SuppressionList

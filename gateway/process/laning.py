@@ -80,7 +80,7 @@ def _lanes(store: "Store") -> "LaneBook":
     """The lanes as a gateway of these settings has them; it tells nobody, and the gateways look for themselves."""
     from gateway.ground.clock import Timekeeper
     from gateway.notify.lanes.book import LaneBook, bounds_of
-    from gateway.notify.settings import BrakeSettings
+    from gateway.notify.lanes.settings import BrakeSettings
     from gateway.process import settings
 
     return LaneBook(store.lanes, bounds_of(settings.load()[BrakeSettings]), Timekeeper())

@@ -22,8 +22,8 @@ from gateway.ground.logs import Seldom
 from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.lanes.brakes import Bounds, LaneHealth, reason_to_pause
+from gateway.notify.lanes.settings import BrakeSettings
 from gateway.notify.lanes.weighing import Scales
-from gateway.notify.settings import BrakeSettings
 from storage import lanes
 from storage.errors import StorageError
 from storage.lanes import UNTOUCHED, LaneState, Pause
