@@ -129,7 +129,7 @@ $(BIN)/pip: | machine
 endif
 
 # What proves who is calling, what leaves by mail and the use cases has no untested line or branch.
-PROVEN := auth/*,mailer/*,gateway/notify/decide.py,gateway/notify/emitting.py,gateway/notify/fanout.py,gateway/notify/gates/*,gateway/notify/languages.py,gateway/notify/mailroom.py,gateway/notify/owing.py,gateway/notify/people.py,gateway/notify/planning.py,gateway/notify/preview.py,gateway/notify/reading.py,gateway/notify/records.py,gateway/notify/said.py,gateway/notify/showing.py,gateway/notify/sources.py,gateway/notify/translations.py,gateway/notify/type_preview.py,gateway/notify/verdicts.py,gateway/notify/wording.py
+PROVEN := auth/*,mailer/*,gateway/notify/deciding/decision.py,gateway/notify/deciding/gates/*,gateway/notify/deciding/sources.py,gateway/notify/deciding/verdicts.py,gateway/notify/delivery/fanout.py,gateway/notify/delivery/translations.py,gateway/notify/emitting/emitter.py,gateway/notify/emitting/owing.py,gateway/notify/emitting/planning.py,gateway/notify/emitting/preview.py,gateway/notify/emitting/showing.py,gateway/notify/inboxes/reading.py,gateway/notify/mailroom.py,gateway/notify/people/users.py,gateway/notify/preferences/suspicion.py,gateway/notify/records.py,gateway/notify/types/preview.py,gateway/notify/wording/languages.py,gateway/notify/wording/said.py,gateway/notify/wording/scribe.py
 
 # Where nobody watches: nothing is skipped, and the little that fails once is tried once more.
 TESTS := $(if $(CI),$(BIN)/python .ci/pytest -p tests.support.no_skips,$(BIN)/python -m pytest)

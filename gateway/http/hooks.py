@@ -25,7 +25,7 @@ from gateway.ground.fetching import up_to
 from gateway.ground.parts import Part
 from gateway.http import edge, reading
 from gateway.mail.provider_settings import ProviderSettings
-from gateway.notify.returns import Returns
+from gateway.notify.returns.reports import Returns
 from gateway.protocol import returns as shapes
 from gateway.protocol.problems import Problem
 from mailer import postmark, ses, sns

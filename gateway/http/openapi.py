@@ -17,7 +17,7 @@ from gateway.catalog.timing import CLOCK, WINDOW_SECONDS_MAX
 from gateway.ground import spans
 from gateway.http.descriptions import DESCRIPTIONS, PUBLIC, Description
 from gateway.http.edge import json_response
-from gateway.notify.lanes import BRAKED
+from gateway.notify.lanes.book import BRAKED
 from gateway.observe.metrics import release
 from gateway.protocol import campaigns, emit_mail, rhythms, timing
 from gateway.protocol.answers.emitting import ProblemSchema

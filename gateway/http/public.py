@@ -18,8 +18,8 @@ from gateway.ground.rooms import rooms_of
 from gateway.http import edge, routing, static
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
-from gateway.notify.contacts import ContactBook, contact_of
-from gateway.notify.topics import TopicBook
+from gateway.notify.people.contacts import ContactBook, contact_of
+from gateway.notify.people.topics import TopicBook
 from gateway.observe.metrics import Metrics
 from gateway.protocol.operation import USER, Operation
 from gateway.protocol.operations import OPERATIONS

@@ -3,7 +3,7 @@
 To look changes nothing: scanners and prefetching browsers look. There is no cookie, and so nothing that another site could have
 a browser do. Providers of mail post from few addresses, so nobody is turned away for coming often.
 
-What a link may turn off, and for whom, is of `gateway.notify.leaving`; the HTML is made by
+What a link may turn off, and for whom, is of `gateway.notify.choosing.leaving`; the HTML is made by
 `unsubscribe_page`. The token in the path is the only proof, so it can only turn things off: a mail that was
 forwarded must not let a stranger turn anything on.
 """
@@ -19,9 +19,9 @@ from gateway.ground.parts import Part
 from gateway.http import reading
 from gateway.http import unsubscribe_page as pages
 from gateway.http.unsubscribe_words import WORDS, PageWords, language
-from gateway.notify.leaving import Leaving, UnsubscribeVisit
-from gateway.notify.lowering import Place
-from gateway.notify.ways_out import MAIL
+from gateway.notify.choosing.leaving import Leaving, UnsubscribeVisit
+from gateway.notify.choosing.lowering import Place
+from gateway.notify.choosing.ways_out import MAIL
 from gateway.protocol.problems import Problem
 
 BODY_BYTES = 64 * 1024

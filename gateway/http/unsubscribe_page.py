@@ -11,8 +11,8 @@ from typing import Final
 
 from gateway.catalog.channels import CHANNELS
 from gateway.http.unsubscribe_words import RIGHT_TO_LEFT, PageWords
-from gateway.notify.leaving import UnsubscribeVisit
-from gateway.notify.lowering import CategoryLine
+from gateway.notify.choosing.leaving import UnsubscribeVisit
+from gateway.notify.choosing.lowering import CategoryLine
 
 STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c2733; --soft: #5b6875; --ground: #fff; --line: #d5dbe1; --act: #0b5fd0; --on-act: #fff; }

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.ground.rooms import user_of
-from gateway.notify.decide import Judge, case_of
-from gateway.notify.gates import campaign, throttle
-from gateway.notify.sources import Sources
-from gateway.notify.verdicts import Case, Delay, Merge, Send, Verdict
+from gateway.notify.deciding.decision import Judge, case_of
+from gateway.notify.deciding.gates import campaign, throttle
+from gateway.notify.deciding.sources import Sources
+from gateway.notify.deciding.verdicts import Case, Delay, Merge, Send, Verdict
 from storage.campaigns import Campaigns
 from storage.digests import Digests
 from storage.endings import Ending, Gathered, Postponed, Skipped

@@ -1,6 +1,6 @@
 """Notifications once they are emitted: looking one up with what became of it, and taking it back.
 
-For backends and operators, by id; readers see notifications through `reading`. The way of one in full is put
+For backends and operators, by id; readers see notifications through `inboxes.reading`. The way of one in full is put
 together by `gateway.observe.trace`, from this among others.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gateway.cluster.bus.base import Bus
 from gateway.cluster.commands import Recount
 from gateway.ground.clock import Clock
-from gateway.notify.fanout import Fanout
+from gateway.notify.delivery.fanout import Fanout
 from storage.clicks import Clicks, Hit
 from storage.inboxes import Inboxes
 from storage.notifications import Notification

@@ -89,7 +89,7 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """A request to emit one notification to one or more rooms.
 
     A struct, since many are made at once; it holds nothing that could be part of a cycle. The scheduler
-    stores it as JSON (`schedule_running`), so a new field needs a default.
+    stores it as JSON (`emitting.schedule_running`), so a new field needs a default.
     """
 
     rooms: tuple[str, ...]

@@ -17,8 +17,8 @@ from gateway.cluster.commands import FeedAsk, FeedTell
 from gateway.ground.encoding import Json, time
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
-from gateway.notify import events
-from gateway.notify.emitting import Listener
+from gateway.notify.delivery import events
+from gateway.notify.emitting.emitter import Listener
 from storage.notifications import Notification
 
 SHOWN_PER_SECOND = 20

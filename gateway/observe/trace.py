@@ -15,10 +15,10 @@ from typing import Any
 
 from gateway.ground.clock import Clock
 from gateway.notify.auditing import AuditBook
-from gateway.notify.decide import gates_of
-from gateway.notify.delivery import Delivery
+from gateway.notify.deciding.decision import gates_of
+from gateway.notify.deciding.sayings import sayings
+from gateway.notify.delivery.cursors import Delivery
 from gateway.notify.records import Records
-from gateway.notify.sayings import sayings
 from gateway.observe import trace_points as points
 from gateway.observe.peers import Facts, PeerAnswers, Peers
 from gateway.observe.traced import NodeView, Trace, TracedMail

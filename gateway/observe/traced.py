@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.notify.sayings import Saying
+from gateway.notify.deciding.sayings import Saying
 from storage.campaigns import Campaign
 from storage.mail import Mail
 from storage.notifications import Notification

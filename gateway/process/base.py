@@ -23,21 +23,22 @@ from gateway.http.settings import SiteSettings
 from gateway.mail.presses import presses_of
 from gateway.mail.seals import return_path_of, sender_domains
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings
-from gateway.notify.contacts import ContactBook
-from gateway.notify.decide import Judge
-from gateway.notify.lanes import LaneBook, bounds_of
-from gateway.notify.mailboxes import RefusalBook
-from gateway.notify.preference_book import PreferenceBook
-from gateway.notify.returns import Returns
-from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
-from gateway.notify.sources import Sources
+from gateway.notify.deciding.decision import Judge
+from gateway.notify.deciding.sources import Sources
+from gateway.notify.lanes.book import LaneBook, bounds_of
+from gateway.notify.lanes.settings import BrakeSettings
+from gateway.notify.people.contacts import ContactBook
+from gateway.notify.preferences.book import PreferenceBook
+from gateway.notify.returns.reports import Returns
+from gateway.notify.settings import PeopleSettings, StoreSettings
 from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.settings import StatsSettings
-from gateway.notify.suppressions import SuppressionList
+from gateway.notify.suppressions.listing import SuppressionList
+from gateway.notify.suppressions.mailboxes import RefusalBook
 from gateway.notify.switching import Switching
-from gateway.notify.tally import Tally
 from gateway.notify.trials.book import TrialBook
 from gateway.notify.trials.marks import TrialMarks
+from gateway.notify.types.tally import Tally
 from gateway.observe.metrics import Metrics
 from gateway.process.mail_counting import MailCounting
 from gateway.process.settings import ProcessSettings

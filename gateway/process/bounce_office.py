@@ -13,8 +13,8 @@ from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
 from gateway.ground.tasks import Tasks
 from gateway.mail.settings import BounceSettings
-from gateway.notify.fates import Fate
-from gateway.notify.returns import Returns
+from gateway.notify.returns.fates import Fate
+from gateway.notify.returns.reports import Returns
 from gateway.notify.store import ClockPart, StorePart
 from gateway.process.clicking import Clicker
 from gateway.process.office import Office

@@ -12,7 +12,7 @@ from gateway.process.subcommand import Subcommand
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
-    from gateway.notify.lanes import LaneBook, LanePage, LaneStatus
+    from gateway.notify.lanes.book import LaneBook, LanePage, LaneStatus
     from storage.store import Store
 
 BY = "cli"
@@ -69,7 +69,7 @@ def _resume(given: argparse.Namespace) -> int:
     del given
 
     async def resume(store: "Store") -> int:
-        from gateway.notify.lanes import BRAKED
+        from gateway.notify.lanes.book import BRAKED
 
         return _told(await _lanes(store).resume(BRAKED, by=BY), as_json=False)
 
@@ -79,8 +79,8 @@ def _resume(given: argparse.Namespace) -> int:
 def _lanes(store: "Store") -> "LaneBook":
     """The lanes as a gateway of these settings has them; it tells nobody, and the gateways look for themselves."""
     from gateway.ground.clock import Timekeeper
-    from gateway.notify.lanes import LaneBook, bounds_of
-    from gateway.notify.settings import BrakeSettings
+    from gateway.notify.lanes.book import LaneBook, bounds_of
+    from gateway.notify.lanes.settings import BrakeSettings
     from gateway.process import settings
 
     return LaneBook(store.lanes, bounds_of(settings.load()[BrakeSettings]), Timekeeper())

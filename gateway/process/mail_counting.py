@@ -1,13 +1,13 @@
 """Counting what became of mail, everywhere where that is counted: metrics, lanes, tallies, statistics and experiments."""
 
 from gateway.catalog.live import LiveCatalog
-from gateway.notify.attribution import Ours
-from gateway.notify.fates import Fate
-from gateway.notify.lanes import LaneBook
+from gateway.notify.lanes.book import LaneBook
+from gateway.notify.returns.attribution import Ours
+from gateway.notify.returns.fates import Fate
 from gateway.notify.stats.noting import Noter
-from gateway.notify.suppressions import SuppressionList
-from gateway.notify.tally import Tally
+from gateway.notify.suppressions.listing import SuppressionList
 from gateway.notify.trials.marks import TrialMarks
+from gateway.notify.types.tally import Tally
 from gateway.observe.metrics import Metrics
 from mailer.bounces import Bounce, BounceSeverity
 from mailer.outcomes import MailOutcome, Result

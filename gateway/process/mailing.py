@@ -9,11 +9,11 @@ from gateway.http.settings import SiteSettings
 from gateway.mail.part import Desk, MailPart
 from gateway.mail.seals import seals_of
 from gateway.mail.settings import BulkSettings, MailSettings
+from gateway.notify.choosing.ways_out import WaysOut
 from gateway.notify.clicks.tracking import Tracker
 from gateway.notify.departing import Departures
-from gateway.notify.digests import Digester
+from gateway.notify.digests.closing import Digester
 from gateway.notify.settings import StoreSettings
-from gateway.notify.ways_out import WaysOut
 from gateway.process.base import Process
 from mailer.lanes import NO_CLICKS, Tracking, WayOut, no_way_out
 from storage.mail import LaneName

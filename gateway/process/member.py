@@ -17,12 +17,12 @@ from gateway.ground.settings import Settings
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.mail.settings import MailSettings
-from gateway.notify.delivery import Delivery
-from gateway.notify.fanout import Fanout
-from gateway.notify.lanes import LanesChanged
+from gateway.notify.delivery.cursors import Delivery
+from gateway.notify.delivery.fanout import Fanout
+from gateway.notify.lanes.book import LanesChanged
 from gateway.notify.settings import StoreSettings
 from gateway.notify.switching import Switching
-from gateway.notify.versions import Versions
+from gateway.notify.types.versions import Versions
 from gateway.observe.writes import Writes
 from gateway.process.base import Process
 from gateway.process.mailing import digester, mail_part

@@ -14,11 +14,11 @@ from typing import Final
 
 from gateway.ground.rooms import user_room
 from gateway.http.unsubscribe_words import WORDS, PageWords, language
-from gateway.notify.emitting import Emitter
-from gateway.notify.languages import Languages
-from gateway.notify.leaving import Lowered
-from gateway.notify.lowering import called
+from gateway.notify.choosing.leaving import Lowered
+from gateway.notify.choosing.lowering import called
+from gateway.notify.emitting.emitter import Emitter
 from gateway.notify.requests import MAILBOX_REFUSED, UNSUBSCRIBED, EmitRequest
+from gateway.notify.wording.languages import Languages
 from mailer.locales import lookup
 from storage.mailboxes import RefusingMailbox
 

@@ -16,9 +16,9 @@ from msgspec import structs
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Part
 from gateway.ground.rooms import ADMINS, ALL, user_room
-from gateway.notify.choosing import Choice, Choices
-from gateway.notify.planning import Planner
-from gateway.notify.reading import Reading
+from gateway.notify.choosing.choices import Choice, Choices
+from gateway.notify.emitting.planning import Planner
+from gateway.notify.inboxes.reading import Reading
 from gateway.notify.requests import EmitRequest, HistoryRequest
 from gateway.process.shop import ORDER_UPDATE, SCOPE, confirmation
 from storage.groupcommit import GroupCommit

@@ -22,7 +22,8 @@ from gateway.http.settings import SiteSettings
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
 from gateway.notify.archive.settings import ArchiveSettings
-from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
+from gateway.notify.lanes.settings import BrakeSettings
+from gateway.notify.settings import PeopleSettings, StoreSettings
 from gateway.notify.stats.settings import StatsSettings
 from gateway.sockets.settings import SocketSettings
 

@@ -20,8 +20,8 @@ from gateway.ground.parts import Part
 from gateway.ground.rooms import ADMINS, ALL, user_room
 from gateway.http import static
 from gateway.http.edge import json_response
-from gateway.notify.emitting import Emitter
-from gateway.notify.reading import Reading
+from gateway.notify.emitting.emitter import Emitter
+from gateway.notify.inboxes.reading import Reading
 from gateway.notify.requests import EmailRequest, EmitRequest, HistoryRequest
 from gateway.process.mailbox import SpoolMailbox
 from gateway.protocol import shapes

@@ -1,7 +1,7 @@
 """The buttons of a notification, as an emit asks for them.
 
 Only the shape is judged here. Which actions a type has by itself is of the catalog; what a press does is of
-`gateway.notify.acting`.
+`gateway.notify.inboxes.acting`.
 """
 
 from typing import Any

@@ -6,7 +6,7 @@ What is asked is in `gateway.protocol.asking.inbox` and `gateway.protocol.clicks
 from dataclasses import dataclass
 
 from gateway.ground.encoding import Json, time_or_none
-from gateway.notify import events
+from gateway.notify.delivery import events
 from gateway.protocol import required
 from gateway.protocol.answers.notifications import CountAnswer
 from storage.inboxes import Acted, Count

@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from gateway.ground.encoding import Json
-from gateway.notify.emitting import STEP_NOTIFICATIONS, Emitted
+from gateway.notify.emitting.emitter import STEP_NOTIFICATIONS, Emitted
+from gateway.notify.emitting.scheduling import PutOff
 from gateway.notify.requests import EmitRequest
-from gateway.notify.scheduling import PutOff
 from gateway.protocol import emit, emit_rules, problems, shapes
 from gateway.protocol.emit_plain import judged_batch
 from gateway.protocol.parsing import Invalid

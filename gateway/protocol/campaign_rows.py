@@ -19,7 +19,7 @@ from marshmallow import ValidationError
 from auth.principal import USER_ID_MAX, is_user_id
 from gateway.ground.zones import ZONE_CHARACTERS, zone
 from gateway.notify.campaigns.plans import Given, RecipientRequest
-from gateway.notify.preferences import Consent
+from gateway.notify.preferences.chosen import Consent
 from gateway.protocol.fields import Timestamp
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.patterns import VISIBLE

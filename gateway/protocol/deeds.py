@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.ground.rooms import user_room
+from gateway.notify.people.topics import MembersChange
 from gateway.notify.requests import EmitRequest
-from gateway.notify.topics import MembersChange
 from gateway.protocol.operation import AuditRule
 from gateway.protocol.preferences import ChoiceRequest
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from marshmallow import Schema, fields
 
 from gateway.ground.encoding import Json, time
-from gateway.notify.digest_news import LISTED
-from gateway.notify.open_digests import LeftOut, OpenDigest
+from gateway.notify.digests.news import LISTED
+from gateway.notify.digests.opened import LeftOut, OpenDigest
 from gateway.protocol import required
 from gateway.protocol.answers.waiting import DigestAnswer
 from storage.notifications import Notification

@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time, time_or_none
-from gateway.notify.lanes import BRAKED, REASON_OF_OPERATOR, LanePage, LaneStatus, PauseRequest
+from gateway.notify.lanes.book import BRAKED, REASON_OF_OPERATOR, LanePage, LaneStatus, PauseRequest
 from gateway.protocol import required
 from gateway.protocol.asking.basics import OneFieldSchema
 from gateway.protocol.fields import Text

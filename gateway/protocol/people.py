@@ -13,7 +13,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from auth.claims import NAME_CHARACTERS_MAX
 from gateway.ground.encoding import Json, time_or_none
 from gateway.ground.zones import ZONE_CHARACTERS, zone
-from gateway.notify.profiles import ProfileChange
+from gateway.notify.people.profiles import ProfileChange
 from gateway.protocol import required
 from gateway.protocol.asking.basics import OneFieldSchema
 from gateway.protocol.fields import EmailAddress, Items, Object, Text, UserId, locale_field

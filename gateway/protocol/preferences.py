@@ -10,8 +10,8 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time
-from gateway.notify.choosing import PreferenceGrid, shown
-from gateway.notify.preferences import WEEKDAYS, CellOrigin
+from gateway.notify.choosing.choices import PreferenceGrid, shown
+from gateway.notify.preferences.chosen import WEEKDAYS, CellOrigin
 from gateway.protocol import required
 from gateway.protocol.answers.users import PreferenceChangeAnswer
 from gateway.protocol.fields import Items, NameMap, StrictBoolean, Text, UserId, Wish, locale_field

@@ -19,9 +19,9 @@ from auth.errors import AuthError, KeysUnavailable
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.ground import encoding, logs
 from gateway.notify.campaigns.accounts import NoSuchCampaign, WrongState
-from gateway.notify.owing import NoAddress
+from gateway.notify.emitting.owing import NoAddress
 from gateway.notify.requests import Unfit
-from gateway.notify.wording import UnknownType
+from gateway.notify.wording.scribe import UnknownType
 from gateway.protocol import shapes
 from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, TooManySwitched, Unstorable
 

@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
 from gateway.ground.encoding import Json, time
-from gateway.notify.fates import Fate, HearsayRequest, ProviderEvent, Return, StraysRequest
+from gateway.notify.returns.fates import Fate, HearsayRequest, ProviderEvent, Return, StraysRequest
 from gateway.protocol import required
 from gateway.protocol.fields import Text, cursor_field, limit_field
 from gateway.protocol.patterns import PRINTABLE

@@ -11,7 +11,7 @@ import orjson
 from marshmallow import Schema, fields, post_load
 
 from gateway.ground.encoding import Json, time, time_or_none
-from gateway.notify.scheduling import CancelRequest, ScheduledRequest
+from gateway.notify.emitting.scheduling import CancelRequest, ScheduledRequest
 from gateway.protocol import required
 from gateway.protocol.answers.waiting import ScheduledAnswer
 from gateway.protocol.fields import Room, StrictBoolean, Text, cursor_field, limit_field

@@ -3,22 +3,22 @@
 Knows the shapes of the protocol; leaves what may be asked to `emit` and `asking`, and who may ask to the callers.
 `tests/contract/test_http_api.py` holds these shapes to the OpenAPI document.
 
-What users see of a notification is made in `gateway.notify.events`, since it goes over the bus as well; here
+What users see of a notification is made in `gateway.notify.delivery.events`, since it goes over the bus as well; here
 is what is added for those who send, support and administrate.
 """
 
 from collections.abc import Mapping, Sequence
 
 from gateway.ground.encoding import Json, time, time_or_none
-from gateway.notify import events
-from gateway.notify.emitting import Emitted
-from gateway.notify.gates import quiet
+from gateway.notify.deciding.gates import quiet
+from gateway.notify.deciding.verdicts import in_digest, not_sent
+from gateway.notify.delivery import events
+from gateway.notify.emitting.emitter import Emitted
+from gateway.notify.emitting.owing import USERS_NAMED, left_out
+from gateway.notify.emitting.preview import Preview
+from gateway.notify.emitting.scheduling import PutOff
 from gateway.notify.mailroom import Revived
-from gateway.notify.owing import USERS_NAMED, left_out
-from gateway.notify.preview import Preview
 from gateway.notify.records import Record
-from gateway.notify.scheduling import PutOff
-from gateway.notify.verdicts import in_digest, not_sent
 from gateway.observe.feed import shown
 from gateway.protocol import clicks
 from mailer.transport import Outgoing

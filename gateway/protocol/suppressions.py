@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time, time_or_none
-from gateway.notify.suppressions import LiftRequest, SuppressionsRequest, SuppressRequest
+from gateway.notify.suppressions.listing import LiftRequest, SuppressionsRequest, SuppressRequest
 from gateway.protocol import required
 from gateway.protocol.asking.basics import OneFieldSchema
 from gateway.protocol.fields import EmailAddress, Items, Text, Timestamp, cursor_field, limit_field

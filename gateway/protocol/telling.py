@@ -1,6 +1,6 @@
 """What connections are told unasked: the payload of each event, as a schema. The types of the web's pages are made of it.
 
-`gateway.notify.events` and `gateway.sockets` write it; a journey holds what they write to these schemas.
+`gateway.notify.delivery.events` and `gateway.sockets` write it; a journey holds what they write to these schemas.
 
 Answers to what a client asks are not here: they are with what is asked.
 """

@@ -1,6 +1,6 @@
 """What is asked and answered about topics: which there are, and who is a member of which.
 
-Who hears of a change is of `gateway.notify.topics`. A backend that sends the same twice changes nothing by it.
+Who hears of a change is of `gateway.notify.people.topics`. A backend that sends the same twice changes nothing by it.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from auth.principal import is_topic
 from gateway.ground.encoding import Json, time
-from gateway.notify.topics import MembersChange, MembersRequest, TopicsRequest
+from gateway.notify.people.topics import MembersChange, MembersRequest, TopicsRequest
 from gateway.protocol import required
 from gateway.protocol.answers.users import UserTopicAnswer
 from gateway.protocol.fields import Items, StrictBoolean, Text, UserId

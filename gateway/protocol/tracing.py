@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validates_sc
 
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.ground.rooms import user_room
-from gateway.notify.sayings import GateResult
+from gateway.notify.deciding.sayings import GateResult
 from gateway.observe.traced import NodeView, Point, Trace, TracedMail, Via
 from gateway.protocol import required, shapes
 from gateway.protocol.answers.notifications import MailAnswer, ReceiptAnswer, RecordAnswer

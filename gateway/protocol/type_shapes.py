@@ -9,12 +9,12 @@ import msgspec
 
 from gateway.catalog.switches import Share
 from gateway.ground.encoding import Json, time, time_or_none
-from gateway.notify import events
-from gateway.notify.decide import Explained
+from gateway.notify.deciding.decision import Explained
+from gateway.notify.deciding.verdicts import Send
+from gateway.notify.delivery import events
 from gateway.notify.trials.book import TypeTrial
-from gateway.notify.type_preview import TypePreview
-from gateway.notify.types import KnownTypes, NamedCategory, TypeDetail, TypeState
-from gateway.notify.verdicts import Send
+from gateway.notify.types.preview import TypePreview
+from gateway.notify.types.states import KnownTypes, NamedCategory, TypeDetail, TypeState
 from gateway.protocol import trial_results
 from mailer.transport import Outgoing
 from storage.notifications import Notification

@@ -6,7 +6,7 @@ say.
 
 from gateway.cluster.presence.base import Online, Roster
 from gateway.ground.encoding import Json, time, time_or_none
-from gateway.notify.people import Person, PersonalData, PersonInbox
+from gateway.notify.people.users import Person, PersonalData, PersonInbox
 from gateway.protocol import (
     audits,
     campaign_answers,

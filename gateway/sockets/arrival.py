@@ -27,14 +27,14 @@ from gateway.engine import ClosingReason, Packet, Server
 from gateway.ground import encoding
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import ADMINS, rooms_of
-from gateway.notify import events
-from gateway.notify.contacts import ContactBook, contact_of
-from gateway.notify.delivery import Delivery
-from gateway.notify.languages import Languages
-from gateway.notify.muting import Mutes
-from gateway.notify.replaying import PASSES, Replaying
-from gateway.notify.topics import TopicBook
-from gateway.notify.translations import spoken
+from gateway.notify.delivery import events
+from gateway.notify.delivery.cursors import Delivery
+from gateway.notify.delivery.replaying import PASSES, Replaying
+from gateway.notify.delivery.translations import spoken
+from gateway.notify.inboxes.muting import Mutes
+from gateway.notify.people.contacts import ContactBook, contact_of
+from gateway.notify.people.topics import TopicBook
+from gateway.notify.wording.languages import Languages
 from gateway.protocol.asking import connecting
 from gateway.protocol.operations import events_for
 from gateway.sockets.events import ADMIN, ROOT, Answer

@@ -14,10 +14,10 @@ from gateway.engine import ClosingReason, Server
 from gateway.ground.parts import CarryOut
 from gateway.ground.rooms import user_of
 from gateway.ground.tasks import Tasks
-from gateway.notify import events
-from gateway.notify.contacts import ContactBook
-from gateway.notify.delivery import Delivery
-from gateway.notify.reading import Reading
+from gateway.notify.delivery import events
+from gateway.notify.delivery.cursors import Delivery
+from gateway.notify.inboxes.reading import Reading
+from gateway.notify.people.contacts import ContactBook
 from gateway.sockets.events import ROOT
 from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StorageError

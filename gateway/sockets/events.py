@@ -11,9 +11,9 @@ from typing import Any
 from auth.errors import AuthError
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.engine import Server
-from gateway.notify.owing import NoAddress
+from gateway.notify.emitting.owing import NoAddress
 from gateway.notify.requests import Unfit
-from gateway.notify.wording import UnknownType
+from gateway.notify.wording.scribe import UnknownType
 from gateway.protocol import problems, shapes
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem

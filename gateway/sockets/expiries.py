@@ -14,7 +14,7 @@ from auth.principal import Principal
 from gateway.ground import encoding
 from gateway.ground.clock import Clock
 from gateway.ground.tasks import Tasks
-from gateway.notify import events
+from gateway.notify.delivery import events
 from gateway.sockets.sessions import Session, Sessions
 
 EXPIRING_SECONDS = 60

@@ -12,7 +12,7 @@ from typing import Any
 from gateway.cluster.commands import TopicsChanged
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
-from gateway.notify.topics import TopicBook
+from gateway.notify.people.topics import TopicBook
 from gateway.sockets.events import ROOT
 from gateway.sockets.moving import Mover
 from gateway.sockets.sessions import Session, Sessions, Stage

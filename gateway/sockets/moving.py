@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from auth.principal import Principal
 from gateway.engine import ClosingReason
-from gateway.notify import events
-from gateway.notify.reading import Reading
+from gateway.notify.delivery import events
+from gateway.notify.inboxes.reading import Reading
 from gateway.sockets.arrival import Reception, rooms_in
 from gateway.sockets.sessions import Session
 from storage.errors import StorageError

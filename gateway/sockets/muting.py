@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
-from gateway.notify import events
-from gateway.notify.languages import Languages
-from gateway.notify.muting import Mutes
-from gateway.notify.reading import Reading
+from gateway.notify.delivery import events
+from gateway.notify.inboxes.muting import Mutes
+from gateway.notify.inboxes.reading import Reading
+from gateway.notify.wording.languages import Languages
 from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StorageError
 from storage.histories import Muted

@@ -16,13 +16,13 @@ from gateway.cluster.presence.base import Presence
 from gateway.engine import Server
 from gateway.ground.clock import Clock
 from gateway.ground.parts import CarryOut, Meters, Part
-from gateway.notify.contacts import ContactBook
-from gateway.notify.delivery import Delivery
-from gateway.notify.languages import Languages
-from gateway.notify.muting import Mutes
-from gateway.notify.reading import Reading
-from gateway.notify.replaying import Replaying
-from gateway.notify.topics import TopicBook
+from gateway.notify.delivery.cursors import Delivery
+from gateway.notify.delivery.replaying import Replaying
+from gateway.notify.inboxes.muting import Mutes
+from gateway.notify.inboxes.reading import Reading
+from gateway.notify.people.contacts import ContactBook
+from gateway.notify.people.topics import TopicBook
+from gateway.notify.wording.languages import Languages
 from gateway.sockets.arrival import Reception
 from gateway.sockets.commands import SessionCommands
 from gateway.sockets.door import Door

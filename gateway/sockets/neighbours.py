@@ -26,8 +26,8 @@ from gateway.ground.logs import Seldom
 from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import is_room
 from gateway.ground.tasks import Tasks
+from gateway.notify.delivery.streams import namespace_of
 from gateway.notify.requests import NOTIFICATION
-from gateway.notify.streams import namespace_of
 from gateway.protocol.emit_rules import EMIT_BYTES_MAX, RESERVED_EVENTS
 from gateway.protocol.fields import ROOMS_MAX
 from gateway.protocol.patterns import EVENT

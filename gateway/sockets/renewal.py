@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.ground import encoding
-from gateway.notify.contacts import contact_of
+from gateway.notify.people.contacts import contact_of
 from gateway.protocol.asking import connecting
 from gateway.protocol.parsing import Invalid
 from gateway.sockets.arrival import Reception

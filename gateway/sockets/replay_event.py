@@ -7,9 +7,9 @@ was told is muted. All else that is asked of an inbox stands in the table of ope
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.notify import events
-from gateway.notify.replaying import Replaying
-from gateway.notify.translations import spoken
+from gateway.notify.delivery import events
+from gateway.notify.delivery.replaying import Replaying
+from gateway.notify.delivery.translations import spoken
 from gateway.protocol.asking import connecting
 from gateway.sockets.events import ADMIN, ROOT, Answer, Events
 from gateway.sockets.sessions import Session

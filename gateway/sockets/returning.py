@@ -12,9 +12,9 @@ from typing import Any
 from gateway.cluster.commands import CameBack
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
-from gateway.notify import events
-from gateway.notify.reading import Reading
-from gateway.notify.translations import spoken
+from gateway.notify.delivery import events
+from gateway.notify.delivery.translations import spoken
+from gateway.notify.inboxes.reading import Reading
 from gateway.protocol import shapes
 from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StorageError

@@ -1,7 +1,7 @@
 """What operators say of the connections of clients: how they may come, and what bounds each of them.
 
 Sizes are in bytes, times in seconds once they are parsed. The engine keeps nearly all of these limits; the
-number of connections of one user is kept by presence, and the bound of a replay by `gateway.notify.replaying`.
+number of connections of one user is kept by presence, and the bound of a replay by `gateway.notify.delivery.replaying`.
 """
 
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.cluster.presence.base import Visitor
 from gateway.cluster.settings import ClusterSettings
-from gateway.notify import events
+from gateway.notify.delivery import events
 from storage.endings import Buried
 from storage.mail import LaneName, MailState
 from tests.browser.answers import Answers

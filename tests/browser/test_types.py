@@ -77,7 +77,7 @@ async def test_nodes_that_run_different_catalogs_are_told_apart(
     shop: Gateway, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ):
     nodes = {"bellhop-0": "79a0c0137d17", "bellhop-1": "79a0c0137d17", "bellhop-2": "0b5e11d2aa01"}
-    monkeypatch.setattr("gateway.notify.versions.Versions.nodes", lambda _: nodes)
+    monkeypatch.setattr("gateway.notify.types.versions.Versions.nodes", lambda _: nodes)
     async with signed_in(browser, shop, "#/types") as page:
         told = page.get_by_text("Nodes run different catalogs.")
         await expect(told).to_be_visible()

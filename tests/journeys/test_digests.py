@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.notify.preview import NoMail
+from gateway.notify.emitting.preview import NoMail
 from gateway.notify.requests import EmitRequest
 from storage.preferences import PreferenceChange
 from tests.journeys.test_mailing import mail_in, until

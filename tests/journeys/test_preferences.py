@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.notify.verdicts import Skip
+from gateway.notify.deciding.verdicts import Skip
 from tests.support.gateway import Gateway, gateways, token, with_catalog
 from tests.support.node import NodeProcess
 

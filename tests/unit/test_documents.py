@@ -66,6 +66,22 @@ def test_the_guides_name_every_room_and_every_package_and_no_other():
     assert rooms | {"auth", "mailer", "storage"} <= set(re.findall(r"`([\w/]+)`", table))
 
 
+def test_the_architecture_names_the_rooms_of_the_use_cases_from_above():
+    """A room may use those further down in the table, which is the order that the linter holds."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    layers = setup["importlinter:contract:use-cases"]["layers"].split("\n")
+    place = {name: number for number, layer in enumerate(layers) for name in re.findall(r"\w+", layer)}
+    rooms = {file.parent.name for file in (ROOT / "gateway" / "notify").glob("*/__init__.py")}
+
+    architecture = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = architecture.partition("## The rooms of the use cases")[2].partition("## ")[0]
+    named = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+
+    assert sorted(named) == sorted(rooms)
+    assert named == sorted(named, key=lambda room: place[room])
+
+
 def test_every_test_is_of_something():
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     folders = [

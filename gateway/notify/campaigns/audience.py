@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.notify.campaigns.plans import Imported, OfTopic, OfUsers
-from gateway.notify.languages import Languages
+from gateway.notify.wording.languages import Languages
 from storage.ids import uuid7
 from storage.people import People, Profile
 from storage.recipients import Recipient

@@ -30,8 +30,8 @@ from gateway.notify.campaigns.plans import (
 from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.campaigns.speech import sendable
 from gateway.notify.campaigns.steering import Steering
-from gateway.notify.choosing import Choices
-from gateway.notify.preferences import Consent
+from gateway.notify.choosing.choices import Choices
+from gateway.notify.preferences.chosen import Consent
 from gateway.notify.requests import Unfit
 from storage.campaigns import Campaign, CampaignPage, Campaigns, CampaignState
 from storage.ids import uuid7

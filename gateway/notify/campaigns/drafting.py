@@ -27,14 +27,14 @@ from gateway.notify.campaigns.drafts import (
 )
 from gateway.notify.campaigns.plans import Given, Plan, TestRequest, beginning, first_at, given_of, plan_of
 from gateway.notify.campaigns.speech import NO_TYPE, Speech
-from gateway.notify.decide import Judge, Judged
-from gateway.notify.gates import holdout, preferences
-from gateway.notify.preferences import NOTHING
+from gateway.notify.deciding.decision import Judge, Judged
+from gateway.notify.deciding.gates import holdout, preferences
+from gateway.notify.deciding.sources import Sources
+from gateway.notify.deciding.verdicts import Moment, Send, Skip
+from gateway.notify.deciding.whereabouts import zones_of
+from gateway.notify.preferences.chosen import NOTHING
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
-from gateway.notify.sources import Sources
-from gateway.notify.verdicts import Moment, Send, Skip
-from gateway.notify.whereabouts import zones_of
-from gateway.notify.wording import Filled, Scribe
+from gateway.notify.wording.scribe import Filled, Scribe
 from mailer.address import compared
 from storage.campaigns import TEST, Campaign
 from storage.errors import StorageError
@@ -142,7 +142,7 @@ class Drafter:
         """When it is the time of those whose time has not come, by their ids.
 
         A variant's time goes before the campaign's. It is the first such time since the beginning: of an
-        import with a zone in that, of others as `whereabouts` knows it.
+        import with a zone in that, of others as `deciding.whereabouts` knows it.
         """
         timed = [
             (each, wall)
@@ -205,7 +205,7 @@ class Drafter:
     async def test(self, campaign: Campaign, asked: TestRequest, *, now: datetime) -> list[Obligation]:
         """The mail that readers at these addresses would get, whatever they have chosen. Raises `Unfit`.
 
-        Its gates are those of a test as it leaves (`decide.OF_TESTS`). Its first variant is the one that is
+        Its gates are those of a test as it leaves (`deciding.decision.OF_TESTS`). Its first variant is the one that is
         sent where none is named.
         """
         plan, given = plan_of(campaign), Given(locale=asked.locale, data=dict(asked.data))

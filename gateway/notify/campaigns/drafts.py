@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from msgspec import structs
 
 from gateway.catalog.channels import EMAIL
-from gateway.notify import owing
 from gateway.notify.campaigns.plans import Given, Variant, obligation_id
-from gateway.notify.decide import Judged
+from gateway.notify.deciding.decision import Judged
+from gateway.notify.deciding.verdicts import Case, Delay, Send, Skip
+from gateway.notify.emitting import owing
 from gateway.notify.requests import EmailRequest, EmitRequest
-from gateway.notify.verdicts import Case, Delay, Send, Skip
-from gateway.notify.wording import Filled
+from gateway.notify.wording.scribe import Filled
 from storage.campaigns import Campaign
 from storage.errors import StorageError
 from storage.mail import LaneName

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.experiments.bounds import Metric
-from gateway.notify.preferences import Consent
+from gateway.notify.preferences.chosen import Consent
 from mailer.address import compared
 from storage.campaigns import Campaign
 from storage.recipients import Heard, RecipientState

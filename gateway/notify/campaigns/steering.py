@@ -2,7 +2,7 @@
 
 The states and who moves them: a person here, the runner as it begins, gives up or finishes. Each move names
 the states that it goes from, so of two at once one is refused. Workers look at the state as each mail leaves
-(`gates.campaign`).
+(`deciding.gates.campaign`).
 """
 
 from gateway.catalog.live import LiveCatalog

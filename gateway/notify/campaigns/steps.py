@@ -19,7 +19,7 @@ from gateway.notify.campaigns import pacing, trial
 from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.drafting import Drafter
 from gateway.notify.campaigns.plans import Plan, plan_of
-from gateway.notify.emitting import Emitter
+from gateway.notify.emitting.emitter import Emitter
 from gateway.notify.requests import EmitRequest, Unfit
 from storage.campaigns import Campaign, Campaigns, CampaignState, Lead
 from storage.mail import LaneName, MailState

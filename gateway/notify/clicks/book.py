@@ -23,8 +23,8 @@ from gateway.ground.tasks import Tasks
 from gateway.notify.clicks.judging import judge
 from gateway.notify.clicks.mails import TrackedMails
 from gateway.notify.clicks.news import ClickNews
-from gateway.notify.preference_book import PreferenceBook
-from gateway.notify.reading import Reading
+from gateway.notify.inboxes.reading import Reading
+from gateway.notify.preferences.book import PreferenceBook
 from gateway.notify.rounds import Rounds
 from mailer.clicks import TRAP, ClickLinks, ClickTicket
 from storage import clicks as shelf

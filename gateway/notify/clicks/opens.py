@@ -12,7 +12,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.parts import Part
 from gateway.notify.clicks.book import Visit
 from gateway.notify.clicks.mails import TrackedMails
-from gateway.notify.preference_book import PreferenceBook
+from gateway.notify.preferences.book import PreferenceBook
 from mailer.clicks import ClickLinks
 from storage import opens as shelf
 from storage.ids import uuid7

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import user_of
-from gateway.notify.preferences import NOTHING
-from gateway.notify.sources import Chosen
+from gateway.notify.deciding.sources import Chosen
+from gateway.notify.preferences.chosen import NOTHING
 from mailer.clicks import ClickLinks, Marks, target_key
 from storage import clicks as shelf
 from storage.campaigns import TEST

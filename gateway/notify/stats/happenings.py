@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.notify.streams import Told
+from gateway.notify.delivery.streams import Told
 from storage.obligations import Subject
 from storage.stats import Outcome
 from storage.streams import Placed

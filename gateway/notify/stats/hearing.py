@@ -17,6 +17,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
 from gateway.ground.rooms import user_of, user_room
 from gateway.notify.clicks.news import Clicked
+from gateway.notify.delivery.streams import Told
 from gateway.notify.stats.happenings import (
     FRAME_BYTES,
     FramesWritten,
@@ -28,7 +29,6 @@ from gateway.notify.stats.happenings import (
     Replayed,
     weight,
 )
-from gateway.notify.streams import Told
 from mailer.outcomes import MailOutcome, Result
 from storage import inboxes
 from storage.clicks import HitKind

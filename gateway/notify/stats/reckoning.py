@@ -16,6 +16,8 @@ import msgspec
 from msgspec import Struct, structs
 
 from gateway.ground.rooms import user_of, user_room
+from gateway.notify.delivery.streams import Told
+from gateway.notify.delivery.translations import MARK
 from gateway.notify.stats.happenings import (
     FramesWritten,
     Happening,
@@ -25,8 +27,6 @@ from gateway.notify.stats.happenings import (
     ReceiptsMarked,
     Replayed,
 )
-from gateway.notify.streams import Told
-from gateway.notify.translations import MARK
 from storage.obligations import Kind
 from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one
 from storage.streams import Placed, Streams

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from gateway.ground.rooms import user_of
-from gateway.notify.planning import Planner
+from gateway.notify.emitting.planning import Planner
 from gateway.notify.requests import EmitRequest
 from storage.streams import Emission
 from storage.trials import Participant

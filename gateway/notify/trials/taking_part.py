@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from gateway.catalog.live import LiveCatalog
 from gateway.notify.clicks.book import ClickBook
-from gateway.notify.emitting import Emitter
-from gateway.notify.planning import Planner
-from gateway.notify.reading import Reading
+from gateway.notify.emitting.emitter import Emitter
+from gateway.notify.emitting.planning import Planner
+from gateway.notify.inboxes.reading import Reading
 from gateway.notify.stats.hearing import Hearing
 from gateway.notify.trials.marks import TrialMarks
 

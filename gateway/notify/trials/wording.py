@@ -16,10 +16,10 @@ from msgspec import structs
 
 from gateway.experiments.bounds import VARIANTS_MOST
 from gateway.ground.rooms import user_of
-from gateway.notify.drawing import Draw, draw
+from gateway.notify.deciding.drawing import Draw, draw
 from gateway.notify.requests import EmitRequest
-from gateway.notify.said import CatalogText, Memory
-from gateway.notify.wording import Filled, Scribe, for_all, given
+from gateway.notify.wording.said import CatalogText, Memory
+from gateway.notify.wording.scribe import Filled, Scribe, for_all, given
 from storage.notifications import Entry
 
 if TYPE_CHECKING:

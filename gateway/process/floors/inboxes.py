@@ -1,14 +1,14 @@
 """What readers have before them, and what they do with it: marks, snoozes, actions, and the links that they follow."""
 
 from gateway.cluster.commands import CameBack
-from gateway.notify.acting import Acting
 from gateway.notify.clicks.book import ClickBook
 from gateway.notify.clicks.mails import TrackedMails
 from gateway.notify.clicks.opens import OpenBook
-from gateway.notify.muting import Mutes
-from gateway.notify.reading import Reading
+from gateway.notify.inboxes.acting import Acting
+from gateway.notify.inboxes.muting import Mutes
+from gateway.notify.inboxes.reading import Reading
+from gateway.notify.inboxes.snoozing import Snoozer
 from gateway.notify.settings import StoreSettings
-from gateway.notify.snoozing import Snoozer
 from gateway.process.member import Member
 
 

@@ -1,14 +1,14 @@
 """From what is asked for to notifications: now or at a later time; and those of before."""
 
-from gateway.notify.emitting import Emitter
-from gateway.notify.languages import Languages
-from gateway.notify.planning import Planner
+from gateway.notify.emitting.emitter import Emitter
+from gateway.notify.emitting.planning import Planner
+from gateway.notify.emitting.schedule_running import ScheduleRunner
+from gateway.notify.emitting.scheduling import Scheduler
 from gateway.notify.records import Records
-from gateway.notify.schedule_running import ScheduleRunner
-from gateway.notify.scheduling import Scheduler
 from gateway.notify.trials.planning import TrialPlanner
 from gateway.notify.trials.wording import TrialScribe
-from gateway.notify.wording import Scribe
+from gateway.notify.wording.languages import Languages
+from gateway.notify.wording.scribe import Scribe
 from gateway.process.member import Member
 from gateway.process.notices import Notices
 from gateway.protocol import problems

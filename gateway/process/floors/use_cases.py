@@ -3,11 +3,11 @@
 It is a function and no floor, for nothing is added but the objects that nobody else needs.
 """
 
+from gateway.notify.digests.opened import OpenDigests
+from gateway.notify.emitting.preview import Previewer
 from gateway.notify.mailroom import Mailroom
-from gateway.notify.open_digests import OpenDigests
-from gateway.notify.preview import Previewer
-from gateway.notify.type_preview import TypePreviewer
-from gateway.notify.types import Types
+from gateway.notify.types.preview import TypePreviewer
+from gateway.notify.types.states import Types
 from gateway.process.floors.campaigns import CampaignFloor
 from gateway.process.floors.inboxes import InboxFloor
 from gateway.process.floors.keeping import KeepingFloor

@@ -1,11 +1,11 @@
 """What is known of users, what they choose, and where their mail goes."""
 
-from gateway.notify.choosing import Choices
-from gateway.notify.leaving import Leaving
-from gateway.notify.mailboxes import Hints
-from gateway.notify.people import Users
-from gateway.notify.profiles import Profiles
-from gateway.notify.topics import TopicBook
+from gateway.notify.choosing.choices import Choices
+from gateway.notify.choosing.leaving import Leaving
+from gateway.notify.people.profiles import Profiles
+from gateway.notify.people.topics import TopicBook
+from gateway.notify.people.users import Users
+from gateway.notify.suppressions.mailboxes import Hints
 from gateway.process.floors.inboxes import InboxFloor
 from gateway.process.floors.telling import TellingFloor
 from gateway.process.member import Member

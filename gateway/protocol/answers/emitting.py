@@ -5,7 +5,7 @@ A batch answers each item by `ResultAnswer`, which is either of the two and so r
 
 from marshmallow import Schema, fields
 
-from gateway.notify.owing import USERS_NAMED
+from gateway.notify.emitting.owing import USERS_NAMED
 from gateway.protocol import required
 from gateway.protocol.answers.mail import RenderedMailAnswer
 from gateway.protocol.answers.notifications import AddressAnswer

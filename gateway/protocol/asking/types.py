@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from gateway.experiments.bounds import NAME, NAME_LONGEST
-from gateway.notify.type_preview import TypePreviewRequest
+from gateway.notify.types.preview import TypePreviewRequest
 from gateway.protocol import campaign_trials
 from gateway.protocol.asking.basics import OneFieldSchema
 from gateway.protocol.fields import Object, Percent, StrictBoolean, Text, UserId, locale_field

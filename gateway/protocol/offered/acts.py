@@ -4,7 +4,7 @@ They are events of both namespaces, about the rooms that the connection is in; r
 answers with the counts as they are after it, so that a client need not add up itself.
 """
 
-from gateway.notify import events
+from gateway.notify.delivery import events
 from gateway.protocol import acts, shapes
 from gateway.protocol.answers.nodes import NothingAnswer
 from gateway.protocol.answers.notifications import CountAnswer

@@ -3,7 +3,7 @@
 All of them are the caller's own, but for a history: with a role it may be another's.
 """
 
-from gateway.notify.choosing import shown
+from gateway.notify.choosing.choices import shown
 from gateway.protocol import preferences, shapes, type_shapes
 from gateway.protocol.answers.notifications import HistoryAnswer
 from gateway.protocol.answers.types import OwnCategoriesAnswer

@@ -3,8 +3,8 @@
 Whom a caller may choose for was judged by the operation's scope and role before.
 """
 
-from gateway.notify.choosing import Choice, HalfQuiet, PreferenceGrid, VersionMismatch
-from gateway.notify.preference_patches import DigestRefused, LockedPreference, UnknownPreference
+from gateway.notify.choosing.choices import Choice, HalfQuiet, PreferenceGrid, VersionMismatch
+from gateway.notify.preferences.patches import DigestRefused, LockedPreference, UnknownPreference
 from gateway.protocol import preferences
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.preferences import ChoiceRequest, Proven

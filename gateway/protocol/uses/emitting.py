@@ -6,9 +6,9 @@ would have gone.
 
 from collections.abc import Sequence
 
-from gateway.notify.emitting import Emitted
+from gateway.notify.emitting.emitter import Emitted
+from gateway.notify.emitting.scheduling import PutOff
 from gateway.notify.requests import EmitRequest
-from gateway.notify.scheduling import PutOff
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
 from storage.errors import StorageError

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from gateway.ground.rooms import inbox_rooms, user_of
 from gateway.notify.requests import AdminHistoryRequest, HistoryRequest
-from gateway.notify.types import NamedCategory
+from gateway.notify.types.states import NamedCategory
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
 from storage.histories import HistoryPage

@@ -3,8 +3,8 @@
 A type is named by the caller, and may be none of the catalog.
 """
 
-from gateway.notify.type_preview import NoSuchType, TypePreview, TypePreviewRequest
-from gateway.notify.types import TypeDetail
+from gateway.notify.types.preview import NoSuchType, TypePreview, TypePreviewRequest
+from gateway.notify.types.states import TypeDetail
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
 

@@ -5,7 +5,7 @@ A single id that is not there is an error here; of many, those that were found a
 
 from collections.abc import Sequence
 
-from gateway.notify.preview import NoMail
+from gateway.notify.emitting.preview import NoMail
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
 from mailer.errors import RenderFailure, TemplateFailure

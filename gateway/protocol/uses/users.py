@@ -5,9 +5,9 @@ Profiles and topics; what is told twice changes nothing the second time.
 
 from collections.abc import Sequence
 
-from gateway.notify.owing import USERS_NAMED
-from gateway.notify.profiles import ProfileChange
-from gateway.notify.topics import MembersChange, TooManyTopics
+from gateway.notify.emitting.owing import USERS_NAMED
+from gateway.notify.people.profiles import ProfileChange
+from gateway.notify.people.topics import MembersChange, TooManyTopics
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases

@@ -8,9 +8,9 @@ import pytest
 from gateway.catalog.channels import EMAIL
 from gateway.notify.campaigns.accounts import Progress
 from gateway.notify.campaigns.plans import Imported, Plan
-from gateway.notify.gates import campaign as gate
-from gateway.notify.sources import NO_CAMPAIGNS
-from gateway.notify.verdicts import Case, Delay, Moment, Skip
+from gateway.notify.deciding.gates import campaign as gate
+from gateway.notify.deciding.sources import NO_CAMPAIGNS
+from gateway.notify.deciding.verdicts import Case, Delay, Moment, Skip
 from storage.campaigns import Campaign, CampaignStanding, CampaignState
 from storage.mail import MailState
 from storage.recipients import Counts, RecipientState

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.notify.campaigns.plans import Given, RecipientRequest
-from gateway.notify.preferences import Consent
+from gateway.notify.preferences.chosen import Consent
 from gateway.protocol.campaign_rows import (
     DATA_BYTES_MAX,
     LINE_BYTES_MAX,

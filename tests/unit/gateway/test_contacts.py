@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from gateway.notify.contacts import PENDING_LIMIT, ContactBook
+from gateway.notify.people.contacts import PENDING_LIMIT, ContactBook
 from storage.errors import StoreUnavailable
 from storage.people import Contact
 

@@ -13,18 +13,18 @@ from gateway.catalog.channels import EMAIL
 from gateway.catalog.kinds import Category, EmailRule, NotificationType
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Flag, Share
-from gateway.notify.decide import GATES, Judge, decide
-from gateway.notify.gates.address import MailAddress
-from gateway.notify.gates.holdout import TrialPlace
-from gateway.notify.gates.preferences import PreferenceCell
-from gateway.notify.gates.quiet import SPREAD_SECONDS, Night
-from gateway.notify.gates.suppression import Suppressed
-from gateway.notify.gates.throttle import Usage
-from gateway.notify.gates.unless import Attention
-from gateway.notify.preferences import WEEKDAYS, Cell, CellOrigin, QuietHours, UserPreferences
-from gateway.notify.sources import NO_DIGESTS, Sources
-from gateway.notify.verdicts import Case, Delay, Merge, Moment, Send, Skip
-from gateway.notify.windows import DAILY, WindowPlan
+from gateway.notify.deciding.decision import GATES, Judge, decide
+from gateway.notify.deciding.gates.address import MailAddress
+from gateway.notify.deciding.gates.holdout import TrialPlace
+from gateway.notify.deciding.gates.preferences import PreferenceCell
+from gateway.notify.deciding.gates.quiet import SPREAD_SECONDS, Night
+from gateway.notify.deciding.gates.suppression import Suppressed
+from gateway.notify.deciding.gates.throttle import Usage
+from gateway.notify.deciding.gates.unless import Attention
+from gateway.notify.deciding.sources import NO_DIGESTS, Sources
+from gateway.notify.deciding.verdicts import Case, Delay, Merge, Moment, Send, Skip
+from gateway.notify.deciding.windows import DAILY, WindowPlan
+from gateway.notify.preferences.chosen import WEEKDAYS, Cell, CellOrigin, QuietHours, UserPreferences
 from storage.people import Contact
 from storage.receipts import Receipt
 from storage.suppressions import EVERYTHING, Reason, Suppression

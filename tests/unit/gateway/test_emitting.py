@@ -14,19 +14,20 @@ from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.gossip import HeadGossip
 from gateway.ground.clock import Timekeeper
-from gateway.notify import emitting, fanout
-from gateway.notify.contacts import ContactBook
-from gateway.notify.decide import Judge
-from gateway.notify.emitting import Emitter
-from gateway.notify.fanout import Fanout
-from gateway.notify.languages import Languages
-from gateway.notify.owing import NoAddress
-from gateway.notify.planning import Planner
-from gateway.notify.preferences import UserPreferences
+from gateway.notify.deciding.decision import Judge
+from gateway.notify.deciding.sources import Sources
+from gateway.notify.delivery import fanout
+from gateway.notify.delivery.fanout import Fanout
+from gateway.notify.emitting import emitter as module
+from gateway.notify.emitting.emitter import Emitter
+from gateway.notify.emitting.owing import NoAddress
+from gateway.notify.emitting.planning import Planner
+from gateway.notify.people.contacts import ContactBook
+from gateway.notify.preferences.chosen import UserPreferences
 from gateway.notify.requests import EmailRequest, EmitRequest
-from gateway.notify.sources import Sources
-from gateway.notify.suppression_lookup import SuppressionLookup
-from gateway.notify.wording import Filled, Scribe
+from gateway.notify.suppressions.lookup import SuppressionLookup
+from gateway.notify.wording.languages import Languages
+from gateway.notify.wording.scribe import Filled, Scribe
 from gateway.protocol import problems
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
@@ -239,7 +240,7 @@ class Failing:
 async def test_a_store_that_goes_away_between_two_steps_is_the_answer_of_what_was_not_stored(
     emitter: Emitter, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(emitting, "STEP_NOTIFICATIONS", 2)
+    monkeypatch.setattr(module, "STEP_NOTIFICATIONS", 2)
     monkeypatch.setattr(emitter, "_commit", Failing(store, 2))
 
     answers = await emitter.emit_many(
@@ -262,7 +263,7 @@ async def test_others_have_their_turn_between_the_steps_of_many(
     emitter: Emitter, monkeypatch: pytest.MonkeyPatch
 ):
     """Counted in turns of the loop: also what is not stored, and waits for nobody, lets others go on."""
-    monkeypatch.setattr(emitting, "STEP_NOTIFICATIONS", 1)
+    monkeypatch.setattr(module, "STEP_NOTIFICATIONS", 1)
     turns = 0
 
     async def count() -> None:

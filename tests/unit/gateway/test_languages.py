@@ -7,9 +7,9 @@ import pytest
 
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
-from gateway.notify import languages
-from gateway.notify.languages import Languages
-from gateway.notify.preferences import UserPreferences
+from gateway.notify.preferences.chosen import UserPreferences
+from gateway.notify.wording import languages
+from gateway.notify.wording.languages import Languages
 from storage.errors import StoreUnavailable
 from storage.people import Contact
 

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from gateway.notify.fates import Fate
-from gateway.notify.returns import Returns
+from gateway.notify.returns.fates import Fate
+from gateway.notify.returns.reports import Returns
 from gateway.process.clicking import Clicker
 from mailer.unsubscribe import UnsubscribeLinks, written
 from storage.errors import StoreUnavailable

@@ -10,10 +10,10 @@ import pytest
 
 from gateway.catalog.kinds import NotificationType
 from gateway.cluster.commands import PreferencesChanged
-from gateway.notify import preference_book
-from gateway.notify.preference_book import PreferenceBook
-from gateway.notify.preferences import NOTHING
-from gateway.notify.showing import Suspicion
+from gateway.notify.preferences import book as module
+from gateway.notify.preferences.book import PreferenceBook
+from gateway.notify.preferences.chosen import NOTHING
+from gateway.notify.preferences.suspicion import Suspicion
 from storage.errors import StoreUnavailable
 from storage.preferences import PreferenceChange
 from storage.sqlite import SQLiteStore
@@ -109,7 +109,7 @@ async def test_who_has_chosen_is_asked_for_once_and_who_has_not_never(
 async def test_all_who_have_chosen_are_known_from_the_start_while_they_are_not_too_many(
     book: PreferenceBook, store: SQLiteStore, wall: Wall, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(preference_book, "LOAD_USERS", 2)
+    monkeypatch.setattr(module, "LOAD_USERS", 2)
     users = [f"user-{number}" for number in range(5)]
     for user in users:
         await _choose(store, wall, user, document=NO_ORDERS if user == "user-3" else NO_MAIL)
@@ -125,7 +125,7 @@ async def test_of_too_many_who_have_chosen_nobody_is_taken_for_one_who_has_not(
     book: PreferenceBook, store: SQLiteStore, wall: Wall, monkeypatch: pytest.MonkeyPatch
 ):
     """Also when they become too many while all were known."""
-    monkeypatch.setattr(preference_book, "KEPT_USERS", 3)
+    monkeypatch.setattr(module, "KEPT_USERS", 3)
     for user in ("ann", "bob"):
         await _choose(store, wall, user, document=NO_ORDERS)
     await _loaded(book)
@@ -224,7 +224,7 @@ async def test_a_change_that_is_known_already_has_nobody_asked_for_again(
 async def test_more_changes_than_can_be_read_at_once_have_all_read_anew(
     book: PreferenceBook, store: SQLiteStore, wall: Wall, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(preference_book, "CHANGES_READ", 2)
+    monkeypatch.setattr(module, "CHANGES_READ", 2)
     await _choose(store, wall, "ann")
     await _loaded(book)
     await book.of("ann")
@@ -278,7 +278,7 @@ async def test_what_is_changed_while_it_is_read_is_read_again(
 async def test_no_more_is_kept_than_may_be(
     book: PreferenceBook, store: SQLiteStore, wall: Wall, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(preference_book, "KEPT_USERS", 3)
+    monkeypatch.setattr(module, "KEPT_USERS", 3)
     users = [f"user-{number}" for number in range(5)]
     for user in users:
         await _choose(store, wall, user)
@@ -310,8 +310,8 @@ async def test_who_has_chosen_alike_shares_one_object(book: PreferenceBook, stor
 async def test_while_the_store_is_away_at_the_start_everybody_is_asked_for(
     book: PreferenceBook, store: SQLiteStore, wall: Wall, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(preference_book, "RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(preference_book, "LOAD_USERS", 1)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(module, "LOAD_USERS", 1)
     for user in ("ann", "bob"):
         await _choose(store, wall, user)
     tried = asyncio.Event()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.kinds import Category, EmailRule, NotificationType
-from gateway.notify.preference_patches import (
+from gateway.notify.preferences.chosen import NOTHING, WEEKDAYS, Cell, CellOrigin, QuietHours, UserPreferences
+from gateway.notify.preferences.patches import (
     DigestRefused,
     LockedPreference,
     UnknownPreference,
@@ -21,8 +22,7 @@ from gateway.notify.preference_patches import (
     replacing,
     speaks_of_mail,
 )
-from gateway.notify.preferences import NOTHING, WEEKDAYS, Cell, CellOrigin, QuietHours, UserPreferences
-from gateway.notify.sieve import Sieve
+from gateway.notify.preferences.sieve import Sieve
 
 SALE = NotificationType(name="SALE", category="offers", email=EmailRule(default=False))
 NEWS = NotificationType(name="NEWS", category="offers", email=EmailRule())

@@ -5,7 +5,7 @@ from aiohttp import web
 
 from auth.errors import ExpiredToken, InvalidServiceKey, KeysUnavailable, MissingToken
 from gateway.cluster.presence.errors import PresenceUnavailable
-from gateway.notify.owing import NoAddress
+from gateway.notify.emitting.owing import NoAddress
 from gateway.protocol import problems
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem

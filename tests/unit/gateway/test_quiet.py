@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from gateway.catalog.channels import EMAIL
 from gateway.ground.zones import zone
-from gateway.notify.gates.quiet import Night, judge
-from gateway.notify.preferences import WEEKDAYS, QuietHours
-from gateway.notify.quiet import quiet_until
-from gateway.notify.verdicts import Case, Delay
+from gateway.notify.deciding.gates.quiet import Night, judge
+from gateway.notify.deciding.verdicts import Case, Delay
+from gateway.notify.preferences.chosen import WEEKDAYS, QuietHours
+from gateway.notify.preferences.quiet import quiet_until
 
 ZONES = sorted(zoneinfo.available_timezones())
 NIGHT = QuietHours(time(22), time(7))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.notify.reading import Reading
+from gateway.notify.inboxes.reading import Reading
 from storage.histories import Muted
 from storage.sqlite import SQLiteStore
 from tests.contract.store_cases import NOW, notification, put

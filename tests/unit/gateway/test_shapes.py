@@ -7,8 +7,8 @@ import pytest
 
 from gateway.cluster.presence.base import Online
 from gateway.ground import encoding
-from gateway.notify import events
-from gateway.notify.people import Person
+from gateway.notify.delivery import events
+from gateway.notify.people.users import Person
 from gateway.protocol import user_shapes
 from storage.notifications import Notification
 from storage.people import Contact

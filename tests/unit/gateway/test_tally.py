@@ -10,8 +10,8 @@ import pytest
 
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Switch
-from gateway.notify import tally
-from gateway.notify.tally import NOTHING, OTHERS, Tally
+from gateway.notify.types import tally
+from gateway.notify.types.tally import NOTHING, OTHERS, Tally
 from mailer.outcomes import Result
 from storage import tallies
 from storage.errors import StoreUnavailable

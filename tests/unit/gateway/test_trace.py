@@ -10,9 +10,9 @@ import pytest
 
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.commands import PeerAsk, PeerTell
-from gateway.notify.decide import GATES, OF_CAMPAIGNS, OF_TESTS, gates_of
-from gateway.notify.sayings import GateResult, sayings
-from gateway.notify.written import KEPT, NAMED, WrittenLog
+from gateway.notify.deciding.decision import GATES, OF_CAMPAIGNS, OF_TESTS, gates_of
+from gateway.notify.deciding.sayings import GateResult, sayings
+from gateway.notify.delivery.written import KEPT, NAMED, WrittenLog
 from gateway.observe import trace
 from gateway.observe import trace_points as points
 from gateway.observe.peers import QUESTIONS_WAITING, Peers

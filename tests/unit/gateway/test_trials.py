@@ -14,7 +14,7 @@ from gateway.catalog.loading import load
 from gateway.catalog.switches import ChosenVariant, Switch
 from gateway.experiments.lots import Aside
 from gateway.notify.clicks.news import Clicked
-from gateway.notify.drawing import draw
+from gateway.notify.deciding.drawing import draw
 from gateway.notify.trials import marks as module
 from gateway.notify.trials.book import TrialBook
 from gateway.notify.trials.marks import TrialMarks

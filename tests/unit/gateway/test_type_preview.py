@@ -8,11 +8,11 @@ import pytest
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
 from gateway.notify.campaigns.plans import Imported, OwnTexts, Plan, Variant
-from gateway.notify.decide import Judge
-from gateway.notify.languages import Languages
+from gateway.notify.deciding.decision import Judge
 from gateway.notify.requests import Unfit
-from gateway.notify.type_preview import NoSuchType, TypePreviewer, TypePreviewRequest
-from gateway.notify.wording import Scribe
+from gateway.notify.types.preview import NoSuchType, TypePreviewer, TypePreviewRequest
+from gateway.notify.wording.languages import Languages
+from gateway.notify.wording.scribe import Scribe
 from mailer.errors import TemplateFailure
 from storage.mail import LaneName, MailOrder
 from storage.notifications import Notification

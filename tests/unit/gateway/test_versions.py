@@ -10,8 +10,8 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.commands import Command
-from gateway.notify import versions
-from gateway.notify.versions import CatalogRuns, Versions
+from gateway.notify.types import versions
+from gateway.notify.types.versions import CatalogRuns, Versions
 from gateway.observe.metrics import Metrics
 
 DEADLINE_SECONDS = 20

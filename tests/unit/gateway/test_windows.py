@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.notify.windows import DAILY, WEEKLY, WindowPlan, key_of, next_time, plan_of, spoken
+from gateway.notify.deciding.windows import DAILY, WEEKLY, WindowPlan, key_of, next_time, plan_of, spoken
 from storage.rhythms import Clock, DigestRule
 from tests.unit.gateway.test_quiet import CHANGES
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from gateway.catalog.channels import EMAIL
 from gateway.catalog.live import LiveCatalog
-from gateway.notify.decide import GATES, Judge
+from gateway.notify.deciding.decision import GATES, Judge
+from gateway.notify.deciding.gates.address import MailAddress
+from gateway.notify.deciding.gates.gate import Gate
+from gateway.notify.deciding.gates.suppression import Suppressed
+from gateway.notify.deciding.gates.unless import Attention
+from gateway.notify.deciding.sources import Sources
+from gateway.notify.deciding.verdicts import Case, Verdict
 from gateway.notify.departing import ending_of
-from gateway.notify.gates.address import MailAddress
-from gateway.notify.gates.gate import Gate
-from gateway.notify.gates.suppression import Suppressed
-from gateway.notify.gates.unless import Attention
-from gateway.notify.sources import Sources
-from gateway.notify.verdicts import Case, Verdict
 from storage.endings import Ending
 from storage.errors import StorageError
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless

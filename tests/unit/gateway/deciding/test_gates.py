@@ -7,10 +7,10 @@ import pytest
 
 from gateway.catalog.channels import EMAIL
 from gateway.catalog.switches import Flag, Share
-from gateway.notify.decide import GATES, decide
-from gateway.notify.gates.unless import Attention
-from gateway.notify.verdicts import Delay, Merge, Send, Skip, Verdict, words
-from gateway.notify.windows import Window
+from gateway.notify.deciding.decision import GATES, decide
+from gateway.notify.deciding.gates.unless import Attention
+from gateway.notify.deciding.verdicts import Delay, Merge, Send, Skip, Verdict, words
+from gateway.notify.deciding.windows import Window
 from storage.mail import LaneName, Unless
 from storage.receipts import Receipt
 from storage.suppressions import EVERYTHING, Reason

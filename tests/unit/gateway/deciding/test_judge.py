@@ -9,9 +9,9 @@ import pytest
 from gateway.catalog.buckets import bucket
 from gateway.catalog.channels import EMAIL, IN_APP
 from gateway.catalog.switches import Flag, Share, Switch
-from gateway.notify.decide import GATES, Judge, Judged
-from gateway.notify.sources import Sources
-from gateway.notify.verdicts import Case, Moment, Send, Skip, Verdict, words
+from gateway.notify.deciding.decision import GATES, Judge, Judged
+from gateway.notify.deciding.sources import Sources
+from gateway.notify.deciding.verdicts import Case, Moment, Send, Skip, Verdict, words
 from storage.endings import Skipped
 from storage.errors import StorageError, StoreUnavailable
 from storage.mail import LaneName, Unless

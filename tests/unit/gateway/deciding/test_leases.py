@@ -7,8 +7,8 @@ import pytest
 from gateway.catalog.buckets import bucket
 from gateway.catalog.channels import EMAIL
 from gateway.catalog.switches import Switch
-from gateway.notify.verdicts import Delay, Merge
-from gateway.notify.windows import Window
+from gateway.notify.deciding.verdicts import Delay, Merge
+from gateway.notify.deciding.windows import Window
 from storage.endings import Gathered, Postponed, Skipped
 from storage.errors import StoreUnavailable
 from storage.mail import Unless

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from gateway.cluster.bus.local import LocalBus
 from gateway.engine import Packet
-from gateway.notify import events
-from gateway.notify.delivery import Delivery
+from gateway.notify.delivery import events
+from gateway.notify.delivery.cursors import Delivery
 from storage.errors import StoreUnavailable
 from storage.notifications import Notification
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.cluster.bus.base import TRANSIENT
-from gateway.notify import events
-from gateway.notify.delivery import HELD_LIMIT, WAITING_LIMIT
+from gateway.notify.delivery import events
+from gateway.notify.delivery.cursors import HELD_LIMIT, WAITING_LIMIT
 from tests.support.amounts import amount
 from tests.unit.gateway.delivery.scene import ROOM, frame, scene
 

@@ -1,7 +1,7 @@
 """The engine's members are held to be those that delivery knows of, and nobody misses a frame by that."""
 
 from gateway.cluster.bus.base import TRANSIENT
-from gateway.notify import events
+from gateway.notify.delivery import events
 from tests.unit.gateway.delivery.scene import ROOM, scene
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.notify.delivery import WAITING_LIMIT
+from gateway.notify.delivery.cursors import WAITING_LIMIT
 from tests.unit.gateway.delivery.scene import ROOM, frame, scene
 
 

@@ -9,13 +9,13 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.channels import EMAIL
 from gateway.catalog.kinds import Category, EmailRule, NotificationType
 from gateway.catalog.live import LiveCatalog
-from gateway.notify.decide import Judge
+from gateway.notify.deciding.decision import Judge
+from gateway.notify.deciding.sources import Sources
+from gateway.notify.deciding.verdicts import Case
 from gateway.notify.departing import Departures
-from gateway.notify.digests import Digester
-from gateway.notify.open_digests import OpenDigests
-from gateway.notify.preferences import UserPreferences
-from gateway.notify.sources import Sources
-from gateway.notify.verdicts import Case
+from gateway.notify.digests.closing import Digester
+from gateway.notify.digests.opened import OpenDigests
+from gateway.notify.preferences.chosen import UserPreferences
 from storage.endings import Ending, Sent
 from storage.ids import uuid7
 from storage.mail import LaneName, Mail, MailOrder, MailState

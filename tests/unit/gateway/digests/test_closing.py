@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.notify.digest_news import BODY_CHARACTERS, LISTED
+from gateway.notify.digests.news import BODY_CHARACTERS, LISTED
 from storage.endings import Gathered, Sent
 from storage.errors import StoreUnavailable
 from storage.inboxes import Selection
@@ -105,7 +105,7 @@ async def test_with_nothing_left_nothing_is_sent(office: Office):
 
 
 async def test_the_newest_twenty_are_listed_and_all_are_counted(office: Office, monkeypatch):
-    monkeypatch.setattr("gateway.notify.digest_items.PAGE", 7)
+    monkeypatch.setattr("gateway.notify.digests.items.PAGE", 7)
     for number in range(LISTED + 5):
         await office.emit(title=str(number), created_at=NOW + timedelta(seconds=number), body="x" * 1000)
     await office.work()
@@ -125,8 +125,8 @@ async def test_the_newest_twenty_are_listed_and_all_are_counted(office: Office, 
 async def test_of_a_digest_that_is_long_the_newest_are_looked_at_to_tell_what_it_would_be(
     office: Office, monkeypatch
 ):
-    monkeypatch.setattr("gateway.notify.digest_items.PAGE", 2)
-    monkeypatch.setattr("gateway.notify.open_digests.DECIDED_AT_MOST", 4)
+    monkeypatch.setattr("gateway.notify.digests.items.PAGE", 2)
+    monkeypatch.setattr("gateway.notify.digests.opened.DECIDED_AT_MOST", 4)
     for _ in range(5):
         await office.emit()
     await office.work()

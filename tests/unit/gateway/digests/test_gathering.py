@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.catalog.switches import Switch
-from gateway.notify.verdicts import Merge, Moment, Send, Skip
+from gateway.notify.deciding.verdicts import Merge, Moment, Send, Skip
 from storage.endings import Gathered, Sent, Skipped
 from tests.unit.gateway.digests.office import HOUR, NOW, Office, case
 

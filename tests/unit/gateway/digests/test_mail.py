@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.http.unsubscribe_words import RIGHT_TO_LEFT, WORDS
-from gateway.notify.digest_news import LISTED
-from gateway.notify.digest_words import LANGUAGES
+from gateway.notify.digests.news import LISTED
+from gateway.notify.digests.words import LANGUAGES
 from mailer.press import Press
 from storage.mail import LaneName
 from storage.notifications import Entry

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from gateway.notify.decide import Judge
-from gateway.notify.sources import NOTHING_SENT
-from gateway.notify.verdicts import Moment, Send
+from gateway.notify.deciding.decision import Judge
+from gateway.notify.deciding.sources import NOTHING_SENT
+from gateway.notify.deciding.verdicts import Moment, Send
 from storage.endings import Gathered, Postponed, Sent, Skipped
 from storage.mail import MailState
 from tests.unit.gateway.digests.office import HOUR, NOW, Office, case

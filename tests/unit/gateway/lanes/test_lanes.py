@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from gateway.notify.lanes import LanesChanged, PauseRequest
+from gateway.notify.lanes.book import LanesChanged, PauseRequest
 from storage.lanes import LaneOutcome
 from tests.unit.gateway.lanes.world import BOUNDS, BULK, DEADLINE_SECONDS, TRANSACTIONAL, World, count
 from tests.unit.gateway.suppressions.listing import NOW

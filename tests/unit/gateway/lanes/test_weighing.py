@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.notify import lanes as module
-from gateway.notify import weighing
+from gateway.notify.lanes import book as module
+from gateway.notify.lanes import weighing
 from storage.errors import StoreUnavailable
 from storage.lanes import LaneOutcome
 from tests.unit.gateway.lanes.world import BULK, DEADLINE_SECONDS, World, count

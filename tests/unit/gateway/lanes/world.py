@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from gateway.notify.brakes import Bounds
-from gateway.notify.lanes import LaneBook
+from gateway.notify.lanes.book import LaneBook
+from gateway.notify.lanes.brakes import Bounds
 from storage.lanes import LaneOutcome
 from storage.mail import LaneName
 from storage.sqlite import SQLiteStore

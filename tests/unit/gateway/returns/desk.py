@@ -4,10 +4,10 @@ import json
 from collections import Counter
 from typing import Any
 
-from gateway.notify.attribution import Ours
-from gateway.notify.fates import Fate, Return, StraysRequest
-from gateway.notify.returns import COMPLAINTS, Returns
-from gateway.notify.suppressions import SuppressionList, SuppressionsRequest
+from gateway.notify.returns.attribution import Ours
+from gateway.notify.returns.fates import Fate, Return, StraysRequest
+from gateway.notify.returns.reports import COMPLAINTS, Returns
+from gateway.notify.suppressions.listing import SuppressionList, SuppressionsRequest
 from mailer import postmark, ses
 from mailer.envelope import ReturnPath
 from mailer.relay_ids import key_of

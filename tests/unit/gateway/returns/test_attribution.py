@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from gateway.notify import attribution
-from gateway.notify.fates import Fate, HearsayRequest, ProviderEvent, Return
+from gateway.notify.returns import attribution
+from gateway.notify.returns.fates import Fate, HearsayRequest, ProviderEvent, Return
 from storage.endings import Sent
 from storage.errors import StoreUnavailable
 from storage.mail import LaneName, MailState

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.notify.fates import Fate, HearsayRequest, ProviderEvent, Return
-from gateway.notify.suppressions import SuppressionsRequest
+from gateway.notify.returns.fates import Fate, HearsayRequest, ProviderEvent, Return
+from gateway.notify.suppressions.listing import SuppressionsRequest
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
 from storage.mail import LaneName, MailState

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.notify import returns
-from gateway.notify.fates import Fate, StraysRequest
-from gateway.notify.suppressions import LiftRequest, SuppressionsRequest
+from gateway.notify.returns import reports
+from gateway.notify.returns.fates import Fate, StraysRequest
+from gateway.notify.suppressions.listing import LiftRequest, SuppressionsRequest
 from storage.ids import uuid7
 from storage.mail import LaneName, MailState
 from storage.notifications import Entry
@@ -189,7 +189,7 @@ async def test_a_mail_that_was_forgotten_suppresses_nobody(desk: Desk) -> None:
 async def test_what_changes_nothing_is_kept_for_a_month_and_not_without_bound(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(returns, "STRAYS", 5)
+    monkeypatch.setattr(reports, "STRAYS", 5)
     for number in range(8):
         await desk.returns.take(b"Subject: No %d\r\n\r\nHello" % number + b"x" * 100_000)
         desk.clock.now += timedelta(seconds=1)

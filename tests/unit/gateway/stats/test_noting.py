@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.notify import events
+from gateway.notify.delivery import events
 from gateway.notify.stats import hearing, noting
 from gateway.notify.stats.names import OTHERS, Names
 from storage.errors import StoreUnavailable

@@ -1,8 +1,8 @@
 """What happens is told as events: of each thing one, in the series that it is of, with what follows from it."""
 
 from gateway.catalog.channels import EMAIL
-from gateway.notify import events
 from gateway.notify.clicks.news import Clicked
+from gateway.notify.delivery import events
 from mailer.outcomes import MailOutcome, Result
 from storage import stats
 from storage.clicks import HitKind

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.notify.suppressions import SuppressionList
+from gateway.notify.suppressions.listing import SuppressionList
 from storage.sqlite import SQLiteStore
 from tests.unit.gateway.suppressions.listing import HeldClock
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.notify.suppressions import SuppressionList, SuppressionsRequest
+from gateway.notify.suppressions.listing import SuppressionList, SuppressionsRequest
 from mailer.bounces import Bounce, BounceSeverity
 from storage.mail import Mail, MailOrder, MailState
 from storage.notifications import Notification

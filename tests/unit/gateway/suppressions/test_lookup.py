@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.notify import suppression_lookup
-from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressRequest
+from gateway.notify.suppressions import lookup
+from gateway.notify.suppressions.listing import LiftRequest, SuppressionList, SuppressRequest
 from storage.errors import StoreUnavailable
 from storage.sqlite import SQLiteStore
 from tests.unit.gateway.suppressions.listing import HARD, HeldClock, lease, listed
@@ -96,7 +96,7 @@ async def test_what_is_foreseen_is_asked_in_one_question_and_counts_once(
 async def test_what_was_foreseen_long_ago_is_asked_again(
     store: SQLiteStore, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suppression_lookup, "FORESEEN_SECONDS", 0.0)
+    monkeypatch.setattr(lookup, "FORESEEN_SECONDS", 0.0)
     shelf = Asked(store.suppressions)
     asking = SuppressionList(shelf, clock)  # type: ignore[arg-type]
 
@@ -112,8 +112,8 @@ async def test_what_was_foreseen_long_ago_is_asked_again(
 async def test_no_more_is_foreseen_than_there_is_room_for(
     store: SQLiteStore, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suppression_lookup, "ASKED_AT_ONCE", 2)
-    monkeypatch.setattr(suppression_lookup, "ASKED_AT_MOST", 2)
+    monkeypatch.setattr(lookup, "ASKED_AT_ONCE", 2)
+    monkeypatch.setattr(lookup, "ASKED_AT_MOST", 2)
     shelf = Asked(store.suppressions)
     asking = SuppressionList(shelf, clock)  # type: ignore[arg-type]
 

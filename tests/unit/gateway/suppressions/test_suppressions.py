@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.notify.requests import Unfit
-from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest, SuppressRequest
+from gateway.notify.suppressions.listing import (
+    LiftRequest,
+    SuppressionList,
+    SuppressionsRequest,
+    SuppressRequest,
+)
 from gateway.process import suppressing
 from mailer.address import compared
 from mailer.bounces import Bounce, BounceSeverity

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.notify.requests import EmitRequest
-from gateway.notify.wording import Filled, Scribe
+from gateway.notify.wording.scribe import Filled, Scribe
 from storage.people import Contact
 
 CATALOG = """

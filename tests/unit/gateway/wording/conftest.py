@@ -6,8 +6,8 @@ import pytest
 
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
-from gateway.notify.languages import Languages
-from gateway.notify.wording import Scribe
+from gateway.notify.wording.languages import Languages
+from gateway.notify.wording.scribe import Scribe
 from tests.unit.gateway.wording.catalog import CATALOG, Known
 
 

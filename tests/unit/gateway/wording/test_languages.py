@@ -1,9 +1,9 @@
 """Each reader gets the own language, by the own clock, and the store is asked once."""
 
 from gateway.catalog.live import LiveCatalog
-from gateway.notify.languages import Languages
 from gateway.notify.trials.wording import TrialScribe
-from gateway.notify.wording import Filled, Scribe
+from gateway.notify.wording.languages import Languages
+from gateway.notify.wording.scribe import Filled, Scribe
 from tests.unit.gateway.wording.catalog import Known, asked, filled
 
 CALL = {"at": "2026-11-26T10:30:00Z"}

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.catalog.live import LiveCatalog
-from gateway.notify import showing
-from gateway.notify.decide import Judge
-from gateway.notify.languages import Languages
-from gateway.notify.planning import Planner
-from gateway.notify.preferences import UserPreferences
+from gateway.notify.deciding.decision import Judge
+from gateway.notify.deciding.sources import NobodyChose, Sources
+from gateway.notify.emitting import showing
+from gateway.notify.emitting.planning import Planner
+from gateway.notify.preferences.chosen import UserPreferences
+from gateway.notify.preferences.suspicion import Suspicion
 from gateway.notify.requests import EmailRequest, Unfit
-from gateway.notify.showing import Suspicion
-from gateway.notify.sources import NobodyChose, Sources
-from gateway.notify.wording import Filled, Scribe
+from gateway.notify.wording.languages import Languages
+from gateway.notify.wording.scribe import Filled, Scribe
 from storage.errors import StoreUnavailable
 from storage.streams import Emission
 from tests.unit.gateway.wording.catalog import Known, asked, filled

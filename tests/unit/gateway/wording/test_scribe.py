@@ -8,10 +8,10 @@ import pytest
 import gateway.catalog
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
-from gateway.notify import said
-from gateway.notify.languages import Languages
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
-from gateway.notify.wording import Filled, Scribe, UnknownType
+from gateway.notify.wording import said
+from gateway.notify.wording.languages import Languages
+from gateway.notify.wording.scribe import Filled, Scribe, UnknownType
 from storage.mail import LaneName, Unless
 from storage.notifications import Action
 from tests.unit.gateway.wording.catalog import CATALOG, Known, asked, filled

@@ -11,10 +11,10 @@ import pytest
 
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Timekeeper
-from gateway.notify.decide import Judge
+from gateway.notify.deciding.decision import Judge
+from gateway.notify.deciding.sources import Sources
 from gateway.notify.departing import ending_of
-from gateway.notify.sources import Sources
-from gateway.notify.suppressions import SuppressionList
+from gateway.notify.suppressions.listing import SuppressionList
 from mailer.courier import Policy
 from mailer.lanes import Lane
 from mailer.outcomes import MailOutcome, Result

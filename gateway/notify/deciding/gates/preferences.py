@@ -1,0 +1,75 @@
+"""What the person does not want is not sent, unless it is critical.
+
+In-app and mail alike, in the person's own room. Rooms of many are left out for one reader by
+`gateway.notify.inboxes.muting`. Where the catalog says that a category waits for a yes, mail of it to who has said
+nothing is none either; that a type has no yes of its own is no refusal, and whether mail is owed then is seen
+in `wording`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.notify.deciding.gates.gate import Gate
+from gateway.notify.deciding.sources import Sources
+from gateway.notify.deciding.verdicts import Case, Moment, Skip
+from gateway.notify.preferences.chosen import NOTHING, Cell, CellOrigin
+
+RULE = "preferences"
+_DETAILS = {
+    CellOrigin.TYPE: "does not want it",
+    CellOrigin.CATEGORY: "wants nothing of its category by this channel",
+    CellOrigin.CHANNEL: "wants nothing by this channel",
+    CellOrigin.OPT_IN: "has not asked for mail of its category",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceCell:
+    """What holds for the channel of the type, for this user."""
+
+    cell: Cell
+
+
+def judge(case: Case, choice: PreferenceCell) -> Skip | None:
+    """Nothing of what the person has refused, with where the word stands."""
+    cell = choice.cell
+    return Skip(rule=RULE, detail=f"{case.user} {_DETAILS[cell.origin]}") if cell.is_refused else None
+
+
+def wants(case: Case, moment: Moment) -> bool:
+    """Of a room of many nobody chooses for the others."""
+    del moment
+    return case.user is not None
+
+
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[PreferenceCell | None]:
+    """A choice for who has made one; of all others the catalog's word holds already, unless that waits for theirs."""
+    users = list(dict.fromkeys(case.user or "" for case in cases))
+    chosen = await sources.preferences.of_many(users)
+    if not chosen and not sources.catalog.has_opt_ins:
+        return [None] * len(cases)
+    catalog = sources.catalog.current
+    types = {} if catalog is None else catalog.types
+    return [
+        PreferenceCell(
+            chosen.get(case.user or "", NOTHING).cell(types.get(case.type), case.type, case.channel)
+        )
+        for case in cases
+    ]
+
+
+def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
+    """Whether anybody has chosen anything, or has to."""
+    del cases
+    return sources.preferences.in_use or sources.catalog.has_opt_ins
+
+
+GATE = Gate(
+    rule=RULE,
+    facts=PreferenceCell,
+    judge=judge,
+    wants=wants,
+    gather=gather,
+    in_use=in_use,
+    spares_critical=True,
+)
