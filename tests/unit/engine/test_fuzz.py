@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.engine.admission import Allowance
 from gateway.engine.connection import Connection
-from gateway.engine.frames import FrameError, FrameReader
+from gateway.engine.frames import LETTER_BYTES, FrameError, FrameReader
 from gateway.engine.websocket import WebSocket
 from tests.support.amounts import amount
 from tests.support.rawsocket import RawSocket, masked
@@ -94,6 +94,25 @@ def test_messages_come_out_whole_however_they_were_cut(messages, cuts, pieces):
 
     assert [opcode for opcode, _ in got] == [opcode for opcode, _ in messages]
     assert [sorted(payload) for _, payload in got] == [sorted(payload) for _, payload in messages]
+
+
+@given(
+    before=st.sampled_from([b"", masked(0x01, b"begun"), masked(0x81, b"whole"), b"\x81"]),
+    data=st.binary(min_size=LETTER_BYTES, max_size=LETTER_BYTES)
+    | st.builds(masked, st.sampled_from([0x81, 0x01, 0x80, 0x82, 0xC1]), st.binary(min_size=1, max_size=1)),
+)
+@settings(max_examples=amount(200, long=2000), deadline=None, database=None)
+def test_a_letter_is_what_the_reader_would_have_made_of_it(before, data):
+    one, other = FrameReader(1000), FrameReader(1000)
+    list(one.feed(before))
+    list(other.feed(before))
+
+    letter = one.letter(data)
+
+    if letter is not None:
+        assert list(other.feed(data)) == [(1, letter.encode())]
+    # Nothing of it was kept either way.
+    assert before or one.letter(masked(0x81, b"3")) == "3"
 
 
 class Nowhere(WebSocket):

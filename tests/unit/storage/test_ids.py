@@ -25,6 +25,17 @@ def test_ids_rise_within_a_millisecond_and_past_the_end_of_the_counter():
     assert uuid.UUID(made[-1]).int >> 80 > 0
 
 
+def test_ids_that_are_made_together_rise_among_those_that_are_not():
+    milliseconds = iter([1, 1, 1, 2, 2, 2])
+    source = UUID7Source(clock=lambda: next(milliseconds) * 1_000_000)
+
+    made = [source(), *source.many(5_000), source(), *source.many(300), source()]
+
+    assert made == sorted(set(made))
+    assert {uuid.UUID(each).version for each in made} == {7}
+    assert source.many(0) == []
+
+
 def test_ids_rise_when_the_clock_steps_back():
     times = iter([5_000_000_000, 1_000_000_000, 1_000_000_000, 6_000_000_000])
     source = UUID7Source(clock=lambda: next(times))

@@ -9,10 +9,10 @@ from contextlib import closing
 
 import pytest
 
-from storage.errors import StoreConfigurationError, StoreUnavailable
+from storage.errors import StoreConfigurationError, StoreUnavailable, Unstorable
 from storage.sqlite import SQLiteStore, crew, threads
 from storage.sqlite.schema import Migration, migrate, statements
-from tests.contract.store_cases import NOW, fill
+from tests.contract.store_cases import NOW, emission, fill, key, notification
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +44,20 @@ async def test_the_log_begins_anew_while_commits_go_on(store, tmp_path):
     assert log.stat().st_size < crew.LOG_PAGES * 4096 / 4
     newest = range(count - 9, count + 1)
     assert [n.seq for n in await store.streams.span("a", after=count - 10, limit=100)] == list(newest)
+
+
+async def test_of_a_batch_in_which_one_is_refused_nothing_is_stored(store):
+    """Whichever row of a statement it is: what stood before it in the batch, and in other statements, is undone."""
+    [taken] = await fill(store, "a", 1)
+    batch = [emission(notification("b")) for _ in range(150)]
+    batch[100] = emission(notification("b", id=taken.id), key=key())
+
+    with pytest.raises(Unstorable):
+        await store.streams.append(batch)
+
+    assert await store.streams.heads(["b"]) == {"b": 0}
+    assert await store.streams.notification(batch[0].notifications[0].id) is None
+    assert (await fill(store, "b", 1))[0].seq == 1
 
 
 async def test_a_store_that_closes_leaves_one_file(store, tmp_path):

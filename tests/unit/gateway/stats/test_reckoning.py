@@ -87,6 +87,21 @@ async def test_a_frame_of_several_languages_tells_what_one_of_one_does(process: 
     }
 
 
+async def test_of_a_frame_whose_notification_is_known_nothing_is_read(process: Process):
+    """The key is the same as of a frame that another node has written, so it counts once."""
+    here, there = notification("user:ann", type="ORDER", seq=1), notification("all", type="NEWS", seq=1)
+    process.noter.heard.written(there.room, events.frame("notification", there))
+    for each in (here, there):
+        process.noter.heard.written(each.room, b"no frame", (each.id, each.type))
+
+    await process.noter.flush()
+
+    assert await process.told() == {
+        (series("ORDER"), Outcome.DELIVERED): 1,
+        (series("NEWS", "shared"), Outcome.DELIVERED): 1,
+    }
+
+
 async def test_who_has_read_has_seen_and_what_is_in_no_room_of_the_readers_counts_for_nothing(
     process: Process,
 ):
