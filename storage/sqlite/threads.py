@@ -37,6 +37,12 @@ def _transaction(connection: sqlite3.Connection, begin: str, work: Callable[[sql
     return answer
 
 
+def _write(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> tuple[T, bool]:
+    """What `work` answers, committed, and whether it has changed anything."""
+    before = connection.total_changes
+    return _transaction(connection, "BEGIN IMMEDIATE", work), connection.total_changes != before
+
+
 def _checkpoint(connection: sqlite3.Connection) -> None:
     """Fold into the file what of the log no reader needs any more; waits for nobody."""
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -90,12 +96,12 @@ class Threads:
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction that holds the file's write lock, and is durable when this returns."""
-        if self._checkpoint_due is None:
+        answer, has_changed = await _answer(self._writer.do(lambda connection: _write(connection, work)))
+        # Much of what may write finds nothing to do, every second: then there is nothing to fold either.
+        if has_changed and self._checkpoint_due is None:
             loop = asyncio.get_running_loop()
             self._checkpoint_due = loop.call_later(CHECKPOINT_SECONDS, self._start_checkpoint)
-        return await _answer(
-            self._writer.do(lambda connection: _transaction(connection, "BEGIN IMMEDIATE", work))
-        )
+        return answer
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on one snapshot of the file."""

@@ -109,28 +109,30 @@ class Digester(Part):
         One that fails does not keep the others from closing. Its lease runs out after `lease_seconds`, and it
         comes again.
         """
-        now = self._due_clock()
+        next_due, now = await self._digests.next_due(), self._due_clock()
+        if next_due is None or next_due > now:
+            return rest_until(next_due, now, shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
         token, due = await self._digests.lease(
             limit=CLOSED_AT_ONCE, lease_seconds=self._lease_seconds, now=now
         )
-        if due:
-            outcomes = await asyncio.gather(
-                *(self._close(digest, token) for digest in due), return_exceptions=True
-            )
-            for digest, outcome in zip(due, outcomes, strict=True):
-                if isinstance(outcome, BaseException):
-                    # Its lease runs out, and it comes again.
-                    known = isinstance(outcome, StorageError)
-                    logger.log(
-                        logging.INFO if known else logging.ERROR,
-                        "digest not closed",
-                        exc_info=None if known else outcome,
-                        extra={"digest": digest.id, "reason": type(outcome).__name__},
-                    )
-            # There may be more than a round takes: look again at once.
-            return 0
-        next_due = await self._digests.next_due()
-        return rest_until(next_due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
+        if not due:
+            # Another node was faster.
+            return SHORTEST_REST_SECONDS
+        outcomes = await asyncio.gather(
+            *(self._close(digest, token) for digest in due), return_exceptions=True
+        )
+        for digest, outcome in zip(due, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                # Its lease runs out, and it comes again.
+                known = isinstance(outcome, StorageError)
+                logger.log(
+                    logging.INFO if known else logging.ERROR,
+                    "digest not closed",
+                    exc_info=None if known else outcome,
+                    extra={"digest": digest.id, "reason": type(outcome).__name__},
+                )
+        # There may be more than a round takes: look again at once.
+        return 0
 
     async def _close(self, digest: Digest, token: str) -> None:
         """Decide for each item again, and owe one mail for what is left, if this node is still the one to do so.

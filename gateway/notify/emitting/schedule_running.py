@@ -106,20 +106,22 @@ class ScheduleRunner(Part):
 
         What cannot be emitted because the store is away is not ended, and comes again with its lease.
         """
-        now = self._due_clock()
+        due, now = await self._schedule.next_due(), self._due_clock()
+        if due is None or due > now:
+            return rest_until(due, now, shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
         token, items = await self._schedule.lease(limit=LEASED_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now)
-        if items:
-            missed = {item.id: why for item in items if (why := self._missed(item, now)) is not None}
-            ended, refused = await self._emit([item for item in items if item.id not in missed])
-            # After the emit: a crash in between emits again, under the same key.
-            await self._schedule.end(ended, token=token, now=now)
-            missed |= dict.fromkeys(refused, Missed.REFUSED)
-            if missed:
-                await self._schedule.miss(missed, token=token, now=now)
-                self._tell_of_missed(missed)
-            return 0
-        due = await self._schedule.next_due()
-        return rest_until(due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
+        if not items:
+            # Another node was faster.
+            return SHORTEST_REST_SECONDS
+        missed = {item.id: why for item in items if (why := self._missed(item, now)) is not None}
+        ended, refused = await self._emit([item for item in items if item.id not in missed])
+        # After the emit: a crash in between emits again, under the same key.
+        await self._schedule.end(ended, token=token, now=now)
+        missed |= dict.fromkeys(refused, Missed.REFUSED)
+        if missed:
+            await self._schedule.miss(missed, token=token, now=now)
+            self._tell_of_missed(missed)
+        return 0
 
     def _missed(self, item: Scheduled, now: datetime) -> Missed | None:
         """Why it is not to be emitted by itself any more; None where it is. Of an item without an epoch

@@ -61,15 +61,17 @@ class Snoozer(Part):
 
     async def _bring_back(self) -> float:
         """Bring back what is due, a batch of it; answers for how many seconds there is nothing to do then."""
-        now = self._due_clock()
+        due, now = await self._snoozes.next_due(), self._due_clock()
+        if due is None or due > now:
+            return rest_until(due, now, shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
         token, returned = await self._snoozes.bring_back(
             limit=BACK_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now
         )
-        if returned:
-            # Told, then ended: a crash in between has another tell them once more, which changes no count.
-            await self._tell(returned)
-            await self._snoozes.end(returned, token=token)
-            self.returned += len(returned)
-            return 0
-        due = await self._snoozes.next_due()
-        return rest_until(due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
+        if not returned:
+            # Another node was faster, or they have been read meanwhile.
+            return SHORTEST_REST_SECONDS
+        # Told, then ended: a crash in between has another tell them once more, which changes no count.
+        await self._tell(returned)
+        await self._snoozes.end(returned, token=token)
+        self.returned += len(returned)
+        return 0
