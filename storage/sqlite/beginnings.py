@@ -17,10 +17,8 @@ UNBEGUN = """(SELECT json_group_array(json(value)) FROM json_each(:members) WHER
 """What has not begun, in a statement, of the parameter `members`. `told` reads it: nearly always there is nothing."""
 
 
-def unbegun(connection: sqlite3.Connection, requests: Sequence[Request]) -> list[Request]:
-    """Those of `requests` that have a shared room without a beginning, with these rooms only."""
-    (found,) = connection.execute(f"SELECT {UNBEGUN}", {"members": members(requests)}).fetchone()
-    return told(requests, found)
+LOOK = f"SELECT {UNBEGUN}"
+"""A row of that alone."""
 
 
 def members(requests: Sequence[Request]) -> str:

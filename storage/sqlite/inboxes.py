@@ -134,7 +134,8 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         it is.
         """
         asked = [(user, rooms, membership)]
-        if unbegun := await self._threads.read(lambda connection: beginnings.unbegun(connection, asked)):
+        (found,) = await self._threads.look(beginnings.LOOK, {"members": beginnings.members(asked)})
+        if unbegun := beginnings.told(asked, found):
             await self._begin(unbegun, now=now)
 
     @writing
