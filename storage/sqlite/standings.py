@@ -8,7 +8,8 @@ receipts and gaps, never the history.
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from storage.encoding import FOREVER, writable
 from storage.sqlite.heads import HEAD
@@ -44,8 +45,7 @@ LEFT JOIN inboxes i ON i.user = asked.user AND i.room = asked.value)
 """How users stand in rooms, in a statement: with the parameters `asked`, pairs of user and room as JSON, and `now`. `told` reads it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True, gc=False):
     """How a user stands in a room."""
 
     room: str
