@@ -16,7 +16,7 @@ from itertools import islice
 
 from gateway.cluster.bus.stats import BusStats
 from gateway.cluster.redis.address import RedisAddress
-from gateway.cluster.redis.backoff import pause_seconds
+from gateway.cluster.redis.backoff import reconnect_pause_seconds
 from gateway.cluster.redis.resp import Message, Reply, ServerError, Wire, pack
 from gateway.cluster.redis.trouble import Trouble
 
@@ -142,7 +142,7 @@ class Listener:
             finally:
                 self._forget(wire)
             missed = True
-            await asyncio.sleep(pause_seconds(failures))
+            await asyncio.sleep(reconnect_pause_seconds(failures))
             failures += 1
 
     async def _listen(self, wire: Wire) -> None:
