@@ -19,7 +19,7 @@ Frame = tuple[str, int, bytes]
 """The same for a frame to be published. An emit has 64 KiB at most; a bus need not carry more than a megabyte."""
 
 CarryOut = Callable[[Command | Unknown], None]
-"""Takes a command of any node, this one included. On the loop, as `Receive`; never twice for one order, and perhaps never."""
+"""Takes a command of any node, this one included. On the loop, as `Receive`; never twice for one sending, and perhaps never."""
 
 Returned = Callable[[], None]
 """Called when the bus works again after an outage: whatever was published meanwhile may be lost. May be called

@@ -1,6 +1,6 @@
 """The bus of a gateway that is alone: there is no other node to carry anything to.
 
-It is the null adapter: all that there is to it is that orders to all are carried out here.
+It is the null adapter: all that there is to it is that commands to all are carried out here.
 """
 
 from collections.abc import Sequence
