@@ -17,7 +17,7 @@ from itertools import islice
 from gateway.cluster.bus.stats import BusStats
 from gateway.cluster.redis.address import RedisAddress
 from gateway.cluster.redis.backoff import reconnect_pause_seconds
-from gateway.cluster.redis.resp import Message, Reply, ServerError, Wire, pack
+from gateway.cluster.redis.resp import OnMessage, Reply, ServerError, Wire, pack
 from gateway.cluster.redis.trouble import Trouble
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Listener:
         stats: BusStats,
         *,
         part: str,
-        on_message: Message,
+        on_message: OnMessage,
         back: Callable[[bool], None],
         patience_seconds: float,
         ping_seconds: float | None = None,
