@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.notify.delivery.streams import Told
+from gateway.notify.delivery.streams import ToldByFrame
 from storage.obligations import Subject
 from storage.stats import Outcome
 from storage.streams import Placed
@@ -26,7 +26,7 @@ class FramesWritten:
 
     at: datetime
     """When the first of them was."""
-    frames: list[tuple[str, bytes | Told]] = field(default_factory=list)
+    frames: list[tuple[str, bytes | ToldByFrame]] = field(default_factory=list)
     """Each with its room, or what it tells in its place."""
     weight: int = 0
     """The weight of all its frames together: of each 1, and 1 more for each `FRAME_BYTES`."""
