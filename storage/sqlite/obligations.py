@@ -14,11 +14,11 @@ from storage.sqlite import bulk
 from storage.sqlite.bulk import Row
 from storage.sqlite.mail_rows import OWES, columns_of
 
-_INSERT = (
+_INTO = (
     "obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason,"
     " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, token)"
 )
-_OWE = (
+_INTO_OWED = (
     "obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at,"
     " reason, code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, channel, of_kind, of_id, room, news)"
 )
@@ -37,12 +37,12 @@ def owe(connection: sqlite3.Connection, obligations: Sequence[Obligation]) -> in
         )
         for o in obligations
     ]  # fmt: skip
-    return bulk.insert_new(connection, _OWE, rows)
+    return bulk.insert_new(connection, _INTO_OWED, rows)
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Insert rows as `row_of` makes them. Raises `sqlite3.IntegrityError` when an id is taken."""
-    bulk.insert(connection, _INSERT, rows)
+    bulk.insert(connection, _INTO, rows)
 
 
 def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> None:
