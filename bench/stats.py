@@ -33,10 +33,10 @@ from storage.ids import UUID7Source
 from storage.stats import (
     DIMENSIONS,
     Bucket,
-    Counts,
     Event,
     Outcome,
     Series,
+    SeriesCounts,
     Stale,
     Stats,
     StatsQuery,
@@ -132,7 +132,7 @@ class Mortal:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._shelf, name)
 
-    async def replace(self, bucket: Bucket, counts: Counts, *, of: Sequence[Stale], turn: int) -> bool:
+    async def replace(self, bucket: Bucket, counts: SeriesCounts, *, of: Sequence[Stale], turn: int) -> bool:
         self._left -= 1
         if self._left or self._is_written:
             written = await self._shelf.replace(bucket, counts, of=of, turn=turn)

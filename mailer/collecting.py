@@ -24,7 +24,7 @@ FAILURES = 10
 LONGEST_PAUSE_SECONDS = 900.0
 
 T = TypeVar("T")
-Take = Callable[[bytes], Awaitable[bool]]
+TakeCollected = Callable[[bytes], Awaitable[bool]]
 """Deals with a message; answers whether it was a report of a mail of ours. Raises anything for one that is to be looked at again."""
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Collector:
     def __init__(
         self,
         account: Account,
-        take: Take,
+        take: TakeCollected,
         *,
         every_seconds: float,
         clock: Callable[[], datetime],

@@ -17,12 +17,12 @@ KEPT = 32
 LONGEST_CHARACTERS = 4000
 """Of what is told: nothing longer is kept."""
 
-Key = tuple[str, ...]
+CopyKey = tuple[str, ...]
 Bodies = tuple[str, str]
 """The text, and the HTML."""
 
 
-def key_of(notification: Notification, subject: str) -> Key | None:
+def key_of(notification: Notification, subject: str) -> CopyKey | None:
     """What its bodies are made of, but for the URL; None where that is long.
 
     The type, the subject, the texts, the link, the language and the data. Two notifications of one key are the same to a built-in
@@ -52,10 +52,10 @@ class Copies:
     def __init__(self) -> None:
         # Nobody can have written it into a notification.
         self._stand_in = f"https://{secrets.token_hex(16)}.invalid/"
-        self._kept: dict[tuple[Key, bool], Bodies] = {}
+        self._kept: dict[tuple[CopyKey, bool], Bodies] = {}
         self._changing = threading.Lock()
 
-    def of(self, key: Key, url: str | None, write: Callable[[str | None], Bodies]) -> Bodies:
+    def of(self, key: CopyKey, url: str | None, write: Callable[[str | None], Bodies]) -> Bodies:
         """The bodies with this URL; `write` makes them for one that is not kept.
 
         The URL is put in the place of one that nobody can have written, escaped as the template would have: so it is

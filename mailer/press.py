@@ -26,13 +26,13 @@ from mailer.printer import (
     LENGTH_BYTES,
     WALL_SECONDS,
     Adopt,
-    Answer,
     Check,
     DesignMail,
     Failed,
+    PressAnswer,
+    PressRequest,
     Render,
     Rendered,
-    Request,
     Unaddressable,
     answers,
     framed,
@@ -162,7 +162,7 @@ class Press:
             if process is not None:
                 await process.end(within_seconds=FAREWELL_SECONDS)
 
-    async def _ask(self, request: Request, *, of: str) -> Answer:
+    async def _ask(self, request: PressRequest, *, of: str) -> PressAnswer:
         # One at a time: a mail takes milliseconds, and what takes longer must not do so several times at once.
         """The process's answer, when it is this one's turn. `of` is what is condemned if it brings the process down.
 
@@ -249,14 +249,14 @@ class _Process:
     def is_running(self) -> bool:
         return self._process.returncode is None
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: PressRequest) -> PressAnswer:
         """Raises whatever shows that it is not there any more, or talks nonsense."""
         self._sink.write(framed(request))
         await self._sink.drain()
         length = int.from_bytes(await self._source.readexactly(LENGTH_BYTES))
         if length > LARGEST_FRAME_BYTES:
             raise ValueError("no answer is so large")
-        answer: Answer = answers.decode(await self._source.readexactly(length))
+        answer: PressAnswer = answers.decode(await self._source.readexactly(length))
         return answer
 
     async def end(self, *, within_seconds: float) -> int | None:

@@ -88,16 +88,16 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     """What it cost."""
 
 
-Request = Check | Render | DesignMail
-Answer = Rendered | Composed | Sound | Unaddressable | Failed
+PressRequest = Check | Render | DesignMail
+PressAnswer = Rendered | Composed | Sound | Unaddressable | Failed
 
 letterheads = msgspec.msgpack.Decoder(Letterhead, dec_hook=lambda kind, text: kind(text))
-requests = msgspec.msgpack.Decoder(Request | Adopt)
-answers = msgspec.msgpack.Decoder(Answer)
+requests = msgspec.msgpack.Decoder(PressRequest | Adopt)
+answers = msgspec.msgpack.Decoder(PressAnswer)
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)  # a folder is a text on its way
 
 
-def framed(message: Letterhead | Adopt | Request | Answer) -> bytes:
+def framed(message: Letterhead | Adopt | PressRequest | PressAnswer) -> bytes:
     """A message with its length before it, in four bytes."""
     content = _encoder.encode(message)
     return len(content).to_bytes(LENGTH_BYTES) + content
@@ -155,7 +155,7 @@ class _Desk:
 
         self._designs = Designs(stock.sources)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: PressRequest) -> PressAnswer:
         """What becomes of a request. What is no failure of a template's, such as memory that has run out, ends the process."""
         begun = process_time()
         try:
@@ -165,7 +165,7 @@ class _Desk:
         except TemplateFailure as failure:
             return Failed(reason=str(failure), cpu_seconds=process_time() - begun)
 
-    def _work(self, request: Request) -> Answer:
+    def _work(self, request: PressRequest) -> PressAnswer:
         if isinstance(request, Check):
             self._renderer.check(request.template)
             return Sound()

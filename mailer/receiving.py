@@ -25,7 +25,7 @@ COMMANDS = 200
 """Of a kind over one connection."""
 AGAIN = "451 4.3.0 Not now: send it again"
 
-Take = Callable[[bytes, Sequence[str]], Awaitable[None]]
+TakeReceived = Callable[[bytes, Sequence[str]], Awaitable[None]]
 """Deals with a message that came to these addresses. Raises anything for one that is to be sent again."""
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,9 @@ class Receiver:
     is answered for, so one that a crash cuts off is sent again.
     """
 
-    def __init__(self, place: ListenAddress, *, name: str, takes: Callable[[str], bool], take: Take) -> None:
+    def __init__(
+        self, place: ListenAddress, *, name: str, takes: Callable[[str], bool], take: TakeReceived
+    ) -> None:
         """`name` is what the server calls itself; `takes` says whether an address is one of ours."""
         self._place = place
         self._name = name

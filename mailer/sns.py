@@ -42,7 +42,7 @@ _SIGNED = {
 }
 """What of a message is signed, by its type; a subject may be missing."""
 
-Fetch = Callable[[str, int], Awaitable[bytes]]
+FetchAtMost = Callable[[str, int], Awaitable[bytes]]
 """Gets at most so many bytes behind an address, over TLS that is checked, and follows no redirection. Any exception: it was not had."""
 
 
@@ -98,7 +98,7 @@ class Inspector:
     def __init__(
         self,
         topics: Sequence[SnsTopic],
-        fetch: Fetch,
+        fetch: FetchAtMost,
         *,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,

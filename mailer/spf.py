@@ -10,7 +10,7 @@ DEPTH = 10
 _TERM = re.compile(r"([+?~-]?)(include|a|mx|ptr|exists|ip4|ip6|all)(?:[:/](.*))?", re.IGNORECASE | re.DOTALL)
 _MODIFIER = re.compile(r"([a-z][a-z0-9._-]*)=(.*)", re.IGNORECASE | re.DOTALL)
 
-Ask = Callable[[str, str], Awaitable[Sequence[str]]]
+AskDns = Callable[[str, str], Awaitable[Sequence[str]]]
 """Asks the DNS for a name and a type; answers the values, none for a name that is not there."""
 
 
@@ -32,7 +32,7 @@ def is_spf(text: str) -> bool:
     return text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")
 
 
-async def cost(domain: str, ask: Ask) -> Cost | None:
+async def cost(domain: str, ask: AskDns) -> Cost | None:
     """Of the domain's record; None for a domain without one.
 
     It counts as a verifier that evaluates everything does, up to the first `all`. `ask` raises what it likes, which passes.
@@ -45,7 +45,7 @@ async def cost(domain: str, ask: Ask) -> Cost | None:
     return total
 
 
-async def _record(domain: str, ask: Ask, total: Cost) -> str | None:
+async def _record(domain: str, ask: AskDns, total: Cost) -> str | None:
     records = [text for text in await ask(domain, "TXT") if is_spf(text)]
     if len(records) > 1:
         total.problems.append(f"{domain} has {len(records)} SPF records: verifiers take none of them")
@@ -53,7 +53,7 @@ async def _record(domain: str, ask: Ask, total: Cost) -> str | None:
     return records[0] if records else None
 
 
-async def _count(domain: str, record: str, ask: Ask, total: Cost, *, depth: int) -> None:
+async def _count(domain: str, record: str, ask: AskDns, total: Cost, *, depth: int) -> None:
     """Count the terms of one record, and follow what it includes. Far beyond the bound nothing more is asked."""
     redirect = None
     has_all = False
@@ -86,7 +86,7 @@ async def _count(domain: str, record: str, ask: Ask, total: Cost, *, depth: int)
         await _follow(redirect, ask, total, depth=depth)
 
 
-async def _follow(target: str, ask: Ask, total: Cost, *, depth: int) -> None:
+async def _follow(target: str, ask: AskDns, total: Cost, *, depth: int) -> None:
     if depth >= DEPTH:
         total.problems.append("its SPF records include one another without end")
         return
@@ -97,7 +97,7 @@ async def _follow(target: str, ask: Ask, total: Cost, *, depth: int) -> None:
         total.problems.append(f"it includes {target}, which has no SPF record")
 
 
-async def _note_void(name: str, kind: str, ask: Ask, total: Cost) -> None:
+async def _note_void(name: str, kind: str, ask: AskDns, total: Cost) -> None:
     found = await ask(name, kind)
     if not found and kind == "A":
         found = await ask(name, "AAAA")

@@ -11,26 +11,26 @@ EACH = -1
 """Any element of a list."""
 ANY = None
 """Any key or element: which one, only a mail will tell."""
-Step = str | int | None
-Path = tuple[Step, ...]
+DataStep = str | int | None
+DataPath = tuple[DataStep, ...]
 _ELEMENT = frozenset({"first", "last", "random"})
 _SAME = frozenset({"list", "sort", "reverse", "unique", "default", "d", "reject", "select", "selectattr", "rejectattr"})  # fmt: skip
 _PAIRS = frozenset({"items", "dictsort"})
-_Scope = Mapping[str, Path | None]
+_Scope = Mapping[str, DataPath | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
     """In which line of the template it stands, from 1."""
 
-    path: Path
+    path: DataPath
     line: int
 
     def __str__(self) -> str:
         return "".join(["data", *map(_written, self.path)])
 
 
-def _written(step: Step) -> str:
+def _written(step: DataStep) -> str:
     if isinstance(step, str):
         return f".{step}"
     return f"[{'' if step in (EACH, ANY) else step}]"
@@ -96,7 +96,7 @@ def _in_order(body: Sequence[nodes.Node], scope: _Scope) -> Iterator[Use]:
 def _for(node: nodes.For, scope: _Scope) -> Iterator[Use]:
     yield from _walk(node.iter, scope)
     over = _path(node.iter, scope)
-    inner: dict[str, Path | None] = dict(scope)
+    inner: dict[str, DataPath | None] = dict(scope)
     if isinstance(node.target, nodes.Name):
         inner[node.target.name] = None if over is None else (*over, EACH)
     else:
@@ -137,7 +137,7 @@ def _is_told(child: nodes.Node, parent: nodes.Node) -> bool:
     return isinstance(parent, nodes.Filter) and child is parent.node
 
 
-def _path(node: nodes.Node | None, scope: _Scope) -> Path | None:
+def _path(node: nodes.Node | None, scope: _Scope) -> DataPath | None:
     if isinstance(node, nodes.Name):
         return scope.get(node.name)
     if isinstance(node, nodes.Getattr):
@@ -154,7 +154,7 @@ def _path(node: nodes.Node | None, scope: _Scope) -> Path | None:
     return None
 
 
-def _steps(arg: nodes.Expr) -> tuple[Step, ...]:
+def _steps(arg: nodes.Expr) -> tuple[DataStep, ...]:
     if isinstance(arg, nodes.Slice):
         return ()
     if isinstance(arg, nodes.Const) and isinstance(arg.value, str):

@@ -23,6 +23,10 @@ class Membership:
     """Rooms that one has by being there, the first of them every user; the others were given."""
 
 
+BeginningRequest = tuple[str, Sequence[str], Membership]
+"""A user, the user's rooms, and which of them are shared."""
+
+
 class Head:
     """Begins after all that the room holds now.
 

@@ -13,7 +13,7 @@ SUSPICIOUS_SECONDS = 0.5
 """How long a batch may take before the store is asked whether it is there at all."""
 PING_AGAIN_SECONDS = 0.25
 
-Outcome = Appended | StorageError
+AppendOutcome = Appended | StorageError
 """What became of an emission."""
 
 
@@ -55,7 +55,7 @@ class GroupCommit:
         self._is_away = False
         self._watch: asyncio.Task[None] | None = None
         self._batch_notifications = batch_notifications
-        self._coalescer: Coalescer[Sequence[Emission], list[Outcome]] = Coalescer(
+        self._coalescer: Coalescer[Sequence[Emission], list[AppendOutcome]] = Coalescer(
             self._append_batch,
             name="group-commit",
             batch_weight=batch_notifications,
@@ -85,7 +85,7 @@ class GroupCommit:
             raise outcome
         return outcome
 
-    async def append_many(self, emissions: Sequence[Emission]) -> list[Outcome]:
+    async def append_many(self, emissions: Sequence[Emission]) -> list[AppendOutcome]:
         """Store several, and answer each in order: what failed has its error in its place.
 
         Raises `StoreUnavailable`, having accepted none, when the queue has no room for all of them or the store is
@@ -93,7 +93,7 @@ class GroupCommit:
         """
         self._turn_away()
         parts = list(self._parts(emissions))
-        outcomes: list[Outcome] = []
+        outcomes: list[AppendOutcome] = []
         heard = await asyncio.gather(*self._coalescer.submit(parts), return_exceptions=True)
         for part, answer in zip(parts, heard, strict=True):
             if isinstance(answer, StorageError):
@@ -130,11 +130,11 @@ class GroupCommit:
         if self._is_away:
             raise _away()
 
-    async def _append_batch(self, calls: list[Sequence[Emission]]) -> list[list[Outcome]]:
+    async def _append_batch(self, calls: list[Sequence[Emission]]) -> list[list[AppendOutcome]]:
         outcomes = iter(await self._watched(list(chain.from_iterable(calls))))
         return [list(islice(outcomes, len(call))) for call in calls]
 
-    async def _watched(self, emissions: list[Emission]) -> Sequence[Outcome]:
+    async def _watched(self, emissions: list[Emission]) -> Sequence[AppendOutcome]:
         """Append; a store that fails or takes long is asked meanwhile whether it is there."""
         self._batches += 1
         suspicion = asyncio.get_running_loop().call_later(self._suspicious_seconds, self._suspect)
@@ -168,7 +168,7 @@ class GroupCommit:
                     return
                 await asyncio.sleep(self._suspicious_seconds)
 
-    async def _append_all(self, emissions: list[Emission]) -> Sequence[Outcome]:
+    async def _append_all(self, emissions: list[Emission]) -> Sequence[AppendOutcome]:
         """Append them together; when that cannot be, as one of them can never be stored, one after the other.
 
         So each has an answer or an error of its own. Nothing of the first attempt is stored where `Unstorable` was
@@ -179,7 +179,7 @@ class GroupCommit:
         except Unstorable:
             if len(emissions) == 1:
                 raise
-        answers: list[Outcome] = []
+        answers: list[AppendOutcome] = []
         for emission in emissions:
             try:
                 answers += await self._store.append([emission])

@@ -19,7 +19,7 @@ class Kind(StrEnum):
     CAMPAIGN = "campaign"  # one recipient of it
 
 
-class Channel(StrEnum):
+class ObligationChannel(StrEnum):
     """By what somebody is told. There is one so far. The name is kept with each obligation; `lease` goes by the lane alone,
     and has to ask for the channel once there is a second.
     """
@@ -46,7 +46,7 @@ class Obligation:
     id: str
     """Its own, and no notification's."""
     of: Subject
-    channel: Channel = Channel.EMAIL
+    channel: ObligationChannel = ObligationChannel.EMAIL
     mail: Mail
     news: Notification | None = None
     """What is to be told, of a digest or a campaign: in no stream, and in the person's own room."""

@@ -171,7 +171,7 @@ def place_of_click(row: RecipientRow) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class RecipientCounts:
     """Counted, not kept: over the rows, and over the obligations beside them.
 
     The two are read one after the other, while mail leaves: they may differ by what was under way.
@@ -247,7 +247,7 @@ class Recipients(Protocol):
 
     # What is told of them
 
-    async def counts(self, campaign_id: str) -> Counts:
+    async def counts(self, campaign_id: str) -> RecipientCounts:
         """How many recipients came to which state, by which rules, and how their mails stand.
 
         It goes through an index of the campaign's rows and of its mails: it costs by how many they are.

@@ -7,7 +7,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class ClockTime:
     """A time of the person's own day, or of a day of the week."""
 
     hour: int
@@ -20,7 +20,7 @@ class Clock:
 class DigestRule:
     """Many mails into one."""
 
-    every: float | Clock
+    every: float | ClockTime
     """Seconds from the first of them on, or a time of the person's day."""
     sliding: float | None = None
     """Seconds of silence that it waits for after its last one, which put its end off."""

@@ -180,7 +180,7 @@ class Stale:
     """Another with whatever comes: what came while it was counted leaves it stale."""
 
 
-Counts = Mapping[Series, Mapping[Outcome, int]]
+SeriesCounts = Mapping[Series, Mapping[Outcome, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,7 +266,7 @@ class Stats(Protocol):
         """
         ...
 
-    async def recount(self, bucket: Bucket, *, of: Step | None) -> Counts:
+    async def recount(self, bucket: Bucket, *, of: Step | None) -> SeriesCounts:
         """What there is in the bucket, by the roll-ups of a shorter step, or by the events themselves.
 
         It writes nothing. What comes while it is read may be in it or not: the mark in `Stale` has changed then, so it
@@ -274,7 +274,7 @@ class Stats(Protocol):
         """
         ...
 
-    async def replace(self, bucket: Bucket, counts: Counts, *, of: Sequence[Stale], turn: int) -> bool:
+    async def replace(self, bucket: Bucket, counts: SeriesCounts, *, of: Sequence[Stale], turn: int) -> bool:
         """Have the bucket hold these counts and no others; all of it or nothing.
 
         The longer step that it is a part of is stale then, and what is in `of` is not any more, unless something has come

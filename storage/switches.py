@@ -12,7 +12,7 @@ CHANGES_KEPT = 200
 ERASED = "erased"
 """By whom, when that user was erased."""
 
-Settings = Mapping[str, Any]
+SwitchSettings = Mapping[str, Any]
 """A JSON object of flags, numbers, and objects of these; what is not there is not set."""
 
 
@@ -25,7 +25,7 @@ class SwitchChange:
 
     at: datetime
     by: str
-    asked: Settings
+    asked: SwitchSettings
     """What it says is set; null takes away what was."""
 
 
@@ -36,7 +36,7 @@ class Switched:
     A type that was switched once has one for ever, so that its history stays.
     """
 
-    settings: Settings
+    settings: SwitchSettings
     """Empty when all was taken away again."""
     last: SwitchChange
 
@@ -68,7 +68,7 @@ class Switches(Protocol):
         """All that is set, with the version that it is at least of."""
         ...
 
-    async def change(self, type_: str, asked: Settings, *, by: str, now: datetime) -> Switched:
+    async def change(self, type_: str, asked: SwitchSettings, *, by: str, now: datetime) -> Switched:
         """Set what is asked beside what is set, as `merged` says. Of changes that are made at once none is lost.
 
         Raises `TooManySwitched`.
@@ -85,7 +85,7 @@ class Switches(Protocol):
         ...
 
 
-def merged(settings: Settings, asked: Settings) -> dict[str, Any]:
+def merged(settings: SwitchSettings, asked: SwitchSettings) -> dict[str, Any]:
     """What is set after a change: a merge patch (RFC 7396), after which no object is empty.
 
     It changes neither of the two.
@@ -100,5 +100,5 @@ def merged(settings: Settings, asked: Settings) -> dict[str, Any]:
     return result
 
 
-def _merged_object(before: object, asked: Settings) -> Settings | None:
+def _merged_object(before: object, asked: SwitchSettings) -> SwitchSettings | None:
     return merged(before if isinstance(before, Mapping) else {}, asked) or None

@@ -18,9 +18,9 @@ from mailer.locales import lookup
 from mailer.phrases import Phrase
 from storage.rhythms import DigestRule, Throttle
 
-Lane = Literal["transactional", "bulk"]
+TypeLane = Literal["transactional", "bulk"]
 """By which a type's mail leaves."""
-LANES: tuple[Lane, ...] = ("transactional", "bulk")
+LANES: tuple[TypeLane, ...] = ("transactional", "bulk")
 """The first is what is meant where none is named."""
 
 
@@ -114,7 +114,7 @@ class NotificationType:
     """Whether its mail waits for its reader's yes; never of what is critical."""
     urgent: bool = False
     """It needs an answer: admins are shown it until one of them has dealt with it."""
-    lane: Lane = "transactional"
+    lane: TypeLane = "transactional"
     payload: Payload | None = None
     """None: any data will do."""
     in_app: bool = True

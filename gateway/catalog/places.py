@@ -13,9 +13,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Key = str | int
+KeyOrIndex = str | int
 """A key, or the number of an element."""
-Path = tuple[Key, ...]
+KeyPath = tuple[KeyOrIndex, ...]
 """The keys down to a value."""
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 """Blanks, line ends and comments."""
@@ -37,28 +37,28 @@ class Places:
     """
 
     def __init__(self, text: str, *, is_json: bool = False) -> None:
-        self._lines: dict[Path, int] = {}
+        self._lines: dict[KeyPath, int] = {}
         scanner = _Scanner(text.replace("\r\n", "\n"), is_json=is_json)
         for path, line in scanner.document() if is_json else scanner.places():
             self._lines.setdefault(path, line)
         self._contents = scanner.contents
 
-    def line(self, path: Path) -> int:
+    def line(self, path: KeyPath) -> int:
         """Of a value, or of the nearest thing around it that stands in the file."""
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines.get(path, 1)
 
-    def line_of_text(self, path: Path) -> int:
+    def line_of_text(self, path: KeyPath) -> int:
         """Of the first line of a text's content."""
         return self._contents.get(path, self.line(path))
 
-    def paths(self) -> set[Path]:
+    def paths(self) -> set[KeyPath]:
         """All that have a line."""
         return set(self._lines)
 
 
-def paths_of(value: object, path: Path = ()) -> Iterator[Path]:
+def paths_of(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
     """The path of each key and element in a value."""
     entries: Any = ()
     if isinstance(value, Mapping):
@@ -82,18 +82,18 @@ class _Scanner:
         self._line = 1
         self._counted = 0
         """Up to where line ends were counted."""
-        self._elements: dict[Path, int] = {}
+        self._elements: dict[KeyPath, int] = {}
         """How many tables an array of tables has had."""
-        self.contents: dict[Path, int] = {}
+        self.contents: dict[KeyPath, int] = {}
         """The first line of each text's content."""
 
-    def document(self) -> Iterator[tuple[Path, int]]:
+    def document(self) -> Iterator[tuple[KeyPath, int]]:
         """Of JSON."""
         yield from self._value(())
 
-    def places(self) -> Iterator[tuple[Path, int]]:
+    def places(self) -> Iterator[tuple[KeyPath, int]]:
         """Of TOML: each key, table and element with its line."""
-        table: Path = ()
+        table: KeyPath = ()
         while self._skip():
             line = self._here()
             if self._text[self._at] == "[":
@@ -102,7 +102,7 @@ class _Scanner:
             else:
                 yield from self._pair(table)
 
-    def _header(self, line: int) -> tuple[Path, list[tuple[Path, int]]]:
+    def _header(self, line: int) -> tuple[KeyPath, list[tuple[KeyPath, int]]]:
         """The path of the table that begins, and the places that its header names."""
         is_array = self._text.startswith("[[", self._at)
         self._at += 2 if is_array else 1
@@ -119,7 +119,7 @@ class _Scanner:
         self._at = self._text.index("]" * (2 if is_array else 1), self._at) + (2 if is_array else 1)
         return path, named
 
-    def _within(self, path: Path, keys: Any) -> Path:
+    def _within(self, path: KeyPath, keys: Any) -> KeyPath:
         """The path of keys, of which an array of tables means its newest."""
         for key in keys:
             path = (*path, key)
@@ -127,7 +127,7 @@ class _Scanner:
                 path = (*path, self._elements[path])
         return path
 
-    def _pair(self, table: Path) -> Iterator[tuple[Path, int]]:
+    def _pair(self, table: KeyPath) -> Iterator[tuple[KeyPath, int]]:
         """A key and its value; a dotted key is several."""
         line = self._here()
         path = table
@@ -137,7 +137,7 @@ class _Scanner:
         self._at = self._text.index(self._sign, self._at) + 1
         yield from self._value(path)
 
-    def _value(self, path: Path) -> Iterator[tuple[Path, int]]:
+    def _value(self, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
         """What stands in a value."""
         self._skip()
         opening = self._text[self._at]
@@ -154,7 +154,7 @@ class _Scanner:
             assert scalar is not None
             self._at = scalar.end()
 
-    def _array(self, path: Path) -> Iterator[tuple[Path, int]]:
+    def _array(self, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
         """The elements of a list."""
         self._at += 1
         index = 0
@@ -165,7 +165,7 @@ class _Scanner:
             self._comma()
         self._at += 1
 
-    def _inline(self, path: Path) -> Iterator[tuple[Path, int]]:
+    def _inline(self, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
         """The pairs in braces."""
         self._at += 1
         while self._skip() and self._text[self._at] != "}":

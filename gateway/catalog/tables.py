@@ -11,7 +11,7 @@ from datetime import date, time
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from gateway.catalog.places import Path, Places
+from gateway.catalog.places import KeyPath, Places
 from gateway.catalog.problems import Mistakes
 from gateway.ground.spans import seconds_of
 
@@ -25,7 +25,7 @@ class Table:
     """
 
     def __init__(
-        self, value: Mapping[str, Any], *, path: Path, file: str, places: Places, mistakes: Mistakes
+        self, value: Mapping[str, Any], *, path: KeyPath, file: str, places: Places, mistakes: Mistakes
     ) -> None:
         self.value = value
         """As `tomllib` read it."""

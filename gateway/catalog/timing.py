@@ -7,7 +7,7 @@ import re
 
 from gateway.catalog.tables import Table
 from gateway.ground.spans import seconds_of
-from storage.rhythms import DAYS, Clock, DigestRule, Throttle
+from storage.rhythms import DAYS, ClockTime, DigestRule, Throttle
 
 AFTER_SECONDS_MAX = 365 * 86400
 """A year."""
@@ -63,16 +63,16 @@ def read_throttle(table: Table) -> Throttle | None:
     )
 
 
-def clock_of(value: object) -> Clock | None:
+def clock_of(value: object) -> ClockTime | None:
     """A time of day, as `daily@09:00`, `weekly@mon@09:00` or `weekly@mon 09:00` says it; None of what is none."""
     match = _AT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
     day, hour, minute = match.groups()
-    return Clock(hour=int(hour), minute=int(minute), weekday=None if day is None else DAYS.index(day))
+    return ClockTime(hour=int(hour), minute=int(minute), weekday=None if day is None else DAYS.index(day))
 
 
-def _every(table: Table) -> float | Clock:
+def _every(table: Table) -> float | ClockTime:
     """The span or the time of day of a digest; an hour where it is wrong."""
     every = table.value.get("every", 3600.0)
     clock = clock_of(every)

@@ -3,7 +3,7 @@
 The two are made by `gateway.cluster.connect`; here they get a start, a stop and a place in the probes.
 """
 
-from gateway.cluster.bus.base import Bus, CarryOut, Receive, Returned
+from gateway.cluster.bus.base import Bus, BusReturned, Receive, ReceiveCommand
 from gateway.cluster.presence.base import Announce, Presence
 from gateway.ground.parts import Meters, Part
 
@@ -15,7 +15,9 @@ class BusPart(Part):
     outage. It does not fail to start without Redis: a node works alone then, and says so.
     """
 
-    def __init__(self, bus: Bus, *, receive: Receive, carry_out: CarryOut, returned: Returned) -> None:
+    def __init__(
+        self, bus: Bus, *, receive: Receive, carry_out: ReceiveCommand, returned: BusReturned
+    ) -> None:
         self._bus = bus
         self._receive = receive
         self._carry_out = carry_out

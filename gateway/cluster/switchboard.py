@@ -26,7 +26,7 @@ class Switchboard:
 
     def __init__(self) -> None:
         self._carry_out: dict[type[Command], Callable[[Any], None]] = {}
-        self._unknown = Seldom(logger, "orders that this release does not know are dropped")
+        self._unknown = Seldom(logger, "commands that this release does not know are dropped")
 
     def connect(self, kind: type[C], carry_out: Callable[[C], None]) -> None:
         """Have `carry_out` get the commands of this kind; it never waits.
@@ -42,7 +42,7 @@ class Switchboard:
         carrier raises is not caught here: the bus logs it and reads on.
         """
         if isinstance(command, Unknown):
-            self._unknown.say(order=command.name[:NAME_CHARACTERS])
+            self._unknown.say(command=command.name[:NAME_CHARACTERS])
             return
         carry_out = self._carry_out.get(type(command))
         if carry_out is not None:

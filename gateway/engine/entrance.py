@@ -25,7 +25,7 @@ A stock client comes back about a second after a transport that had opened, howe
 pause is what keeps it from trying every second.
 """
 
-Ask = Callable[..., Awaitable[Any]]
+ConnectHandler = Callable[..., Awaitable[Any]]
 """Calls the connect handler with (namespace, sid, environ, auth)."""
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Entrance:
         stats: EngineStats,
         deadline_seconds: float,
         serves: Callable[[str], bool],
-        ask: Ask,
+        ask: ConnectHandler,
         send_away: SendAway,
     ) -> None:
         self._manager = manager

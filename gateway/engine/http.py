@@ -41,7 +41,7 @@ EXPECTS = web.RequestKey("expects", str)
 
 Refuse = Callable[[int], web.Response]
 """Makes the answer of a status to what is no request."""
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+BaseHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Factory = Callable[
     [RawRequestMessage, StreamReader, web.RequestHandler, AbstractStreamWriter, "asyncio.Task[None]"],
     web.BaseRequest,
@@ -85,7 +85,7 @@ def _unexpecting(make: Factory) -> Factory:
     return make_request
 
 
-def _shallow(handle: Handler, refuse: Refuse) -> Handler:
+def _shallow(handle: BaseHandler, refuse: Refuse) -> BaseHandler:
     """Look for no route for a path of thousands of parts."""
 
     async def handle_request(request: web.BaseRequest) -> web.StreamResponse:

@@ -24,7 +24,7 @@ class Rule(StrEnum):
     FIXED = "fixed"
 
 
-class Verdict(StrEnum):
+class Conclusion(StrEnum):
     """What can be said of an experiment now."""
 
     OPEN = "open"  # its time is not over, and nobody has won yet
@@ -99,9 +99,9 @@ class Comparison:
 class Findings:
     """What can be said of an experiment's arms. It is made anew at each look; only what is chosen by it is kept, by others."""
 
-    verdict: Verdict
+    conclusion: Conclusion
     winner: str | None
-    """The name of an arm; None unless the verdict is `WINNER`."""
+    """The name of an arm; None unless the conclusion is `WINNER`."""
     comparisons: tuple[Comparison, ...]
     has_enough: bool
     """Whether each arm has as many conversions as it takes to act on it unasked."""
@@ -114,9 +114,9 @@ def findings(design: Design, arms: Sequence[Arm], order: Sequence[str], *, is_ov
     other rule it is not asked for.
     """
     control, *others = arms
-    verdict, winner = _verdict(design, arms, order, is_over=is_over)
+    conclusion, winner = _conclusion(design, arms, order, is_over=is_over)
     return Findings(
-        verdict=verdict,
+        conclusion=conclusion,
         winner=winner,
         comparisons=tuple(
             Comparison(
@@ -140,30 +140,30 @@ def is_broken(arms: Sequence[Arm]) -> bool:
     return inference.split_chance([arm.assigned for arm in arms], [arm.weight for arm in arms]) < SKEWED
 
 
-def _verdict(
+def _conclusion(
     design: Design, arms: Sequence[Arm], order: Sequence[str], *, is_over: bool
-) -> tuple[Verdict, str | None]:
-    """The verdict, and the winner's name. A broken split comes before everything else."""
+) -> tuple[Conclusion, str | None]:
+    """The conclusion, and the winner's name. A broken split comes before everything else."""
     if is_broken(arms):
-        return Verdict.BROKEN, None
+        return Conclusion.BROKEN, None
     planned = design.conversions
     if planned is not None:
         return _sequential(arms, order, planned, is_over=is_over)
     if not is_over:
-        return Verdict.OPEN, None
+        return Conclusion.OPEN, None
     winner = _best(arms)
-    return (Verdict.NO_WINNER, None) if winner is None else (Verdict.WINNER, winner)
+    return (Conclusion.NO_WINNER, None) if winner is None else (Conclusion.WINNER, winner)
 
 
 def _sequential(
     arms: Sequence[Arm], order: Sequence[str], planned: int, *, is_over: bool
-) -> tuple[Verdict, str | None]:
+) -> tuple[Conclusion, str | None]:
     """By the order of conversions; each arm's next one moves a walk by a step."""
     control, other = (arm.name for arm in arms)
     lead = inference.sequential_winner((1 if name == other else -1 for name in order), planned)
     if lead:
-        return Verdict.WINNER, other if lead > 0 else control
-    return (Verdict.NO_WINNER if is_over or len(order) >= planned else Verdict.OPEN), None
+        return Conclusion.WINNER, other if lead > 0 else control
+    return (Conclusion.NO_WINNER if is_over or len(order) >= planned else Conclusion.OPEN), None
 
 
 def _best(arms: Sequence[Arm]) -> str | None:

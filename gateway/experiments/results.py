@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.experiments import findings
-from gateway.experiments.findings import Arm, Design, Findings, Verdict
+from gateway.experiments.findings import Arm, Conclusion, Design, Findings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ def outcome(told: Results, *, now: datetime) -> str | None:
     experiment ends with the control too.
     """
     found = told.findings
-    if found.verdict is Verdict.WINNER and found.has_enough:
+    if found.conclusion is Conclusion.WINNER and found.has_enough:
         return found.winner
     is_over = told.over_at is not None and now >= told.over_at
-    return told.arms[0].name if is_over or found.verdict is Verdict.NO_WINNER else None
+    return told.arms[0].name if is_over or found.conclusion is Conclusion.NO_WINNER else None

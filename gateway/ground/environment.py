@@ -15,7 +15,7 @@ import environs
 from environs import ValidationError
 
 from auth.characters import is_line
-from gateway.ground.values import Parse, called, unmeant
+from gateway.ground.values import ParseText, called, unmeant
 
 PREFIX = "BELLHOP_"
 FILE = "_FILE"
@@ -42,7 +42,7 @@ class Setting:
     default: str | None
     """As it would be written in the environment; None for one that is unset or made up at start."""
     help: str
-    parse: Parse
+    parse: ParseText
     show: Callable[[str], str] = str
     """How `bellhop config` may print a value: secrets masked."""
     secret: bool = False

@@ -17,7 +17,7 @@ CarryOut = Callable[[Any], None]
 """Takes a command of the bus, a value of the kind that it was given for; never waits."""
 
 Ask = Callable[[Any, Mapping[str, Any]], Awaitable[dict[str, Any]]]
-"""Answers what a session asks: takes the session and the payload."""
+"""Answers what a session asks, with an object for its client: takes the session and the payload."""
 
 
 class Meters(Protocol):

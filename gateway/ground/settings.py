@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from gateway.ground.environment import Environment, Setting, SettingSource
-from gateway.ground.values import Parse
+from gateway.ground.values import ParseText
 
 G = TypeVar("G", bound="Group")
 
@@ -72,7 +72,7 @@ class Settings:
 def setting(
     name: str,
     default: str | None,
-    parse: Parse,
+    parse: ParseText,
     help: str,  # noqa: A002 - the word argparse uses too
     *,
     unset: Any = None,

@@ -13,7 +13,7 @@ from environs import ValidationError
 
 from auth.characters import BLANKS
 
-Parse = Callable[[str], Any]
+ParseText = Callable[[str], Any]
 
 _UNSEEN = BLANKS + "".join(
     chr(code)
@@ -46,7 +46,7 @@ def positive_duration(text: str) -> float:
     return seconds
 
 
-def whole(minimum: int = 0, maximum: int = 2**31 - 1) -> Parse:
+def whole(minimum: int = 0, maximum: int = 2**31 - 1) -> ParseText:
     def parse(text: str) -> int:
         if not re.fullmatch(r"\d{1,10}", text) or not minimum <= int(text) <= maximum:
             raise ValidationError(f"must be a whole number from {minimum} to {maximum}.")
@@ -68,7 +68,7 @@ def boolean(text: str) -> bool:
     return folded in ("true", "1", "yes", "on")
 
 
-def choice(*choices: str) -> Parse:
+def choice(*choices: str) -> ParseText:
     def parse(text: str) -> str:
         if text.lower() not in choices:
             raise ValidationError(f"must be one of {', '.join(choices)}.")
@@ -77,7 +77,7 @@ def choice(*choices: str) -> Parse:
     return parse
 
 
-def matching(pattern: str, meaning: str) -> Parse:
+def matching(pattern: str, meaning: str) -> ParseText:
     def parse(text: str) -> str:
         if not re.fullmatch(pattern, text):
             raise ValidationError(f"must be {meaning}.")
@@ -131,7 +131,7 @@ def split(text: str) -> SplitResult:
     return parts
 
 
-def url(*schemes: str, needs_host: tuple[str, ...] = ()) -> Parse:
+def url(*schemes: str, needs_host: tuple[str, ...] = ()) -> ParseText:
     def parse(text: str) -> str:
         # MongoDB's URLs may list several hosts, whose ports urlsplit cannot read: their driver judges them.
         scheme, separator, rest = text.partition("://")

@@ -6,7 +6,6 @@ Its routes are those operations of the table whose scope is a user's. What else 
 in mails, hooks of providers) are parts with routes of their own.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -29,8 +28,6 @@ API = "/api/"
 """What the paths begin with that pages of other origins may ask."""
 PREFLIGHT_SECONDS = 600
 """How long a browser may keep the answer to its question."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def build(
@@ -121,7 +118,7 @@ class CrossOrigin:
         """
 
         @web.middleware
-        async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+        async def answer_preflight(request: web.Request, handler: edge.Handler) -> web.StreamResponse:
             if (
                 request.method == "OPTIONS"
                 and request.rel_url.raw_path.startswith(self._paths)

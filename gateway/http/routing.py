@@ -20,10 +20,9 @@ from gateway.protocol.operation import Operation, Route
 from gateway.protocol.parsing import Invalid, Parse, parser
 from gateway.protocol.use_cases import Caller, UseCases
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Authenticate = Callable[[web.Request, Operation], Awaitable[Caller]]
 """Answers who calls. Raises AuthError or Problem where that is nobody, or somebody who may not ask this."""
-Answer = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+AuthenticatedHandler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 """Answers a request of whom is known who calls; reads the body itself."""
 
 
@@ -36,7 +35,7 @@ def route(operation: Operation, use: UseCases, authenticate: Authenticate) -> we
     return answered(operation, answer, authenticate)
 
 
-def answered(operation: Operation, answer: Answer, authenticate: Authenticate) -> web.RouteDef:
+def answered(operation: Operation, answer: AuthenticatedHandler, authenticate: Authenticate) -> web.RouteDef:
     """The operation's route, with an answer of its own.
 
     For emits and imports. Authentication comes before all else here too.
@@ -53,7 +52,7 @@ def answered(operation: Operation, answer: Answer, authenticate: Authenticate) -
     )
 
 
-def _answer_of(operation: Operation, where: Route, use: UseCases) -> Answer:
+def _answer_of(operation: Operation, where: Route, use: UseCases) -> AuthenticatedHandler:
     """What reads the request, has the operation performed, and shapes what came of it."""
     read = _reader(operation, where)
 

@@ -20,7 +20,7 @@ from gateway.http import reading
 from gateway.http import unsubscribe_page as pages
 from gateway.http.unsubscribe_words import WORDS, PageWords, language
 from gateway.notify.choosing.leaving import Leaving, UnsubscribeVisit
-from gateway.notify.choosing.lowering import Place
+from gateway.notify.choosing.lowering import CellPlace
 from gateway.notify.choosing.ways_out import MAIL
 from gateway.protocol.problems import Problem
 
@@ -126,7 +126,7 @@ def _answered(
     )  # fmt: skip
 
 
-def _unwanted(body: bytes) -> tuple[list[Place], bool]:
+def _unwanted(body: bytes) -> tuple[list[CellPlace], bool]:
     """The places that were shown as on and are not to be kept, and whether tracking is one; a body that shows
     none turns none off.
 
@@ -139,7 +139,7 @@ def _unwanted(body: bytes) -> tuple[list[Place], bool]:
         raise Problem("bad_request", "The form cannot be read.") from None
     kept = set(given.get("keep", ()))
     shown = dict.fromkeys(given.get("shown", ()))
-    places: list[Place] = []
+    places: list[CellPlace] = []
     for place in shown:
         key, _, channel = place.partition(".")
         found = next((each for each in CHANNELS if each == channel), None)

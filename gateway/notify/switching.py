@@ -23,7 +23,7 @@ from gateway.ground.logs import Seldom
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 from storage.errors import StorageError
-from storage.switches import Settings, Switched, Switches, SwitchTable
+from storage.switches import Switched, Switches, SwitchSettings, SwitchTable
 
 LOOK_SECONDS = 0.5
 """Between two looks at the store while there is a catalog or a switch, or the last look has failed. A look
@@ -78,7 +78,7 @@ class Switching(Part):
     async def stop(self) -> None:
         await self._tasks.stop()
 
-    async def change(self, type_: str, asked: Settings, *, by: str) -> Switched:
+    async def change(self, type_: str, asked: SwitchSettings, *, by: str) -> Switched:
         """Set what is asked for a type; when this returns it is in force here, and the others were told.
 
         Raises `StorageError`; a `StoreUnavailable` may come after it was kept, and asking again does no harm.

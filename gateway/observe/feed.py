@@ -18,7 +18,7 @@ from gateway.ground.encoding import Json, time
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.delivery import events
-from gateway.notify.emitting.emitter import Listener
+from gateway.notify.emitting.emitter import EmitListener
 from storage.notifications import Notification
 
 SHOWN_PER_SECOND = 20
@@ -39,7 +39,7 @@ TOLD_AT_ONCE = 5
 class Emits(Protocol):
     """What is listened to: the `Emitter`."""
 
-    listeners: list[Listener]
+    listeners: list[EmitListener]
     """Called for every emit."""
 
 

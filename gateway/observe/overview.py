@@ -20,7 +20,7 @@ from gateway.cluster.commands import OverviewAsk, OverviewTell
 from gateway.ground.encoding import Json, time
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
-from gateway.observe.steps import Row, added_up, millis, row_of, step_of
+from gateway.observe.steps import added_up, millis, row_of, step_of
 from gateway.observe.trends import SAMPLES_KEPT, Trends, TrendStep
 
 ANSWER_SECONDS = 0.4
@@ -161,7 +161,7 @@ class Observatory(Part):
         self._asked_at = loop.time()
         self._forget_gone()
 
-    def _hear(self, node: str, after: int, rows: Sequence[Row]) -> None:
+    def _hear(self, node: str, after: int, rows: Sequence[Json]) -> None:
         """Add what another node tells, where it goes on from what is known of it.
 
         Never raises, whatever a node of another release sends.

@@ -25,7 +25,7 @@ QUESTIONS_WAITING = 100
 
 Facts = Mapping[str, Any]
 """What goes over the bus: JSON."""
-Answer = Callable[[Facts], Facts]
+PeerAnswer = Callable[[Facts], Facts]
 """Answers what is asked of this node; never waits."""
 
 
@@ -56,7 +56,7 @@ class Peers(Part):
     """
 
     def __init__(self, *, bus: Bus, node: str) -> None:
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, PeerAnswer] = {}
         self._bus = bus
         self._node = node
         self._known: frozenset[str] = frozenset()

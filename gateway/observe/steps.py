@@ -5,12 +5,9 @@ Pure. What a step is made of, and which there are, is of `gateway.observe.trends
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
+from gateway.ground.encoding import Json
 from gateway.observe.trends import TrendStep
-
-Row = dict[str, Any]
-"""A step as JSON."""
 
 
 def millis(moment: datetime) -> int:
@@ -18,7 +15,7 @@ def millis(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def row_of(step: TrendStep) -> Row:
+def row_of(step: TrendStep) -> Json:
     """A step as it goes over the bus."""
     return {
         "at": millis(step.at),
@@ -32,7 +29,7 @@ def row_of(step: TrendStep) -> Row:
     }
 
 
-def step_of(row: Row) -> TrendStep:
+def step_of(row: Json) -> TrendStep:
     """Raises LookupError, TypeError, ValueError or AttributeError for what is no row of ours."""
     return TrendStep(
         at=datetime.fromtimestamp(row["at"] / 1000, UTC),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.notify.archive.reading import DepotReader
     from storage.archive import ArchivedNotification
 
-Work = Callable[[argparse.Namespace, "Settings", "DepotReader"], Awaitable[int]]
+SubcommandWork = Callable[[argparse.Namespace, "Settings", "DepotReader"], Awaitable[int]]
 """What a command does: takes what was given, the settings and the archive's reader, and answers the exit code."""
 
 
@@ -30,7 +30,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, dest="archive", metavar="WHAT", title="what")
 
     def command(
-        name: str, work: Work, text: str, more: str = "", *, wanted: str = "*"
+        name: str, work: SubcommandWork, text: str, more: str = "", *, wanted: str = "*"
     ) -> argparse.ArgumentParser:
         """A command on pieces; without any it is on all that there are."""
         added = commands.add_parser(
@@ -70,7 +70,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(given: argparse.Namespace, work: Work) -> int:
+def _run(given: argparse.Namespace, work: SubcommandWork) -> int:
     """Open the store and the archive, have the work done, and turn what fails into a sentence and an exit code.
 
     Exit code 2 where there is no archive or no such piece, 1 where the archive cannot be read.

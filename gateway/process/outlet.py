@@ -30,7 +30,7 @@ FLUSH_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
-Tell = Callable[[int], None]
+TellDropped = Callable[[int], None]
 """Told, from the outlet's own thread, how many lines were dropped before the reader read again. It may log,
 which comes back here as any line does.
 """
@@ -43,7 +43,7 @@ class Outlet(io.RawIOBase):
     signal's handler.
     """
 
-    def __init__(self, descriptor: int, *, tell: Tell, queue_bytes: int = QUEUE_BYTES) -> None:
+    def __init__(self, descriptor: int, *, tell: TellDropped, queue_bytes: int = QUEUE_BYTES) -> None:
         super().__init__()
         self._descriptor = descriptor
         self._tell = tell

@@ -50,7 +50,7 @@ MAIL_AFTER_SECONDS = 4
 BURST = 20
 """Notifications of one burst."""
 
-Action = Callable[[Principal], Awaitable[list[EmitRequest]]]
+ButtonAction = Callable[[Principal], Awaitable[list[EmitRequest]]]
 """What a button does: takes who has pressed it, and answers what to emit. May raise `Problem`."""
 
 
@@ -86,7 +86,7 @@ class Shop(Part):
         self._verifier = verifier
         self._signer = signer
         self._mailbox = mailbox
-        self._actions: Mapping[str, Action] = {
+        self._actions: Mapping[str, ButtonAction] = {
             "order": self._order,
             "ship": self._ship,
             "complain": self._complain,

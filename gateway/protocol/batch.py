@@ -27,13 +27,13 @@ NOTIFICATIONS_MAX = 10_000
 one request takes of the loop.
 """
 
-Item = EmitRequest | Exception
+BatchItem = EmitRequest | Exception
 """What became of an item: a request, or why it is none."""
 
 logger = logging.getLogger(__name__)
 
 
-async def parse(text: bytes, decode: Callable[[bytes], object]) -> Sequence[Item]:
+async def parse(text: bytes, decode: Callable[[bytes], object]) -> Sequence[BatchItem]:
     """The items of a batch, each parsed; others have their turn in between.
 
     Raises `Invalid` where the whole is no batch, Problem where all together name too many rooms, and what `decode` raises.
@@ -51,7 +51,7 @@ async def parse(text: bytes, decode: Callable[[bytes], object]) -> Sequence[Item
     return await _in_steps(parse_one, emit.items(decode(text)))
 
 
-def notifications_of(items: Sequence[Item]) -> int:
+def notifications_of(items: Sequence[BatchItem]) -> int:
     """How many notifications the sound items ask for. For the rate of the service, before anything is emitted."""
     return sum([len(item.rooms) for item in items if isinstance(item, EmitRequest)])
 
@@ -76,7 +76,7 @@ def _result(outcome: Emitted | PutOff | Exception) -> Json:
     return details.json()
 
 
-def _parsed(item: Any) -> Item:
+def _parsed(item: Any) -> BatchItem:
     """One item, or the error that is its outcome. Raises nothing but what nobody foresaw."""
     try:
         return emit.parse_item(item)
@@ -84,7 +84,7 @@ def _parsed(item: Any) -> Item:
         return error
 
 
-def _measured(item: Any) -> Item:
+def _measured(item: Any) -> BatchItem:
     """The same of an item that may be longer than an emit may be by itself."""
     parsed = _parsed(item)
     # Only the data can be of any length; what is measured is what it is when written without spaces.
@@ -97,7 +97,7 @@ def _measured(item: Any) -> Item:
     return parsed
 
 
-async def _in_steps(parse_one: Callable[[Any], Item], items: Sequence[Any]) -> list[Item]:
+async def _in_steps(parse_one: Callable[[Any], BatchItem], items: Sequence[Any]) -> list[BatchItem]:
     """Parse all items, in slices between which the loop has its turn.
 
     Raises `Problem` before the first is parsed where there are too many notifications: to parse what is

@@ -61,7 +61,7 @@ class SkippedRow:
 _MOMENT = Timestamp()
 _VISIBLE = re.compile(VISIBLE)
 
-Row = RecipientRequest | SkippedRow
+ImportedRow = RecipientRequest | SkippedRow
 """What a line is."""
 
 
@@ -137,7 +137,7 @@ class JsonRows:
     It has no state; a line that is no object is a mistake, and the next one counts.
     """
 
-    def row(self, line: int, record: bytes) -> Row | None:
+    def row(self, line: int, record: bytes) -> ImportedRow | None:
         """The recipient of a line, or the mistake in it; None for an empty line."""
         text = record.strip()
         if not text:
@@ -160,7 +160,7 @@ class CsvRows:
         self._columns: Sequence[str] = ()
         """Empty until the first line that is not empty."""
 
-    def row(self, line: int, record: bytes) -> Row | None:
+    def row(self, line: int, record: bytes) -> ImportedRow | None:
         """None for an empty line, and for the one that names the columns. Raises `Invalid` where that names others."""
         try:
             # Spreadsheets begin a file with a byte order mark.
@@ -205,7 +205,7 @@ def _columns(cells: Sequence[str]) -> Sequence[str]:
     return names
 
 
-def _row(line: int, given: Mapping[str, Any]) -> Row:
+def _row(line: int, given: Mapping[str, Any]) -> ImportedRow:
     """The recipient of a row, or the mistake in it."""
     try:
         return _recipient(line, given)

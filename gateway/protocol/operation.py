@@ -26,7 +26,7 @@ CAMPAIGNS = "campaigns"
 USER = "user"
 """Asked by a user with the user's own token: on the public site, and by connections in `/`."""
 
-Use = Callable[[UseCases, Caller, Any], Awaitable[Any]]
+UseCase = Callable[[UseCases, Caller, Any], Awaitable[Any]]
 """Takes what was parsed, answers what `shape` takes. Raises what the use cases raise, and Problem. The caller
 may ask it: that was judged before.
 """
@@ -127,7 +127,7 @@ class Operation:
     """The schema of what is asked, path, query and body together."""
     answers: type[Schema]
     """The schema of the answer. `shape` must make what it says; a contract test compares them."""
-    use: Use
+    use: UseCase
     shape: Callable[[Any], Json]
     """Takes what the use case answers and makes JSON of it."""
     route: Route | None = None

@@ -13,7 +13,7 @@ from gateway.catalog.timing import EVERY, LIMIT_MAX, WINDOW_SECONDS_MAX, clock_o
 from gateway.ground.spans import seconds_of
 from gateway.protocol.fields import StrictBoolean, Text
 from gateway.protocol.patterns import KEY
-from storage.rhythms import Clock, DigestRule, Rhythm, Throttle
+from storage.rhythms import ClockTime, DigestRule, Rhythm, Throttle
 
 KEY_MAX = 100
 """Characters."""
@@ -42,12 +42,12 @@ class Span(fields.Field[float]):
 class Every(Span):
     """A span, or a time of the reader's own day.
 
-    Loads seconds or a `Clock`, such as `"daily@09:00"`.
+    Loads seconds or a `ClockTime`, such as `"daily@09:00"`.
     """
 
     def _deserialize(  # type: ignore[override]  # a clock beside the span
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
-    ) -> float | Clock:
+    ) -> float | ClockTime:
         clock = clock_of(value)
         # What is neither is told in the words for both; a span that is too long, in those of a span.
         if clock is None and seconds_of(value) is None:

@@ -6,7 +6,7 @@ Campaigns and types both try variants; what is found has the same shape for both
 
 from marshmallow import Schema, fields
 
-from gateway.experiments.findings import Arm, Rule, Verdict
+from gateway.experiments.findings import Arm, Conclusion, Rule
 from gateway.experiments.inference import Proportion, wilson
 from gateway.experiments.results import Results
 from gateway.ground.encoding import Json, time, time_or_none
@@ -48,7 +48,7 @@ class FindingsAnswer(Schema):
     )
     over_at = required.time(allow_none=True)
     """Null before it has begun."""
-    verdict = fields.Enum(Verdict, by_value=True, required=True)
+    verdict = fields.Enum(Conclusion, by_value=True, required=True)
     winner = required.text(allow_none=True)
     """Null where there is none."""
     enough = required.flag(
@@ -76,7 +76,7 @@ def results(told: Results) -> Json:
         "people": told.design.people,
         "conversions": told.design.conversions,
         "over_at": time_or_none(told.over_at),
-        "verdict": found.verdict.value,
+        "verdict": found.conclusion.value,
         "winner": found.winner,
         "enough": found.has_enough,
         "comparisons": [

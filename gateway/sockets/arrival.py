@@ -26,6 +26,7 @@ from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.engine import ClosingReason, Packet, Server
 from gateway.ground import encoding
 from gateway.ground.clock import Clock
+from gateway.ground.encoding import Json
 from gateway.ground.rooms import ADMINS, rooms_of
 from gateway.notify.delivery import events
 from gateway.notify.delivery.cursors import Delivery
@@ -37,7 +38,7 @@ from gateway.notify.people.topics import TopicBook
 from gateway.notify.wording.languages import Languages
 from gateway.protocol.asking import connecting
 from gateway.protocol.operations import events_for
-from gateway.sockets.events import ADMIN, ROOT, Answer
+from gateway.sockets.events import ADMIN, ROOT
 from gateway.sockets.expiries import Expiries
 from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StoreUnavailable
@@ -229,7 +230,7 @@ class Arrival:
         where nothing is muted.
         """
         session = self.session
-        facts: Answer = {
+        facts: Json = {
             "user": session.user,
             **events.count(opening),
             "replayed": replayed,
@@ -243,7 +244,7 @@ class Arrival:
             facts |= await self._online() | _allowed(session.principal)
         return events.encode("ready", facts)
 
-    async def _online(self) -> Answer:
+    async def _online(self) -> Json:
         """The counts of the cluster; null while presence cannot tell. An admin who comes in must not be kept out
         by a presence that is away.
         """
@@ -289,7 +290,7 @@ class Arrival:
         await self._at.server.close(self.session.sid, self.session.namespace, reason)
 
 
-def _allowed(principal: Principal) -> Answer:
+def _allowed(principal: Principal) -> Json:
     """What the admin may do here: the role, and the events and routes that it covers, for the dashboard to show no others."""
     role = principal.role
     return {} if role is None else {"role": role, "may": events_for(role)}

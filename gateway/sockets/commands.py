@@ -1,6 +1,6 @@
-"""What this node's sessions are ordered: by other nodes, admins and backends over the bus, and by the node itself.
+"""What this node's sessions are commanded: by other nodes, admins and backends over the bus, and by the node itself.
 
-Commands come on the loop and must not wait, while closing sessions and reading counts do. So an order is put
+Commands come on the loop and must not wait, while closing sessions and reading counts do. So one is put
 into a queue, and one task takes them out in their order.
 """
 
@@ -22,8 +22,8 @@ from gateway.sockets.events import ROOT
 from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StorageError
 
-ORDERS_LIMIT = 10_000
-"""Orders that may wait; more are dropped, and an error is logged. A dropped one is not asked for again."""
+COMMANDS_LIMIT = 10_000
+"""Commands that may wait; more are dropped, and an error is logged. A dropped one is not asked for again."""
 RECOUNTS_AT_ONCE = 4
 """Reads of the store at the same time while a room is told its counts."""
 
@@ -31,10 +31,10 @@ logger = logging.getLogger(__name__)
 
 
 class SessionCommands:
-    """Takes orders at once, and carries them out one after the other.
+    """Takes commands at once, and carries them out one after the other.
 
     One for a node, a child of `Namespaces`, which starts and stops it. What is still in the queue at the stop
-    is dropped: the sessions go with the node. An order that fails is logged, and the next is taken.
+    is dropped: the sessions go with the node. A command that fails is logged, and the next is taken.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class SessionCommands:
         self._reading = reading
         self._delivery = delivery
         self._contacts = contacts
-        self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
+        self._commands: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(COMMANDS_LIMIT)
         self._tasks = Tasks()
 
     def start(self) -> None:
@@ -63,7 +63,7 @@ class SessionCommands:
     def commands(self) -> Mapping[type[Any], CarryOut]:
         """Those commands of the bus that are about sessions.
 
-        Each only puts an order down, as `CarryOut` demands.
+        Each is only put into the queue, as `CarryOut` demands.
         """
         return {
             Disconnect: self._disconnect,
@@ -97,15 +97,15 @@ class SessionCommands:
 
     def _disconnect(self, command: Disconnect) -> None:
         """End every session that the user has here, with the reason `REVOKED`: a stock client stays away."""
-        # Who comes while other orders are carried out is meant as well.
-        self._order(lambda: self._close_all(self._sessions.of_user(command.user), ClosingReason.REVOKED))
+        # Who comes while other commands are carried out is meant as well.
+        self._put(lambda: self._close_all(self._sessions.of_user(command.user), ClosingReason.REVOKED))
 
     def _erase(self, command: Erase) -> None:
         """Forget the user's contact, and end the user's sessions here; what they still bring is not remembered."""
         self._contacts.forget(command.user)
         erased = self._sessions.of_user(command.user)
         for session in erased:
-            # At once: a session that goes before the order is carried out would remember its user when it
+            # At once: a session that goes before the command is carried out would remember its user when it
             # leaves.
             session.erased = True
         self._close_soon(erased, ClosingReason.REVOKED)
@@ -119,30 +119,30 @@ class SessionCommands:
 
     def _recount(self, command: Recount) -> None:
         """Have the sessions of a room told anew how much is unread."""
-        self._order(lambda: self._tell_counts(command.room))
+        self._put(lambda: self._tell_counts(command.room))
 
     # Carrying out
 
     def _close_soon(self, sessions: Sequence[Session], reason: ClosingReason) -> None:
-        self._order(lambda: self._close_all(sessions, reason))
+        self._put(lambda: self._close_all(sessions, reason))
 
-    def _order(self, order: Callable[[], Awaitable[None]]) -> None:
-        """Put an order into the queue. Never waits and never raises: the bus and the watch over tokens call it."""
+    def _put(self, command: Callable[[], Awaitable[None]]) -> None:
+        """Put a command into the queue. Never waits and never raises: the bus and the watch over tokens call it."""
         try:
-            self._orders.put_nowait(order)
+            self._commands.put_nowait(command)
         except asyncio.QueueFull:
-            logger.error("an order is dropped: too many wait", extra={"orders": ORDERS_LIMIT})  # noqa: TRY400 - no trace tells more
+            logger.error("a command is dropped: too many wait", extra={"commands": COMMANDS_LIMIT})  # noqa: TRY400 - no trace tells more
 
     async def _carry_out_forever(self) -> None:
-        """Carry out one order after the other. What an order raises ends the order, not the task."""
+        """Carry out one command after the other. What a command raises ends the command, not the task."""
         while True:
-            order = await self._orders.get()
+            command = await self._commands.get()
             try:
-                await order()
+                await command()
             except StorageError:
-                logger.info("an order is dropped: the store is away")
+                logger.info("a command is dropped: the store is away")
             except Exception:
-                logger.exception("an order failed")
+                logger.exception("a command failed")
 
     async def _close_all(self, sessions: Sequence[Session], reason: ClosingReason) -> None:
         """One that has gone meanwhile is passed over by the engine."""

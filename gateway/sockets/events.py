@@ -5,30 +5,27 @@ it: the operations, what a connection asks of itself, and parts.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from auth.errors import AuthError
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.engine import Server
+from gateway.ground.encoding import Json
+from gateway.ground.parts import Ask
 from gateway.notify.emitting.owing import NoAddress
 from gateway.notify.requests import Unfit
 from gateway.notify.wording.scribe import UnknownType
 from gateway.protocol import problems, shapes
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
-from gateway.sockets.sessions import Session, Sessions
+from gateway.sockets.sessions import Sessions
 from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, Unstorable
 
 ROOT = "/"
 """The namespace of everybody."""
 ADMIN = "/admin"
 """The namespace of those whose token has a role."""
-
-Answer = dict[str, Any]
-"""An object for the client, without the `ok` that is put before it."""
-Ask = Callable[[Session, Mapping[str, Any]], Awaitable[Answer]]
-"""Takes who asks and what was sent, an object. What it raises becomes the answer that `explain` gives."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +44,14 @@ class Events:
     def on(self, namespace: str, event: str, ask: Ask) -> None:
         """Answer `event` with `{ok: true, …}`, or `{ok: false, error}` for every way it can fail.
 
+        `ask` takes the `Session` that asks, and what it sent, an object. What it answers is without the `ok`;
+        what it raises becomes the answer that `explain` gives.
+
         An event that wants no acknowledgement is carried out as well; its answer goes nowhere. Arguments
         behind the first are ignored.
         """
 
-        async def answer(sid: str, payload: object = None, *_: object) -> Answer:
+        async def answer(sid: str, payload: object = None, *_: object) -> Json:
             session = self._sessions.get(sid)
             # Not to be expected: the engine asks for open sessions alone. Without one there is nobody to answer for.
             if session is None:
@@ -73,12 +73,12 @@ def _object(payload: object) -> Mapping[str, Any]:
     return payload
 
 
-def failure(code: str, message: str, **facts: Any) -> Answer:
+def failure(code: str, message: str, **facts: Any) -> Json:
     """An answer that says what went wrong: `code` is one of docs/protocol.md, `message` for people, `facts` for programs."""
     return {"ok": False, "error": {"code": code, "message": message, **facts}}
 
 
-def explain(error: Exception, event: str) -> Answer:
+def explain(error: Exception, event: str) -> Json:
     """The answer to an event that failed; what nobody foresaw is logged, and not shown.
 
     It is what `gateway.protocol.problems` is over HTTP, with the same codes. Never raises.

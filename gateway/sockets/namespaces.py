@@ -42,7 +42,7 @@ from storage.streams import Streams
 class Namespaces(Part):
     """The Socket.IO side of a node. Tokens are measured by `token_clock`, all else by `clock`.
 
-    It starts the watch over tokens and the carrying out of orders. `memberships`, `mutes` and `returns` are
+    It starts the watch over tokens and the carrying out of commands. `memberships`, `mutes` and `returns` are
     parts by themselves, which the node starts behind it. They are made here because they need the sessions.
     """
 
@@ -72,7 +72,7 @@ class Namespaces(Part):
         self.sessions = Sessions(server, node=node)
         self.registry = Events(server, self.sessions)
         """Where parts outside this room register their own events."""
-        self.orders = SessionCommands(
+        self.session_commands = SessionCommands(
             server=server,
             sessions=self.sessions,
             reading=reading,
@@ -80,7 +80,7 @@ class Namespaces(Part):
             contacts=contacts,
         )
         self.expiries = Expiries(
-            self.sessions, token_clock, leeway_seconds=leeway_seconds, expired=self.orders.expire
+            self.sessions, token_clock, leeway_seconds=leeway_seconds, expired=self.session_commands.expire
         )
         reception = Reception(
             server=server,
@@ -122,13 +122,13 @@ class Namespaces(Part):
         meters.watch_gauge("bellhop_users", "Users with a session on this node", lambda: sessions.users)
 
     def commands(self) -> Mapping[type[Any], CarryOut]:
-        return self.orders.commands()
+        return self.session_commands.commands()
 
     def start(self) -> None:
         self.expiries.start()
-        self.orders.start()
+        self.session_commands.start()
 
     async def stop(self) -> None:
         """End the watch and the orders. Sessions are left to the engine, which ends after this."""
         await self.expiries.stop()
-        await self.orders.stop()
+        await self.session_commands.stop()

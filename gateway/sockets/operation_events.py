@@ -11,13 +11,15 @@ same.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gateway.ground.encoding import Json
+from gateway.ground.parts import Ask
 from gateway.protocol.auditing import perform
 from gateway.protocol.operation import USER, Operation
 from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
-from gateway.sockets.events import ADMIN, ROOT, Answer, Ask, Events
+from gateway.sockets.events import ADMIN, ROOT, Events
 from gateway.sockets.sessions import Session
 
 
@@ -41,7 +43,7 @@ class OperationEvents:
         should look like. What is written down of the asking is of `perform`, which does so before it acts.
         """
 
-        async def ask(session: Session, payload: Mapping[str, Any]) -> Answer:
+        async def ask(session: Session, payload: Mapping[str, Any]) -> Json:
             caller = _caller(session)
             if operation.scope != USER and (caller.role is None or not caller.role.covers(operation.role)):
                 raise Problem("forbidden", f"This needs the role {operation.role}.")

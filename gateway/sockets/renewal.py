@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.ground import encoding
+from gateway.ground.encoding import Json
 from gateway.notify.people.contacts import contact_of
 from gateway.protocol.asking import connecting
 from gateway.protocol.parsing import Invalid
 from gateway.sockets.arrival import Reception
-from gateway.sockets.events import ADMIN, ROOT, Answer, Events
+from gateway.sockets.events import ADMIN, ROOT, Events
 from gateway.sockets.moving import Mover
 from gateway.sockets.sessions import Session
 
@@ -30,7 +31,7 @@ class Renewal:
         for namespace in (ROOT, ADMIN):
             registry.on(namespace, "token", self._token)
 
-    async def _token(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+    async def _token(self, session: Session, payload: Mapping[str, Any]) -> Json:
         """Take a newer token of the same user: the session has its rooms and its end from then on.
 
         Raises `AuthError` for a bad token, `Invalid` for another user's or, in `/admin`, for one without a

@@ -7,11 +7,12 @@ was told is muted. All else that is asked of an inbox stands in the table of ope
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.ground.encoding import Json
 from gateway.notify.delivery import events
 from gateway.notify.delivery.replaying import Replaying
 from gateway.notify.delivery.translations import spoken
 from gateway.protocol.asking import connecting
-from gateway.sockets.events import ADMIN, ROOT, Answer, Events
+from gateway.sockets.events import ADMIN, ROOT, Events
 from gateway.sockets.sessions import Session
 
 
@@ -23,7 +24,7 @@ class ReplayEvent:
         for namespace in (ROOT, ADMIN):
             registry.on(namespace, "replay", self._replay)
 
-    async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+    async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Json:
         """What was missed of the session's rooms since the sequences that the client names, and the counts beside it.
 
         Unlike the replay of an arrival it is an answer, and so bounded: `resync` says of which rooms more was

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from pymongo import UpdateOne
 
-from storage.beginnings import After, Beginning, Known, Membership, beginning
+from storage.beginnings import After, Beginning, BeginningRequest, Known, Membership, beginning
 from storage.encoding import micros, writable
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections, Document
 from storage.mongo.heads import ROOMS, positions
@@ -15,16 +15,15 @@ from storage.mongo.standings import INBOXES, RECEIPTS
 SINCE = "beginnings"
 """The fact that tells from when on they are kept."""
 
-Request = tuple[str, Sequence[str], Membership]
-"""A user, the user's rooms, and which of them are shared."""
 
-
-def unbegun(inboxes: Mapping[tuple[str, str], Document], requests: Sequence[Request]) -> list[Request]:
+def unbegun(
+    inboxes: Mapping[tuple[str, str], Document], requests: Sequence[BeginningRequest]
+) -> list[BeginningRequest]:
     """Those of `requests` that have a shared room without a beginning, with these rooms only.
 
     From inboxes that were read before: no question is asked here.
     """
-    found: list[Request] = []
+    found: list[BeginningRequest] = []
     for user, rooms, membership in requests:
         missing = [
             room
@@ -43,7 +42,7 @@ async def note_since(c: Collections) -> None:
     await c[FACTS].update_one({"_id": SINCE}, {"$setOnInsert": {"value": now}}, upsert=True)
 
 
-async def begin(c: Collections, requests: Sequence[Request], *, now: int) -> None:
+async def begin(c: Collections, requests: Sequence[BeginningRequest], *, now: int) -> None:
     """Have the rooms begin, each once: of several nodes the first has its way.
 
     What a user is known by is asked for each, and the head or the time's place for each room; then all is one write. A

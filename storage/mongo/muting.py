@@ -7,7 +7,7 @@ from storage.histories import Muted
 from storage.mongo.collections import NOTIFICATIONS, Collections, both, together
 from storage.mongo.standings import RANGES_PER_QUERY, RECEIPTS, Standings, unread_again
 
-Place = tuple[str, int]
+RoomSequence = tuple[str, int]
 """A room, and a sequence of it."""
 
 
@@ -38,11 +38,11 @@ async def hidden(
     ]
     wanted = {"type": {"$in": writable(muted.types)}, "until": {"$gt": now}}
 
-    async def told(part: Sequence[Place]) -> int:
+    async def told(part: Sequence[RoomSequence]) -> int:
         above = [{"room": room, "seq": {"$gt": base, "$lte": standing.heads[room]}} for room, base in part]
         return await c[NOTIFICATIONS].count_documents({"$or": above, **wanted})
 
-    async def read(part: Sequence[Place]) -> int:
+    async def read(part: Sequence[RoomSequence]) -> int:
         """Of these so much has a receipt: there is little, as the user is not shown it."""
         above = [{"user": user, "room": room, "seq": {"$gt": base}} for room, base in part]
         rows = await c[RECEIPTS].find({"$or": above, "read_at": {"$exists": True}}).to_list()

@@ -38,10 +38,10 @@ from storage.mongo.transactions import atomically
 from storage.people import Erasure
 from storage.recipients import (
     Counted,
-    Counts,
     Decided,
     Heard,
     Recipient,
+    RecipientCounts,
     RecipientPage,
     RecipientRow,
     Recipients,
@@ -116,19 +116,19 @@ class MongoRecipients(MongoShelf, Recipients):
     # What is told of them
 
     @operation
-    async def counts(self, c: Collections, campaign_id: str) -> Counts:
+    async def counts(self, c: Collections, campaign_id: str) -> RecipientCounts:
         """Sums by indexes; only of the skipped, to tell the rules apart, and of those who have clicked are the rows read."""
         every = {"campaign": campaign_id}
         skipped = {**every, "state": RecipientState.SKIPPED.value}
         sums = partial(campaign_recipients.sums, c, RECIPIENTS, index="state")
 
-        async def look(session: Session) -> Counts:
+        async def look(session: Session) -> RecipientCounts:
             rows = await sums(every, "$state", session=session)
             rules = await sums(skipped, "$rule", session=session)
             clicked = await c[RECIPIENTS].count_documents(
                 {**every, "clicked_at": {"$exists": True}, "state": _SENT}, session=session, hint="clicked"
             )
-            return Counts(
+            return RecipientCounts(
                 rows={RecipientState(state): number for state, number in rows.items()},
                 skipped={rule or "": number for rule, number in rules.items()},
                 mails=await campaign_recipients.mails(c, campaign_id, session),

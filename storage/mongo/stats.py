@@ -22,11 +22,11 @@ from storage.stats import (
     OUTCOMES,
     SETTLING,
     Bucket,
-    Counts,
     Event,
     NumberedEvent,
     Outcome,
     Series,
+    SeriesCounts,
     Stale,
     Stats,
     StatsQuery,
@@ -117,7 +117,7 @@ class MongoStats(MongoShelf, Stats):
         ]
 
     @operation
-    async def recount(self, c: Collections, bucket: Bucket, *, of: Step | None) -> Counts:
+    async def recount(self, c: Collections, bucket: Bucket, *, of: Step | None) -> SeriesCounts:
         """Added up by the server, through the index of times or of steps."""
         span = {"$gte": micros(bucket.start), "$lt": micros(bucket.end)}
         found: dict[Series, dict[Outcome, int]] = {}
@@ -143,7 +143,7 @@ class MongoStats(MongoShelf, Stats):
 
     @operation
     async def replace(
-        self, c: Collections, bucket: Bucket, counts: Counts, *, of: Sequence[Stale], turn: int
+        self, c: Collections, bucket: Bucket, counts: SeriesCounts, *, of: Sequence[Stale], turn: int
     ) -> bool:
         """One transaction, which writes to the fact of the lead: whoever takes the turn over at this moment undoes it,
         or comes after.

@@ -19,10 +19,10 @@ from storage.switches import (
     CHANGES_KEPT,
     ERASED,
     TYPES_MAX,
-    Settings,
     SwitchChange,
     Switched,
     Switches,
+    SwitchSettings,
     SwitchTable,
     merged,
 )
@@ -86,7 +86,7 @@ class MongoSwitches(MongoShelf, Switches):
 
     @operation
     async def change(
-        self, c: Collections, type_: str, asked: Settings, *, by: str, now: datetime
+        self, c: Collections, type_: str, asked: SwitchSettings, *, by: str, now: datetime
     ) -> Switched:
         """One transaction, which counts first: so two changes of any types come one after the other."""
         change = SwitchChange(at=now, by=by, asked=asked)

@@ -11,8 +11,9 @@ from storage.encoding import key_text, micros
 from storage.errors import IdempotencyMismatch
 from storage.notifications import Notification
 from storage.sqlite import collapsing, mail_rows, obligations
+from storage.sqlite.bulk import Row
 from storage.sqlite.heads import heads
-from storage.sqlite.rows import NOTIFICATION, Row, find, insert, notification_of, row_of
+from storage.sqlite.rows import NOTIFICATION, find, insert, notification_of, row_of
 from storage.streams import Appended, Emission
 
 

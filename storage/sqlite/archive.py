@@ -254,7 +254,7 @@ def _put_back(connection: sqlite3.Connection, kept: ArchivedNotification, reader
     row = list(rows.row_of(n, None, None, None))
     if not n.title or n.superseded_by is not None:
         row[SHOWN_UNTIL] = WIPED
-    if not rows.insert_new(connection, row):
+    if not rows.insert_new(connection, tuple(row)):
         return False
     # It stands by itself.
     connection.execute(

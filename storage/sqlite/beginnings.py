@@ -4,12 +4,9 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 
-from storage.beginnings import After, Known, Membership, beginning
+from storage.beginnings import After, BeginningRequest, Known, beginning
 from storage.encoding import writable
 from storage.sqlite.heads import HEAD
-
-Request = tuple[str, Sequence[str], Membership]
-"""A user, the user's rooms, and which of them are shared."""
 
 UNBEGUN = """(SELECT json_group_array(json(value)) FROM json_each(:members) WHERE NOT EXISTS (
     SELECT 1 FROM inboxes WHERE user = value ->> 1 AND room = value ->> 2 AND begins IS NOT NULL))
@@ -21,7 +18,7 @@ LOOK = f"SELECT {UNBEGUN}"
 """A row of that alone."""
 
 
-def members(requests: Sequence[Request]) -> str:
+def members(requests: Sequence[BeginningRequest]) -> str:
     """What `UNBEGUN` is asked: the place of a request, its user and a shared room, of each, as JSON."""
     return json.dumps(
         [
@@ -33,7 +30,7 @@ def members(requests: Sequence[Request]) -> str:
     )
 
 
-def told(requests: Sequence[Request], found: str) -> list[Request]:
+def told(requests: Sequence[BeginningRequest], found: str) -> list[BeginningRequest]:
     """What `UNBEGUN` has found of the requests."""
     rooms_of: dict[int, list[str]] = {}
     for index, _, room in json.loads(found):
@@ -41,7 +38,7 @@ def told(requests: Sequence[Request], found: str) -> list[Request]:
     return [(requests[index][0], rooms, requests[index][2]) for index, rooms in rooms_of.items()]
 
 
-def begin(connection: sqlite3.Connection, requests: Sequence[Request], *, now: int) -> None:
+def begin(connection: sqlite3.Connection, requests: Sequence[BeginningRequest], *, now: int) -> None:
     """Begin these rooms; one that another has begun meanwhile stays as it is."""
     for some in _each_user_once(requests):
         known = _known(connection, some)
@@ -54,7 +51,7 @@ def begin(connection: sqlite3.Connection, requests: Sequence[Request], *, now: i
         connection.execute(_BEGIN, (now, json.dumps(begun)))
 
 
-def _each_user_once(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
+def _each_user_once(requests: Sequence[BeginningRequest]) -> Iterator[Sequence[BeginningRequest]]:
     """The requests, so apart that what is begun for a user is known when that user is asked for again.
 
     What makes a user known, the first beginning, has to be seen by the second.
@@ -97,7 +94,7 @@ SELECT (SELECT value FROM facts WHERE name = 'beginnings'), json_group_array(jso
 """  # noqa: S608 - made of constants
 
 
-def _known(connection: sqlite3.Connection, requests: Sequence[Request]) -> dict[str, Known]:
+def _known(connection: sqlite3.Connection, requests: Sequence[BeginningRequest]) -> dict[str, Known]:
     """By user, each of whom is asked for once.
 
     All that the rule asks of each, in one row: whether there is an older contact, an inbox without a beginning, or

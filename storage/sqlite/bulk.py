@@ -14,11 +14,13 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
+Row = tuple[Any, ...]
+"""The values of a row, in the order of the columns that its statement names."""
 _SIZES = (64, 16, 4, 1)
 """So many rows a statement has: few lengths, so that each stays prepared."""
 
 
-def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]]) -> None:
+def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -> None:
     """Insert rows in their order, all of one width. `into` is the table with the columns, such as `topics (user, topic)`.
 
     Raises what SQLite does; then some of them are inserted, and the caller's transaction must be undone.
@@ -26,12 +28,12 @@ def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[An
     _insert(connection, f"INSERT OR FAIL INTO {into}", rows)
 
 
-def insert_new(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]]) -> int:
+def insert_new(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -> int:
     """The same, but what is taken already is passed over. Answers how many were inserted."""
     return _insert(connection, f"INSERT OR IGNORE INTO {into}", rows)
 
 
-def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]]) -> int:
+def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -> int:
     inserted = 0
     for some in _parts(rows):
         statement = _statement(into, len(some[0]), len(some))
@@ -39,7 +41,7 @@ def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[A
     return inserted
 
 
-def _parts(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
+def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """The rows in parts of the known sizes, the largest first."""
     first = 0
     for size in _SIZES:

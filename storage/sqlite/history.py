@@ -11,12 +11,12 @@ from storage.encoding import FOREVER, cursor_of, position_of, writable
 from storage.histories import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem
 from storage.receipts import Place
 from storage.sqlite import mail_rows
+from storage.sqlite.bulk import Row
 from storage.sqlite.rows import (
     NOTIFICATION,
     NOTIFICATION_WIDTH,
     RECEIPT,
     RECEIPT_WIDTH,
-    Row,
     notification_of,
     receipt_from,
 )

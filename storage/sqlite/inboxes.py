@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from storage.beginnings import Membership
+from storage.beginnings import BeginningRequest, Membership
 from storage.encoding import is_writable, micros, moment_or_none, receipt_of, writable
 from storage.histories import HistoryPage, HistoryQuery, Muted
 from storage.inboxes import Acted, Count, Inboxes, Marked, Opening, OpeningRequest, Selection
@@ -122,7 +122,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
     def _begin_and_look(
         self,
         connection: sqlite3.Connection,
-        unbegun: Sequence[beginnings.Request],
+        unbegun: Sequence[BeginningRequest],
         asked: Mapping[str, Any],
     ) -> Sequence[Any]:
         """In one transaction: nothing can be appended between a beginning and the count that goes by it."""
@@ -140,7 +140,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
 
     @writing
     def _begin(
-        self, connection: sqlite3.Connection, requests: Sequence[beginnings.Request], *, now: datetime
+        self, connection: sqlite3.Connection, requests: Sequence[BeginningRequest], *, now: datetime
     ) -> None:
         beginnings.begin(connection, requests, now=micros(now))
 

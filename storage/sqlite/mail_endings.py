@@ -8,6 +8,7 @@ from storage.encoding import micros
 from storage.endings import Buried, Postponed, Released, Sent, Settled, Skipped
 from storage.obligations import Lease
 from storage.sqlite import mail_rows
+from storage.sqlite.bulk import Row
 
 
 def end(connection: sqlite3.Connection, lease: Lease, ending: Settled, now: datetime) -> bool:
@@ -22,7 +23,7 @@ def end(connection: sqlite3.Connection, lease: Lease, ending: Settled, now: date
                 "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, relay_key = ?,"
                 " sent_at = ?, wake_at = NULL"
             )
-            values: mail_rows.Row = (relay_id, relay_key, at)
+            values: Row = (relay_id, relay_key, at)
         case Skipped(rule=rule, reason=reason):
             change = "state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL"
             values = (reason, rule)
@@ -47,6 +48,6 @@ def end(connection: sqlite3.Connection, lease: Lease, ending: Settled, now: date
     )
 
 
-def changed(connection: sqlite3.Connection, statement: str, values: mail_rows.Row) -> bool:
+def changed(connection: sqlite3.Connection, statement: str, values: Row) -> bool:
     """Whether the statement found its mail, whose lease is still this token's."""
     return connection.execute(statement, values).rowcount == 1

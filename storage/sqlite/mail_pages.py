@@ -11,6 +11,7 @@ from storage.notifications import Notification
 from storage.obligations import Kind
 from storage.outbox import MailPage, MailSearch
 from storage.sqlite import mail_rows
+from storage.sqlite.bulk import Row
 from storage.sqlite.rows import MAIL, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 
 OWED = f"{NOTIFICATION}, m.id, m.of_kind, m.of_id, m.news, m.created_at"
@@ -68,7 +69,7 @@ def of_room(connection: sqlite3.Connection, room: str, *, limit: int) -> tuple[N
     return tuple(notification for row in rows if (notification := told(row)))
 
 
-def told(row: mail_rows.Row) -> Notification | None:
+def told(row: Row) -> Notification | None:
     """What an obligation tells, with its mail and under its id; None when that is not there, or not any more."""
     obligation_id, kind, _, news, _ = row[NOTIFICATION_WIDTH:]
     if kind in (None, Kind.NOTIFICATION):
@@ -90,7 +91,7 @@ class _Found:
     by: str
     """The index that it must take; empty where there is no choice."""
     conditions: tuple[str, ...]
-    values: mail_rows.Row
+    values: Row
 
 
 def _found(search: MailSearch) -> _Found:
@@ -99,7 +100,7 @@ def _found(search: MailSearch) -> _Found:
 
     By what it is of, there is a choice of two indexes, which SQLite makes.
     """
-    asked: list[tuple[str, mail_rows.Row]] = []
+    asked: list[tuple[str, Row]] = []
     by = ""
     if search.of is not None:
         asked.append(("(m.id = ? OR m.of_id = ?)", (search.of, search.of)))

@@ -8,13 +8,13 @@ A notification's own mail has its id, and no `of_id`. What stands by itself has 
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
 
 from storage.courses import STEPS_KEPT, Course, CourseStep, fields_of, step_from
 from storage.encoding import micros, micros_or_none, moment, moment_or_none
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.notifications import Notification
 from storage.obligations import Kind, Subject
+from storage.sqlite.bulk import Row
 from storage.sqlite.schema import Migration, statements
 
 MIGRATIONS = (
@@ -124,7 +124,6 @@ STEPPED = (
 OWES = "(m.wake_at IS NOT NULL OR m.state IS 'gathered')"
 """Whether a mail is owed, or waits in a digest, of obligations `m`; not so where there is none."""
 JOIN = "LEFT JOIN obligations m ON m.id = n.id"
-Row = tuple[Any, ...]
 
 
 def step_text(step: CourseStep) -> str:

@@ -11,7 +11,8 @@ from storage import collapsing
 from storage.encoding import ERASED, micros, news_text
 from storage.obligations import Obligation
 from storage.sqlite import bulk
-from storage.sqlite.mail_rows import OWES, Row, columns_of
+from storage.sqlite.bulk import Row
+from storage.sqlite.mail_rows import OWES, columns_of
 
 _INTO = (
     "obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason,"

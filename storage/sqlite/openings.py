@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from storage.beginnings import BeginningRequest
 from storage.encoding import micros
 from storage.inboxes import Opening, OpeningRequest
 from storage.notifications import Notification
@@ -27,7 +28,7 @@ LOOK = f"SELECT {IN_FORCE}, {beginnings.UNBEGUN}, {STANDINGS}"
 class Looked(NamedTuple):
     """What was found at a look."""
 
-    unbegun: list[beginnings.Request]
+    unbegun: list[BeginningRequest]
     """Who has rooms that have not begun; while there is anybody, no answer holds."""
     answers: list[Opening | None]
     """What each session is owed, in order; None where a look is not enough."""
@@ -74,7 +75,7 @@ def opened(connection: sqlite3.Connection, requests: Sequence[OpeningRequest]) -
     ]
 
 
-def _beginning(requests: Sequence[OpeningRequest]) -> list[beginnings.Request]:
+def _beginning(requests: Sequence[OpeningRequest]) -> list[BeginningRequest]:
     """Who of them has shared rooms that are to begin."""
     return [(each.user, each.rooms, each.membership) for each in requests if each.membership is not None]
 

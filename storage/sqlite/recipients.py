@@ -11,10 +11,10 @@ from storage.mail import AFTER_SENT, MailState
 from storage.people import Erasure
 from storage.recipients import (
     Counted,
-    Counts,
     Decided,
     Heard,
     Recipient,
+    RecipientCounts,
     RecipientPage,
     RecipientRow,
     Recipients,
@@ -133,7 +133,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
     # What is told of them
 
     @reading
-    def counts(self, connection: sqlite3.Connection, campaign_id: str) -> Counts:
+    def counts(self, connection: sqlite3.Connection, campaign_id: str) -> RecipientCounts:
         """One snapshot: rows and mails are of the same moment."""
         rows = connection.execute(
             "SELECT state, COUNT(*) FROM recipients WHERE campaign = ? GROUP BY state", (campaign_id,)
@@ -147,7 +147,7 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
             " WHERE campaign = ? AND clicked_at IS NOT NULL AND state = 'sent'",
             (campaign_id,),
         ).fetchone()
-        return Counts(
+        return RecipientCounts(
             rows={RecipientState(state): number for state, number in rows},
             skipped={rule or "": number for rule, number in skipped},
             mails=campaign_recipients.mails(connection, campaign_id),

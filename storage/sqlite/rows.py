@@ -1,9 +1,7 @@
 """The rows of notifications: which columns make one, with its mail."""
 
 import sqlite3
-from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
 
 from storage.encoding import (
     data_of,
@@ -20,6 +18,7 @@ from storage.encoding import (
 from storage.notifications import Collapse, Notification, Origin
 from storage.receipts import Receipt
 from storage.sqlite import bulk, mail_rows
+from storage.sqlite.bulk import Row
 
 _COLUMNS = (
     "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at,"
@@ -53,8 +52,6 @@ _RECEIPT = ("seen_at", "read_at", "dismissed_at", "clicked_at", "archived_at", "
 RECEIPT = ", ".join(f"c.{column}" for column in _RECEIPT)
 """The columns that `receipt_from` takes of receipts `c`; behind them it takes when the notification was covered."""
 RECEIPT_WIDTH = len(_RECEIPT) + 1
-
-Row = tuple[Any, ...]
 
 
 def receipt_from(row: Row) -> Receipt:
@@ -122,7 +119,7 @@ def insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
         bulk.insert(connection, _INTO[width], list(alike))
 
 
-def insert_new(connection: sqlite3.Connection, row: Sequence[Any]) -> bool:
+def insert_new(connection: sqlite3.Connection, row: Row) -> bool:
     """Insert one row, unless its id, its place or its key is taken: then nothing changes, and it answers False."""
     return bulk.insert_new(connection, _INTO[len(row)], [row]) > 0
 

@@ -13,7 +13,8 @@ from storage.ids import first_of
 from storage.notifications import Origin
 from storage.searching import LOOKED_AT, Found, FoundPage, Provenance, Search
 from storage.sqlite import mail_rows
-from storage.sqlite.rows import NOTIFICATION, NOTIFICATION_WIDTH, Row, notification_of
+from storage.sqlite.bulk import Row
+from storage.sqlite.rows import NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 from storage.streams import IdempotencyKey
 
 MARGIN = timedelta(minutes=10)

@@ -22,11 +22,11 @@ from storage.stats import (
     DIMENSIONS,
     OUTCOMES,
     Bucket,
-    Counts,
     Event,
     NumberedEvent,
     Outcome,
     Series,
+    SeriesCounts,
     Stale,
     Stats,
     StatsQuery,
@@ -94,7 +94,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         return [Stale(bucket=Bucket(steps[step], moment(start)), mark=mark) for step, start, mark in rows]
 
     @reading
-    def recount(self, connection: sqlite3.Connection, bucket: Bucket, *, of: Step | None) -> Counts:
+    def recount(self, connection: sqlite3.Connection, bucket: Bucket, *, of: Step | None) -> SeriesCounts:
         """Added up by SQLite, through the index of times or of steps; names of series are looked up once each."""
         span = (micros(bucket.start), micros(bucket.end))
         found: dict[int, dict[Outcome, int]] = {}
@@ -118,7 +118,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         self,
         connection: sqlite3.Connection,
         bucket: Bucket,
-        counts: Counts,
+        counts: SeriesCounts,
         *,
         of: Sequence[Stale],
         turn: int,

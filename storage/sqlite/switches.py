@@ -13,10 +13,10 @@ from storage.switches import (
     CHANGES_KEPT,
     ERASED,
     TYPES_MAX,
-    Settings,
     SwitchChange,
     Switched,
     Switches,
+    SwitchSettings,
     SwitchTable,
     merged,
 )
@@ -55,7 +55,7 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def _settings(connection: sqlite3.Connection, type_: str) -> Settings:
+def _settings(connection: sqlite3.Connection, type_: str) -> SwitchSettings:
     """What is set for the type; raises `TooManySwitched` for one too many that never was."""
     found = connection.execute("SELECT settings FROM switches WHERE type = ?", (type_,)).fetchone()
     if found is not None:
@@ -91,7 +91,7 @@ class SQLiteSwitches(SQLiteShelf, Switches):
 
     @writing
     def change(
-        self, connection: sqlite3.Connection, type_: str, asked: Settings, *, by: str, now: datetime
+        self, connection: sqlite3.Connection, type_: str, asked: SwitchSettings, *, by: str, now: datetime
     ) -> Switched:
         """The version, the change and what is set, in one transaction. Old changes of the type go with it."""
         settings = merged(_settings(connection, type_), asked)

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from storage.stats import Bucket, Counts, Event, Outcome, Series, Step, key_of_many
+from storage.stats import Bucket, Event, Outcome, Series, SeriesCounts, Step, key_of_many
 from tests.browser.shop import picture
 from tests.browser.test_dashboard import signed_in
 from tests.journeys.test_stats import count
@@ -68,7 +68,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
         yield here
 
 
-def _day(day: int) -> Counts:
+def _day(day: int) -> SeriesCounts:
     own = {
         Series(type_, channel, "transactional" if channel == "email" else ""): {
             outcome: max(1, round(size * share * _swell(day))) for outcome, share in SHARES[channel]

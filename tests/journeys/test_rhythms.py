@@ -9,7 +9,7 @@ import pytest
 
 from gateway.catalog.timing import clock_of
 from gateway.ground import encoding
-from storage.rhythms import Clock
+from storage.rhythms import ClockTime
 from tests.journeys.test_digests import letter, told
 from tests.journeys.test_mailing import mail_in
 from tests.support.gateway import Gateway, gateway
@@ -36,7 +36,7 @@ UNSOUND: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize("said", ["weekly@mon@09:00", "weekly@mon 09:00"])
 def test_a_time_of_the_week_is_written_as_it_comes(said: str):
-    assert clock_of(said) == Clock(hour=9, minute=0, weekday=0)
+    assert clock_of(said) == ClockTime(hour=9, minute=0, weekday=0)
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ on the loop, in the order of each publisher; it neither waits nor raises.
 Frame = tuple[str, int, bytes]
 """The same for a frame to be published. An emit has 64 KiB at most; a bus need not carry more than a megabyte."""
 
-CarryOut = Callable[[Command | Unknown], None]
-"""Takes a command of any node, this one included. On the loop, as `Receive`; never twice for one order, and perhaps never."""
+ReceiveCommand = Callable[[Command | Unknown], None]
+"""Takes a command of any node, this one included. On the loop, as `Receive`; never twice for one sending, and perhaps never."""
 
-Returned = Callable[[], None]
+BusReturned = Callable[[], None]
 """Called when the bus works again after an outage: whatever was published meanwhile may be lost. May be called
 at any time after the start, also for the outage of another node, and more often than there were outages.
 """
@@ -42,7 +42,7 @@ class Bus(Protocol):
         """Whether there may be other nodes. Without, a frame for a room that nobody here is in need not be made."""
         ...
 
-    async def start(self, *, receive: Receive, carry_out: CarryOut, returned: Returned) -> None:
+    async def start(self, *, receive: Receive, carry_out: ReceiveCommand, returned: BusReturned) -> None:
         """Connect and listen. Does not fail when the server is away: it goes on trying, and `reasons` tells."""
         ...
 

@@ -16,8 +16,8 @@ from itertools import islice
 
 from gateway.cluster.bus.stats import BusStats
 from gateway.cluster.redis.address import RedisAddress
-from gateway.cluster.redis.backoff import pause_seconds
-from gateway.cluster.redis.resp import Message, Reply, ServerError, Wire, pack
+from gateway.cluster.redis.backoff import reconnect_pause_seconds
+from gateway.cluster.redis.resp import OnMessage, Reply, ServerError, Wire, pack
 from gateway.cluster.redis.trouble import Trouble
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Listener:
         stats: BusStats,
         *,
         part: str,
-        on_message: Message,
+        on_message: OnMessage,
         back: Callable[[bool], None],
         patience_seconds: float,
         ping_seconds: float | None = None,
@@ -142,7 +142,7 @@ class Listener:
             finally:
                 self._forget(wire)
             missed = True
-            await asyncio.sleep(pause_seconds(failures))
+            await asyncio.sleep(reconnect_pause_seconds(failures))
             failures += 1
 
     async def _listen(self, wire: Wire) -> None:

@@ -1,11 +1,11 @@
 """The bus of a gateway that is alone: there is no other node to carry anything to.
 
-It is the null adapter: all that there is to it is that orders to all are carried out here.
+It is the null adapter: all that there is to it is that commands to all are carried out here.
 """
 
 from collections.abc import Sequence
 
-from gateway.cluster.bus.base import CarryOut, Frame, Receive, Returned
+from gateway.cluster.bus.base import BusReturned, Frame, Receive, ReceiveCommand
 from gateway.cluster.commands import Command
 from gateway.ground.parts import Meters
 
@@ -20,9 +20,9 @@ class LocalBus:
     carries = False
 
     def __init__(self) -> None:
-        self._carry_out: CarryOut | None = None
+        self._carry_out: ReceiveCommand | None = None
 
-    async def start(self, *, receive: Receive, carry_out: CarryOut, returned: Returned) -> None:  # noqa: ARG002 - no other node calls
+    async def start(self, *, receive: Receive, carry_out: ReceiveCommand, returned: BusReturned) -> None:  # noqa: ARG002 - no other node calls
         self._carry_out = carry_out
 
     async def publish(self, frames: Sequence[Frame]) -> None:

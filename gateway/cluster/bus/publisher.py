@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from gateway.cluster.bus.stats import BusStats
 from gateway.cluster.redis.address import RedisAddress
-from gateway.cluster.redis.backoff import pause_seconds
+from gateway.cluster.redis.backoff import reconnect_pause_seconds
 from gateway.cluster.redis.resp import Reply, ServerError, Wire
 from gateway.cluster.redis.trouble import Trouble
 
@@ -163,7 +163,7 @@ class Publisher:
             finally:
                 wire.abort()
                 self._take_back()
-            await asyncio.sleep(pause_seconds(failures))
+            await asyncio.sleep(reconnect_pause_seconds(failures))
             failures += 1
 
     def leave(self, reason: ServerError) -> None:

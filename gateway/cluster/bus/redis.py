@@ -23,7 +23,7 @@ from hmac import compare_digest
 from secrets import token_bytes
 
 from gateway.cluster import commands
-from gateway.cluster.bus.base import CarryOut, Frame, Receive, Returned
+from gateway.cluster.bus.base import BusReturned, Frame, Receive, ReceiveCommand
 from gateway.cluster.bus.canary import Canary
 from gateway.cluster.bus.listener import Listener
 from gateway.cluster.bus.publisher import Publish, Publisher
@@ -96,8 +96,8 @@ class RedisBus:
         self._rooms: dict[bytes, str] = {}
         """The rooms that are subscribed, by channel: the way back from a digest."""
         self._receive: Receive | None = None
-        self._carry_out: CarryOut | None = None
-        self._returned: Returned | None = None
+        self._carry_out: ReceiveCommand | None = None
+        self._returned: BusReturned | None = None
         self._tasks = Tasks()
         canary_due = asyncio.Event()
         self._publisher = Publisher(
@@ -127,7 +127,7 @@ class RedisBus:
             patience_seconds=patience_seconds,
         )
 
-    async def start(self, *, receive: Receive, carry_out: CarryOut, returned: Returned) -> None:
+    async def start(self, *, receive: Receive, carry_out: ReceiveCommand, returned: BusReturned) -> None:
         """Begin; returns when the first canary came back, or after `patience_seconds` without. Raises what
         `secret` raises, as for a store that is away.
         """

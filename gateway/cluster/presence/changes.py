@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway.cluster.presence.base import Announce, Joined, Left
 from gateway.cluster.redis.address import RedisAddress
-from gateway.cluster.redis.backoff import pause_seconds
+from gateway.cluster.redis.backoff import reconnect_pause_seconds
 from gateway.cluster.redis.resp import Wire, pack
 from gateway.cluster.redis.trouble import Trouble
 from gateway.ground.logs import Seldom
@@ -106,7 +106,7 @@ class Changes:
                 self.trouble.found(problem)
             finally:
                 wire.abort()
-            await asyncio.sleep(pause_seconds(failures))
+            await asyncio.sleep(reconnect_pause_seconds(failures))
             failures += 1
 
     async def _listen(self, wire: Wire) -> None:

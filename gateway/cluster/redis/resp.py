@@ -18,7 +18,7 @@ from gateway.ground.logs import Seldom
 
 Reply: TypeAlias = "bytes | int | list[Reply] | ServerError | None"
 """What Redis answers; an error is a value, as several answers may come in one read."""
-Message = Callable[[bytes, bytes], None]
+OnMessage = Callable[[bytes, bytes], None]
 """Takes (channel, payload)."""
 
 _log = logging.getLogger(__name__)
@@ -110,7 +110,9 @@ class Wire(asyncio.Protocol):
     matched to questions: Redis answers in order, and the owner counts.
     """
 
-    def __init__(self, *, on_message: Message = _ignore, on_writable: Callable[[], None] = _nothing) -> None:
+    def __init__(
+        self, *, on_message: OnMessage = _ignore, on_writable: Callable[[], None] = _nothing
+    ) -> None:
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.writable = True
         """False while the socket's send buffer is full; `on_writable` is called when it has space again."""

@@ -17,7 +17,7 @@ from storage.archive import Archive, ArchivedNotification
 RESTORED_AT_ONCE = 200
 """Notifications in one write to the store."""
 
-Progress = Callable[[int, int], None]
+TellProgress = Callable[[int, int], None]
 """Told how many pieces are done, of how many. Called before each piece, so never with all of them done."""
 
 
@@ -64,7 +64,7 @@ class DepotReader:
     meantime holds from the next on.
     """
 
-    def __init__(self, shelf: Archive, depot: Depot, *, progress: Progress) -> None:
+    def __init__(self, shelf: Archive, depot: Depot, *, progress: TellProgress) -> None:
         self._shelf = shelf
         self._depot = depot
         self._progress = progress

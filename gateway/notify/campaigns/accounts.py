@@ -12,7 +12,7 @@ from gateway.notify.campaigns import trial
 from gateway.notify.campaigns.plans import Plan, plan_of
 from storage.campaigns import Campaign, Campaigns, CampaignState
 from storage.mail import AFTER_SENT
-from storage.recipients import Counts, Recipients, RecipientState
+from storage.recipients import RecipientCounts, Recipients, RecipientState
 
 
 class NoSuchCampaign(Exception):
@@ -39,7 +39,7 @@ class Progress:
 
     campaign: Campaign
     plan: Plan
-    counts: Counts
+    counts: RecipientCounts
     """By state of the recipients, by rule of those who are skipped, and by state of the mails."""
     experiment: Results | None = None
     """None of a campaign that says it in one way."""

@@ -14,7 +14,7 @@ from typing import Any
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing.choices import ATTEMPTS, Choice, Choices, PreferenceGrid, VersionMismatch
-from gateway.notify.choosing.lowering import CategoryLine, Place, line_of, lowering
+from gateway.notify.choosing.lowering import CategoryLine, CellPlace, line_of, lowering
 from gateway.notify.preferences.chosen import ordered
 from gateway.notify.preferences.patches import undoing, way_back
 from mailer.unsubscribe import UnsubscribeLinks, UnsubscribeTicket, scope
@@ -71,7 +71,7 @@ class Lowered:
 Mails = Callable[[str], Awaitable[Notification | None]]
 """What an obligation tells, by its id."""
 
-Tell = Callable[[Lowered], Awaitable[None]]
+TellLowered = Callable[[Lowered], Awaitable[None]]
 """Tells the user; raises nothing."""
 
 
@@ -90,7 +90,7 @@ class Leaving:
         choices: Choices,
         catalog: LiveCatalog,
         mails: Mails,
-        tell: Tell,
+        tell: TellLowered,
     ) -> None:
         self._keys = keys
         self._links = links
@@ -123,7 +123,7 @@ class Leaving:
         return await self.leave(token) is not None
 
     async def lower(
-        self, token: str, places: Iterable[Place], *, untrack: bool = False, mail: str | None = None
+        self, token: str, places: Iterable[CellPlace], *, untrack: bool = False, mail: str | None = None
     ) -> UnsubscribeVisit | None:
         """Turn off what is sent in these places; what is off, or cannot be chosen, stays as it is.
 
@@ -151,7 +151,7 @@ class Leaving:
     async def _lower(
         self,
         token: str,
-        places: Callable[[UnsubscribeVisit], Iterable[Place]],
+        places: Callable[[UnsubscribeVisit], Iterable[CellPlace]],
         *,
         untrack: bool = False,
         mail: str | None = None,
@@ -203,6 +203,6 @@ class Leaving:
         )
 
 
-def _scope_of(visit: UnsubscribeVisit) -> list[Place]:
+def _scope_of(visit: UnsubscribeVisit) -> list[CellPlace]:
     """What the link itself is about; mail only, for it came by mail."""
     return [] if visit.category is None else [(visit.category, "email")]

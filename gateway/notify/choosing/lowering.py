@@ -11,7 +11,7 @@ from gateway.catalog.channels import CHANNELS, Channel
 from gateway.notify.choosing.choices import PreferenceGrid
 from gateway.notify.preferences.chosen import CellOrigin, PreferenceRow, Value
 
-Place = tuple[str | None, Channel]
+CellPlace = tuple[str | None, Channel]
 """A category by its key, a type by its name, which never coincide, or None for all that is not critical; and a
 channel of it.
 """
@@ -72,7 +72,7 @@ def _loudest(values: Sequence[Value]) -> Value:
     return next((value for value in (True, "daily", "weekly") if value in values), False)
 
 
-def lowering(chosen: PreferenceGrid, places: Iterable[Place]) -> dict[str, Any]:
+def lowering(chosen: PreferenceGrid, places: Iterable[CellPlace]) -> dict[str, Any]:
     """The merge patch that turns these places off, and nothing on; empty when they are off already."""
     patch: dict[str, Any] = {}
     # By both keys at once: a form may name thousands of places.

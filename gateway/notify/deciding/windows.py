@@ -12,14 +12,14 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Final
 
 from gateway.ground.zones import zone
-from storage.rhythms import DAYS, Clock
+from storage.rhythms import DAYS, ClockTime
 
 if TYPE_CHECKING:
     from storage.rhythms import DigestRule
 
-DAILY: Final = Clock(hour=9, minute=0)
+DAILY: Final = ClockTime(hour=9, minute=0)
 """When whoever wants one mail a day gets it, by the own wall."""
-WEEKLY: Final = Clock(hour=9, minute=0, weekday=0)
+WEEKLY: Final = ClockTime(hour=9, minute=0, weekday=0)
 """When whoever wants one mail a week gets it: on Mondays."""
 _DAY: Final = timedelta(days=1)
 _DAYS_AHEAD: Final = range(-1, 16)
@@ -51,7 +51,7 @@ class WindowPlan:
 
     key: str
     """The key of its window."""
-    every: float | Clock
+    every: float | ClockTime
     """Seconds, or a time by the user's clock."""
     sliding: float | None = None
     """Seconds of silence that its end is put off by with each further item; None: it is not put off."""
@@ -68,7 +68,7 @@ class WindowPlan:
         Pure: the same moment makes the same window. A window by the clock closes at the next such time, which
         may be a minute away.
         """
-        if isinstance(self.every, Clock):
+        if isinstance(self.every, ClockTime):
             # The zone's name is one that the catalog or a person has given; where this machine has no such
             # zone, UTC counts.
             closes_at = next_time(self.every, zone(self.zone) or UTC, now)
@@ -87,7 +87,7 @@ class WindowPlan:
     def words(self) -> str:
         """How often, as people read it."""
         every = self.every
-        if not isinstance(every, Clock):
+        if not isinstance(every, ClockTime):
             return f"one mail every {spoken(every)}"
         at = f"{every.hour:02}:{every.minute:02} ({self.zone})"
         return (
@@ -117,7 +117,7 @@ def key_of(type_: str, key: str | None = None) -> str:
     return f"type:{type_}" if key is None else f"key:{key}"
 
 
-def next_time(clock: Clock, zone: tzinfo, moment: datetime) -> datetime:
+def next_time(clock: ClockTime, zone: tzinfo, moment: datetime) -> datetime:
     """When the wall of that zone shows the time next, after `moment`.
 
     Strictly after: a digest that is opened at nine o'clock sharp is of the next nine.

@@ -21,7 +21,7 @@ from gateway.ground.parts import Meters, Part
 from gateway.notify.delivery.heard_rooms import RELEASE_SECONDS, HeardRooms
 from gateway.notify.delivery.muster import Muster
 from gateway.notify.delivery.repair import Repairs
-from gateway.notify.delivery.streams import DeliveryStats, Guest, Sockets, Stream, Told, namespace_of
+from gateway.notify.delivery.streams import DeliveryStats, Guest, Sockets, Stream, ToldByFrame, namespace_of
 from gateway.notify.delivery.translations import MARK, Variants
 from gateway.notify.delivery.written import WrittenLog
 from storage.notifications import Notification
@@ -67,7 +67,7 @@ class Delivery(Part):
         """Which language a session reads; None where nobody knows. Asked once for each session and frame of
         several languages.
         """
-        self.on_written: Callable[[str, bytes, Told | None], None] | None = None
+        self.on_written: Callable[[str, bytes, ToldByFrame | None], None] | None = None
         """Told of each frame with a sequence that is written to a room's sessions, repairs included, and of what it
         tells where that is known. It must neither wait nor raise.
         """
@@ -180,7 +180,7 @@ class Delivery(Part):
         """Whether a frame of the room would be written to anybody here."""
         return room in self.streams
 
-    def receive(self, room: str, seq: int, event: bytes, told: Told | None = None) -> None:
+    def receive(self, room: str, seq: int, event: bytes, told: ToldByFrame | None = None) -> None:
         """Take a frame from an emitter on this node or from the bus, and deliver it when it is its turn.
 
         Never waits, and is called for each frame of the bus. A room that has nobody here costs a look-up in a
@@ -204,7 +204,7 @@ class Delivery(Part):
             if stream.cursor is not None:
                 self.repairs.expect(stream)
 
-    def write(self, stream: Stream, seq: int, event: bytes, told: Told | None = None) -> None:
+    def write(self, stream: Stream, seq: int, event: bytes, told: ToldByFrame | None = None) -> None:
         """Write to all members, and to each guest what its replay has not given it.
 
         `seq` is the cursor's next, or `TRANSIENT`; it is for `receive` and the repair to see to that. The

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from gateway.cluster.bus.base import TRANSIENT, Bus, Frame
 from gateway.cluster.gossip import HeadGossip
 from gateway.notify.delivery import events
-from gateway.notify.delivery.streams import Told
+from gateway.notify.delivery.streams import ToldByFrame
 from storage.notifications import Notification
 
 
@@ -22,7 +22,7 @@ class FrameReceiver(Protocol):
         """Whether a frame of the room would be written to anybody here. Asked for each notification: a look-up in a dict."""
         ...
 
-    def receive(self, room: str, seq: int, event: bytes, told: Told | None = None) -> None:
+    def receive(self, room: str, seq: int, event: bytes, told: ToldByFrame | None = None) -> None:
         """Take a frame, and deliver it when it is its turn; never waits, raises nothing.
 
         `told` spares whoever asks what it tells to read that out of its bytes.

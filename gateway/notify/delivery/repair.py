@@ -19,7 +19,7 @@ from gateway.ground.parts import Meters
 from gateway.ground.tasks import Tasks
 from gateway.notify.delivery import events
 from gateway.notify.delivery.muster import Muster
-from gateway.notify.delivery.streams import DeliveryStats, Stream, Told
+from gateway.notify.delivery.streams import DeliveryStats, Stream, ToldByFrame
 from gateway.notify.requests import NOTIFICATION
 from storage.errors import StorageError
 from storage.streams import Streams
@@ -46,7 +46,7 @@ class Cursors(Protocol):
         """By room."""
         ...
 
-    def write(self, stream: Stream, seq: int, event: bytes, told: Told | None = None) -> None:
+    def write(self, stream: Stream, seq: int, event: bytes, told: ToldByFrame | None = None) -> None:
         """Write the next frame of the stream, which tells this, to its sessions."""
         ...
 

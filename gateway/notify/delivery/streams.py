@@ -41,7 +41,7 @@ class Sockets(Protocol):
         ...
 
 
-Told = tuple[str, str]
+ToldByFrame = tuple[str, str]
 """The id and the type of the notification that a frame tells."""
 
 

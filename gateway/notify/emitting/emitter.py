@@ -50,10 +50,10 @@ class Hands(Protocol):
         ...
 
 
-Listener = Callable[[Sequence[Notification], str], None]
+EmitListener = Callable[[Sequence[Notification], str], None]
 """Takes what one emit has become just now, and in whose name; must neither wait nor raise."""
 
-Tally = Callable[[str, int], None]
+CountRequests = Callable[[str, int], None]
 """Counts so many requests under an outcome: `accepted`, `duplicate`, or the code of what went wrong."""
 
 
@@ -76,7 +76,7 @@ class Emitter:
         planner: Planner,
         fanout: Fanout,
         wake_mailer: Callable[[Iterable[LaneName]], None],
-        count: Tally,
+        count: CountRequests,
         code_of: Callable[[Exception], str],
         hands: Hands | None = None,
     ) -> None:
@@ -88,7 +88,7 @@ class Emitter:
         self._hands = hands
         self._count = count
         self._code_of = code_of
-        self.listeners: list[Listener] = []
+        self.listeners: list[EmitListener] = []
         """They hear of everything that is emitted through this node; repetitions excepted."""
 
     async def emit(self, request: EmitRequest, *, scope: str) -> Emitted:

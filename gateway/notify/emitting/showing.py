@@ -38,18 +38,18 @@ class Choosers(Protocol):
         ...
 
 
-Question = tuple[int, Case]
+ShowingCase = tuple[int, Case]
 """Whether something is shown, with the place of its request among those that were given."""
 
 
 def in_question(
     catalog: LiveCatalog, choosers: Choosers, requests: Sequence[Filled | Exception], now: datetime
-) -> list[Question]:
+) -> list[ShowingCase]:
     """What of the requests may have to be hidden; nothing, as nearly always, is the answer of a look.
 
     Types that are on for everybody cost nothing, nor do users who have refused nothing.
     """
-    questions: list[Question] = []
+    questions: list[ShowingCase] = []
     if not catalog.may_hide and (catalog.current is None or not choosers.in_use):
         return questions
     types = {} if catalog.current is None else catalog.current.types
@@ -73,7 +73,7 @@ def in_question(
 
 
 async def hidden_of_each(
-    judge: Judge, questions: Sequence[Question], count: int
+    judge: Judge, questions: Sequence[ShowingCase], count: int
 ) -> list[Hidden | StorageError]:
     """What is hidden of each of `count` requests, of which these are in question.
 

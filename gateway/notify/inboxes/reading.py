@@ -20,7 +20,7 @@ from storage.histories import HistoryPage, HistoryQuery, Muted
 from storage.inboxes import Count, Inboxes, Marked, Selection
 from storage.stats import Outcome
 
-Listener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]
+ReadingListener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]
 """Takes what a user did, with which ids (None: all), in which rooms, and what the store has answered to it.
 It must neither wait nor raise.
 """
@@ -42,7 +42,7 @@ class Reading:
         self._mutes = mutes
         self._fanout = fanout
         self._clock = clock
-        self.listeners: list[Listener] = []
+        self.listeners: list[ReadingListener] = []
         """Statistics, and experiments while there are any; told after the store has it, whether or not anything changed."""
 
     async def begin(self, user: str, rooms: Sequence[str]) -> None:

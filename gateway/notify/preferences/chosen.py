@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
     from gateway.catalog.kinds import NotificationType
 
-Json = Mapping[str, Any]
+PreferenceJson = Mapping[str, Any]
 Value = bool | Literal["daily", "weekly"]
 """Whether a channel is wanted; of email also that it is wanted in a digest of the day, or of the week."""
-_NONE: Final[Json] = MappingProxyType({})
+_NONE: Final[PreferenceJson] = MappingProxyType({})
 _NOTHING_REFUSED: Final[frozenset[str]] = frozenset()
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """As `date.weekday` counts them: `mon` is 0."""
@@ -92,7 +92,7 @@ class UserPreferences:
     choice, and its version counts the changes.
     """
 
-    document: Json = field(default_factory=lambda: _NONE)
+    document: PreferenceJson = field(default_factory=lambda: _NONE)
     """As it is kept: `channels`, `categories`, `types`, `timezone`, `locale`, `quiet_hours`, `tracking`."""
     version: int = 0
     """0: nothing was ever chosen."""

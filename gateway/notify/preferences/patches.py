@@ -6,7 +6,7 @@ A patch is a merge patch (RFC 7396) of the document of `UserPreferences`. `choos
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gateway.notify.preferences.chosen import CellOrigin, Json, UserPreferences
+from gateway.notify.preferences.chosen import CellOrigin, PreferenceJson, UserPreferences
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
@@ -50,7 +50,7 @@ class UnknownPreference(Exception):
         """Where it was asked for, such as `types.ORDER_SHIPPED` or `categories.deals`."""
 
 
-def agreeing(chosen: UserPreferences, type_: "NotificationType") -> Json | None:
+def agreeing(chosen: UserPreferences, type_: "NotificationType") -> PreferenceJson | None:
     """The merge patch of a yes to mail of the type; None where none is waited for: it is mailed anyway, or something was said."""
     cell = chosen.cell(type_, type_.name, "email")
     if cell.value or cell.origin not in (CellOrigin.OPT_IN, CellOrigin.DEFAULT):
@@ -60,7 +60,7 @@ def agreeing(chosen: UserPreferences, type_: "NotificationType") -> Json | None:
     return {"types": {type_.name: {"email": True}}}
 
 
-def speaks_of_mail(patch: Json, type_: "NotificationType") -> bool:
+def speaks_of_mail(patch: PreferenceJson, type_: "NotificationType") -> bool:
     """Whether the patch says anything of mail of the type, also that a choice is taken back."""
     places = (
         ("channels", "email"),
@@ -70,7 +70,7 @@ def speaks_of_mail(patch: Json, type_: "NotificationType") -> bool:
     return any(_says(patch, place) for place in places)
 
 
-def _says(patch: Json | None, place: Sequence[str]) -> bool:
+def _says(patch: PreferenceJson | None, place: Sequence[str]) -> bool:
     """Whether anything is said in this place, or all that is above it is taken back."""
     if patch is None or not place:
         return True
@@ -78,7 +78,7 @@ def _says(patch: Json | None, place: Sequence[str]) -> bool:
     return first in patch and _says(patch[first], rest)
 
 
-def merged(document: Json, patch: Json) -> dict[str, Any]:
+def merged(document: PreferenceJson, patch: PreferenceJson) -> dict[str, Any]:
     """The document after a merge patch (RFC 7396); what says nothing any more is left out."""
     result = dict(document)
     for name, value in patch.items():
@@ -96,7 +96,7 @@ def merged(document: Json, patch: Json) -> dict[str, Any]:
     return result
 
 
-def replacing(document: Json, wanted: Json) -> dict[str, Any]:
+def replacing(document: PreferenceJson, wanted: PreferenceJson) -> dict[str, Any]:
     """The merge patch that makes `wanted` of the document: what is not wanted any more is null in it."""
     patch: dict[str, Any] = {name: None for name in document if name not in wanted}
     for name, value in wanted.items():
@@ -109,7 +109,7 @@ def replacing(document: Json, wanted: Json) -> dict[str, Any]:
     return patch
 
 
-def undoing(document: Json, patch: Json) -> dict[str, Any]:
+def undoing(document: PreferenceJson, patch: PreferenceJson) -> dict[str, Any]:
     """The merge patch that brings back what the document had where `patch` changes it.
 
     What was not there is None in it, which takes it out again.
@@ -128,7 +128,7 @@ def way_back(undo: dict[str, Any], catalog: "Catalog | None") -> dict[str, Any]:
     return undo
 
 
-def check(patch: Json, catalog: "Catalog | None") -> None:
+def check(patch: PreferenceJson, catalog: "Catalog | None") -> None:
     """Raise `LockedPreference`, `UnknownPreference` or `DigestRefused` for what cannot be chosen.
 
     To choose nothing, as null does, one always can.
@@ -160,7 +160,7 @@ def check(patch: Json, catalog: "Catalog | None") -> None:
         raise DigestRefused(alone)
 
 
-def refused_digests(patch: Json, catalog: "Catalog | None") -> list[str]:
+def refused_digests(patch: PreferenceJson, catalog: "Catalog | None") -> list[str]:
     """Where mail is wanted in a digest that comes in none: `types.NEWSLETTER.email`, or a category of nothing else."""
     types = {} if catalog is None else catalog.types
     free = [type_ for type_ in types.values() if not type_.critical]
@@ -173,7 +173,7 @@ def refused_digests(patch: Json, catalog: "Catalog | None") -> list[str]:
     ]
 
 
-def _chosen(patch: Json, name: str) -> list[str]:
+def _chosen(patch: PreferenceJson, name: str) -> list[str]:
     """The keys under which something is chosen, and not only taken back."""
     return [
         key
@@ -182,7 +182,7 @@ def _chosen(patch: Json, name: str) -> list[str]:
     ]
 
 
-def _in_digests(patch: Json, name: str) -> list[str]:
+def _in_digests(patch: PreferenceJson, name: str) -> list[str]:
     """The keys under which mail is wanted in a digest."""
     return [
         key

@@ -45,7 +45,7 @@ that mail may be about to write it down.
 COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})
 """The types of feedback that a reader gives; `auth-failure` and `virus` are machines', and `not-spam` is praise."""
 
-Leave = Callable[[str], Awaitable[bool]]
+Unsubscribe = Callable[[str], Awaitable[bool]]
 """Does what a link says, by its token; False where it leads to nobody. Raises `StorageError`."""
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Returns(Part):
         self._attribution = Attribution(outbox, path, domains)
         self._domain = None if path is None else path.domain
         self._links = links
-        self.leave: Leave | None = None
+        self.leave: Unsubscribe | None = None
         """What does as a link says, set by the process: a node does it, others ask the public site."""
         self._strays = strays
         self._suppressions = suppressions

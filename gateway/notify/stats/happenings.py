@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.notify.delivery.streams import Told
+from gateway.notify.delivery.streams import ToldByFrame
 from storage.obligations import Subject
 from storage.stats import Outcome
 from storage.streams import Placed
@@ -26,12 +26,12 @@ class FramesWritten:
 
     at: datetime
     """When the first of them was."""
-    frames: list[tuple[str, bytes | Told]] = field(default_factory=list)
+    frames: list[tuple[str, bytes | ToldByFrame]] = field(default_factory=list)
     """Each with its room: its bytes, or what it tells."""
     weight: int = 0
     """The weight of all its frames together."""
 
-    def add(self, room: str, frame: bytes | Told) -> int:
+    def add(self, room: str, frame: bytes | ToldByFrame) -> int:
         """One more frame of the same moment; answers its weight: 1, and of one that is kept as bytes 1 more for each KiB."""
         weight = 1 + len(frame) // _FRAME_BYTES if isinstance(frame, bytes) else 1
         self.frames.append((room, frame))

@@ -17,7 +17,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
 from gateway.ground.rooms import user_of, user_room
 from gateway.notify.clicks.news import Clicked
-from gateway.notify.delivery.streams import Told
+from gateway.notify.delivery.streams import ToldByFrame
 from gateway.notify.stats.happenings import (
     FramesWritten,
     Happening,
@@ -113,7 +113,7 @@ class Hearing:
         else:
             self.emitted(notifications, scope)
 
-    def written(self, room: str, frame: bytes, told: Told | None = None) -> None:
+    def written(self, room: str, frame: bytes, told: ToldByFrame | None = None) -> None:
         """A frame that has a sequence was written to the room's connections here.
 
         It is called for every frame, so it does next to nothing: what a frame tells of which nobody has said it is read

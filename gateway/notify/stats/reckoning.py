@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from gateway.ground.rooms import user_of, user_room
-from gateway.notify.delivery.streams import Told
+from gateway.notify.delivery.streams import ToldByFrame
 from gateway.notify.delivery.translations import MARK
 from gateway.notify.stats.happenings import (
     FramesWritten,
@@ -231,7 +231,7 @@ def _of_frames(written: FramesWritten) -> list[Event]:
     ]
 
 
-def _told(frame: bytes) -> Told:
+def _told(frame: bytes) -> ToldByFrame:
     """The id and the type of what a frame tells."""
     said = frame[1:].split(b"\n", 1)[0].partition(b" ")[2] if frame[0] == MARK else frame
     _, told = _frames.decode(said)

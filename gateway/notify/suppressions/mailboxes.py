@@ -31,7 +31,7 @@ MOVED_MAX = 10_000
 _OF_MAILBOX = frozenset({Reason.HARD_BOUNCE, Reason.SOFT_BOUNCE})
 """The reasons that the mailbox itself has given. A complaint is none of them: its reader knows of it."""
 
-Tell = Callable[[RefusingMailbox], Awaitable[str]]
+TellOfMailbox = Callable[[RefusingMailbox], Awaitable[str]]
 """Tells the user, and answers the notification's id; done twice it is done once. Raises `StorageError`."""
 TakeBack = Callable[[str], Awaitable[object]]
 """Takes that notification back; done twice it is done once. Raises `StorageError`."""
@@ -93,7 +93,7 @@ class Hints(Part):
         *,
         contacts: Contacts,
         suppressions: Suppressions,
-        tell: Tell,
+        tell: TellOfMailbox,
         take_back: TakeBack,
     ) -> None:
         self._shelf = shelf

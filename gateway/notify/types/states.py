@@ -17,10 +17,10 @@ from gateway.ground.clock import Clock
 from gateway.notify.requests import Unfit
 from gateway.notify.switching import Switching
 from gateway.notify.trials.book import TrialBook, TypeTrial
-from gateway.notify.types.tally import NOTHING, Counts, Tally
+from gateway.notify.types.tally import NOTHING, Tally, TallyCounts
 from gateway.notify.types.versions import Versions
 from storage.mail import LaneName
-from storage.switches import Settings, SwitchChange, Switches
+from storage.switches import SwitchChange, Switches, SwitchSettings
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import Category, NotificationType
@@ -68,7 +68,7 @@ class TypeState:
     channels: Mapping[Channel, ChannelState]
     changed: SwitchChange | None
     """What has switched it last."""
-    day: Counts
+    day: TallyCounts
     """What became of it in this hour and the 23 before, in all processes."""
 
 
@@ -178,7 +178,7 @@ class Types:
             experiment=await self._trials.of(name),
         )
 
-    async def switch(self, name: str, asked: Settings, *, by: str) -> TypeDetail:
+    async def switch(self, name: str, asked: SwitchSettings, *, by: str) -> TypeDetail:
         """Set what is asked, on every node; what is left out stays, and None is what the file says.
 
         A type that the catalog does not have may be switched too: whoever has to stop one cannot wait for a
@@ -198,7 +198,7 @@ class Types:
         assert detail is not None
         return detail
 
-    def _refuse_parts(self, name: str, asked: Settings) -> None:
+    def _refuse_parts(self, name: str, asked: SwitchSettings) -> None:
         """Raise `Unfit` where what is critical would be for some of the users."""
         kind = self._kind(name)
         if kind is None or not kind.critical:
@@ -225,7 +225,7 @@ class Types:
         """The type as the catalog in force has it, if it does."""
         return None if self._live.current is None else self._live.current.types.get(name)
 
-    def _state(self, name: str, day: Counts) -> TypeState:
+    def _state(self, name: str, day: TallyCounts) -> TypeState:
         """How a type stands: what the catalog says, what is switched over it, and what a day has counted."""
         kind = self._kind(name)
         channels = {channel: self._channel(name, channel) for channel in CHANNELS}

@@ -17,7 +17,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
-from gateway.notify.emitting.emitter import Listener
+from gateway.notify.emitting.emitter import EmitListener
 from mailer.outcomes import Result
 from storage import tallies
 from storage.errors import StorageError
@@ -42,10 +42,10 @@ OUTCOMES = (SENT, SKIPPED, DEAD)
 _OF_RESULT: Mapping[str, str] = {Result.SENT: SENT, Result.SKIPPED: SKIPPED, Result.BURIED: DEAD}
 """What a mail worker calls it, and what it counts as; other results are no end."""
 
-Counts = Mapping[Channel, Mapping[str, int]]
+TallyCounts = Mapping[Channel, Mapping[str, int]]
 """By channel and by outcome; each outcome has a number."""
 
-NOTHING: Counts = {channel: dict.fromkeys(OUTCOMES, 0) for channel in CHANNELS}
+NOTHING: TallyCounts = {channel: dict.fromkeys(OUTCOMES, 0) for channel in CHANNELS}
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 class Emits(Protocol):
     """Where listeners are added and taken away: the `Emitter`."""
 
-    listeners: list[Listener]
+    listeners: list[EmitListener]
 
 
 class Tally(Part):
@@ -138,7 +138,7 @@ class Tally(Part):
         if mails and (skipped := sum([mail.state is MailState.SKIPPED for mail in mails])):
             self.count(type_, EMAIL, SKIPPED, skipped)
 
-    async def day(self) -> Mapping[str, Counts]:
+    async def day(self) -> Mapping[str, TallyCounts]:
         """What each type did in all processes, in this hour and the 23 before; raises `StoreUnavailable`.
 
         By type, each channel and outcome with a number. What this process has not stored yet is not in it.
@@ -147,7 +147,7 @@ class Tally(Part):
             return {}
         return _by_type(await self._shelf.since(self._hour() - DAY_HOURS + 1))
 
-    async def day_of(self, type_: str) -> Counts:
+    async def day_of(self, type_: str) -> TallyCounts:
         """The same of one type, with zeros where nothing happened."""
         found = await self._shelf.since(self._hour() - DAY_HOURS + 1, type_=type_)
         return _by_type(found).get(type_, NOTHING)
@@ -210,7 +210,7 @@ class Tally(Part):
                 self._counts[tally] = self._counts.get(tally, 0) + count
 
 
-def _by_type(found: Mapping[tallies.TallyKey, int]) -> dict[str, Counts]:
+def _by_type(found: Mapping[tallies.TallyKey, int]) -> dict[str, TallyCounts]:
     """What was found, by type, with every channel and outcome."""
     by_type: dict[str, dict[Channel, dict[str, int]]] = {}
     for (type_, name, outcome), count in found.items():

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from storage.stats import NumberedEvent
 
 COLUMNS = ("id", "at", "outcome", "count", "about", *DIMENSIONS)
-Row = tuple[str, datetime, str, int, str | None, *tuple[str | None, ...]]
+ExportRow = tuple[str, datetime, str, int, str | None, *tuple[str | None, ...]]
 """In the order of `COLUMNS`; None is what does not apply."""
 
 
-def row(event: Event) -> Row:
+def row(event: Event) -> ExportRow:
     """An event as a row; an empty name of a series does not apply."""
     names = (name or None for name in event.series)
     return (id_of(event), event.at, event.outcome.value, event.count, event.about, *names)

@@ -52,7 +52,7 @@ class SessionFloor:
         member.preferences.listeners.append(self.namespaces.mutes.note)
         member.catalog.on_change.append(lambda _: self.namespaces.mutes.look_at_all())
         # Before the start: the first check of the lineage may turn.
-        member.lineage.on_turn = self.namespaces.orders.turn
+        member.lineage.on_turn = self.namespaces.session_commands.turn
         member.delivery.locale_of = self.namespaces.sessions.locale_of
         self.neighbours = _neighbours(member)
         """None where no other process emits here."""

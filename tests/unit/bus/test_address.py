@@ -129,6 +129,6 @@ async def test_a_bus_that_is_not_started_says_so():
 
 
 def test_the_pause_before_connecting_again_doubles_to_a_bound_and_is_jittered():
-    assert 0.025 <= backoff.pause_seconds(0) <= 0.05
-    assert all(1 <= backoff.pause_seconds(failures) <= 2 for failures in (6, 10, 10_000))
-    assert len({backoff.pause_seconds(3) for _ in range(20)}) > 1
+    assert 0.025 <= backoff.reconnect_pause_seconds(0) <= 0.05
+    assert all(1 <= backoff.reconnect_pause_seconds(failures) <= 2 for failures in (6, 10, 10_000))
+    assert len({backoff.reconnect_pause_seconds(3) for _ in range(20)}) > 1

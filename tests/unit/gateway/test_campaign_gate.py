@@ -13,7 +13,7 @@ from gateway.notify.deciding.sources import NO_CAMPAIGNS
 from gateway.notify.deciding.verdicts import Case, Delay, Moment, Skip
 from storage.campaigns import Campaign, CampaignStanding, CampaignState
 from storage.mail import MailState
-from storage.recipients import Counts, RecipientState
+from storage.recipients import RecipientCounts, RecipientState
 
 NOW = datetime(2026, 11, 26, 8, 30, tzinfo=UTC)
 CASE = Case(type="NEWS", user="ann", channel=EMAIL, now=NOW, due_at=NOW, campaign="c", notification_id="m")
@@ -90,7 +90,7 @@ def test_the_accounting_says_whether_it_comes_out_even(
     recipients: int | None, rows: dict[str, int], mails: dict[str, int], exact: bool
 ):
     campaign = Campaign(id="c", name="n", type="T", plan="", by="b", created_at=NOW, recipients=recipients)
-    counts = Counts(
+    counts = RecipientCounts(
         rows={RecipientState(state): number for state, number in rows.items()},
         mails={MailState(state): number for state, number in mails.items()},
     )

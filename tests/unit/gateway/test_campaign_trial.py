@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from gateway.experiments.findings import Arm, Design, Findings, Verdict
+from gateway.experiments.findings import Arm, Conclusion, Design, Findings
 from gateway.experiments.lots import Aside
 from gateway.experiments.results import Results, outcome
 from gateway.notify.campaigns import trial
@@ -80,26 +80,26 @@ async def test_what_is_done_when_its_time_is_over_counts_no_more():
 
 
 @pytest.mark.parametrize(
-    ("verdict", "winner", "enough", "is_over", "chosen"),
+    ("conclusion", "winner", "enough", "is_over", "chosen"),
     [
-        (Verdict.WINNER, "b", True, False, "b"),
-        (Verdict.WINNER, "b", False, False, None),
-        (Verdict.WINNER, "b", False, True, "a"),
-        (Verdict.NO_WINNER, None, True, False, "a"),
-        (Verdict.OPEN, None, True, False, None),
-        (Verdict.BROKEN, None, True, False, None),
-        (Verdict.BROKEN, None, True, True, "a"),
+        (Conclusion.WINNER, "b", True, False, "b"),
+        (Conclusion.WINNER, "b", False, False, None),
+        (Conclusion.WINNER, "b", False, True, "a"),
+        (Conclusion.NO_WINNER, None, True, False, "a"),
+        (Conclusion.OPEN, None, True, False, None),
+        (Conclusion.BROKEN, None, True, False, None),
+        (Conclusion.BROKEN, None, True, True, "a"),
     ],
 )
 def test_without_a_sure_winner_those_who_wait_get_the_control(
-    verdict: Verdict, winner: str | None, enough: bool, is_over: bool, chosen: str | None
+    conclusion: Conclusion, winner: str | None, enough: bool, is_over: bool, chosen: str | None
 ):
     arms = tuple(Arm(name=name, weight=1, assigned=0, people=0, converted=0) for name in "ab")
     told = Results(
         design=Design(weights=(1, 1), baseline=0.1, effect=0.05),
         over_at=NOW,
         arms=arms,
-        findings=Findings(verdict=verdict, winner=winner, comparisons=(), has_enough=enough),
+        findings=Findings(conclusion=conclusion, winner=winner, comparisons=(), has_enough=enough),
     )
     now = NOW if is_over else NOW - timedelta(seconds=1)
 

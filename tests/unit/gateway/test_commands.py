@@ -99,4 +99,4 @@ def test_unknown_commands_are_told_of_seldom_and_in_short(caplog):
         switchboard.carry_out(Unknown("x" * 1000))
 
     (line,) = [record for record in caplog.records if "does not know" in record.message]
-    assert line.order == "x" * 40
+    assert line.command == "x" * 40

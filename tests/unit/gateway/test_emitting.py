@@ -18,7 +18,7 @@ from gateway.notify.deciding.decision import Judge
 from gateway.notify.deciding.sources import Sources
 from gateway.notify.delivery import fanout
 from gateway.notify.delivery.fanout import Fanout
-from gateway.notify.delivery.streams import Told
+from gateway.notify.delivery.streams import ToldByFrame
 from gateway.notify.emitting import emitter as module
 from gateway.notify.emitting.emitter import Emitter
 from gateway.notify.emitting.owing import NoAddress
@@ -47,7 +47,7 @@ class Nobody:
     def hears(self, room: str) -> bool:
         return False
 
-    def receive(self, room: str, seq: int, event: bytes, told: Told | None = None) -> None:
+    def receive(self, room: str, seq: int, event: bytes, told: ToldByFrame | None = None) -> None:
         raise AssertionError("nobody is there")
 
 

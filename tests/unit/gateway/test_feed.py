@@ -11,7 +11,7 @@ from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.bus.redis import LARGEST_COMMAND
 from gateway.cluster.commands import Command, FeedAsk, FeedTell, Unknown
 from gateway.cluster.switchboard import Switchboard
-from gateway.notify.emitting.emitter import Listener
+from gateway.notify.emitting.emitter import EmitListener
 from gateway.observe import feed as feeds
 from gateway.observe.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Feed
 from storage.notifications import Notification
@@ -30,7 +30,7 @@ class Emitter:
     """An emitter as far as it can be listened to."""
 
     def __init__(self) -> None:
-        self.listeners: list[Listener] = []
+        self.listeners: list[EmitListener] = []
 
     def emit(self, *titles: str) -> None:
         for listen in self.listeners:
@@ -146,8 +146,8 @@ async def test_the_tap_closes_when_nobody_has_asked_for_a_while(monkeypatch):
     monkeypatch.setattr(feeds, "TICK_SECONDS", 0.01)
     closed = asyncio.Event()
 
-    class Watched(list[Listener]):
-        def remove(self, listener: Listener) -> None:
+    class Watched(list[EmitListener]):
+        def remove(self, listener: EmitListener) -> None:
             super().remove(listener)
             closed.set()
 

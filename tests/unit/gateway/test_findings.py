@@ -13,10 +13,10 @@ import pytest
 from gateway.experiments.findings import (
     EVENTS_LEAST,
     Arm,
+    Conclusion,
     Design,
     Findings,
     Rule,
-    Verdict,
     findings,
 )
 from gateway.notify.clicks.judging import AGENT, PREFETCH, Posted, judge
@@ -43,13 +43,13 @@ def test_two_equal_arms_are_judged_in_the_order_in_which_people_converted():
     order = ["b"] * 40
     found = findings(EVEN, arms((0, 1000), (40, 1000)), order, is_over=False)
 
-    assert (EVEN.rule, found.verdict, found.winner) == (Rule.SEQUENTIAL, Verdict.WINNER, "b")
+    assert (EVEN.rule, found.conclusion, found.winner) == (Rule.SEQUENTIAL, Conclusion.WINNER, "b")
     assert not found.has_enough
     [beside] = found.comparisons
     assert (beside.arm, beside.difference) == ("b", 0.04)
     assert 0 < beside.interval.low < 0.04 < beside.interval.high
     lost = findings(EVEN, arms((40, 1000), (0, 1000)), ["a"] * 40, is_over=False)
-    assert (lost.verdict, lost.winner) == (Verdict.WINNER, "a")
+    assert (lost.conclusion, lost.winner) == (Conclusion.WINNER, "a")
 
 
 def test_without_a_difference_two_arms_are_open_until_their_sum_or_their_time_is_over():
@@ -57,18 +57,18 @@ def test_without_a_difference_two_arms_are_open_until_their_sum_or_their_time_is
     assert planned is not None
     even = arms((planned // 2, 3000), (planned // 2, 3000))
 
-    assert findings(EVEN, even, ["a", "b"] * 20, is_over=False).verdict is Verdict.OPEN
-    assert findings(EVEN, even, ["a", "b"] * 20, is_over=True).verdict is Verdict.NO_WINNER
-    assert findings(EVEN, even, ["a", "b"] * planned, is_over=False).verdict is Verdict.NO_WINNER
+    assert findings(EVEN, even, ["a", "b"] * 20, is_over=False).conclusion is Conclusion.OPEN
+    assert findings(EVEN, even, ["a", "b"] * 20, is_over=True).conclusion is Conclusion.NO_WINNER
+    assert findings(EVEN, even, ["a", "b"] * planned, is_over=False).conclusion is Conclusion.NO_WINNER
 
 
 def test_more_arms_are_judged_at_the_end_and_each_against_the_control():
     better = arms((300, 3000), (310, 3000), (420, 3000))
 
     assert THREE.rule is Rule.FIXED
-    assert findings(THREE, better, [], is_over=False).verdict is Verdict.OPEN
+    assert findings(THREE, better, [], is_over=False).conclusion is Conclusion.OPEN
     found = findings(THREE, better, [], is_over=True)
-    assert (found.verdict, found.winner, found.has_enough) == (Verdict.WINNER, "c", True)
+    assert (found.conclusion, found.winner, found.has_enough) == (Conclusion.WINNER, "c", True)
     control = findings(THREE, arms((420, 3000), (310, 3000), (300, 3000)), [], is_over=True)
     assert control.winner == "a"
     # Worse than the control for sure is one of two only: which is the best nobody knows.
@@ -83,11 +83,11 @@ def test_arms_of_different_weights_or_times_are_judged_at_the_end_too():
 def test_people_who_are_split_otherwise_than_planned_prove_nothing():
     found = findings(EVEN, arms((900, 10_000), (100, 9000)), ["a"] * 100, is_over=True)
 
-    assert (found.verdict, found.winner) == (Verdict.BROKEN, None)
+    assert (found.conclusion, found.winner) == (Conclusion.BROKEN, None)
     assert findings(
         Design(weights=(3, 1), baseline=0.05, effect=0.02),
         arms((700, 7500), (100, 2500), weights=(3, 1)), [], is_over=True,
-    ).verdict is Verdict.WINNER  # fmt: skip
+    ).conclusion is Conclusion.WINNER  # fmt: skip
 
 
 def test_a_plan_says_how_many_it_takes():
@@ -129,7 +129,7 @@ def part(runs: int, made: Callable[[], Findings], wanted: Callable[[Findings], b
 
 
 def has_winner(found: Findings) -> bool:
-    return found.verdict is Verdict.WINNER
+    return found.conclusion is Conclusion.WINNER
 
 
 def promised(rate: float, runs: int) -> float:

@@ -26,7 +26,7 @@ from storage.notifications import Entry, Notification
 from storage.obligations import Kind, Subject
 from storage.sqlite import SQLiteStore
 from storage.stats import Outcome
-from storage.switches import Settings
+from storage.switches import SwitchSettings
 from storage.trials import ArmCount, Converted, Participant
 from tests.contract.store_cases import notification, put
 
@@ -49,13 +49,13 @@ class Switching:
     """What is switched, as one process has it."""
 
     def __init__(self, live: LiveCatalog) -> None:
-        self.asked: list[tuple[str, Settings, str]] = []
+        self.asked: list[tuple[str, SwitchSettings, str]] = []
         self._live = live
 
     async def refresh(self) -> None:
         pass
 
-    async def change(self, type_: str, asked: Settings, *, by: str) -> None:
+    async def change(self, type_: str, asked: SwitchSettings, *, by: str) -> None:
         self.asked.append((type_, asked, by))
         self._live.switches = {type_: Switch.of(asked)}
 

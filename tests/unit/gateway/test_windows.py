@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.notify.deciding.windows import DAILY, WEEKLY, WindowPlan, key_of, next_time, plan_of, spoken
-from storage.rhythms import Clock, DigestRule
+from storage.rhythms import ClockTime, DigestRule
 from tests.unit.gateway.test_quiet import CHANGES
 
 ZONES = sorted(zoneinfo.available_timezones())
@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
 clocks = st.builds(
-    Clock, hour=st.integers(0, 23), minute=st.integers(0, 59), weekday=st.none() | st.integers(0, 6)
+    ClockTime, hour=st.integers(0, 23), minute=st.integers(0, 59), weekday=st.none() | st.integers(0, 6)
 )
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds the zone
 
@@ -43,19 +43,19 @@ def _at(text: str, where: tzinfo = BERLIN) -> datetime:
         (DAILY, "2026-03-28T10:00", "2026-03-29T09:00"),
         (DAILY, "2026-10-24T10:00", "2026-10-25T09:00"),
         # a time that is not there moves forward with the clock; of one that is there twice the first counts
-        (Clock(hour=2, minute=30), "2026-03-28T12:00", "2026-03-29T03:30"),
-        (Clock(hour=2, minute=30), "2026-10-24T12:00", "2026-10-25T02:30"),
+        (ClockTime(hour=2, minute=30), "2026-03-28T12:00", "2026-03-29T03:30"),
+        (ClockTime(hour=2, minute=30), "2026-10-24T12:00", "2026-10-25T02:30"),
     ],
 )
 def test_a_digest_of_the_day_or_of_the_week_closes_by_the_persons_wall(
-    clock: Clock, moment: str, closes: str
+    clock: ClockTime, moment: str, closes: str
 ) -> None:
     assert next_time(clock, BERLIN, _at(moment)) == _at(closes)
 
 
 @given(clocks, st.sampled_from(ZONES), moments)
 def test_in_every_zone_the_next_time_is_ahead_and_within_a_day_or_a_week(
-    clock: Clock, name: str, moment: datetime
+    clock: ClockTime, name: str, moment: datetime
 ) -> None:
     where = ZoneInfo(name)
 
@@ -70,8 +70,8 @@ def test_in_every_zone_the_next_time_is_ahead_and_within_a_day_or_a_week(
         assert clock.weekday in (None, local.weekday())
 
 
-@pytest.mark.parametrize("clock", [DAILY, Clock(hour=2, minute=30), Clock(hour=0, minute=0)])
-def test_on_the_days_on_which_clocks_are_set_there_is_one_digest_a_day(clock: Clock) -> None:
+@pytest.mark.parametrize("clock", [DAILY, ClockTime(hour=2, minute=30), ClockTime(hour=0, minute=0)])
+def test_on_the_days_on_which_clocks_are_set_there_is_one_digest_a_day(clock: ClockTime) -> None:
     for name, change in CHANGES:
         where = ZoneInfo(name)
         begin = change - timedelta(days=2)

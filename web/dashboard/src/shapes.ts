@@ -61,8 +61,8 @@ export type CampaignState = (typeof CAMPAIGN_STATE_VALUES)[number];
 export const RULE_VALUES = ["sequential", "fixed"] as const;
 export type Rule = (typeof RULE_VALUES)[number];
 
-export const VERDICT_VALUES = ["open", "winner", "no_winner", "broken"] as const;
-export type Verdict = (typeof VERDICT_VALUES)[number];
+export const CONCLUSION_VALUES = ["open", "winner", "no_winner", "broken"] as const;
+export type Conclusion = (typeof CONCLUSION_VALUES)[number];
 
 export const RECIPIENT_STATE_VALUES = ["pending", "owed", "sent", "skipped", "dead", "cancelled"] as const;
 export type RecipientState = (typeof RECIPIENT_STATE_VALUES)[number];
@@ -1126,7 +1126,7 @@ export interface TrialResultsAnswer {
   /** Of both together, after which there is no winner. None: it is looked at once. */
   readonly conversions: number | null;
   readonly over_at: string | null;
-  readonly verdict: Verdict;
+  readonly verdict: Conclusion;
   readonly winner: string | null;
   /** Whether each has the conversions that sending it unasked takes. */
   readonly enough: boolean;
@@ -1401,7 +1401,7 @@ export interface TypeExperimentAnswer {
   /** Of both together, after which there is no winner. None: it is looked at once. */
   readonly conversions: number | null;
   readonly over_at: string | null;
-  readonly verdict: Verdict;
+  readonly verdict: Conclusion;
   readonly winner: string | null;
   /** Whether each has the conversions that sending it unasked takes. */
   readonly enough: boolean;

@@ -18,7 +18,7 @@ from gateway.notify.deciding.verdicts import Case, Merge, Moment
 from gateway.notify.deciding.whereabouts import zones_of
 from gateway.notify.deciding.windows import DAILY, WEEKLY, WindowPlan, plan_of
 from gateway.notify.preferences.chosen import NOTHING, UserPreferences
-from storage.rhythms import Clock, DigestRule
+from storage.rhythms import ClockTime, DigestRule
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
@@ -72,7 +72,7 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[WindowPlan | N
     by_wall = {
         case.user or ""
         for case, plan in zip(cases, plans, strict=True)
-        if plan is not None and isinstance(plan.every, Clock)
+        if plan is not None and isinstance(plan.every, ClockTime)
     }
     if not by_wall:
         return plans

@@ -89,7 +89,7 @@ async def test_who_is_not_the_leader_rests_and_who_was_does_no_harm(
     )
     recount = process.store.stats.recount
 
-    async def slow(bucket: Bucket, *, of: Step | None) -> stats.Counts:
+    async def slow(bucket: Bucket, *, of: Step | None) -> stats.SeriesCounts:
         """Another takes over meanwhile, and counts it all."""
         monkeypatch.undo()
         counts = await recount(bucket, of=of)
