@@ -25,7 +25,6 @@ from mailer.languages import text
 
 LONGEST_HTML = 32 * 1024
 """Of one value that is printed as HTML."""
-_BUILT_IN = ("default.html", "default.txt")
 
 
 class Designs:

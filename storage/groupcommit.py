@@ -68,11 +68,6 @@ class GroupCommit:
         """How many notifications wait for their batch."""
         return self._coalescer.queued
 
-    @property
-    def away(self) -> bool:
-        """Whether the store is known to be away, and callers are turned away at once."""
-        return self._is_away
-
     async def append(self, emission: Emission) -> Appended:
         """Store one emission durably.
 

@@ -24,9 +24,7 @@ UNOWED = timedelta(minutes=1)
 
 
 class RecipientState(StrEnum):
-    """A row goes from `pending` to one of the others, and from `owed` to an end. A dead one that is tried again is the
-    only way back.
-    """
+    """A row goes from `pending` to one of the others, from `owed` to an end; back only when a dead one is tried again."""
 
     PENDING = "pending"  # not decided yet, or to be decided later
     OWED = "owed"  # its mail is in the outbox
@@ -102,10 +100,7 @@ class Decided:
 
 
 def second(each: Decided) -> Decided:
-    """What somebody is decided to be whose address another recipient has.
-
-    The lot stays with it: whoever was drawn was drawn.
-    """
+    """What somebody is decided to be whose address another recipient has; whoever was drawn stays drawn."""
     return Decided(
         id=each.id,
         state=RecipientState.SKIPPED,
@@ -230,10 +225,8 @@ class Recipients(Protocol):
         """Keep what was decided of pending recipients, and owe the mails; answers how many mails are owed by it.
 
         Who is not pending any more stays as is. Of two who come to one obligation the second is skipped as `DUPLICATE`.
-        Nothing is changed when the campaign does not run any more.
-
-        The state of the campaign is looked at, and not whose lead it is: a leader that was overtaken decides what is
-        pending still, and of others changes nothing.
+        Nothing is changed when the campaign does not run any more. Its state is looked at, and not whose lead it is: a
+        leader that was overtaken decides what is pending still, and of others changes nothing.
         """
         ...
 
@@ -255,12 +248,7 @@ class Recipients(Protocol):
         ...
 
     async def page(
-        self,
-        campaign_id: str,
-        *,
-        state: RecipientState | Heard | None,
-        after: str | None,
-        limit: int,
+        self, campaign_id: str, *, state: RecipientState | Heard | None, after: str | None, limit: int
     ) -> RecipientPage:
         """In the order in which they were written down; those who have clicked in that in which they first did, those of whose
         mail something was heard in any that stays.

@@ -3,6 +3,9 @@
 A field that a command gets later needs a default, and what is not known here is left aside: nodes of two releases work
 together while one replaces the other.
 
+A kind that one part sends and carries out stands beside that part. Those that go from one room to another
+stand here, where both see them.
+
 The bus carries them and `gateway.cluster.switchboard` hands them out. Here they only have a form. A command
 may be lost, as everything on the bus: whoever sends one must not depend on its being carried out everywhere.
 """
@@ -16,18 +19,16 @@ import msgspec
 
 @lru_cache(maxsize=1)
 def _decoder() -> "msgspec.json.Decoder[Command]":
-    """Of all the kinds there are. Thousands of commands a second come to every node, so it is made once for all.
+    """Of all the kinds that are defined. Thousands of commands a second come to every node, so it is made once for all.
 
-    A kind that is defined later empties the cache, so that a part may define its own at any time before the
-    first is decoded.
+    A kind that is defined later empties the cache. A process that hears the bus imports all its parts before
+    it starts, and so knows all their kinds.
     """
     return msgspec.json.Decoder(reduce(or_, Command.__subclasses__()))
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="do"):
     """What is to be done at every node that hears it. Never changed once it is made.
-
-    A part may define kinds of its own, beside itself.
 
     Its fields are what msgspec can read from JSON. It must stay below 64 KiB; the bus takes no larger.
     """
@@ -49,12 +50,6 @@ class Erase(Command, frozen=True, tag="erase"):
     """Forget the user, who was erased from the store, and end the user's connections."""
 
     user: str
-
-
-class Replace(Command, frozen=True, tag="replace"):
-    """End these connections, for which a user has opened too many newer ones."""
-
-    connections: tuple[str, ...]
 
 
 class Recount(Command, frozen=True, tag="recount"):
@@ -82,74 +77,6 @@ class PreferencesChanged(Command, frozen=True, tag="preferences"):
     """Know that the user has chosen something else."""
 
     user: str
-
-
-class HeadsAppended(Command, frozen=True, tag="appended"):
-    """Know that the rooms have come this far in the store."""
-
-    heads: dict[str, int]
-
-
-class EpochBegan(Command, frozen=True, tag="epoch"):
-    """Know that the store was put back, and in which epoch it goes on."""
-
-    epoch: str
-
-
-class FeedAsk(Command, frozen=True, tag="feed:ask"):
-    """Tell for a while what is emitted at the node: somebody looks."""
-
-
-class FeedTell(Command, frozen=True, tag="feed:tell"):
-    """Show what was emitted at `node` to who looks."""
-
-    node: str
-    shown: list[dict[str, Any]]
-    left_out: int
-    """How many more there were."""
-
-
-class OverviewAsk(Command, frozen=True, tag="overview:ask"):
-    """Tell `node` what happened since the times that it has heard of, in milliseconds since 1970 by node."""
-
-    node: str
-    after: dict[str, int]
-
-
-class OverviewTell(Command, frozen=True, tag="overview:tell"):
-    """Take what happened at `node` since `after`, if it is `to` here."""
-
-    to: str
-    node: str
-    after: int
-    rows: list[Any]
-    more: bool
-    """Whether another of these follows."""
-
-
-class Leave(Command, frozen=True, tag="leave"):
-    """Stop calmly, if it is `node` here."""
-
-    node: str
-
-
-class PeerAsk(Command, frozen=True, tag="peer:ask"):
-    """Tell `node` what is known here about something."""
-
-    node: str
-    number: int
-    """Of the question, among those of `node`."""
-    about: str
-    facts: dict[str, Any]
-
-
-class PeerTell(Command, frozen=True, tag="peer:tell"):
-    """Take what `node` has answered, if it is `to` here."""
-
-    to: str
-    number: int
-    node: str
-    facts: dict[str, Any]
 
 
 class Unknown(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from gateway.cluster.bus.base import TRANSIENT, Bus, Frame
-from gateway.cluster.commands import HeadsAppended
+from gateway.cluster.commands import Command
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 
@@ -25,6 +25,12 @@ ROOMS_AT_ONCE = 120
 """Told in one command; names of rooms being what they are, it stays below the largest that the bus takes."""
 ROOMS_HELD = 4096
 """Kept until they are told; of more, nothing is."""
+
+
+class HeadsAppended(Command, frozen=True, tag="appended"):
+    """Know that the rooms have come this far in the store."""
+
+    heads: dict[str, int]
 
 
 class Learns(Protocol):

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from gateway.cluster.bus.base import Bus
-from gateway.cluster.commands import EpochBegan
+from gateway.cluster.commands import Command
 from gateway.cluster.witness import HighWaterMark, Witness, WitnessAway
 from gateway.ground.clock import Clock
 from gateway.ground.tasks import Tasks
@@ -34,6 +34,12 @@ ROOMS_REMEMBERED = 64
 """Rooms whose heads are compared; the newest suffice, since a store that was put back lacks these first."""
 
 logger = logging.getLogger(__name__)
+
+
+class EpochBegan(Command, frozen=True, tag="epoch"):
+    """Know that the store was put back, and in which epoch it goes on."""
+
+    epoch: str
 
 
 class Lineage:

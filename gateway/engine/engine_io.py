@@ -272,8 +272,7 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
     # What python-socketio calls
 
     async def send(self, sid: str, data: str | bytes) -> None:
-        connection = self.sockets.get(sid)
-        if connection is not None:
+        if (connection := self.sockets.get(sid)) is not None:
             connection.write(Packet.encoded(data if isinstance(data, str) else [data]))
 
     async def send_packet(self, sid: str, pkt: Any) -> None:

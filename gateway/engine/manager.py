@@ -1,8 +1,10 @@
 """The manager: which sessions there are, and which rooms they are in.
 
 python-socketio's client manager on direct structures: room → sid → connection for a fan-out without look-ups, session →
-rooms so that a disconnect costs its own rooms only. Cooperates with the library's managers for a message queue, which
-come before it among the bases of a class and leave to this one all that is local.
+rooms so that a disconnect costs its own rooms only.
+
+It also works under one of the library's managers for a message queue, as the second base of a class: that one
+leaves to it all that is local. A test holds it to this. Bellhop has no such class.
 """
 
 import inspect
@@ -128,7 +130,7 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         return session.connection.sid
 
     async def disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
-        """Forget the session. A message queue's manager has told the other nodes before, where that was asked."""
+        """Forget the session. A message queue's manager above it has told the other nodes before, where that was asked."""
         del kwargs
         self.pre_disconnect(sid, namespace)
         session = self.sessions.pop(sid, None)

@@ -45,6 +45,8 @@ class Description:
     """`emit`, `campaigns` or `admin` for a service, `user` for a user's token; None for everyone."""
     role: Role = Role.ADMIN
     """The least that is enough for a service without that scope."""
+    in_path: Schema | None = None
+    """What stands in the path, by the names that have braces there; None where nothing does."""
     body: Schema | None = None
     body_required: bool = True
     raw_body: Sequence[str] = ()
@@ -95,6 +97,7 @@ def described(operation: Operation, route: Route) -> Description:
         ),
         scope=operation.scope,
         role=operation.role,
+        in_path=operation.asks(only=sorted(in_path)) if in_path else None,
         body=body,
         body_required=route.body_required,
         raw_body=() if (raw := route.raw_body) is None else (raw.media_type, *raw.also),

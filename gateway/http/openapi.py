@@ -10,19 +10,18 @@ from typing import Any
 from aiohttp import web
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from marshmallow.fields import Field
+from marshmallow.fields import Enum, Field
+from marshmallow.validate import OneOf
 
 from auth.principal import USER_ID_MAX, Role
 from gateway.catalog.timing import CLOCK, WINDOW_SECONDS_MAX
 from gateway.ground import spans
 from gateway.http.descriptions import DESCRIPTIONS, PUBLIC, Description
 from gateway.http.edge import json_response
-from gateway.notify.lanes.book import BRAKED
 from gateway.observe.metrics import release
-from gateway.protocol import campaigns, emit_mail, rhythms, timing
+from gateway.protocol import campaigns, emit_mail, rhythms, timing, topics
 from gateway.protocol.answers.emitting import ProblemSchema
 from gateway.protocol.fields import ROOMS_MAX, WISHES, Rooms, Wish
-from gateway.protocol.patterns import TYPE
 from gateway.protocol.problems import CONTENT_TYPE, TITLES
 
 _OF_ALL = ("unsupported_encoding", "uri_too_long", "expectation_failed", "head_too_large", "internal")
@@ -30,27 +29,9 @@ _OF_ALL = ("unsupported_encoding", "uri_too_long", "expectation_failed", "head_t
 
 _ROOM = rf"^(user:\S(.{{0,{USER_ID_MAX - 2}}}\S)?|topic:[A-Za-z0-9_.-]{{1,64}}|admins|all)$"
 """What a room looks like, as a pattern of JSON Schema. A user id neither begins nor ends with a space."""
-_PATH_PARAMETERS = {
-    "user": {"type": "string", "minLength": 1, "maxLength": USER_ID_MAX, "description": "A user id."},
-    "id": {"type": "string", "minLength": 1, "description": "The id of a notification."},
-    "campaign": {"type": "string", "minLength": 1, "maxLength": 64, "description": "The id of a campaign."},
-    "topic": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "description": "The name of a topic."},
-    "type": {"type": "string", "pattern": f"^{TYPE}$", "description": "The name of a type."},
-    "experiment": {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 64,
-        "description": "The id of an experiment, or the name of its type, or the id of its campaign.",
-    },
-    "node": {"type": "string", "minLength": 1, "maxLength": 128, "description": "The name of a node."},
-    "lane": {"type": "string", "enum": [BRAKED.value], "description": "A lane that can be paused."},
-}
-"""What may stand in a path, by the name that routes give it."""
-
-
 _TOPIC_AUDIENCE = {
     "type": "object", "required": ["topic"], "additionalProperties": False,
-    "properties": {"topic": _PATH_PARAMETERS["topic"]},
+    "properties": {"topic": {"type": "string", **topics.TopicName().metadata}},
 }  # fmt: skip
 """An audience of a campaign, which is a union that apispec cannot see."""
 _USERS_AUDIENCE = {
@@ -117,6 +98,10 @@ def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
         "pattern": _ROOM,
         "description": "`user:<id>`, `topic:<name>`, `admins` or `all`.",
     }
+    if isinstance(field, Enum):
+        # Of an enumeration, apispec writes all members, also where not all are taken.
+        taken = [each.choices for each in field.validators if isinstance(each, OneOf)]
+        return {"type": "string", "enum": [member.value for member in taken[0]]} if taken else {}
     if isinstance(field, Rooms):
         return {"oneOf": [room, {"type": "array", "items": room, "minItems": 1, "maxItems": ROOMS_MAX}]}
     if isinstance(field, campaigns.AudienceField):
@@ -142,11 +127,12 @@ def _described(description: Description) -> dict[str, Any]:
 
     Schemas are handed on as objects; apispec puts each into the components once, and refers to it.
     """
+    in_path = [] if description.in_path is None else [{"in": "path", "schema": description.in_path}]
     described: dict[str, Any] = {
         "summary": description.summary,
         "operationId": f"{description.method} {description.path}",
         "tags": [description.tag],
-        "parameters": [*_path_parameters(description.path), *description.headers],
+        "parameters": [*in_path, *description.headers],
         "responses": _responses(description),
     }
     if description.description:
@@ -174,15 +160,6 @@ def _enough(description: Description) -> str:
     ]
     by_role = f", or the role {' or '.join(roles)}" if roles else ""
     return f"Scope: `{description.scope}`{by_role}."
-
-
-def _path_parameters(path: str) -> list[dict[str, Any]]:
-    """Descriptions of what stands in this path."""
-    return [
-        {"in": "path", "name": name, "required": True, "schema": schema}
-        for name, schema in _PATH_PARAMETERS.items()
-        if f"{{{name}}}" in path
-    ]
 
 
 def _responses(description: Description) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Departures:
         leave must not count.
         """
         verdict = await self.judge.at_lease(lease, now)
-        if isinstance(verdict, Delay) and verdict.rule == campaign.GATE.rule:
+        if campaign.holds(verdict):
             verdict = await self._told(lease, verdict, now)
         if isinstance(verdict, Merge) and verdict.window.leading:
             opened = digest_of(verdict, lease.notification.room, now, lead=lease.id)
@@ -59,7 +59,7 @@ class Departures:
             verdict = await self._within_limit(lease, now)
         return ending_of(verdict, lease, now)
 
-    async def _told(self, lease: Lease, verdict: Delay, now: datetime) -> Verdict:
+    async def _told(self, lease: Lease, verdict: Verdict, now: datetime) -> Verdict:
         """Tell its campaign of a mail that was revived, and decide anew; `verdict`, where the campaign knows all.
 
         Who revives a mail tells the campaign afterwards, and may die in between: then it would wait for ever.

@@ -11,8 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.cluster.commands import EpochBegan
-from gateway.cluster.lineage import Lineage
+from gateway.cluster.lineage import EpochBegan, Lineage
 from gateway.ground.clock import Timekeeper
 from gateway.ground.parts import CarryOut, Meters, Part
 from storage.errors import StoreUnavailable

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.cluster.bus.base import Bus
-from gateway.cluster.commands import FeedAsk, FeedTell
+from gateway.cluster.commands import Command
 from gateway.ground.encoding import Json, time
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
@@ -34,6 +34,19 @@ ROOMS_SHOWN = 5
 
 TOLD_AT_ONCE = 5
 """Notifications in one command, whose size the bus bounds."""
+
+
+class FeedAsk(Command, frozen=True, tag="feed:ask"):
+    """Tell for a while what is emitted at the node: somebody looks."""
+
+
+class FeedTell(Command, frozen=True, tag="feed:tell"):
+    """Show what was emitted at `node` to who looks."""
+
+    node: str
+    shown: list[dict[str, Any]]
+    left_out: int
+    """How many more there were."""
 
 
 class Emits(Protocol):

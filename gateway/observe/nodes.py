@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from gateway.cluster.bus.base import Bus
-from gateway.cluster.commands import Leave
+from gateway.cluster.commands import Command
 from gateway.ground.parts import CarryOut, Part
 from gateway.observe.metrics import release
 from gateway.observe.peers import Facts, Peers
@@ -22,6 +22,12 @@ STATE = "state"
 """The question to the nodes."""
 LOAD_SECONDS = 5.0
 """The shortest time of which a load is told."""
+
+
+class Leave(Command, frozen=True, tag="leave"):
+    """Stop calmly, if it is `node` here."""
+
+    node: str
 
 
 class Here(Protocol):

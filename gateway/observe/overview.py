@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.cluster.bus.base import Bus
-from gateway.cluster.commands import OverviewAsk, OverviewTell
+from gateway.cluster.commands import Command
 from gateway.ground.encoding import Json, time
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
@@ -33,6 +33,24 @@ STEPS_AT_ONCE = 100
 """In one command, whose size the bus bounds."""
 ASKS_LIMIT = 100
 """Questions of other nodes that wait to be answered."""
+
+
+class OverviewAsk(Command, frozen=True, tag="overview:ask"):
+    """Tell `node` what happened since the times that it has heard of, in milliseconds since 1970 by node."""
+
+    node: str
+    after: dict[str, int]
+
+
+class OverviewTell(Command, frozen=True, tag="overview:tell"):
+    """Take what happened at `node` since `after`, if it is `to` here."""
+
+    to: str
+    node: str
+    after: int
+    rows: list[Any]
+    more: bool
+    """Whether another of these follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.cluster.bus.base import Bus
-from gateway.cluster.commands import PeerAsk, PeerTell
+from gateway.cluster.commands import Command
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 
@@ -27,6 +27,25 @@ Facts = Mapping[str, Any]
 """What goes over the bus: JSON."""
 PeerAnswer = Callable[[Facts], Facts]
 """Answers what is asked of this node; never waits."""
+
+
+class PeerAsk(Command, frozen=True, tag="peer:ask"):
+    """Tell `node` what is known here about something."""
+
+    node: str
+    number: int
+    """Of the question, among those of `node`."""
+    about: str
+    facts: dict[str, Any]
+
+
+class PeerTell(Command, frozen=True, tag="peer:tell"):
+    """Take what `node` has answered, if it is `to` here."""
+
+    to: str
+    number: int
+    node: str
+    facts: dict[str, Any]
 
 
 @dataclass(slots=True)

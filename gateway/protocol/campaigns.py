@@ -87,7 +87,9 @@ def _limit(default: int, most: int) -> fields.Integer:
 
 def _id() -> Text:
     """The id of a campaign; whether there is one, the store says."""
-    return Text(r"[!-~]*", "an id", longest=64, required=True)
+    return Text(
+        r"[!-~]*", "an id", longest=64, required=True, metadata={"description": "The id of a campaign."}
+    )
 
 
 class AudienceField(fields.Field[Audience]):

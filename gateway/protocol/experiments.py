@@ -18,7 +18,10 @@ USERS_MAX = 1000
 
 
 def _id() -> Text:
-    return Text(r"[!-~]*", "an id", longest=64, required=True)
+    return Text(
+        r"[!-~]*", "an id", longest=64, required=True,
+        metadata={"description": "The id of an experiment, or the name of its type, or the id of its campaign."},
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

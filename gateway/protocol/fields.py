@@ -164,6 +164,10 @@ class Rooms(fields.Field[tuple[str, ...]]):
 class UserId(fields.String):
     """The id of a user, as the operator's own system has it."""
 
+    def __init__(self, **options: Any) -> None:
+        documented = {"minLength": 1, "maxLength": USER_ID_MAX, "description": "A user id."}
+        super().__init__(metadata={**documented, **options.pop("metadata", {})}, **options)
+
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
     ) -> str:

@@ -24,7 +24,10 @@ REASON_MAX = 200
 def _lane_field() -> fields.Enum[LaneName]:
     """A lane that may be paused."""
     only = validate.OneOf([BRAKED], error="Only bulk mail can be paused: somebody waits for all other.")
-    return fields.Enum(LaneName, by_value=True, required=True, validate=only)
+    return fields.Enum(
+        LaneName, by_value=True, required=True, validate=only,
+        metadata={"description": "A lane that can be paused."},
+    )  # fmt: skip
 
 
 class PauseSchema(Schema):

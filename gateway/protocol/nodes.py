@@ -19,7 +19,9 @@ class NodeSchema(OneFieldSchema):
     A name as the nodes have it; whether there is one of that name, the cluster says.
     """
 
-    node = Text(PRINTABLE, "printable", longest=128, required=True)
+    node = Text(
+        PRINTABLE, "printable", longest=128, required=True, metadata={"description": "The name of a node."}
+    )
 
 
 class OverviewSchema(OneFieldSchema):

@@ -87,7 +87,7 @@ def _placed(value: Notification) -> Json:
     """Where it stands, and until when its mail is held, if quiet hours hold it."""
     placed = address(value)
     owed = value.mail
-    if owed is not None and owed.state is MailState.PENDING and owed.decided_by == quiet.RULE:
+    if owed is not None and owed.state is MailState.PENDING and quiet.held(owed):
         placed["held_until"] = time(owed.due_at)
     return placed
 

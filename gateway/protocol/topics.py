@@ -30,6 +30,10 @@ class TopicName(fields.String):
     Such as `"deals"`: the room is `topic:deals`.
     """
 
+    def __init__(self, **options: Any) -> None:
+        documented = {"pattern": "^[A-Za-z0-9_.-]{1,64}$", "description": "The name of a topic."}
+        super().__init__(metadata={**documented, **options.pop("metadata", {})}, **options)
+
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
     ) -> str:

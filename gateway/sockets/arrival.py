@@ -19,7 +19,6 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from auth.principal import Principal
 from auth.tokens import Verifier
 from gateway.cluster.bus.base import Bus
-from gateway.cluster.commands import Replace
 from gateway.cluster.lineage import Lineage
 from gateway.cluster.presence.base import Presence, Visitor
 from gateway.cluster.presence.errors import PresenceUnavailable
@@ -38,6 +37,7 @@ from gateway.notify.people.topics import TopicBook
 from gateway.notify.wording.languages import Languages
 from gateway.protocol.asking import connecting
 from gateway.protocol.operations import events_for
+from gateway.sockets.commands import Replace
 from gateway.sockets.events import ADMIN, ROOT
 from gateway.sockets.expiries import Expiries
 from gateway.sockets.sessions import Session, Sessions, Stage

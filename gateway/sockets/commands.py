@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from gateway.cluster.commands import Disconnect, Erase, Recount, Replace
+from gateway.cluster.commands import Command, Disconnect, Erase, Recount
 from gateway.engine import ClosingReason, Server
 from gateway.ground.parts import CarryOut
 from gateway.ground.rooms import user_of
@@ -28,6 +28,12 @@ RECOUNTS_AT_ONCE = 4
 """Reads of the store at the same time while a room is told its counts."""
 
 logger = logging.getLogger(__name__)
+
+
+class Replace(Command, frozen=True, tag="replace"):
+    """End these connections, for which a user has opened too many newer ones."""
+
+    connections: tuple[str, ...]
 
 
 class SessionCommands:

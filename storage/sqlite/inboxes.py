@@ -192,13 +192,12 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         unread = [place for place in standing if place.unread]
         acts.advance(connection, user, unread, read_at=at)
         acts.settle(connection, user, unread)
-        read_from = {place.room: place.read_upto for place in unread}
         return Marked(
             changed=total(unread),
             unread=0,
             heads=heads(standing),
             turn=turn(standing),
-            read_from=read_from,
+            read_from={place.room: place.read_upto for place in unread},
         )
 
     @writing

@@ -115,6 +115,7 @@ DELETE FROM contact_words;
 )
 
 _CONTACT = "user, email, name, locale, timezone, last_seen, told"
+_PROFILE = f"SELECT attributes, {_CONTACT} FROM contacts"  # noqa: S608 - constants only
 
 
 def _newest(column: str) -> str:
@@ -154,6 +155,10 @@ def _contact_of(row: tuple[Any, ...]) -> Contact:
         last_seen=moment_or_none(last_seen),
         told_at={column: moment(at) for column, at in json.loads(told).items()},
     )
+
+
+def _profile_of(row: tuple[Any, ...]) -> Profile:
+    return Profile(contact=_contact_of(row[1:]), attributes={} if row[0] is None else data_of(row[0]))
 
 
 class SQLitePeople(SQLiteShelf, People):
@@ -203,13 +208,10 @@ class SQLitePeople(SQLiteShelf, People):
 
     @reading
     def profile(self, connection: sqlite3.Connection, user: str) -> Profile | None:
-        contact = _contacts(connection, [user]).get(user)
-        if contact is None:
+        if not is_writable(user):
             return None
-        (attributes,) = connection.execute(
-            "SELECT attributes FROM contacts WHERE user = ?", (user,)
-        ).fetchone()
-        return Profile(contact=contact, attributes={} if attributes is None else data_of(attributes))
+        row = connection.execute(f"{_PROFILE} WHERE user = ?", (user,)).fetchone()
+        return None if row is None else _profile_of(row)
 
     @reading
     def contact(self, connection: sqlite3.Connection, user: str) -> Contact | None:
@@ -239,14 +241,8 @@ class SQLitePeople(SQLiteShelf, People):
 
     @reading
     def known(self, connection: sqlite3.Connection, *, after: str | None, limit: int) -> list[Profile]:
-        rows = connection.execute(
-            f"SELECT attributes, {_CONTACT} FROM contacts WHERE user > ? ORDER BY user LIMIT ?",  # noqa: S608 - constants only
-            (after or "", limit),
-        )
-        return [
-            Profile(contact=_contact_of(row[1:]), attributes={} if row[0] is None else data_of(row[0]))
-            for row in rows
-        ]
+        rows = connection.execute(f"{_PROFILE} WHERE user > ? ORDER BY user LIMIT ?", (after or "", limit))
+        return [_profile_of(row) for row in rows]
 
     @writing
     def forget(self, connection: sqlite3.Connection, users: Sequence[str]) -> None:

@@ -14,7 +14,8 @@ from redis.asyncio.client import PubSub
 from gateway.cluster.bus.base import TRANSIENT, Bus
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.bus.redis import RedisBus
-from gateway.cluster.commands import Command, Disconnect, FeedAsk, Recount, Unknown
+from gateway.cluster.commands import Command, Disconnect, Recount, Unknown
+from gateway.observe.feed import FeedAsk
 
 
 async def secret() -> bytes:

@@ -255,3 +255,14 @@ async def test_a_search_says_when_there_are_more_than_it_shows_or_looks_at(store
     assert await _found(store, "ann 7", limit=1) == (["0007"], True)
     assert (await _found(store, "ann 7", limit=200))[1] is True
     assert await _found(store, "0007") == (["0007"], False)
+
+
+async def test_all_who_are_known_are_told_page_by_page_with_their_attributes(store):
+    await store.people.remember([Contact(user=user, locale="de") for user in ("bob", "ann", "Zoë")])
+    await store.people.tell([Told(user="bob", fields={"attributes": {"plan": "pro"}}, at=NOW)])
+
+    first = await store.people.known(after=None, limit=2)
+    rest = await store.people.known(after=first[-1].contact.user, limit=2)
+
+    assert [each.contact.user for each in (*first, *rest)] == ["Zoë", "ann", "bob"]
+    assert [each.attributes for each in rest] == [{"plan": "pro"}]

@@ -166,6 +166,15 @@ class Calls:
         return answer[1:]
 
 
+def span(after: str | None, prefix: str) -> tuple[str, str | bytes]:
+    """Between which names `page` finds those that begin with `prefix` and come behind `after`."""
+    first = f"[{prefix}" if prefix else "-"
+    if after is not None and after >= prefix:
+        first = f"({after}"
+    # No UTF-8 holds the byte 255: it is behind every name that begins with the prefix.
+    return first, b"[" + prefix.encode() + b"\xff" if prefix else b"+"
+
+
 def _online(user: bytes, connections: int, oldest: bytes, newest: bytes) -> Online:
     """A user's entry; name, roles and topics are those of the newest connection, whose token is the freshest."""
     entry = json.loads(newest)

@@ -26,7 +26,7 @@ from datetime import datetime, timedelta
 
 from gateway.cluster.presence.agreement import BATCH, Agreement
 from gateway.cluster.presence.base import Announce, Online, Roster, Visitor
-from gateway.cluster.presence.calls import Calls, Forgotten
+from gateway.cluster.presence.calls import Calls, Forgotten, span
 from gateway.cluster.presence.changes import Changes
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.cluster.presence.ledger import Ledger
@@ -151,19 +151,11 @@ class RedisPresence:
             return
         if self._alarm is None and self._tasks:
             # Beats come every few seconds: one more when the first grace that began since the last one is over.
-            loop = asyncio.get_running_loop()
-            self._alarm = loop.call_later(self._grace_seconds, self._hurry.set)
+            self._alarm = asyncio.get_running_loop().call_later(self._grace_seconds, self._hurry.set)
 
     async def roster(self, *, after: str | None, limit: int, prefix: str = "") -> Roster:
         """A page of who is online. Raises `PresenceUnavailable`."""
-        first = "-"
-        if prefix:
-            first = f"[{prefix}"
-        if after is not None and after >= prefix:
-            first = f"({after}"
-        # No UTF-8 holds the byte 255: it is behind every name that begins with the prefix.
-        last = b"[" + prefix.encode() + b"\xff" if prefix else b"+"
-        users, connections, page = await self._page(first, last, limit + 1)
+        users, connections, page = await self._page(*span(after, prefix), limit + 1)
         return Roster(
             online=page[:limit],
             users=users,
@@ -193,11 +185,9 @@ class RedisPresence:
         if self._away:
             # A call that came too late once, in a storm of clients, is over with the next beat, and no reason yet.
             lasts = asyncio.get_running_loop().time() - self._away_since
-            return (
-                [self._trouble.told("Redis does not tell who is online")]
-                if lasts > self._beat_seconds
-                else []
-            )
+            if lasts > self._beat_seconds:
+                return [self._trouble.told("Redis does not tell who is online")]
+            return []
         if self._changes is not None and self._changes.trouble.words is not None:
             return [self._changes.trouble.told("who comes and goes is not heard of")]
         return []

@@ -30,7 +30,7 @@ from gateway.notify.campaigns.speech import NO_TYPE, Speech
 from gateway.notify.deciding.decision import Judge, Judged
 from gateway.notify.deciding.gates import holdout, preferences
 from gateway.notify.deciding.sources import Sources
-from gateway.notify.deciding.verdicts import Moment, Send, Skip
+from gateway.notify.deciding.verdicts import Moment, Send
 from gateway.notify.deciding.whereabouts import zones_of
 from gateway.notify.preferences.chosen import NOTHING
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
@@ -44,7 +44,6 @@ from storage.recipients import Decided, Recipient, RecipientState
 
 LOCAL_TIME = "local_time"
 """In the place of a rule: a recipient waits for the time on the own wall."""
-NOT_ASKED = Skip(rule=preferences.RULE, detail="has not asked for it")
 WORDED_AT_ONCE = 50
 """Recipients whose words are made before the loop's other work has its turn."""
 SENT_ANYWAY = Judged(Send(), ())
@@ -113,7 +112,7 @@ class Drafter:
             for id_, due_at in waiting.items()
         ]
         unasked = await self._unasked(campaign, [each.recipient for each in candidates])
-        decided += [skipped(id_, NOT_ASKED) for id_ in unasked - waiting.keys()]
+        decided += [skipped(id_, preferences.NOT_ASKED) for id_ in unasked - waiting.keys()]
         ready = [
             each
             for each in candidates

@@ -11,6 +11,7 @@ from msgspec import structs
 from gateway.catalog.channels import EMAIL
 from gateway.notify.campaigns.plans import Given, Variant, obligation_id
 from gateway.notify.deciding.decision import Judged
+from gateway.notify.deciding.gates import address
 from gateway.notify.deciding.verdicts import Case, Delay, Send, Skip
 from gateway.notify.emitting import owing
 from gateway.notify.requests import EmailRequest, EmitRequest
@@ -112,7 +113,7 @@ def decided_of(campaign: Campaign, draft: MailDraft, judged: Judged) -> Decided:
     try:
         # By the address, so that two recipients who have the same one come to one mail: the second is skipped
         # by the store.
-        mail_id = obligation_id(campaign.id, draft.case.to or owing.address_of(judged))
+        mail_id = obligation_id(campaign.id, draft.case.to or address.found(judged.facts))
     except ValueError as error:
         return Decided(id=id_, state=RecipientState.DEAD, reason=f"{error}"[:REASON_CHARACTERS])
     return Decided(id=id_, state=RecipientState.OWED, obligation=obligation_of(draft, sent, of, mail_id))

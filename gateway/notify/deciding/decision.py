@@ -5,7 +5,9 @@ A rule is added as a module of `gateway.notify.deciding.gates` and one line of `
 
 It stands apart from those who act on it. `emitting.owing` and `emitting.showing` ask at an emit,
 `campaigns.drafting` for recipients, `departing` as a mail leaves, `digests.items` at a closing,
-`emitting.planning` and `types.preview` for previews. None of them knows a rule.
+`emitting.planning` and `types.preview` for previews. None of them judges by itself. Who has to know of one
+rule asks its module, as `departing` does for what it writes down of throttles and campaigns, and `owing` where
+an address is missing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -64,7 +66,7 @@ class Judged:
     """A verdict, and the facts that it was made by.
 
     The facts are kept beside it because some are wanted again: the address that was found
-    (`emitting.owing.address_of`).
+    (`gates.address.found`).
     """
 
     verdict: Verdict
@@ -240,7 +242,7 @@ def case_of(lease: Lease, now: datetime) -> Case:
         is_own=lease.of.kind is Kind.NOTIFICATION,
         campaign=lease.of.id if lease.of.kind is Kind.CAMPAIGN else None,
         hastened=lease.mail.decided_by == HASTENED,
-        was_held=lease.mail.decided_by == quiet.RULE,
+        was_held=quiet.held(lease.mail),
         rhythm=None if notification.entry is None else notification.entry.rhythm,
         expires_at=notification.expires_at,
     )

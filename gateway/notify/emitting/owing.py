@@ -12,7 +12,7 @@ from gateway.catalog.channels import EMAIL
 from gateway.ground.rooms import user_of
 from gateway.notify.deciding.decision import Judge, Judged
 from gateway.notify.deciding.gates import address
-from gateway.notify.deciding.verdicts import Case, Delay, Moment, Send, Skip, Verdict
+from gateway.notify.deciding.verdicts import Case, Delay, Moment, Send, Skip
 from gateway.notify.requests import EmailRequest, EmitRequest
 from gateway.notify.wording.said import CatalogText
 from gateway.notify.wording.scribe import Filled
@@ -140,7 +140,7 @@ def mail_of(email: EmailRequest, case: Case, judged: Judged, text: CatalogText |
     What is skipped at once is stored as well, so that people are told why. `reason` and `decided_by` are the
     verdict's.
     """
-    to = case.to or address_of(judged)
+    to = case.to or address.found(judged.facts)
     subject = email.subject if text is None else email.subject or text.subject
     order = MailOrder(to=to, subject=subject, due_at=case.due_at, unless=email.unless, lane=email.lane)
     verdict = judged.verdict
@@ -154,22 +154,12 @@ def mail_of(email: EmailRequest, case: Case, judged: Judged, text: CatalogText |
     )
 
 
-def address_of(judged: Judged) -> str:
-    """What was found out of where the mail goes; empty when nobody has told."""
-    return next((fact.email or "" for fact in judged.facts if isinstance(fact, address.MailAddress)), "")
-
-
-def lacks_address(verdict: Verdict) -> bool:
-    """Whether it is for the lack of an address that nothing is sent."""
-    return isinstance(verdict, Skip) and verdict.rule == address.RULE
-
-
 def left_out(notifications: Iterable[Notification]) -> list[str]:
     """The users who get no mail because their address is not known."""
     return [
         user_of(each.room) or ""
         for each in notifications
-        if each.mail is not None and each.mail.reason == address.UNKNOWN
+        if each.mail is not None and address.lacked(each.mail)
     ]
 
 
@@ -205,7 +195,7 @@ def _mails(
     for (room, case), judged in zip(cases.items(), verdicts, strict=True):
         if isinstance(judged, StorageError):
             raise judged
-        if lacks_address(judged.verdict):
+        if address.lacks(judged.verdict):
             unknown.append(case.user or "")
         mails[room] = mail_of(email, case, judged, filled.texts.get(room))
     if unknown and not email.if_known:

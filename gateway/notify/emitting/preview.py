@@ -11,8 +11,9 @@ from datetime import datetime
 
 from gateway.cluster.presence.base import Presence
 from gateway.ground.rooms import ALL, user_of
+from gateway.notify.deciding.gates import address
 from gateway.notify.deciding.verdicts import Send, words
-from gateway.notify.emitting.owing import NoAddress, lacks_address
+from gateway.notify.emitting.owing import NoAddress
 from gateway.notify.emitting.planning import Draft, Planner
 from gateway.notify.requests import EmitRequest
 from mailer.errors import RenderFailure, TemplateFailure
@@ -103,7 +104,7 @@ class Previewer:
         """
         notification, verdict = draft.notification, draft.verdict
         mail, shown, problem = notification.mail, None, None
-        if lacks_address(verdict):
+        if address.lacks(verdict):
             mail, problem = None, str(NoAddress([user_of(notification.room) or ""]))
         elif mail is not None:
             try:

@@ -49,7 +49,7 @@ def ids_field(**options: Any) -> Items:
 class IdSchema(OneFieldSchema):
     """One of something: a notification, a mail, or what is scheduled; the operation says which."""
 
-    id = id_field(required=True)
+    id = id_field(required=True, metadata={"description": "Of a notification, a mail, or what is scheduled."})
 
 
 class IdsSchema(OneFieldSchema):

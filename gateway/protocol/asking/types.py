@@ -34,7 +34,10 @@ class SwitchRequest:
 
 def _type_field(**options: Any) -> Text:
     """The name of a type. It need not be in the catalog: admins may switch one that is emitted without."""
-    return Text(TYPE, "capitals, digits and _, beginning with a capital", longest=64, **options)
+    return Text(
+        TYPE, "capitals, digits and _, beginning with a capital", longest=64,
+        metadata={"description": "The name of a type."}, **options,
+    )  # fmt: skip
 
 
 class TypeSchema(OneFieldSchema):

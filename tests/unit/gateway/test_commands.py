@@ -1,27 +1,31 @@
 """Commands travel between the nodes of two releases as the same JSON, and what one does not know does no harm."""
 
 import logging
+import re
+import sys
+from pathlib import Path
+from subprocess import run
 
 import orjson
 import pytest
 
+import gateway
 from gateway.cluster import commands
-from gateway.cluster.commands import (
-    Disconnect,
-    EpochBegan,
-    Erase,
-    FeedAsk,
-    FeedTell,
-    HeadsAppended,
-    OverviewAsk,
-    OverviewTell,
-    Recount,
-    Replace,
-    Unknown,
-    UnreadableCommand,
-)
+from gateway.cluster.commands import Disconnect, Erase, Recount, Unknown, UnreadableCommand
+from gateway.cluster.gossip import HeadsAppended
+from gateway.cluster.lineage import EpochBegan
 from gateway.cluster.switchboard import Switchboard
+from gateway.observe.feed import FeedAsk, FeedTell
+from gateway.observe.overview import OverviewAsk, OverviewTell
+from gateway.sockets.commands import Replace
 
+GATEWAY = Path(gateway.__path__[0])
+KNOWN_TO_A_NODE = """
+import orjson
+import gateway.process.node
+from gateway.cluster.commands import Command
+print(orjson.dumps([each.__struct_config__.tag for each in Command.__subclasses__()]).decode())
+"""
 WIRE = [
     (Disconnect("42", "fraud"), {"do": "disconnect", "user": "42", "detail": "fraud"}),
     (Disconnect("42"), {"do": "disconnect", "user": "42", "detail": None}),
@@ -48,6 +52,20 @@ def test_a_command_is_said_and_understood_as_it_ever_was(command, said):
     assert orjson.loads(commands.encode(command)) == said
     assert commands.decode(orjson.dumps(said)) == command
     assert commands.decode(orjson.dumps({**said, "of a later release": [1]})) == command
+
+
+def test_a_node_knows_the_kinds_of_all_its_parts_before_it_hears_any():
+    kinds = {
+        tag
+        for path in GATEWAY.rglob("*.py")
+        for tag in re.findall(r"\(Command, frozen=True, tag=\"(.+)\"\)", path.read_text(encoding="utf-8"))
+    }
+
+    # By itself: whatever tests have imported is not there.
+    node = run([sys.executable, "-c", KNOWN_TO_A_NODE], capture_output=True, check=True)
+
+    assert kinds
+    assert kinds == set(orjson.loads(node.stdout))
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import msgspec
 
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.bus.redis import LARGEST_COMMAND
-from gateway.cluster.commands import Command, FeedAsk, FeedTell, Unknown
+from gateway.cluster.commands import Command, Unknown
 from gateway.cluster.switchboard import Switchboard
 from gateway.notify.emitting.emitter import EmitListener
 from gateway.observe import feed as feeds
-from gateway.observe.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Feed
+from gateway.observe.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Feed, FeedAsk, FeedTell
 from storage.notifications import Notification
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

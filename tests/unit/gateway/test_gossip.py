@@ -9,8 +9,8 @@ import pytest
 from gateway.cluster.bus.base import TRANSIENT
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.bus.redis import LARGEST_COMMAND
-from gateway.cluster.commands import Command, HeadsAppended, encode
-from gateway.cluster.gossip import ROOMS_AT_ONCE, ROOMS_HELD, HeadGossip
+from gateway.cluster.commands import Command, encode
+from gateway.cluster.gossip import ROOMS_AT_ONCE, ROOMS_HELD, HeadGossip, HeadsAppended
 from gateway.ground.rooms import user_room
 
 DEADLINE_SECONDS = 20

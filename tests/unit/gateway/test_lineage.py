@@ -9,8 +9,7 @@ import pytest
 
 from gateway.cluster import lineage
 from gateway.cluster.bus.local import LocalBus
-from gateway.cluster.commands import EpochBegan
-from gateway.cluster.lineage import Lineage, Witnessed
+from gateway.cluster.lineage import EpochBegan, Lineage, Witnessed
 from gateway.cluster.witness import FileWitness, HighWaterMark, NoWitness, RedisWitness, WitnessAway
 from gateway.process.settings import load
 from storage.errors import StoreUnavailable

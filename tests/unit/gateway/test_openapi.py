@@ -112,3 +112,28 @@ def test_the_description_of_an_emit_judges_as_the_schema_does(change: dict[str, 
         assert not sound
     else:
         assert sound
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "judged"),
+    [
+        ("post", "/internal/lanes/{lane}/pause", {"lane": {"type": "string", "enum": ["bulk"]}}),
+        (
+            "put", "/internal/topics/{topic}/members/{user}",
+            {
+                "topic": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
+                "user": {"type": "string", "minLength": 1, "maxLength": 128},
+            },
+        ),
+        (
+            "delete", "/internal/mail/{id}",
+            {"id": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]*$"}},
+        ),
+    ],
+)  # fmt: skip
+def test_what_stands_in_a_path_is_described_as_its_field_judges(
+    method: str, path: str, judged: dict[str, object]
+):
+    described = openapi.document()["paths"][path][method]["parameters"]
+
+    assert {each["name"]: each["schema"] for each in described if each["in"] == "path"} == judged

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.cluster.bus.local import LocalBus
-from gateway.cluster.commands import OverviewAsk, OverviewTell
 from gateway.observe.metrics import Metrics
-from gateway.observe.overview import STEPS_AT_ONCE, Observatory
+from gateway.observe.overview import STEPS_AT_ONCE, Observatory, OverviewAsk, OverviewTell
 from gateway.observe.trends import Trends
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

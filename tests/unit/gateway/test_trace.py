@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from gateway.cluster.bus.local import LocalBus
-from gateway.cluster.commands import PeerAsk, PeerTell
 from gateway.notify.deciding.decision import GATES, OF_CAMPAIGNS, OF_TESTS, gates_of
 from gateway.notify.deciding.sayings import GateResult, in_words, sayings
 from gateway.notify.delivery.written import KEPT, NAMED, WrittenLog
 from gateway.observe import trace
 from gateway.observe import trace_points as points
-from gateway.observe.peers import QUESTIONS_WAITING, Peers
+from gateway.observe.peers import QUESTIONS_WAITING, PeerAsk, Peers, PeerTell
 from gateway.observe.traced import TracedMail, Via
 from storage.courses import Course
 from storage.mail import HASTENED, Mail, MailOrder, MailState

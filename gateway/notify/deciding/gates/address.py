@@ -5,17 +5,18 @@ what it says is not stored as it is: `emitting.owing` answers the request with `
 users out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.catalog.channels import EMAIL
 from gateway.notify.deciding.gates.gate import Gate
 from gateway.notify.deciding.sources import Sources
-from gateway.notify.deciding.verdicts import Case, Moment, Skip
+from gateway.notify.deciding.verdicts import Case, Moment, Skip, Verdict
+from storage.mail import Mail
 
 RULE = "address"
 UNKNOWN = "no address is known"
-"""By this detail `emitting.owing.left_out` knows whom it was."""
+"""The detail by which `lacked` knows a stored mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,21 @@ def judge(case: Case, address: MailAddress) -> Skip | None:
     """No mail where nobody has told an address."""
     del case
     return Skip(rule=RULE, detail=UNKNOWN) if address.email is None else None
+
+
+def lacks(verdict: Verdict) -> bool:
+    """Whether it is for the lack of an address that nothing is sent."""
+    return isinstance(verdict, Skip) and verdict.rule == RULE
+
+
+def lacked(mail: Mail) -> bool:
+    """Whether it was for the lack of an address that the mail was not sent."""
+    return mail.reason == UNKNOWN
+
+
+def found(facts: Iterable[object]) -> str:
+    """What was found out of where the mail goes; empty when nobody has told."""
+    return next((fact.email or "" for fact in facts if isinstance(fact, MailAddress)), "")
 
 
 def wants(case: Case, moment: Moment) -> bool:

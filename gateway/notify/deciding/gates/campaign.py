@@ -34,6 +34,11 @@ def judge(case: Case, standing: CampaignStanding) -> Verdict | None:
     return Delay(until=case.now + timedelta(seconds=LOOK_SECONDS), rule=RULE, detail=detail)
 
 
+def holds(verdict: Verdict) -> bool:
+    """Whether it is for its campaign that a mail has to wait."""
+    return isinstance(verdict, Delay) and verdict.rule == RULE
+
+
 def is_untold(standing: CampaignStanding) -> bool:
     """Whether a mail that has to wait was dead and revived, and its campaign does not know: whoever revived it may have died."""
     return standing.state in RETRIED and (standing.is_dead or standing.is_owed)

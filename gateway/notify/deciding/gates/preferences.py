@@ -21,6 +21,8 @@ _DETAILS = {
     CellOrigin.CHANNEL: "wants nothing by this channel",
     CellOrigin.OPT_IN: "has not asked for mail of its category",
 }
+NOT_ASKED = Skip(rule=RULE, detail="has not asked for it")
+"""Of a campaign's recipient who has not chosen a type that is mailed to nobody else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from gateway.notify.deciding.verdicts import Case, Delay, Moment, Skip
 from gateway.notify.deciding.whereabouts import zones_of
 from gateway.notify.preferences.chosen import QuietHours
 from gateway.notify.preferences.quiet import quiet_until
+from storage.mail import Mail
 
 RULE = "quiet_hours"
 SPREAD_SECONDS = 600
@@ -48,6 +49,11 @@ def judge(case: Case, night: Night) -> Delay | Skip | None:
     if case.expires_at is not None and case.expires_at <= until:
         return Skip(rule=RULE, detail=f"it expires in the quiet hours of {case.user}")
     return Delay(until=until, rule=RULE, detail=f"{case.user} has quiet hours")
+
+
+def held(mail: Mail) -> bool:
+    """Whether it is quiet hours that have put it off last."""
+    return mail.decided_by == RULE
 
 
 def wants(case: Case, moment: Moment) -> bool:
