@@ -10,7 +10,7 @@ import asyncio
 import math
 import platform
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
@@ -29,6 +29,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from gateway.cluster.presence.errors import PresenceError
+from gateway.ground.parts import Count, Observe, ObserveBy
 from gateway.observe.timings import Timings
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -81,6 +82,7 @@ class Metrics(Collector):
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
         registry.register(self)
+        self._timings: list[Timings] = []
         self._requests = Timings(
             "bellhop_http_request_seconds",
             "Requests answered, by route and status; polls and websockets excepted",
@@ -130,6 +132,31 @@ class Metrics(Collector):
 
     # Told
 
+    def counter(self, name: str, help: str, labels: Sequence[str]) -> Count:  # noqa: A002 - the word Prometheus uses
+        """Scrape how often what it answers was called, by labels; the name is given without `_total`."""
+        family = Counter(name, help, labels, registry=self.registry)
+
+        def count(*values: str) -> None:
+            family.labels(*values).inc()
+
+        return count
+
+    def histogram(self, name: str, help: str, bounds: Sequence[float]) -> Observe:  # noqa: A002 - as above
+        """Scrape how many values were at most each of `bounds`."""
+        return Histogram(name, help, buckets=bounds, registry=self.registry).observe
+
+    def histogram_by(
+        self,
+        name: str,
+        help: str,  # noqa: A002 - as above
+        labels: Sequence[str],
+        bounds: Sequence[float],
+    ) -> ObserveBy:
+        """The same by labels, for what happens thousands of times a second. It is told on the loop alone."""
+        timings = Timings(name, help, labels, bounds)
+        self._timings.append(timings)
+        return timings.observe
+
     def http_request(self, site: str, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
         # A method is the caller's own word: any other would be a new series each time.
@@ -155,7 +182,7 @@ class Metrics(Collector):
 
     # Watched
 
-    def watch_counter(self, name: str, help: str, read: Read) -> None:  # noqa: A002 - the word Prometheus uses
+    def watch_counter(self, name: str, help: str, read: Read) -> None:  # noqa: A002 - as above
         """Scrape what only grows; the name is given without `_total`."""
         self._watched.append(_Watched(name=name, help=help, read=read, family=CounterMetricFamily))
 
@@ -189,6 +216,8 @@ class Metrics(Collector):
                 family.add_metric(list(watched.labels.values()), value)
         yield from families.values()
         yield from self._requests.collect()
+        for timings in self._timings:
+            yield from timings.collect()
         for name, text, label, counts in self._watched_counts:
             family = CounterMetricFamily(name, text, labels=[label])
             for key, count in counts.items():

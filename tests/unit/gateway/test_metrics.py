@@ -25,11 +25,13 @@ def sample(measured: Metrics, name: str, **labels: str) -> float | None:
 
 def test_two_nodes_in_one_process_share_nothing():
     one, other = Metrics(), Metrics()
+    count, _ = (each.counter("bellhop_greetings", "Greetings given", ("by",)) for each in (one, other))
 
-    one.emitted("accepted", 3)
+    count("ann")
+    count("ann")
 
-    assert sample(one, "bellhop_emits_total", outcome="accepted") == 3
-    assert sample(other, "bellhop_emits_total", outcome="accepted") is None
+    assert sample(one, "bellhop_greetings_total", by="ann") == 2
+    assert sample(other, "bellhop_greetings_total", by="ann") is None
 
 
 def test_what_is_told_is_counted():
