@@ -28,6 +28,9 @@ Observe = Callable[[float], None]
 ObserveBy = Callable[[tuple[str, ...], float], None]
 """The same, under the values of the labels in their order."""
 
+AskGauges = Callable[[], Awaitable[Mapping[str, float]]]
+"""Finds out what gauges are at, by name. What it leaves out is not known."""
+
 TIME_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Bounds of buckets for times."""
 
@@ -39,8 +42,8 @@ def unmeasured(*values: object) -> None:
 class Meters(Protocol):
     """Who shows the operators what a part counts: `gateway.observe.metrics.Metrics`.
 
-    What a part counts anyway is read at the scrape (`watch_…`). The rest it tells, by what it is given to
-    call. Names are declared once in a process; values of labels are few, and never those that a caller chooses.
+    What a part counts anyway is read at the scrape (`watch_…`), or asked for (`ask_gauges`). The rest it tells, by what
+    it is given to call. Names are declared once in a process; values of labels are few, and never those that a caller chooses.
     """
 
     def watch_counter(self, name: str, help: str, read: Callable[[], float | None]) -> None:  # noqa: A002 - the word Prometheus uses
@@ -59,6 +62,10 @@ class Meters(Protocol):
 
     def watch_counts(self, name: str, help: str, label: str, counts: Mapping[str, int]) -> None:  # noqa: A002 - as above
         """Show what only grows, by a label whose values are few."""
+        ...
+
+    def ask_gauges(self, gauges: Mapping[str, str], ask: AskGauges) -> None:
+        """Show, of these by name and help, what is answered when it is asked for before each scrape; not known is NaN."""
         ...
 
     def counter(self, name: str, help: str, labels: Sequence[str]) -> Count:  # noqa: A002 - as above

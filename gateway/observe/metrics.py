@@ -10,7 +10,7 @@ import asyncio
 import math
 import platform
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
@@ -28,8 +28,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from gateway.cluster.presence.errors import PresenceError
-from gateway.ground.parts import Count, Observe, ObserveBy
+from gateway.ground.parts import AskGauges, Count, Observe, ObserveBy
 from gateway.observe.timings import Timings
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -39,8 +38,8 @@ _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Those that have a series of their own."""
 
-PRESENCE_SECONDS = 2.0
-"""How long a scrape waits for presence."""
+ASK_SECONDS = 2.0
+"""How long a scrape waits for what has to be asked for, as who is online."""
 
 Read = Callable[[], float | None]
 """Reads a value at the scrape; None when there is none yet."""
@@ -115,13 +114,8 @@ class Metrics(Collector):
             ("lane", "fate"),
             registry=registry,
         )
-        self._counts: Callable[[], Awaitable[tuple[int, int]]] | None = None
-        self._presence_users = Gauge(
-            "bellhop_presence_users", "Users online in the whole cluster", registry=registry
-        )
-        self._presence_connections = Gauge(
-            "bellhop_presence_connections", "Connections of the whole cluster", registry=registry
-        )
+        self._asked: list[tuple[Mapping[str, Gauge], AskGauges]] = []
+        """What has to be asked for before each scrape."""
         build = Gauge(
             "bellhop_build_info",
             "1, with the versions of Bellhop and Python",
@@ -196,9 +190,13 @@ class Metrics(Collector):
             _Watched(name=name, help=help, read=read, family=GaugeMetricFamily, labels=labels)
         )
 
-    def watch_presence(self, counts: Callable[[], Awaitable[tuple[int, int]]]) -> None:
-        """Ask for the (users, connections) of the cluster before every scrape. Called once, at the composition."""
-        self._counts = counts
+    def ask_gauges(self, gauges: Mapping[str, str], ask: AskGauges) -> None:
+        """Scrape what `ask` answers of these, by name and help; it is asked before every scrape.
+
+        What it leaves out, or does not answer within `ASK_SECONDS`, is NaN.
+        """
+        made = {name: Gauge(name, text, registry=self.registry) for name, text in gauges.items()}
+        self._asked.append((made, ask))
 
     def collect(self) -> Iterator[Metric]:
         """What the parts count, by family, as they stand at this moment.
@@ -232,21 +230,18 @@ class Metrics(Collector):
 
     async def _scrape(self, request: web.Request) -> web.Response:
         """Answer in the format that the scraper prefers."""
-        await self._count_presence()
+        await self._ask()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self.registry), headers={"Content-Type": content_type})
 
-    async def _count_presence(self) -> None:
-        """Who is online anywhere, or nothing where that cannot be had in time."""
-        if self._counts is None:
-            return
-        try:
-            async with asyncio.timeout(PRESENCE_SECONDS):
-                users, connections = await self._counts()
-        except (PresenceError, TimeoutError):
-            # What is not known is not shown: an old number would pass for a new one.
-            self._presence_users.set(math.nan)
-            self._presence_connections.set(math.nan)
-        else:
-            self._presence_users.set(users)
-            self._presence_connections.set(connections)
+    async def _ask(self) -> None:
+        """Have the gauges say what is known now."""
+        for gauges, ask in self._asked:
+            try:
+                async with asyncio.timeout(ASK_SECONDS):
+                    values = await ask()
+            except TimeoutError:
+                values = {}
+            for name, gauge in gauges.items():
+                # What is not known is not shown: an old number would pass for a new one.
+                gauge.set(values.get(name, math.nan))

@@ -59,7 +59,7 @@ class MailOffice(Office):
             self.trials,
             self.suppressions,
             self.lanes,
-            PresencePart(self.presence, _announce_to_nobody),
+            PresencePart(self.presence, _announce_to_nobody, counted=False),
             self.digests,
         ]
 

@@ -1,5 +1,6 @@
 """Metrics: what is counted, and that each node counts for itself."""
 
+import asyncio
 import importlib.metadata
 import math
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
+from gateway.cluster.part import PresencePart
 from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.cluster.presence.local import LocalPresence
 from gateway.ground.clock import system_clock
 from gateway.observe import metrics
 from gateway.observe.metrics import Metrics
@@ -68,22 +71,56 @@ def test_what_others_count_is_read_at_the_scrape():
     assert sample(measured, "bellhop_canary_seconds") is None
 
 
-async def test_presence_is_asked_at_the_scrape_and_unknown_when_it_cannot_tell():
-    measured, answers = Metrics(), iter([(2, 3)])
+class Forgetful(LocalPresence):
+    """Tells once who is online."""
 
-    async def counts() -> tuple[int, int]:
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers = iter([(2, 3)])
+
+    async def counts(self) -> tuple[int, int]:
         try:
-            return next(answers)
+            return next(self._answers)
         except StopIteration:
             raise PresenceUnavailable("away") from None
 
-    measured.watch_presence(counts)
 
-    await measured._count_presence()
+async def unheard(change: object) -> None:
+    raise AssertionError("nobody comes or goes")
+
+
+async def test_presence_is_asked_at_the_scrape_and_unknown_when_it_cannot_tell():
+    measured = Metrics()
+    PresencePart(Forgetful(), unheard).measure(measured)
+
+    await measured._ask()
     assert sample(measured, "bellhop_presence_users") == 2
     assert sample(measured, "bellhop_presence_connections") == 3
-    await measured._count_presence()
+    await measured._ask()
     assert math.isnan(sample(measured, "bellhop_presence_users") or 0)
+    assert math.isnan(sample(measured, "bellhop_presence_connections") or 0)
+
+
+async def test_a_scrape_does_not_wait_for_who_does_not_answer(monkeypatch: pytest.MonkeyPatch):
+    async def never() -> dict[str, float]:
+        await asyncio.Event().wait()
+        return {}
+
+    monkeypatch.setattr(metrics, "ASK_SECONDS", 0.01)
+    measured = Metrics()
+    measured.ask_gauges({"bellhop_guests": "Guests", "bellhop_rooms": "Rooms"}, never)
+
+    await measured._ask()
+
+    assert math.isnan(sample(measured, "bellhop_guests") or 0)
+    assert math.isnan(sample(measured, "bellhop_rooms") or 0)
+
+
+def test_a_process_without_sessions_asks_nobody_how_many_are_online():
+    measured = Metrics()
+    PresencePart(Forgetful(), unheard, counted=False).measure(measured)
+
+    assert sample(measured, "bellhop_presence_users") is None
 
 
 async def test_a_batch_on_its_way_to_the_store_is_measured_also_when_it_fails():
