@@ -35,9 +35,6 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 """Bounds of buckets for times."""
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 """Bounds of buckets for batches."""
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Those that have a series of their own."""
-
 ASK_SECONDS = 2.0
 """How long a scrape waits for what has to be asked for, as who is online."""
 
@@ -82,12 +79,6 @@ class Metrics(Collector):
         GCCollector(registry=registry)
         registry.register(self)
         self._timings: list[Timings] = []
-        self._requests = Timings(
-            "bellhop_http_request_seconds",
-            "Requests answered, by route and status; polls and websockets excepted",
-            ("site", "method", "route", "status"),
-            _SECONDS,
-        )
         self._emits: defaultdict[str, int] = defaultdict(int)
         self.watch_counts(
             "bellhop_emits", "Requests to emit, by outcome: accepted, duplicate, or the code of the problem",
@@ -151,12 +142,6 @@ class Metrics(Collector):
         self._timings.append(timings)
         return timings.observe
 
-    def http_request(self, site: str, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request that was answered."""
-        # A method is the caller's own word: any other would be a new series each time.
-        known = method if method in _METHODS else "other"
-        self._requests.observe((site, known, route, str(status)), seconds)
-
     def emitted(self, outcome: str, count: int = 1) -> None:
         """Count requests to emit: `outcome` is `accepted`, `duplicate`, or a code."""
         self._emits[outcome] += count
@@ -213,7 +198,6 @@ class Metrics(Collector):
                     families[watched.name] = family
                 family.add_metric(list(watched.labels.values()), value)
         yield from families.values()
-        yield from self._requests.collect()
         for timings in self._timings:
             yield from timings.collect()
         for name, text, label, counts in self._watched_counts:

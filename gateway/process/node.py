@@ -89,8 +89,9 @@ class Node(Member):
     def _stored(self) -> Sequence[Part]:
         """What all others ask for when they start."""
         return [
-            # No order within: it only counts.
+            # No order among these: they only count.
             OutletPart(),
+            self.request_times,
             self.health,
             # Before the store: a catalog with mistakes ends the start when nothing was opened yet.
             CatalogPart(self.settings[CatalogSettings], self.catalog),

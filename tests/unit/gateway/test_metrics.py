@@ -13,6 +13,7 @@ from gateway.cluster.part import PresencePart
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.cluster.presence.local import LocalPresence
 from gateway.ground.clock import system_clock
+from gateway.http.times import RequestTimes
 from gateway.observe import metrics
 from gateway.observe.metrics import Metrics
 from gateway.observe.writes import Writes
@@ -38,11 +39,12 @@ def test_two_nodes_in_one_process_share_nothing():
 
 
 def test_what_is_told_is_counted():
-    measured = Metrics()
+    measured, times = Metrics(), RequestTimes()
+    times.measure(measured)
 
     measured.mail_outcome("transactional", "sent")
     measured.append_batch(17, 0.004)
-    measured.http_request("internal", "POST", "/internal/emit", 202, 0.01)
+    times.answered("internal", "POST", "/internal/emit", 202, 0.01)
 
     assert sample(measured, "bellhop_mail_total", lane="transactional", outcome="sent") == 1
     assert sample(measured, "bellhop_append_batch_notifications_sum") == 17
@@ -52,9 +54,10 @@ def test_what_is_told_is_counted():
 
 
 def test_a_method_that_somebody_made_up_makes_no_new_series():
-    measured = Metrics()
+    measured, times = Metrics(), RequestTimes()
+    times.measure(measured)
 
-    measured.http_request("public", "BREW", "unknown", 405, 0.1)
+    times.answered("public", "BREW", "unknown", 405, 0.1)
 
     labels = {"site": "public", "method": "other", "route": "unknown", "status": "405"}
     assert sample(measured, "bellhop_http_request_seconds_count", **labels) == 1
