@@ -9,7 +9,6 @@ that a caller may choose.
 import asyncio
 import math
 import platform
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -79,11 +78,6 @@ class Metrics(Collector):
         GCCollector(registry=registry)
         registry.register(self)
         self._timings: list[Timings] = []
-        self._emits: defaultdict[str, int] = defaultdict(int)
-        self.watch_counts(
-            "bellhop_emits", "Requests to emit, by outcome: accepted, duplicate, or the code of the problem",
-            "outcome", self._emits,
-        )  # fmt: skip
         self._append_sizes = Histogram(
             "bellhop_append_batch_notifications",
             "Notifications stored in one batch",
@@ -141,10 +135,6 @@ class Metrics(Collector):
         timings = Timings(name, help, labels, bounds)
         self._timings.append(timings)
         return timings.observe
-
-    def emitted(self, outcome: str, count: int = 1) -> None:
-        """Count requests to emit: `outcome` is `accepted`, `duplicate`, or a code."""
-        self._emits[outcome] += count
 
     def append_batch(self, notifications: int, seconds: float) -> None:
         """Note how large a batch was, and how long the store took."""

@@ -92,6 +92,7 @@ class Node(Member):
             # No order among these: they only count.
             OutletPart(),
             self.request_times,
+            self.telling.emitter,
             self.health,
             # Before the store: a catalog with mistakes ends the start when nothing was opened yet.
             CatalogPart(self.settings[CatalogSettings], self.catalog),

@@ -1,6 +1,7 @@
 """Whichever node is asked tells what all of them did, and of which nodes that is."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -50,6 +51,8 @@ class Node:
         self.connections = 0
         self.metrics = Metrics()
         self.metrics.watch_gauge("bellhop_connections", "", lambda: self.connections)
+        self.emits: Counter[str] = Counter()
+        self.metrics.watch_counts("bellhop_emits", "", "outcome", self.emits)
         self.trends = Trends(self.metrics.registry, lambda: self.at)
         self.observatory = Observatory(self.trends, bus=line, node=name)  # type: ignore[arg-type]
         line.nodes[name] = self.observatory
@@ -59,7 +62,7 @@ class Node:
         self.at += timedelta(seconds=seconds)
         self.connections = connections
         if emits:
-            self.metrics.emitted("accepted", emits)
+            self.emits["accepted"] += emits
         self.trends.sample()
 
 

@@ -1,6 +1,7 @@
 """Trends tell what happened between two readings of the metrics."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -30,12 +31,12 @@ def test_a_step_tells_what_grew_between_two_samples():
     delivered = 100.0
     metrics.watch_counter("bellhop_deliveries", "", lambda: delivered)
     metrics.watch_gauge("bellhop_connections", "", lambda: 7)
-    metrics.emitted("accepted", 5)
+    emits = Counter({"accepted": 5})
+    metrics.watch_counts("bellhop_emits", "", "outcome", emits)
     trends = Trends(metrics.registry, ticking())
     trends.sample()
 
-    metrics.emitted("accepted", 2)
-    metrics.emitted("rate_limited")
+    emits.update({"accepted": 2, "rate_limited": 1})
     metrics.mail_outcome("transactional", "sent")
     delivered = 130.0
     trends.sample()
