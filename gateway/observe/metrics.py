@@ -30,10 +30,6 @@ from prometheus_client.registry import Collector
 from gateway.ground.parts import AskGauges, Count, Observe, ObserveBy
 from gateway.observe.timings import Timings
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""Bounds of buckets for times."""
-_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-"""Bounds of buckets for batches."""
 ASK_SECONDS = 2.0
 """How long a scrape waits for what has to be asked for, as who is online."""
 
@@ -78,18 +74,6 @@ class Metrics(Collector):
         GCCollector(registry=registry)
         registry.register(self)
         self._timings: list[Timings] = []
-        self._append_sizes = Histogram(
-            "bellhop_append_batch_notifications",
-            "Notifications stored in one batch",
-            buckets=_SIZES,
-            registry=registry,
-        )
-        self._append_seconds = Histogram(
-            "bellhop_append_batch_seconds",
-            "Seconds the store took for a batch",
-            buckets=_SECONDS,
-            registry=registry,
-        )
         self._mail = Counter(
             "bellhop_mail", "Mails by lane and by what became of them", ("lane", "outcome"), registry=registry
         )
@@ -135,11 +119,6 @@ class Metrics(Collector):
         timings = Timings(name, help, labels, bounds)
         self._timings.append(timings)
         return timings.observe
-
-    def append_batch(self, notifications: int, seconds: float) -> None:
-        """Note how large a batch was, and how long the store took."""
-        self._append_sizes.observe(notifications)
-        self._append_seconds.observe(seconds)
 
     def mail_outcome(self, lane: str, outcome: str) -> None:
         """Count a mail that came to an end, or to another attempt."""

@@ -104,7 +104,7 @@ class Node(Member):
             # evidence worse.
             LineagePart(self.lineage, self.clock),
             ClockPart(self.clock, self.store),
-            CommitPart(self.commit),
+            CommitPart(self.commit, self.batches),
             self.contacts,
             self.users.topics,
             self.preferences,

@@ -14,6 +14,7 @@ from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.cluster.presence.local import LocalPresence
 from gateway.ground.clock import system_clock
 from gateway.http.times import RequestTimes
+from gateway.notify.store import Batches
 from gateway.observe import metrics
 from gateway.observe.metrics import Metrics
 from gateway.observe.writes import Writes
@@ -39,11 +40,12 @@ def test_two_nodes_in_one_process_share_nothing():
 
 
 def test_what_is_told_is_counted():
-    measured, times = Metrics(), RequestTimes()
+    measured, batches, times = Metrics(), Batches(), RequestTimes()
+    batches.measure(measured)
     times.measure(measured)
 
     measured.mail_outcome("transactional", "sent")
-    measured.append_batch(17, 0.004)
+    batches.stored(17, 0.004)
     times.answered("internal", "POST", "/internal/emit", 202, 0.01)
 
     assert sample(measured, "bellhop_mail_total", lane="transactional", outcome="sent") == 1
@@ -51,6 +53,15 @@ def test_what_is_told_is_counted():
     assert sample(measured, "bellhop_append_batch_seconds_bucket", le="0.005") == 1
     labels = {"site": "internal", "method": "POST", "route": "/internal/emit", "status": "202"}
     assert sample(measured, "bellhop_http_request_seconds_count", **labels) == 1
+
+
+def test_what_is_told_before_anybody_measures_is_lost_and_harms_nobody():
+    measured, batches = Metrics(), Batches()
+
+    batches.stored(17, 0.004)
+    batches.measure(measured)
+
+    assert sample(measured, "bellhop_append_batch_notifications_count") == 0
 
 
 def test_a_method_that_somebody_made_up_makes_no_new_series():
@@ -137,10 +148,11 @@ async def test_a_batch_on_its_way_to_the_store_is_measured_also_when_it_fails():
         async def ping(self, *, size: int = 1) -> None:
             raise AssertionError("nobody probes")
 
-    measured = Metrics()
+    measured, batches = Metrics(), Batches()
+    batches.measure(measured)
     notification = Notification(id="i", room="all", type="X", title="x", created_at=system_clock(), data={})
     emission = Emission(notifications=(notification, notification))
-    store = Writes(Unasked(), Store(), stored=measured.append_batch)
+    store = Writes(Unasked(), Store(), stored=batches.stored)
 
     await store.append([emission])
     with pytest.raises(StoreUnavailable):

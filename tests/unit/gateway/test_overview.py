@@ -9,6 +9,7 @@ import pytest
 
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.commands import OverviewAsk, OverviewTell
+from gateway.notify.store import Batches
 from gateway.observe.metrics import Metrics
 from gateway.observe.overview import STEPS_AT_ONCE, Observatory
 from gateway.observe.trends import Trends
@@ -53,6 +54,8 @@ class Node:
         self.metrics.watch_gauge("bellhop_connections", "", lambda: self.connections)
         self.emits: Counter[str] = Counter()
         self.metrics.watch_counts("bellhop_emits", "", "outcome", self.emits)
+        self.batches = Batches()
+        self.batches.measure(self.metrics)
         self.trends = Trends(self.metrics.registry, lambda: self.at)
         self.observatory = Observatory(self.trends, bus=line, node=name)  # type: ignore[arg-type]
         line.nodes[name] = self.observatory
@@ -87,7 +90,7 @@ async def test_the_steps_of_all_nodes_are_added_up(nodes: tuple[Node, Node, Node
     for number, node in enumerate(nodes):
         node.step(emits=number, connections=5)
         node.step(emits=10, connections=number)
-        node.metrics.append_batch(1, 0.001 * 10**number)
+        node.batches.stored(1, 0.001 * 10**number)
         node.step()
 
     seen = await nodes[1].observatory.look(HOUR)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.http.times import RequestTimes
+from gateway.notify.store import Batches
 from gateway.observe.metrics import Metrics
 from gateway.observe.trends import SAMPLES_KEPT, Trends, quantile
 
@@ -48,13 +49,14 @@ def test_a_step_tells_what_grew_between_two_samples():
 
 
 def test_latencies_are_of_the_step_alone_and_none_when_nothing_happened():
-    metrics, times = Metrics(), RequestTimes()
+    metrics, batches, times = Metrics(), Batches(), RequestTimes()
+    batches.measure(metrics)
     times.measure(metrics)
     trends = Trends(metrics.registry, ticking())
-    metrics.append_batch(1, 9.0)
+    batches.stored(1, 9.0)
     trends.sample()
     for _ in range(100):
-        metrics.append_batch(1, 0.003)
+        batches.stored(1, 0.003)
         times.answered("internal", "POST", "/internal/emit", 202, 0.02)
         times.answered("internal", "GET", "/internal/mail", 200, 4.0)
     trends.sample()
