@@ -1,6 +1,9 @@
 """What a node counts and measures, in the format that Prometheus scrapes.
 
-Each node has a registry of its own. What others count anyway is read at the scrape (`watch`); the rest is told by a call.
+Each process has a registry of its own. What is counted, and under which names, each part says in its `measure`
+(`gateway.ground.parts.Meters`); here are only the versions, and what Python and the operating system tell of the process.
+
+What others count anyway is read at the scrape (`watch`); the rest is told by a call.
 
 Names are part of what operators build upon (docs/operating.md). Labels have few values each, and never one
 that a caller may choose.
@@ -74,15 +77,6 @@ class Metrics(Collector):
         GCCollector(registry=registry)
         registry.register(self)
         self._timings: list[Timings] = []
-        self._mail = Counter(
-            "bellhop_mail", "Mails by lane and by what became of them", ("lane", "outcome"), registry=registry
-        )
-        self._returned = Counter(
-            "bellhop_mail_returned",
-            "Reports of mail that came back, by its lane and by what they came to",
-            ("lane", "fate"),
-            registry=registry,
-        )
         self._asked: list[tuple[Mapping[str, Gauge], AskGauges]] = []
         """What has to be asked for before each scrape."""
         build = Gauge(
@@ -119,14 +113,6 @@ class Metrics(Collector):
         timings = Timings(name, help, labels, bounds)
         self._timings.append(timings)
         return timings.observe
-
-    def mail_outcome(self, lane: str, outcome: str) -> None:
-        """Count a mail that came to an end, or to another attempt."""
-        self._mail.labels(lane, outcome).inc()
-
-    def mail_returned(self, lane: str | None, fate: str) -> None:
-        """Count a report; `lane` is None for one of no mail of ours."""
-        self._returned.labels(lane or "unknown", fate).inc()
 
     # Watched
 

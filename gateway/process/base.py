@@ -144,7 +144,6 @@ class Process(ABC):
         self.noter = self._noter()
         """What tells the statistics; None where there are to be none."""
         self.mail_counting = MailCounting(
-            metrics=self.metrics,
             by_lane=self.lanes,
             tally=self.tally,
             noter=self.noter,

@@ -34,11 +34,12 @@ def test_a_step_tells_what_grew_between_two_samples():
     metrics.watch_gauge("bellhop_connections", "", lambda: 7)
     emits = Counter({"accepted": 5})
     metrics.watch_counts("bellhop_emits", "", "outcome", emits)
+    mailed = metrics.counter("bellhop_mail", "", ("lane", "outcome"))
     trends = Trends(metrics.registry, ticking())
     trends.sample()
 
     emits.update({"accepted": 2, "rate_limited": 1})
-    metrics.mail_outcome("transactional", "sent")
+    mailed("transactional", "sent")
     delivered = 130.0
     trends.sample()
 
