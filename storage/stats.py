@@ -7,7 +7,7 @@ nothing of people here to be erased or shown. A day, and so every step, begins i
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -92,14 +92,24 @@ def key_of_one(about: str, outcome: Outcome, reader: bytes = b"") -> bytes:
     17 bytes and the outcome's, and those of `reader`. An id that is no UUID is hashed: two such ids have one key as good as
     never. `reader` is bytes that tell readers of a room apart, and name none of them.
     """
-    plain = about.replace("-", "")
+    return _name(about) + _CODES[outcome] + reader
+
+
+def keys_of_each(about: Iterable[str], outcome: Outcome) -> list[bytes]:
+    """`key_of_one` of many to which the same has come, in their order."""
+    code = _CODES[outcome]
+    return [_name(each) + code for each in about]
+
+
+def _name(about: str) -> bytes:
+    """The 17 bytes that an id is known by."""
     try:
-        kind, name = _ONE, bytes.fromhex(plain)
+        name = bytes.fromhex(about.replace("-", ""))
     except ValueError:
         name = b""
-    if len(name) != 16:
-        kind, name = _NAMED, hashlib.blake2b(about.encode(errors="replace"), digest_size=16).digest()
-    return kind + name + _CODES[outcome] + reader
+    if len(name) == 16:
+        return _ONE + name
+    return _NAMED + hashlib.blake2b(about.encode(errors="replace"), digest_size=16).digest()
 
 
 def key_of_many(batch: bytes, place: int) -> bytes:

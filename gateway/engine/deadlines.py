@@ -27,7 +27,7 @@ class Deadlines(Generic[T]):
     def __init__(
         self, seconds: float, expired: Callable[[T], None], *, grain_seconds: float = GRAIN_SECONDS
     ) -> None:
-        """Deadlines that are no further apart than `grain_seconds` are met together, some up to as much later."""
+        """Deadlines are met up to half of `grain_seconds` early or late, so that those near to one another are met together."""
         self._seconds = seconds
         self._expired = expired
         self._grain_seconds = grain_seconds

@@ -8,8 +8,8 @@ from gateway.engine.frames import SERVICE_RESTART
 from gateway.engine.packets import PING
 
 PINGS_TOGETHER = 1 / 250
-"""Pings that are due within this part of their interval go out together, and their answers come together: to wake up for
-each would cost as much again.
+"""Pings that are due within this part of their interval go out together, up to half of it early or late, and their answers
+come together: to wake up for each would cost as much again.
 """
 
 
@@ -21,7 +21,8 @@ class Heartbeat:
         self._pings = Deadlines(
             interval_seconds,
             self._ping,
-            grain_seconds=max(GRAIN_SECONDS, interval_seconds * PINGS_TOGETHER),
+            # A client waits for the interval and the timeout, and not for more.
+            grain_seconds=max(GRAIN_SECONDS, min(interval_seconds * PINGS_TOGETHER, timeout_seconds / 4)),
         )
         self._pongs = Deadlines(timeout_seconds, self._miss)
 

@@ -65,6 +65,43 @@ class Rounds:
                 pass
 
 
+class Due:
+    """When the next of something is due, as it was found last.
+
+    To look for what is due is a question; to take it is a write, which nothing waits for that reads. So a round looks
+    only while it knows of nothing that is due, and writes only when something is.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], Awaitable[datetime | None]],
+        clock: Callable[[], datetime],
+        *,
+        shortest: float,
+        longest: float,
+    ) -> None:
+        """`look` finds the earliest, and raises `StorageError`; a rest has from `shortest` to `longest` seconds."""
+        self._look = look
+        self._clock = clock
+        self._shortest = shortest
+        self._longest = longest
+        self._at: datetime | None = None
+
+    async def rest(self) -> float:
+        """For how many seconds there is nothing to take; 0 when something is due. Raises what looking does."""
+        now = self._clock()
+        if self._at is None or self._at > now:
+            self._at, now = await self._look(), self._clock()
+        if self._at is not None and self._at <= now:
+            return 0.0
+        return rest_until(self._at, now, shortest=self._shortest, longest=self._longest)
+
+    def took_nothing(self) -> float:
+        """It was gone: another node was faster, or it has come to nothing. The seconds until the next look."""
+        self._at = None
+        return self._shortest
+
+
 def rest_until(due: datetime | None, now: datetime, *, shortest: float, longest: float) -> float:
     """The seconds until something is due, within these bounds; `longest` where nothing is."""
     return longest if due is None else min(max((due - now).total_seconds(), shortest), longest)

@@ -70,7 +70,7 @@ _TO_THE_OWN_ADDRESS = EmailRequest()
 _ROOM_MAX = 5 + USER_ID_MAX
 """Longer names are none, and are not remembered either."""
 _TYPE_MAX = 64
-"""Longer ones are none, as of rooms."""
+"""As `TYPE` has it: longer ones are none, and are not remembered either."""
 _SMALL = EMIT_BYTES_MAX // 2
 """Bytes of data with which an item is no larger than it may be: its texts have less than as much again."""
 _batches = msgspec.json.Decoder(_PlainBatch)

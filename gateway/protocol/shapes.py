@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.deciding.gates import quiet
-from gateway.notify.deciding.verdicts import in_digest, not_sent
+from gateway.notify.deciding.sayings import in_words
 from gateway.notify.delivery import events
 from gateway.notify.emitting.emitter import Emitted
 from gateway.notify.emitting.owing import USERS_NAMED, left_out
@@ -137,24 +137,12 @@ def mail(value: Mail) -> Json:
         "reason": value.reason,
         "code": value.code,
         "decided_by": value.decided_by,
-        "verdict": _verdict(value),
+        "verdict": in_words(value),
         "relay_id": value.relay_id,
         "digest": value.digest,
         "updated_at": time(value.updated_at),
         "sent_at": time_or_none(value.sent_at),
     }
-
-
-def _verdict(value: Mail) -> str | None:
-    """In words, what a rule has made of it.
-
-    None where no rule has made anything of it.
-    """
-    if value.reason is None:
-        return None
-    if value.state is MailState.SKIPPED:
-        return not_sent(value.reason)
-    return in_digest(value.reason) if value.state in (MailState.GATHERED, MailState.MERGED) else None
 
 
 def receipt(value: Receipt) -> Json:

@@ -78,8 +78,11 @@ ON CONFLICT (user, room) DO UPDATE SET read_upto = MAX(read_upto, excluded.read_
     begins = excluded.begins, begun_at = excluded.begun_at WHERE begins IS NULL
 """  # noqa: S608 - made of constants
 
-# One row for all users: each that Python fetches costs a hand-over of its global lock.
-_KNOWN = """
+_LIVED = "created_at > COALESCE((SELECT erased_at FROM rooms WHERE room = value ->> 1), -1)"
+"""Of the user's own room: made since the user was erased, if that was so."""
+# One row for all users: each that Python fetches costs a hand-over of its global lock. The first of a room is the first of its
+# stream, whose index is from there on; only what has no sequence is looked through.
+_KNOWN = f"""
 SELECT (SELECT value FROM facts WHERE name = 'beginnings'), json_group_array(json_array(
     value ->> 0,
     json((SELECT json_group_object(room, begins) FROM inboxes WHERE user = value ->> 0)),
@@ -87,10 +90,13 @@ SELECT (SELECT value FROM facts WHERE name = 'beginnings'), json_group_array(jso
     EXISTS (SELECT 1 FROM receipts WHERE user = value ->> 0),
     (SELECT floor FROM rooms WHERE room = value ->> 1),
     (SELECT erased_at FROM rooms WHERE room = value ->> 1),
-    (SELECT MIN(created_at) FROM notifications WHERE room = value ->> 1
-        AND created_at > COALESCE((SELECT erased_at FROM rooms WHERE room = value ->> 1), -1))
+    (SELECT MIN(created_at) FROM (
+        SELECT * FROM (SELECT created_at FROM notifications WHERE room = value ->> 1 AND seq > 0 AND {_LIVED} ORDER BY seq LIMIT 1)
+        UNION ALL
+        SELECT created_at FROM notifications WHERE room = value ->> 1 AND seq IS NULL AND {_LIVED}
+    ))
 )) FROM json_each(?)
-"""
+"""  # noqa: S608 - made of constants
 
 
 def _known(connection: sqlite3.Connection, requests: Sequence[Request]) -> dict[str, Known]:

@@ -3,9 +3,9 @@
 `executemany` steps a statement for each row, and around each step the interpreter's lock is let go and taken again: beside
 a loop that is busy, every row may wait for it. One statement of many rows is stepped once.
 
-It is `OR FAIL`, which undoes nothing by itself. To be able to undo one statement of many rows SQLite copies every page before
+`insert` is `OR FAIL`, which undoes nothing by itself. To be able to undo one statement of many rows SQLite copies every page before
 it is changed, and that costs as much again as the rows; here it would be for nothing, as a transaction that fails is
-undone as a whole.
+undone as a whole. (Its `OR` goes before what the table's triggers say of conflicts.)
 """
 
 import sqlite3

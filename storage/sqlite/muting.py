@@ -47,7 +47,7 @@ def _unread_again(
     (again,) = connection.execute(
         "SELECT COUNT(*) FROM json_each(:rooms) asked CROSS JOIN inboxes i ON i.user = :user AND i.room = asked.value"
         " CROSS JOIN receipts c ON c.user = :user AND c.room = asked.value AND c.unread_at IS NOT NULL AND c.seq <= i.read_upto"
-        " CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq"
+        " CROSS JOIN notifications n ON n.room = c.room AND n.seq = +c.seq"
         " WHERE n.type IN (SELECT value FROM json_each(:types)) AND n.shown_until > :now",
         {
             "rooms": json.dumps(rooms),

@@ -13,11 +13,11 @@ from storage.obligations import Obligation
 from storage.sqlite import bulk
 from storage.sqlite.mail_rows import OWES, Row, columns_of
 
-_INSERT = (
+_INTO = (
     "obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason,"
     " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, token)"
 )
-_OWE = (
+_INTO_OWED = (
     "obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at,"
     " reason, code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, channel, of_kind, of_id, room, news)"
 )
@@ -36,12 +36,12 @@ def owe(connection: sqlite3.Connection, obligations: Sequence[Obligation]) -> in
         )
         for o in obligations
     ]  # fmt: skip
-    return bulk.insert_new(connection, _OWE, rows)
+    return bulk.insert_new(connection, _INTO_OWED, rows)
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Insert rows as `row_of` makes them. Raises `sqlite3.IntegrityError` when an id is taken."""
-    bulk.insert(connection, _INSERT, rows)
+    bulk.insert(connection, _INTO, rows)
 
 
 def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> None:

@@ -22,16 +22,17 @@ _GONE = f"""((
     WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until > 0 AND shown_until <= :now AND seq > {{base}}
 ))"""  # noqa: S608 - made of constants
 _BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
+# `+`: else SQLite would take from `c.seq > …` that `n.seq > …`, and look through the room for each receipt.
 # One row with all of it: each row that Python fetches costs a hand-over of its global lock, which under load costs more
 # than the queries.
 STANDINGS = f"""(SELECT json_group_array(json_array(
     {HEAD}, COALESCE(r.floor, 0), COALESCE(i.read_upto, 0), COALESCE(i.turn, 0),
     {_BASE} + {_GONE.format(base=_BASE)} + (
-        SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq
+        SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = +c.seq
         WHERE c.user = asked.user AND c.room = asked.value AND c.seq > {_BASE} AND c.read_at IS NOT NULL
             AND n.seq IS NOT NULL AND n.shown_until > :now
     ) - CASE WHEN i.turn IS NULL THEN 0 ELSE (
-        SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq
+        SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = +c.seq
         WHERE c.user = asked.user AND c.room = asked.value AND c.unread_at IS NOT NULL AND c.seq <= {_BASE}
             AND n.shown_until > :now
     ) END

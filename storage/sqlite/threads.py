@@ -43,9 +43,10 @@ def _write(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], 
     return _transaction(connection, "BEGIN IMMEDIATE", work), connection.total_changes != before
 
 
-def _checkpoint(connection: sqlite3.Connection) -> None:
-    """Fold into the file what of the log no reader needs any more; waits for nobody."""
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+def _checkpoint(connection: sqlite3.Connection) -> bool:
+    """Fold into the file what of the log no reader needs any more; waits for nobody. Answers whether that was all of it."""
+    _, pages, folded = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return bool(pages == folded)
 
 
 class Threads:
@@ -75,6 +76,7 @@ class Threads:
         self._checkpoint_due: asyncio.TimerHandle | None = None
         self._checkpoint_failure: str | None = None
         self._checkpointing: asyncio.Task[None] | None = None
+        self._is_closing = False
 
     async def open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
         """Make or open the file, and have the writer `prepare` it before all else."""
@@ -96,11 +98,16 @@ class Threads:
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction that holds the file's write lock, and is durable when this returns."""
-        answer, has_changed = await _answer(self._writer.do(lambda connection: _write(connection, work)))
+        future = self._writer.do(lambda connection: _write(connection, work))
+        try:
+            answer, has_changed = await _answer(future)
+        except asyncio.CancelledError:
+            # It may be committed all the same, and nobody hears whether it has changed anything.
+            self._owe_checkpoint()
+            raise
         # Much of what may write finds nothing to do, every second: then there is nothing to fold either.
-        if has_changed and self._checkpoint_due is None:
-            loop = asyncio.get_running_loop()
-            self._checkpoint_due = loop.call_later(CHECKPOINT_SECONDS, self._start_checkpoint)
+        if has_changed:
+            self._owe_checkpoint()
         return answer
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -115,10 +122,13 @@ class Threads:
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""
+        self._is_closing = True
         if self._checkpointing is not None:
             await self._checkpointing
         if self._checkpoint_due is not None:
             self._checkpoint_due.cancel()
+            # The connection of another process may be the last one.
+            await self._checkpoint()
         for crew in (self._readers, self._checkpointer, self._writer):
             crew.refuse()
         # On a thread of its own: what it waits for are the threads of this store.
@@ -136,17 +146,24 @@ class Threads:
         # Only now is there a log; it stays as long as this connection does.
         self._file.opened()
 
+    def _owe_checkpoint(self) -> None:
+        """Have the log folded in a moment, unless that is owed already, or the store closes."""
+        if self._checkpoint_due is None and not self._is_closing:
+            loop = asyncio.get_running_loop()
+            self._checkpoint_due = loop.call_later(CHECKPOINT_SECONDS, self._start_checkpoint)
+
     def _start_checkpoint(self) -> None:
         """A timer's doing, as a commit has asked for it; the task is kept, for `close` to await."""
         self._checkpointing = asyncio.create_task(self._checkpoint(), name="sqlite-checkpoint")
 
     async def _checkpoint(self) -> None:
         """Fold the log into the file, first beside the writer and then by it. An error is told once for as long as it
-        is the same.
+        is the same. What was not folded, for an error or a reader, is owed again.
         """
+        is_done = False
         try:
             await self._checkpointer.do(_checkpoint)
-            await self._writer.do(_checkpoint)
+            is_done = await self._writer.do(_checkpoint)
         except (sqlite3.DatabaseError, StoreUnavailable) as error:
             # Nothing is lost: the log is read as the file is, and the next checkpoint takes it along.
             if str(error) != self._checkpoint_failure:
@@ -156,6 +173,8 @@ class Threads:
             self._checkpoint_failure = None
         finally:
             self._checkpoint_due = None
+            if not is_done:
+                self._owe_checkpoint()
 
 
 async def _answer(future: asyncio.Future[T]) -> T:

@@ -26,6 +26,7 @@ from storage.stats import (
     Sum,
     key_of_many,
     key_of_one,
+    keys_of_each,
 )
 from storage.store import Store
 from tests.contract.store_cases import NOW, later
@@ -249,6 +250,13 @@ def test_a_key_is_of_one_thing_alone():
     assert event(key=key_of_one(one, Outcome.SEEN)).about == one
     assert event(key=key_of_one("no uuid", Outcome.SEEN)).about is None
     assert Bucket(Step.DAY, Step.DAY.start(NOW)).end - SETTLING < NOW.replace(hour=23, minute=59, second=59)
+
+
+def test_keys_that_are_made_together_are_those_that_are_made_one_by_one():
+    """Of one and the same thing one node may tell together with others what another tells by itself."""
+    ids = [uuid7(), "no uuid", "abc", "", "\u00e9", uuid7()]
+
+    assert keys_of_each(ids, Outcome.DELIVERED) == [key_of_one(id_, Outcome.DELIVERED) for id_ in ids]
 
 
 class Crash(Exception):

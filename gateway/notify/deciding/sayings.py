@@ -1,4 +1,4 @@
-"""What each gate has said of a mail, by what became of it: told from the end, for nobody writes it down gate by gate.
+"""What each gate has said of a mail, and what came of that in words: told from the end, for nobody writes it down gate by gate.
 
 The gates stand in a fixed order, and the first that stops a mail decides. So those before it have let it pass, and those
 behind it were not asked. A mail that has left has passed them all.
@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.notify.deciding.gates import digest, throttle
 from gateway.notify.deciding.gates.gate import AnyGate
+from gateway.notify.deciding.verdicts import held, in_digest, not_sent
 from storage.mail import AFTER_SENT, HASTENED, Mail, MailState
 
 
@@ -43,6 +45,23 @@ _STOPPED = {
 """By the state of a mail, what the gate has said that stands in `decided_by`."""
 _TRIED = (*AFTER_SENT, MailState.DEAD)
 """States of what has been with a relay: a mail that is dead has passed the gates too, and failed behind them."""
+
+
+_MERGING = frozenset({digest.RULE, throttle.RULE})
+"""The rules by which what waits goes into a digest, and not out by itself."""
+
+
+def in_words(mail: Mail) -> str | None:
+    """What a rule has made of it, as people read it; None where none has, or where it has gone on since."""
+    if mail.reason is None:
+        return None
+    if mail.state is MailState.SKIPPED:
+        return not_sent(mail.reason)
+    if mail.state in (MailState.GATHERED, MailState.MERGED):
+        return in_digest(mail.reason)
+    if mail.state is not MailState.PENDING or mail.decided_by in (None, HASTENED):
+        return None
+    return in_digest(mail.reason) if mail.decided_by in _MERGING else held(mail.due_at, mail.reason)
 
 
 def sayings(gates: Sequence[AnyGate], mail: Mail) -> list[Saying]:

@@ -60,8 +60,13 @@ def words(verdict: Verdict) -> str | None:
     if isinstance(verdict, Send):
         return None
     if isinstance(verdict, Delay):
-        return f"held until {clock_time(verdict.until)}: {verdict.detail}"
+        return held(verdict.until, verdict.detail)
     return in_digest(verdict.detail) if isinstance(verdict, Merge) else not_sent(verdict.detail)
+
+
+def held(until: datetime, detail: str) -> str:
+    """How a mail is told of that a rule holds."""
+    return f"held until {clock_time(until)}: {detail}"
 
 
 def in_digest(detail: str) -> str:

@@ -19,7 +19,7 @@ from gateway.ground.parts import Meters
 from gateway.ground.tasks import Tasks
 from gateway.notify.delivery import events
 from gateway.notify.delivery.muster import Muster
-from gateway.notify.delivery.streams import DeliveryStats, Stream
+from gateway.notify.delivery.streams import DeliveryStats, Stream, Told
 from gateway.notify.requests import NOTIFICATION
 from storage.errors import StorageError
 from storage.streams import Streams
@@ -46,8 +46,8 @@ class Cursors(Protocol):
         """By room."""
         ...
 
-    def write(self, stream: Stream, seq: int, event: bytes) -> None:
-        """Write the next frame of the stream to its sessions."""
+    def write(self, stream: Stream, seq: int, event: bytes, told: Told | None = None) -> None:
+        """Write the next frame of the stream, which tells this, to its sessions."""
         ...
 
     def skip_to(self, stream: Stream, head: int) -> None:
@@ -174,7 +174,10 @@ class Repairs:
                 # Live frames may have closed the hole while the store was read.
                 if notification.seq is not None and notification.seq > stream.cursor:
                     self._stats.repaired += 1
-                    self._cursors.write(stream, notification.seq, events.frame(NOTIFICATION, notification))
+                    told = notification.id, notification.type
+                    self._cursors.write(
+                        stream, notification.seq, events.frame(NOTIFICATION, notification), told
+                    )
             if len(missed) < SPAN:
                 # What is missing up to the head was recalled, has expired or was pruned.
                 self._cursors.skip_to(stream, head)

@@ -23,7 +23,7 @@ from gateway.notify.deciding.sources import Sources
 from gateway.notify.deciding.whereabouts import zones_of
 from gateway.notify.digests.items import DigestItems
 from gateway.notify.digests.news import LISTED, Remainder, mail_of
-from gateway.notify.rounds import Rounds, rest_until
+from gateway.notify.rounds import Due, Rounds
 from storage import digests as shelf
 from storage.errors import StorageError
 from storage.mail import LaneName
@@ -73,6 +73,7 @@ class Digester(Part):
         self._sources = sources
         self._clock = clock
         self._due_clock = due_clock
+        self._due = Due(digests.next_due, due_clock, shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
         self._wake_mailer = wake_mailer
         self._base_url = base_url
         self._lease_seconds = lease_seconds
@@ -109,15 +110,13 @@ class Digester(Part):
         One that fails does not keep the others from closing. Its lease runs out after `lease_seconds`, and it
         comes again.
         """
-        next_due, now = await self._digests.next_due(), self._due_clock()
-        if next_due is None or next_due > now:
-            return rest_until(next_due, now, shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
+        if rest := await self._due.rest():
+            return rest
         token, due = await self._digests.lease(
-            limit=CLOSED_AT_ONCE, lease_seconds=self._lease_seconds, now=now
+            limit=CLOSED_AT_ONCE, lease_seconds=self._lease_seconds, now=self._due_clock()
         )
         if not due:
-            # Another node was faster.
-            return SHORTEST_REST_SECONDS
+            return self._due.took_nothing()
         outcomes = await asyncio.gather(
             *(self._close(digest, token) for digest in due), return_exceptions=True
         )

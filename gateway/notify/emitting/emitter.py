@@ -228,10 +228,11 @@ class Emitter(Part):
             if isinstance(answer, Appended) and not answer.duplicate
         ]
         frames = self._fanout.deliver(new)
-        if lanes := owing.lanes_owed(new):
+        emits = [notifications for _, notifications in new]
+        if lanes := owing.lanes_owed(emits):
             self._wake_mailer(lanes)
         for listen in self.listeners:
-            for _, notifications in new:
+            for notifications in emits:
                 listen(notifications, scope)
         return frames
 

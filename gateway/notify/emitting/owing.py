@@ -173,14 +173,14 @@ def left_out(notifications: Iterable[Notification]) -> list[str]:
     ]
 
 
-def lanes_owed(emits: Iterable[tuple[str, Sequence[Notification]]]) -> Collection[LaneName]:
-    """The lanes in which the notifications of these emits, each behind its event, have mail that waits to go out.
+def lanes_owed(emits: Iterable[Sequence[Notification]]) -> Collection[LaneName]:
+    """The lanes in which the notifications of these emits have mail that waits to go out.
 
     For whoever wakes the workers. Mail that is stored in their hands is `LEASED`, and wakes nobody.
     """
     return {
         each.mail.order.lane
-        for _, notifications in emits
+        for notifications in emits
         for each in notifications
         if each.mail is not None and each.mail.state is MailState.PENDING
     }

@@ -78,8 +78,9 @@ class Planner:
         questions = showing.in_question(self._catalog, self._choosers, filled, now)
         hidden = await showing.hidden_of_each(self._judge, questions, len(filled))
         mails = await owing.mails_of_each(self._judge, filled, now)
-        # As many as there can be: what is not planned after all leaves its own unused.
-        ids = iter(uuid7.many(sum([len(request.rooms) for request in requests])))
+        # What is not planned after all leaves its own unused.
+        rooms = sum([len(each.request.rooms) for each in filled if isinstance(each, Filled)])
+        ids = iter(uuid7.many(rooms))
         planned: list[Emission | Exception] = []
         for each, unseen, owed in zip(filled, hidden, mails, strict=True):
             if isinstance(each, Exception):

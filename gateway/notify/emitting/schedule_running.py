@@ -21,7 +21,7 @@ from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.emitting.emitter import Emitter
 from gateway.notify.requests import EmitRequest
-from gateway.notify.rounds import Rounds, rest_until
+from gateway.notify.rounds import Due, Rounds
 from storage.errors import StoreUnavailable
 from storage.schedule import Missed, Schedule, Scheduled
 from storage.streams import Appended
@@ -72,6 +72,7 @@ class ScheduleRunner(Part):
         self._emitter = emitter
         self._clock = clock
         self._due_clock = due_clock
+        self._due = Due(schedule.next_due, due_clock, shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
         self._epoch = epoch
         self._rounds = Rounds(self._emit_due, logger, "what is scheduled could not be emitted")
         self._tasks = Tasks()
@@ -106,13 +107,12 @@ class ScheduleRunner(Part):
 
         What cannot be emitted because the store is away is not ended, and comes again with its lease.
         """
-        due, now = await self._schedule.next_due(), self._due_clock()
-        if due is None or due > now:
-            return rest_until(due, now, shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
+        if rest := await self._due.rest():
+            return rest
+        now = self._due_clock()
         token, items = await self._schedule.lease(limit=LEASED_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now)
         if not items:
-            # Another node was faster.
-            return SHORTEST_REST_SECONDS
+            return self._due.took_nothing()
         missed = {item.id: why for item in items if (why := self._missed(item, now)) is not None}
         ended, refused = await self._emit([item for item in items if item.id not in missed])
         # After the emit: a crash in between emits again, under the same key.

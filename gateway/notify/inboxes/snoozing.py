@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
-from gateway.notify.rounds import Rounds, rest_until
+from gateway.notify.rounds import Due, Rounds
 from storage.snoozes import Returned, Snoozes
 
 BACK_AT_ONCE = 200
@@ -43,6 +43,7 @@ class Snoozer(Part):
         self._snoozes = snoozes
         self._tell = tell
         self._due_clock = due_clock
+        self._due = Due(snoozes.next_due, due_clock, shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
         self._rounds = Rounds(self._bring_back, logger, "what was snoozed could not be brought back")
         self._tasks = Tasks()
 
@@ -61,15 +62,13 @@ class Snoozer(Part):
 
     async def _bring_back(self) -> float:
         """Bring back what is due, a batch of it; answers for how many seconds there is nothing to do then."""
-        due, now = await self._snoozes.next_due(), self._due_clock()
-        if due is None or due > now:
-            return rest_until(due, now, shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
+        if rest := await self._due.rest():
+            return rest
         token, returned = await self._snoozes.bring_back(
-            limit=BACK_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now
+            limit=BACK_AT_ONCE, lease_seconds=LEASE_SECONDS, now=self._due_clock()
         )
         if not returned:
-            # Another node was faster, or they have been read meanwhile.
-            return SHORTEST_REST_SECONDS
+            return self._due.took_nothing()
         # Told, then ended: a crash in between has another tell them once more, which changes no count.
         await self._tell(returned)
         await self._snoozes.end(returned, token=token)

@@ -16,7 +16,7 @@ from storage.obligations import Subject
 from storage.stats import Outcome
 from storage.streams import Placed
 
-FRAME_BYTES = 1024
+_FRAME_BYTES = 1024
 """How many bytes of a frame weigh as much as a small happening."""
 
 
@@ -27,9 +27,16 @@ class FramesWritten:
     at: datetime
     """When the first of them was."""
     frames: list[tuple[str, bytes | Told]] = field(default_factory=list)
-    """Each with its room, or what it tells in its place."""
+    """Each with its room: its bytes, or what it tells."""
     weight: int = 0
-    """The weight of all its frames together: of each 1, and 1 more for each `FRAME_BYTES`."""
+    """The weight of all its frames together."""
+
+    def add(self, room: str, frame: bytes | Told) -> int:
+        """One more frame of the same moment; answers its weight: 1, and of one that is kept as bytes 1 more for each KiB."""
+        weight = 1 + len(frame) // _FRAME_BYTES if isinstance(frame, bytes) else 1
+        self.frames.append((room, frame))
+        self.weight += weight
+        return weight
 
 
 @dataclass(frozen=True, slots=True)

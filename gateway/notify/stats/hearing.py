@@ -19,7 +19,6 @@ from gateway.ground.rooms import user_of, user_room
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.delivery.streams import Told
 from gateway.notify.stats.happenings import (
-    FRAME_BYTES,
     FramesWritten,
     Happening,
     MailEnded,
@@ -117,8 +116,8 @@ class Hearing:
     def written(self, room: str, frame: bytes, told: Told | None = None) -> None:
         """A frame that has a sequence was written to the room's connections here.
 
-        It is called for every frame, so it does next to nothing: what a frame of another node tells is read later. One
-        of which that is known is not kept.
+        It is called for every frame, so it does next to nothing: what a frame tells of which nobody has said it is read
+        later. One of which that is known is not kept.
         """
         if self._weight >= WAITING_MAX:
             self.lose(1)
@@ -126,14 +125,7 @@ class Hearing:
         written = self._written
         if written is None or written.weight >= FRAMES_TOGETHER:
             written = self._begin()
-        if told is None:
-            heavy = 1 + len(frame) // FRAME_BYTES
-            written.frames.append((room, frame))
-        else:
-            heavy = 1
-            written.frames.append((room, told))
-        written.weight += heavy
-        self._weight += heavy
+        self._weight += written.add(room, frame if told is None else told)
 
     def _begin(self) -> FramesWritten:
         """Have what is written from now on until the loop's next turn stand together, with the time of now."""

@@ -17,7 +17,7 @@ from msgspec import structs
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
-from gateway.notify.stats.happenings import Happening
+from gateway.notify.stats.happenings import Happening, MailHeard
 from gateway.notify.stats.hearing import WAITING_MAX, Hearing
 from gateway.notify.stats.names import Names
 from gateway.notify.stats.reckoning import Reckoner
@@ -105,7 +105,18 @@ class Noter(Part):
             # the counts.
             await self._note()
             while self.heard.waiting:
-                await self._reckon(self.heard.step(STEP))
+                step = self.heard.step(STEP)
+                # What is heard of a mail has its series from the store, which must know of what was sent before.
+                if self._unnoted and any(isinstance(each, MailHeard) for each in step):
+                    await self._note()
+                try:
+                    await self._reckon(step)
+                except StorageError:
+                    raise
+                except Exception:
+                    # What cannot be worked out is lost, and not what was before it.
+                    await self._note()
+                    raise
                 # Full writes: each is a commit.
                 if len(self._unnoted) >= NOTED_AT_ONCE or not self.heard.waiting:
                     await self._note()

@@ -7,7 +7,7 @@ to have seen it one must have got it: so what is told of a person never grows fr
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -28,7 +28,7 @@ from gateway.notify.stats.happenings import (
     Replayed,
 )
 from storage.obligations import Kind
-from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one
+from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one, keys_of_each
 from storage.streams import Placed, Streams
 
 SPAN_MAX = 1000
@@ -204,15 +204,16 @@ def _event(
     return Event(key=key_of_one(id_, outcome, reader), at=at, outcome=outcome, series=series)
 
 
-def _of_frames(written: FramesWritten) -> Iterator[Event]:
+def _of_frames(written: FramesWritten) -> list[Event]:
     """Of a frame of several languages the first tells as much as any.
 
-    Of a frame of another node it reads the id and the type out of the bytes that were written: a lookup for each would
-    cost more than the frame. It has a turn for every frame of every emit, so what they share is made once.
+    Of a frame of which nobody has said what it tells it reads the id and the type out of the bytes: a lookup for each
+    would cost more than the frame. It has a turn for every frame of every emit, so what they share is made once.
     """
     own: dict[str, Series] = {}
     shared: dict[str, Series] = {}
-    at, outcome = written.at, Outcome.DELIVERED
+    ids: list[str] = []
+    series_of_each: list[Series] = []
     for room, frame in written.frames:
         id_, type_ = _told(frame) if isinstance(frame, bytes) else frame
         known = own if room.startswith(_USER) else shared
@@ -220,7 +221,14 @@ def _of_frames(written: FramesWritten) -> Iterator[Event]:
         if series is None:
             channel = StatsChannel.IN_APP if known is own else StatsChannel.SHARED
             series = known[type_] = Series(type_, channel.value)
-        yield Event(key=key_of_one(id_, outcome), at=at, outcome=outcome, series=series)
+        ids.append(id_)
+        series_of_each.append(series)
+    at, outcome = written.at, Outcome.DELIVERED
+    keys = keys_of_each(ids, outcome)
+    return [
+        Event(key=key, at=at, outcome=outcome, series=series)
+        for key, series in zip(keys, series_of_each, strict=True)
+    ]
 
 
 def _told(frame: bytes) -> Told:

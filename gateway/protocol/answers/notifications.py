@@ -111,7 +111,7 @@ class MailAnswer(Schema):
     verdict = required.text(
         allow_none=True,
         metadata={
-            "description": "In words, why it was not sent, or is in a digest; null where neither is so."
+            "description": "In words, why it was not sent, is held, or is in a digest; null where none of it is so."
         },
     )
     relay_id = required.text(

@@ -74,6 +74,23 @@ async def test_deadlines_are_met_in_order_and_once():
     assert loop.time() - before >= 0.05
 
 
+async def test_deadlines_within_a_grain_are_met_together():
+    loop = asyncio.get_running_loop()
+    met: list[tuple[float, float]] = []
+    deadlines = Deadlines(0.3, lambda due: met.append((due, loop.time())), grain_seconds=0.2)
+    for _ in range(20):
+        deadlines.put(loop.time() + 0.3)
+        await asyncio.sleep(0.01)
+
+    async with asyncio.timeout(20):
+        while len(met) < 20:
+            await asyncio.sleep(0.01)
+
+    # A busy machine may meet them late, never earlier than half of the grain.
+    assert all(at >= due - 0.1 for due, at in met)
+    assert len({round(at, 2) for _, at in met}) < 10
+
+
 async def test_a_deadline_that_puts_itself_in_again_is_met_again():
     rounds = asyncio.Queue()
 

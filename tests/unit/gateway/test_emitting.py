@@ -17,6 +17,7 @@ from gateway.notify.deciding.decision import Judge
 from gateway.notify.deciding.sources import Sources
 from gateway.notify.delivery import fanout
 from gateway.notify.delivery.fanout import Fanout
+from gateway.notify.delivery.streams import Told
 from gateway.notify.emitting import emitter as module
 from gateway.notify.emitting.emitter import Emitter
 from gateway.notify.emitting.owing import NoAddress
@@ -46,7 +47,7 @@ class Nobody:
     def hears(self, room: str) -> bool:
         return False
 
-    def receive(self, room: str, seq: int, event: bytes) -> None:
+    def receive(self, room: str, seq: int, event: bytes, told: Told | None = None) -> None:
         raise AssertionError("nobody is there")
 
 
@@ -317,6 +318,19 @@ async def test_a_batch_of_which_nothing_was_stored_is_counted_by_nobody(
         await emitter.emit_many([plain("1")], scope="test")
 
     assert not emitter.outcomes
+
+
+async def test_of_a_batch_who_listens_hears_of_each_that_is_new_in_order(emitter: Emitter):
+    heard: list[list[str]] = []
+    emitter.listeners.append(lambda notifications, _: heard.append([each.room for each in notifications]))
+    once = structs.replace(plain("ann"), idempotency_key="k", fingerprint=b"1")
+    passing = structs.replace(plain("eve"), store=False)
+    unfit = structs.replace(plain("mallory"), title=None)
+
+    outcomes = await emitter.emit_many([once, plain("bob", "cem"), unfit, once, passing], scope="shop")
+
+    assert heard == [["user:ann"], ["user:bob", "user:cem"], ["user:eve"]]
+    assert [getattr(outcome, "duplicate", None) for outcome in outcomes] == [False, False, None, True, False]
 
 
 async def test_who_listens_hears_of_what_is_new_alone(emitter: Emitter):

@@ -11,7 +11,7 @@ import pytest
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.commands import PeerAsk, PeerTell
 from gateway.notify.deciding.decision import GATES, OF_CAMPAIGNS, OF_TESTS, gates_of
-from gateway.notify.deciding.sayings import GateResult, sayings
+from gateway.notify.deciding.sayings import GateResult, in_words, sayings
 from gateway.notify.delivery.written import KEPT, NAMED, WrittenLog
 from gateway.observe import trace
 from gateway.observe import trace_points as points
@@ -144,6 +144,31 @@ def test_what_the_gates_have_said_is_told_from_the_end():
         replace(MAIL, state=MailState.LEASED, decided_by="quiet_hours"),
     ):
         assert set(said(unknown).values()) == {GateResult.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("state", "rule", "words"),
+    [
+        (MailState.SKIPPED, "unless", "not sent: why"),
+        (MailState.PENDING, "quiet_hours", "held until 2026-12-01 07:00 UTC: why"),
+        (MailState.PENDING, "digest", "in a digest: why"),
+        (MailState.PENDING, "throttle", "in a digest: why"),
+        (MailState.GATHERED, "digest", "in a digest: why"),
+        (MailState.MERGED, "throttle", "in a digest: why"),
+        (MailState.PENDING, HASTENED, None),
+        (MailState.PENDING, None, None),
+        (MailState.LEASED, "quiet_hours", None),
+        (MailState.DEAD, None, None),
+    ],
+)  # fmt: skip
+def test_what_a_rule_has_made_of_a_mail_is_told_in_words(
+    state: MailState, rule: str | None, words: str | None
+):
+    morning = datetime(2026, 12, 1, 7, tzinfo=UTC)
+    mail = replace(MAIL, state=state, decided_by=rule, reason="why", due_at=morning)
+
+    assert in_words(mail) == words
+    assert in_words(replace(mail, reason=None)) is None
 
 
 def test_a_campaigns_mail_has_a_gate_more_and_its_test_one_alone():

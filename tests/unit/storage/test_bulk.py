@@ -36,3 +36,5 @@ def test_what_is_passed_over_is_not_counted(table: sqlite3.Connection) -> None:
 def test_a_row_that_is_taken_raises(table: sqlite3.Connection) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         bulk.insert(table, "things (name, size)", [("one", 1)] * 80)
+    # Whoever goes on after it has a part of the rows: the transaction is to be undone.
+    assert names(table) == ["one"]

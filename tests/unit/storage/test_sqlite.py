@@ -87,6 +87,84 @@ async def test_a_checkpoint_that_fails_costs_nothing_and_is_made_up_for(store, m
     assert "checkpoint failed" in caplog.messages
 
 
+async def test_what_has_changed_nothing_asks_for_no_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(threads, "CHECKPOINT_SECONDS", 60.0)
+    here = threads.Threads(tmp_path / "x.db")
+    await here.open(lambda connection: migrate(connection, []))
+    await here.write(lambda connection: connection.execute("CREATE TABLE things (name TEXT)"))
+    await here.write(lambda connection: connection.execute("DELETE FROM things"))
+    assert here._checkpoint_due is None
+
+    # Whoever does not wait for it does not hear whether it has changed anything.
+    asked = asyncio.create_task(
+        here.write(lambda connection: connection.execute("INSERT INTO things VALUES ('x')"))
+    )
+    await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert here._checkpoint_due is not None
+
+    await here.close()
+    assert here._checkpoint_due is None
+    assert not (tmp_path / "x.db-wal").exists()
+
+
+async def test_a_log_that_a_reader_holds_back_is_folded_later(tmp_path, monkeypatch):
+    """The next commit may be hours away."""
+    monkeypatch.setattr(threads, "CHECKPOINT_SECONDS", 0.05)
+    folded: list[bool] = []
+    works = threads._checkpoint
+    monkeypatch.setattr(
+        threads, "_checkpoint", lambda connection: folded.append(works(connection)) or folded[-1]
+    )
+    here = threads.Threads(tmp_path / "x.db")
+    await here.open(lambda connection: migrate(connection, []))
+    await here.write(lambda connection: connection.execute("CREATE TABLE things (name TEXT)"))
+    may_end, reads = threading.Event(), threading.Event()
+
+    def read(connection):
+        connection.execute("SELECT * FROM things").fetchall()
+        reads.set()
+        may_end.wait(20)
+
+    reading = asyncio.create_task(here.read(read))
+    await asyncio.to_thread(reads.wait, 20)
+    await here.write(lambda connection: connection.execute("INSERT INTO things VALUES ('x')"))
+    async with asyncio.timeout(20):
+        while False not in folded:
+            await asyncio.sleep(0.01)
+
+    may_end.set()
+    await reading
+
+    async with asyncio.timeout(20):
+        while not folded[-1]:
+            await asyncio.sleep(0.01)
+    await here.close()
+
+
+async def test_a_write_that_ends_as_the_store_closes_leaves_no_timer(tmp_path, caplog):
+    here = threads.Threads(tmp_path / "x.db")
+    await here.open(lambda connection: migrate(connection, []))
+    may_end = threading.Event()
+
+    def write(connection):
+        may_end.wait(20)
+        connection.execute("CREATE TABLE things (name TEXT)")
+        connection.execute("INSERT INTO things VALUES ('x')")
+
+    writing = asyncio.create_task(here.write(write))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(here.close())
+    await asyncio.sleep(0)
+    may_end.set()
+    await asyncio.gather(writing, closing)
+
+    assert here._checkpoint_due is None
+    assert not caplog.records
+
+
 async def test_a_store_that_is_closed_says_so(store):
     await store.close()
 

@@ -417,7 +417,7 @@ export interface MailAnswer {
   readonly code: number | null;
   /** The rule that skipped it, or holds it. */
   readonly decided_by: string | null;
-  /** In words, why it was not sent, or is in a digest; null where neither is so. */
+  /** In words, why it was not sent, is held, or is in a digest; null where none of it is so. */
   readonly verdict: string | null;
   /** What the mail server said as it took it. */
   readonly relay_id: string | null;
@@ -576,7 +576,7 @@ export interface TracedMailAnswer {
   readonly code: number | null;
   /** The rule that skipped it, or holds it. */
   readonly decided_by: string | null;
-  /** In words, why it was not sent, or is in a digest; null where neither is so. */
+  /** In words, why it was not sent, is held, or is in a digest; null where none of it is so. */
   readonly verdict: string | null;
   /** What the mail server said as it took it. */
   readonly relay_id: string | null;

@@ -49,6 +49,25 @@ async def test_a_late_frame_is_waited_for_and_keeps_its_place():
         assert not here.stream.asked.is_set()
 
 
+async def test_what_a_frame_tells_is_passed_on_where_it_is_known():
+    """Of one that had to wait only its bytes are kept; a repair reads it from the store."""
+    async with scene() as here:
+        written: list[object] = []
+        await here.enter("a")
+        here.delivery.on_written = lambda room, event, told: written.append(told)
+
+        here.delivery.receive(ROOM, 1, frame(1), ("one", "T"))
+        here.delivery.receive(ROOM, 3, frame(3), ("three", "T"))
+        here.delivery.receive(ROOM, 2, frame(2), ("two", "T"))
+        assert written == [("one", "T"), ("two", "T"), None]
+
+        here.stream.head = 5
+        here.delivery.receive(ROOM, 5, frame(5))
+        await here.until(lambda: len(written) == 5)
+
+        assert written[3] == (f"{ROOM}-4", "T")
+
+
 async def test_live_frames_wait_until_the_replay_is_out():
     """A session that joined gets what came meanwhile after its replay, without what the replay gave it."""
     async with scene() as here:

@@ -75,6 +75,19 @@ async def test_what_cannot_be_worked_out_is_given_up_and_the_rest_goes_on(
     assert await process.told() == {(series("ORDER"), Outcome.EMITTED): 1}
 
 
+async def test_what_cannot_be_worked_out_takes_nothing_along_that_was_before_it(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(noting, "STEP", 1)
+    process.noter.heard.replayed([notification("user:ann", type="ORDER", seq=1)])
+    process.noter.heard.written("user:ann", b"no frame")
+
+    with pytest.raises(ValueError, match="JSON"):
+        await process.noter.flush()
+
+    assert await process.told() == {(series("ORDER"), Outcome.DELIVERED): 1}
+
+
 def test_so_many_types_and_campaigns_of_a_day_are_told_by_name():
     names = Names(most=2)
     same = series("ONE")

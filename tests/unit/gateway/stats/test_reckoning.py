@@ -1,8 +1,11 @@
 """What happens is told as events: of each thing one, in the series that it is of, with what follows from it."""
 
+import pytest
+
 from gateway.catalog.channels import EMAIL
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.delivery import events
+from gateway.notify.stats import noting
 from mailer.outcomes import MailOutcome, Result
 from storage import stats
 from storage.clicks import HitKind
@@ -206,6 +209,32 @@ async def test_mail_that_stands_by_itself_is_accepted_when_it_ends(process: Proc
         (plain, Outcome.ACCEPTED): 1,
         (plain._replace(rule="quiet"), Outcome.SKIPPED): 1,
         (plain, Outcome.DEAD): 1,
+    }
+
+
+async def test_a_click_right_behind_its_mail_counts_in_the_campaign(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+):
+    """However much lies between the two of what is told together."""
+    monkeypatch.setattr(noting, "STEP", 1)
+    mail_id = uuid7()
+    campaign = Subject(kind=Kind.CAMPAIGN, id="c")
+    process.noter.heard.mailed(
+        LaneName.BULK,
+        MailOutcome(id=mail_id, of=campaign, type="NEWS", result=Result.SENT, seconds=0, attempts=1),
+    )
+    process.noter.heard.clicked(
+        Clicked(
+            user="ann", type="NEWS", channel=EMAIL, notification=None, mail=mail_id, kind=HitKind.HUMAN,
+            is_first=True, at=NOON,
+        )
+    )  # fmt: skip
+
+    await process.noter.flush()
+
+    letter = series("NEWS", "email", lane="bulk", campaign="c")
+    assert await process.told() == {
+        (letter, outcome): 1 for outcome in (Outcome.ACCEPTED, Outcome.SENT, Outcome.CLICKED)
     }
 
 
