@@ -92,9 +92,14 @@ class Metrics(Collector):
     def counter(self, name: str, help: str, labels: Sequence[str]) -> Count:  # noqa: A002 - the word Prometheus uses
         """Scrape how often what it answers was called, by labels; the name is given without `_total`."""
         family = Counter(name, help, labels, registry=self.registry)
+        series: dict[tuple[str, ...], Counter] = {}
 
         def count(*values: str) -> None:
-            family.labels(*values).inc()
+            told = series.get(values)
+            if told is None:
+                # The library takes a lock and makes text of the values each time that it is asked.
+                told = series[values] = family.labels(*values)
+            told.inc()
 
         return count
 
