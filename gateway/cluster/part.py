@@ -3,9 +3,14 @@
 The two are made by `gateway.cluster.connect`; here they get a start, a stop and a place in the probes.
 """
 
+from collections.abc import Mapping
+
 from gateway.cluster.bus.base import Bus, BusReturned, Receive, ReceiveCommand
 from gateway.cluster.presence.base import Announce, Presence
+from gateway.cluster.presence.errors import PresenceError
 from gateway.ground.parts import Meters, Part
+
+_USERS, _CONNECTIONS = "bellhop_presence_users", "bellhop_presence_connections"
 
 
 class BusPart(Part):
@@ -44,12 +49,22 @@ class PresencePart(Part):
     sessions have gone by then, and what is left of them is taken out.
     """
 
-    def __init__(self, presence: Presence, announce: Announce) -> None:
+    def __init__(self, presence: Presence, announce: Announce, *, counted: bool = True) -> None:
+        """`counted` is whether this process shows how many are online anywhere: for one with sessions, since it asks at each scrape."""
         self._presence = presence
         self._announce = announce
+        self._counted = counted
 
     def measure(self, meters: Meters) -> None:
         self._presence.measure(meters)
+        if self._counted:
+            meters.ask_gauges(
+                {
+                    _USERS: "Users online in the whole cluster",
+                    _CONNECTIONS: "Connections of the whole cluster",
+                },
+                self._counts,
+            )
 
     def unready(self) -> list[str]:
         return [f"presence: {reason}" for reason in self._presence.reasons()]
@@ -59,3 +74,11 @@ class PresencePart(Part):
 
     async def stop(self) -> None:
         await self._presence.stop()
+
+    async def _counts(self) -> Mapping[str, float]:
+        """Who is online anywhere; nothing where that cannot be told."""
+        try:
+            users, connections = await self._presence.counts()
+        except PresenceError:
+            return {}
+        return {_USERS: users, _CONNECTIONS: connections}

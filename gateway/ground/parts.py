@@ -19,9 +19,32 @@ CarryOut = Callable[[Any], None]
 Ask = Callable[[Any, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """Answers what a session asks, with an object for its client: takes the session and the payload."""
 
+Count = Callable[..., None]
+"""Counts one more, under the values of the labels in their order; neither waits nor raises."""
+
+Observe = Callable[[float], None]
+"""Notes a value; neither waits nor raises."""
+
+ObserveBy = Callable[[tuple[str, ...], float], None]
+"""The same, under the values of the labels in their order."""
+
+AskGauges = Callable[[], Awaitable[Mapping[str, float]]]
+"""Finds out what gauges are at, by name. What it leaves out is not known."""
+
+TIME_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Bounds of buckets for times."""
+
+
+def unmeasured(*values: object) -> None:
+    """What a part counts with until it is asked to `measure`: nothing is counted."""
+
 
 class Meters(Protocol):
-    """Who shows the operators what a part counts: `gateway.observe.metrics.Metrics`. Each value is read at the scrape."""
+    """Who shows the operators what a part counts: `gateway.observe.metrics.Metrics`.
+
+    What a part counts anyway is read at the scrape (`watch_…`), or asked for (`ask_gauges`). The rest it tells, by what
+    it is given to call. Names are declared once in a process; values of labels are few, and never those that a caller chooses.
+    """
 
     def watch_counter(self, name: str, help: str, read: Callable[[], float | None]) -> None:  # noqa: A002 - the word Prometheus uses
         """Show what only grows; the name is given without `_total`."""
@@ -39,6 +62,28 @@ class Meters(Protocol):
 
     def watch_counts(self, name: str, help: str, label: str, counts: Mapping[str, int]) -> None:  # noqa: A002 - as above
         """Show what only grows, by a label whose values are few."""
+        ...
+
+    def ask_gauges(self, gauges: Mapping[str, str], ask: AskGauges) -> None:
+        """Show, of these by name and help, what is answered when it is asked for before each scrape; not known is NaN."""
+        ...
+
+    def counter(self, name: str, help: str, labels: Sequence[str]) -> Count:  # noqa: A002 - as above
+        """Show how often what it answers was called, by labels; the name is given without `_total`."""
+        ...
+
+    def histogram(self, name: str, help: str, bounds: Sequence[float]) -> Observe:  # noqa: A002 - as above
+        """Show how many values were at most each of `bounds`, which rise."""
+        ...
+
+    def histogram_by(
+        self,
+        name: str,
+        help: str,  # noqa: A002 - as above
+        labels: Sequence[str],
+        bounds: Sequence[float],
+    ) -> ObserveBy:
+        """The same by labels, for what happens thousands of times a second. It is told on the loop alone."""
         ...
 
 

@@ -18,7 +18,7 @@ from gateway.engine.bodies import BodyError
 from gateway.engine.http import EXPECTS, Refuse
 from gateway.ground import encoding, logs
 from gateway.http.reading import unreadable
-from gateway.observe.metrics import Metrics
+from gateway.http.times import RequestTimes
 from gateway.protocol import problems
 from gateway.protocol.problems import Problem
 
@@ -51,7 +51,7 @@ REFUSE: web.AppKey[Refuse] = web.AppKey("refuse")
 logger = logging.getLogger("gateway.access")
 
 
-def application(site: str, metrics: Metrics) -> web.Application:
+def application(site: str, times: RequestTimes) -> web.Application:
     """An application without routes. `site` is the name it has in logs and metrics.
 
     Its middleware is the outermost: those that are added later run inside it. Called once for each site.
@@ -75,7 +75,7 @@ def application(site: str, metrics: Metrics) -> web.Application:
             # A long poll or a websocket lasts as long as it lasts: its seconds would say nothing.
             if not isinstance(response, web.WebSocketResponse) and route != "/socket.io/":
                 # By the route's pattern, of which there are few: a metric by path would grow without end.
-                metrics.http_request(site, request.method, route, status, seconds)
+                times.answered(site, request.method, route, status, seconds)
             _log(site, request.method, route, status, seconds)
             logs.request_id.reset(token)
         return response
@@ -93,7 +93,7 @@ def application(site: str, metrics: Metrics) -> web.Application:
         token = logs.request_id.set(request_id)
         response = problems.of_status(status).response()
         _set_headers(response, request_id)
-        metrics.http_request(site, "unknown", "unknown", status, 0)
+        times.answered(site, "unknown", "unknown", status, 0)
         _log(site, "unknown", "unknown", status, 0)
         logs.request_id.reset(token)
         return response

@@ -15,6 +15,7 @@ from gateway.http.edge import json_response
 from gateway.http.health import Health
 from gateway.http.rates import EmitRate
 from gateway.http.settings import SiteSettings
+from gateway.http.times import RequestTimes
 from gateway.observe.metrics import Metrics
 from gateway.protocol import batch, campaign_answers, emit, emit_rules, shapes
 from gateway.protocol.auditing import audited
@@ -29,10 +30,16 @@ from gateway.protocol.uses import emitting
 
 
 def build(
-    *, settings: SiteSettings, use: UseCases, services: Services, health: Health, metrics: Metrics
+    *,
+    settings: SiteSettings,
+    use: UseCases,
+    services: Services,
+    health: Health,
+    metrics: Metrics,
+    times: RequestTimes,
 ) -> web.Application:
     """The application of the internal site, with its probes, metrics and pages. Called once for a node."""
-    app = edge.application("internal", metrics)
+    app = edge.application("internal", times)
     site = InternalSite(use=use, services=services, emit_rate=EmitRate(settings.emit_rate))
     app.add_routes([*site.routes(), *health.liveness(), *health.readiness(), *metrics.routes()])
     app.add_routes([*openapi.routes(settings.base_url), *static.internal_routes()])

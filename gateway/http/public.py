@@ -17,9 +17,9 @@ from gateway.ground.rooms import rooms_of
 from gateway.http import edge, routing, static
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
+from gateway.http.times import RequestTimes
 from gateway.notify.people.contacts import ContactBook, contact_of
 from gateway.notify.people.topics import TopicBook
-from gateway.observe.metrics import Metrics
 from gateway.protocol.operation import USER, Operation
 from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.use_cases import Caller, UseCases
@@ -39,10 +39,10 @@ def build(
     contacts: ContactBook,
     topics: TopicBook,
     health: Health,
-    metrics: Metrics,
+    times: RequestTimes,
 ) -> web.Application:
     """The application that browsers ask, without Socket.IO, which is attached to it later."""
-    app = edge.application("public", metrics)
+    app = edge.application("public", times)
     CrossOrigin(origins, (API, settings.base_path + API)).attach(app)
     site = PublicSite(use=use, verifier=verifier, contacts=contacts, topics=topics)
     app.add_routes([*site.routes(), *health.liveness()])

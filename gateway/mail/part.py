@@ -8,9 +8,10 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from gateway.ground.clock import Timekeeper
-from gateway.ground.parts import Meters, Part
+from gateway.ground.parts import Count, Meters, Part, unmeasured
 from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
@@ -145,8 +146,12 @@ class MailPart(Part):
         self._hand = transactional.at_once
         """Of bulk mail nobody waits for the single one."""
         self._tasks: list[asyncio.Task[None]] = []
+        self._count: Count = unmeasured
 
     def measure(self, meters: Meters) -> None:
+        self._count = meters.counter(
+            "bellhop_mail", "Mails by lane and by what became of them", ("lane", "outcome")
+        )
         # A series for each lane.
         for lane, worker in self.workers.items():
             _measure(meters, lane, worker)
@@ -204,7 +209,7 @@ class MailPart(Part):
 
     def _worker(self, lane: Lane) -> Worker:
         """The worker of a lane, by the policy of the settings."""
-        mail, ended = self._mail, self._desk.ended
+        mail = self._mail
         return Worker(
             lane,
             self._desk.outbox,
@@ -221,8 +226,13 @@ class MailPart(Part):
             # A mail that went out early cannot be called back.
             clock=self._desk.clock.cautious,
             random=random.random,
-            observe=lambda outcome: ended(lane.name, outcome),
+            observe=partial(self._ended, lane.name),
         )
+
+    def _ended(self, lane: LaneName, outcome: MailOutcome) -> None:
+        """Count a mail that came to an end, or to another attempt, and tell the others who count."""
+        self._count(lane, outcome.result)
+        self._desk.ended(lane, outcome)
 
 
 def _measure(meters: Meters, lane: LaneName, worker: Worker) -> None:

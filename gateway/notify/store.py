@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.cluster.lineage import EpochBegan, Lineage
 from gateway.ground.clock import Timekeeper
-from gateway.ground.parts import CarryOut, Meters, Part
+from gateway.ground.parts import TIME_BOUNDS, CarryOut, Meters, Observe, Part, unmeasured
 from storage.errors import StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
@@ -21,6 +21,8 @@ from storage.store import Store
 
 STORE_PATIENCE_SECONDS = 30
 """How long a start waits for a store that is away: in a cluster, things start in any order."""
+SIZE_BOUNDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+"""Bounds of buckets for batches."""
 
 logger = logging.getLogger(__name__)
 
@@ -112,13 +114,37 @@ class ClockPart(Part):
         await self._clock.stop()
 
 
+class Batches:
+    """Told of each batch that goes to the store, by who sees it go. One for a process."""
+
+    def __init__(self) -> None:
+        self._size: Observe = unmeasured
+        self._seconds: Observe = unmeasured
+
+    def measure(self, meters: Meters) -> None:
+        """Tell `meters` how large batches are, and how long the store takes for them."""
+        self._size = meters.histogram(
+            "bellhop_append_batch_notifications", "Notifications stored in one batch", SIZE_BOUNDS
+        )
+        self._seconds = meters.histogram(
+            "bellhop_append_batch_seconds", "Seconds the store took for a batch", TIME_BOUNDS
+        )
+
+    def stored(self, notifications: int, seconds: float) -> None:
+        """Note how large a batch was, and how long the store took."""
+        self._size(notifications)
+        self._seconds(seconds)
+
+
 class CommitPart(Part):
     """The queue of what is to be stored; what waits in it when the process stops is stored first."""
 
-    def __init__(self, commit: GroupCommit) -> None:
+    def __init__(self, commit: GroupCommit, batches: Batches) -> None:
         self._commit = commit
+        self._batches = batches
 
     def measure(self, meters: Meters) -> None:
+        self._batches.measure(meters)
         meters.watch_gauge(
             "bellhop_append_queue", "Notifications that wait to be stored", lambda: self._commit.queued
         )

@@ -1,7 +1,7 @@
 """The rules of the alerts, as they stand in `k8s/components/monitoring/rules.yaml` for Prometheus.
 
-A table, and the conditions that need more than a comparison. How long a condition must hold and who is told
-is of `alerts`.
+A table for each subject, and the conditions that need more than a comparison. How long a condition must hold and who
+is told is of `alerts`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +23,18 @@ def rules(max_connections: int) -> Sequence[AlertRule]:
     Made once for a node. Names, texts and times are compared by a test with those of Prometheus; change both.
     """
     return (
+        *_of_the_store(),
+        *_of_the_cluster(),
+        *_of_the_worker(),
+        *_of_the_lanes(),
+        *_of_the_catalog(),
+        *_of_the_clients(max_connections),
+    )
+
+
+def _of_the_store() -> Sequence[AlertRule]:
+    """Emits that are refused, or wait."""
+    return (
         AlertRule(
             name="BellhopTurnsBackendsAway",
             severity=Severity.CRITICAL,
@@ -31,6 +43,35 @@ def rules(max_connections: int) -> Sequence[AlertRule]:
             holding=2 * MINUTE,
             holds=_when(lambda seen: seen.rate("bellhop_emits", 5 * MINUTE, label="unavailable") > 0),
         ),
+        AlertRule(
+            name="BellhopStoreSlow",
+            severity=Severity.WARNING,
+            summary="One batch in a hundred takes the store more than half a second",
+            runbook="Every emit waits for it.",
+            holding=5 * MINUTE,
+            holds=_when(lambda seen: slowest(seen, 5 * MINUTE) > 0.5),
+        ),
+        AlertRule(
+            name="BellhopAppendsQueue",
+            severity=Severity.WARNING,
+            summary="Emits come faster than the store takes them",
+            runbook="Beyond 20,000 in the queue of a node they are refused.",
+            holding=MINUTE,
+            holds=_each("bellhop_append_queue", lambda value: value > 5000),
+        ),
+        AlertRule(
+            name="BellhopScheduledMissed",
+            severity=Severity.WARNING,
+            summary="What was scheduled was not emitted within the hour",
+            runbook="The dashboard's page Scheduled says why; it is emitted there by hand, or cancelled.",
+            holds=_when(lambda seen: seen.rate("bellhop_scheduled_missed", 60 * MINUTE) > 0),
+        ),
+    )
+
+
+def _of_the_cluster() -> Sequence[AlertRule]:
+    """What nodes have by Redis."""
+    return (
         AlertRule(
             name="BellhopBusDown",
             severity=Severity.CRITICAL,
@@ -65,35 +106,18 @@ def rules(max_connections: int) -> Sequence[AlertRule]:
             holding=10 * MINUTE,
             holds=_when(lambda seen: seen.rate("bellhop_repaired", 10 * MINUTE) > 1),
         ),
-        AlertRule(
-            name="BellhopStoreSlow",
-            severity=Severity.WARNING,
-            summary="One batch in a hundred takes the store more than half a second",
-            runbook="Every emit waits for it.",
-            holding=5 * MINUTE,
-            holds=_when(lambda seen: slowest(seen, 5 * MINUTE) > 0.5),
-        ),
-        AlertRule(
-            name="BellhopAppendsQueue",
-            severity=Severity.WARNING,
-            summary="Emits come faster than the store takes them",
-            runbook="Beyond 20,000 in the queue of a node they are refused.",
-            holding=MINUTE,
-            holds=_each("bellhop_append_queue", lambda value: value > 5000),
-        ),
+    )
+
+
+def _of_the_worker() -> Sequence[AlertRule]:
+    """Mail that does not leave."""
+    return (
         AlertRule(
             name="BellhopMailBuried",
             severity=Severity.WARNING,
             summary="Mail was given up on within the hour",
             runbook="The dashboard lists it with its reasons; revive it there or leave it.",
             holds=_when(_more_is_dead),
-        ),
-        AlertRule(
-            name="BellhopScheduledMissed",
-            severity=Severity.WARNING,
-            summary="What was scheduled was not emitted within the hour",
-            runbook="The dashboard's page Scheduled says why; it is emitted there by hand, or cancelled.",
-            holds=_when(lambda seen: seen.rate("bellhop_scheduled_missed", 60 * MINUTE) > 0),
         ),
         AlertRule(
             name="BellhopMailStopped",
@@ -111,6 +135,12 @@ def rules(max_connections: int) -> Sequence[AlertRule]:
             holding=15 * MINUTE,
             holds=_stuck,
         ),
+    )
+
+
+def _of_the_lanes() -> Sequence[AlertRule]:
+    """How mail fares that has left, and what was paused for it."""
+    return (
         AlertRule(
             name="BellhopMailBounces",
             severity=Severity.WARNING,
@@ -155,6 +185,12 @@ def rules(max_connections: int) -> Sequence[AlertRule]:
             holding=5 * MINUTE,
             holds=_each("bellhop_campaigns_stopped", lambda value: value > 0),
         ),
+    )
+
+
+def _of_the_catalog() -> Sequence[AlertRule]:
+    """Which catalog is in force, and where."""
+    return (
         AlertRule(
             name="BellhopCatalogRefused",
             severity=Severity.WARNING,
@@ -172,6 +208,12 @@ def rules(max_connections: int) -> Sequence[AlertRule]:
             holding=15 * MINUTE,
             holds=_each("bellhop_catalog_versions", lambda value: value > 1),
         ),
+    )
+
+
+def _of_the_clients(max_connections: int) -> Sequence[AlertRule]:
+    """Connections, and those who do not read."""
+    return (
         AlertRule(
             name="BellhopNodeNearlyFull",
             severity=Severity.WARNING,

@@ -1,6 +1,9 @@
 """What a node counts and measures, in the format that Prometheus scrapes.
 
-Each node has a registry of its own. What others count anyway is read at the scrape (`watch`); the rest is told by a call.
+Each process has a registry of its own. What is counted, and under which names, each part says in its `measure`
+(`gateway.ground.parts.Meters`); here are only the versions, and what Python and the operating system tell of the process.
+
+What others count anyway is read at the scrape (`watch`); the rest is told by a call.
 
 Names are part of what operators build upon (docs/operating.md). Labels have few values each, and never one
 that a caller may choose.
@@ -9,8 +12,7 @@ that a caller may choose.
 import asyncio
 import math
 import platform
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
@@ -28,18 +30,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from gateway.cluster.presence.errors import PresenceError
+from gateway.ground.parts import AskGauges, Count, Observe, ObserveBy
 from gateway.observe.timings import Timings
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""Bounds of buckets for times."""
-_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-"""Bounds of buckets for batches."""
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Those that have a series of their own."""
-
-PRESENCE_SECONDS = 2.0
-"""How long a scrape waits for presence."""
+ASK_SECONDS = 2.0
+"""How long a scrape waits for what has to be asked for, as who is online."""
 
 Read = Callable[[], float | None]
 """Reads a value at the scrape; None when there is none yet."""
@@ -81,45 +76,9 @@ class Metrics(Collector):
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
         registry.register(self)
-        self._requests = Timings(
-            "bellhop_http_request_seconds",
-            "Requests answered, by route and status; polls and websockets excepted",
-            ("site", "method", "route", "status"),
-            _SECONDS,
-        )
-        self._emits: defaultdict[str, int] = defaultdict(int)
-        self.watch_counts(
-            "bellhop_emits", "Requests to emit, by outcome: accepted, duplicate, or the code of the problem",
-            "outcome", self._emits,
-        )  # fmt: skip
-        self._append_sizes = Histogram(
-            "bellhop_append_batch_notifications",
-            "Notifications stored in one batch",
-            buckets=_SIZES,
-            registry=registry,
-        )
-        self._append_seconds = Histogram(
-            "bellhop_append_batch_seconds",
-            "Seconds the store took for a batch",
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._mail = Counter(
-            "bellhop_mail", "Mails by lane and by what became of them", ("lane", "outcome"), registry=registry
-        )
-        self._returned = Counter(
-            "bellhop_mail_returned",
-            "Reports of mail that came back, by its lane and by what they came to",
-            ("lane", "fate"),
-            registry=registry,
-        )
-        self._counts: Callable[[], Awaitable[tuple[int, int]]] | None = None
-        self._presence_users = Gauge(
-            "bellhop_presence_users", "Users online in the whole cluster", registry=registry
-        )
-        self._presence_connections = Gauge(
-            "bellhop_presence_connections", "Connections of the whole cluster", registry=registry
-        )
+        self._timings: list[Timings] = []
+        self._asked: list[tuple[Mapping[str, Gauge], AskGauges]] = []
+        """What has to be asked for before each scrape."""
         build = Gauge(
             "bellhop_build_info",
             "1, with the versions of Bellhop and Python",
@@ -130,32 +89,39 @@ class Metrics(Collector):
 
     # Told
 
-    def http_request(self, site: str, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request that was answered."""
-        # A method is the caller's own word: any other would be a new series each time.
-        known = method if method in _METHODS else "other"
-        self._requests.observe((site, known, route, str(status)), seconds)
+    def counter(self, name: str, help: str, labels: Sequence[str]) -> Count:  # noqa: A002 - the word Prometheus uses
+        """Scrape how often what it answers was called, by labels; the name is given without `_total`."""
+        family = Counter(name, help, labels, registry=self.registry)
+        series: dict[tuple[str, ...], Counter] = {}
 
-    def emitted(self, outcome: str, count: int = 1) -> None:
-        """Count requests to emit: `outcome` is `accepted`, `duplicate`, or a code."""
-        self._emits[outcome] += count
+        def count(*values: str) -> None:
+            told = series.get(values)
+            if told is None:
+                # The library takes a lock and makes text of the values each time that it is asked.
+                told = series[values] = family.labels(*values)
+            told.inc()
 
-    def append_batch(self, notifications: int, seconds: float) -> None:
-        """Note how large a batch was, and how long the store took."""
-        self._append_sizes.observe(notifications)
-        self._append_seconds.observe(seconds)
+        return count
 
-    def mail_outcome(self, lane: str, outcome: str) -> None:
-        """Count a mail that came to an end, or to another attempt."""
-        self._mail.labels(lane, outcome).inc()
+    def histogram(self, name: str, help: str, bounds: Sequence[float]) -> Observe:  # noqa: A002 - as above
+        """Scrape how many values were at most each of `bounds`."""
+        return Histogram(name, help, buckets=bounds, registry=self.registry).observe
 
-    def mail_returned(self, lane: str | None, fate: str) -> None:
-        """Count a report; `lane` is None for one of no mail of ours."""
-        self._returned.labels(lane or "unknown", fate).inc()
+    def histogram_by(
+        self,
+        name: str,
+        help: str,  # noqa: A002 - as above
+        labels: Sequence[str],
+        bounds: Sequence[float],
+    ) -> ObserveBy:
+        """The same by labels, for what happens thousands of times a second. It is told on the loop alone."""
+        timings = Timings(name, help, labels, bounds)
+        self._timings.append(timings)
+        return timings.observe
 
     # Watched
 
-    def watch_counter(self, name: str, help: str, read: Read) -> None:  # noqa: A002 - the word Prometheus uses
+    def watch_counter(self, name: str, help: str, read: Read) -> None:  # noqa: A002 - as above
         """Scrape what only grows; the name is given without `_total`."""
         self._watched.append(_Watched(name=name, help=help, read=read, family=CounterMetricFamily))
 
@@ -169,9 +135,13 @@ class Metrics(Collector):
             _Watched(name=name, help=help, read=read, family=GaugeMetricFamily, labels=labels)
         )
 
-    def watch_presence(self, counts: Callable[[], Awaitable[tuple[int, int]]]) -> None:
-        """Ask for the (users, connections) of the cluster before every scrape. Called once, at the composition."""
-        self._counts = counts
+    def ask_gauges(self, gauges: Mapping[str, str], ask: AskGauges) -> None:
+        """Scrape what `ask` answers of these, by name and help; it is asked before every scrape.
+
+        What it leaves out, or does not answer within `ASK_SECONDS`, is NaN.
+        """
+        made = {name: Gauge(name, text, registry=self.registry) for name, text in gauges.items()}
+        self._asked.append((made, ask))
 
     def collect(self) -> Iterator[Metric]:
         """What the parts count, by family, as they stand at this moment.
@@ -188,7 +158,8 @@ class Metrics(Collector):
                     families[watched.name] = family
                 family.add_metric(list(watched.labels.values()), value)
         yield from families.values()
-        yield from self._requests.collect()
+        for timings in self._timings:
+            yield from timings.collect()
         for name, text, label, counts in self._watched_counts:
             family = CounterMetricFamily(name, text, labels=[label])
             for key, count in counts.items():
@@ -203,21 +174,18 @@ class Metrics(Collector):
 
     async def _scrape(self, request: web.Request) -> web.Response:
         """Answer in the format that the scraper prefers."""
-        await self._count_presence()
+        await self._ask()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self.registry), headers={"Content-Type": content_type})
 
-    async def _count_presence(self) -> None:
-        """Who is online anywhere, or nothing where that cannot be had in time."""
-        if self._counts is None:
-            return
-        try:
-            async with asyncio.timeout(PRESENCE_SECONDS):
-                users, connections = await self._counts()
-        except (PresenceError, TimeoutError):
-            # What is not known is not shown: an old number would pass for a new one.
-            self._presence_users.set(math.nan)
-            self._presence_connections.set(math.nan)
-        else:
-            self._presence_users.set(users)
-            self._presence_connections.set(connections)
+    async def _ask(self) -> None:
+        """Have the gauges say what is known now."""
+        for gauges, ask in self._asked:
+            try:
+                async with asyncio.timeout(ASK_SECONDS):
+                    values = await ask()
+            except TimeoutError:
+                values = {}
+            for name, gauge in gauges.items():
+                # What is not known is not shown: an old number would pass for a new one.
+                gauge.set(values.get(name, math.nan))

@@ -20,6 +20,7 @@ from gateway.ground.parts import Part, Running
 from gateway.ground.settings import Settings
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
+from gateway.http.times import RequestTimes
 from gateway.mail.presses import presses_of
 from gateway.mail.seals import return_path_of, sender_domains
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings
@@ -73,6 +74,8 @@ class Process(ABC):
         """All groups; each part is given its own."""
         self.metrics = Metrics()
         """What counts and is scraped."""
+        self.request_times = RequestTimes()
+        """How long the sites take to answer."""
         self.clock = Timekeeper()
         """The time as this process believes it; `cautious` is the earliest that it can be."""
         self.links = connect(settings[ClusterSettings])
@@ -141,7 +144,6 @@ class Process(ABC):
         self.noter = self._noter()
         """What tells the statistics; None where there are to be none."""
         self.mail_counting = MailCounting(
-            metrics=self.metrics,
             by_lane=self.lanes,
             tally=self.tally,
             noter=self.noter,

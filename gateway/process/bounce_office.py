@@ -126,6 +126,7 @@ class BounceOffice(Office):
         """What a report may need when it is dealt with; it has neither a catalog nor a press."""
         return [
             OutletPart(),
+            self.request_times,
             self.health,
             StorePart(self.store),
             ClockPart(self.clock, self.store),

@@ -1,4 +1,7 @@
-"""Counting what became of mail, everywhere where that is counted: metrics, lanes, tallies, statistics and experiments."""
+"""Counting what became of mail, everywhere where that is counted: lanes, tallies, statistics and experiments.
+
+Metrics are told by the workers, and by who takes what comes back, themselves.
+"""
 
 from gateway.catalog.live import LiveCatalog
 from gateway.notify.lanes.book import LaneBook
@@ -8,7 +11,6 @@ from gateway.notify.stats.noting import Noter
 from gateway.notify.suppressions.listing import SuppressionList
 from gateway.notify.trials.marks import TrialMarks
 from gateway.notify.types.tally import Tally
-from gateway.observe.metrics import Metrics
 from mailer.bounces import Bounce, BounceSeverity
 from mailer.outcomes import MailOutcome, Result
 from storage import lanes, stats
@@ -32,14 +34,12 @@ class MailCounting:
     def __init__(
         self,
         *,
-        metrics: Metrics,
         by_lane: LaneBook,
         tally: Tally,
         noter: Noter | None,
         catalog: LiveCatalog,
         suppressions: SuppressionList,
     ) -> None:
-        self._metrics = metrics
         self._lanes = by_lane
         self._tally = tally
         self._noter = noter
@@ -50,7 +50,6 @@ class MailCounting:
 
     def ended(self, lane: LaneName, outcome: MailOutcome) -> None:
         """A worker is done with a mail, for now or for good."""
-        self._metrics.mail_outcome(lane, outcome.result)
         self._tally.mailed(outcome.type, outcome.result)
         if self._noter is not None:
             self._noter.heard.mailed(lane, outcome)
@@ -69,15 +68,15 @@ class MailCounting:
         await self._suppressions.bounced(lease, bounce)
 
     def returned(self, ours: Ours | None, fate: Fate) -> None:
-        """Count what came back; of a mail that is none of ours there is no lane."""
-        lane = None if ours is None else ours.mail.order.lane
-        self._metrics.mail_returned(lane, fate)
-        if lane is not None and ours is not None and fate in _HEARD:
-            self._lanes.scales.count(
-                lane, _HEARD[fate], sent_at=ours.mail.sent_at, campaign=_campaign_of(ours.of)
-            )
-            if self._noter is not None:
-                self._noter.heard.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
+        """Count what came back; a mail that is none of ours says nothing of a lane."""
+        if ours is None or fate not in _HEARD:
+            return
+        lane = ours.mail.order.lane
+        self._lanes.scales.count(
+            lane, _HEARD[fate], sent_at=ours.mail.sent_at, campaign=_campaign_of(ours.of)
+        )
+        if self._noter is not None:
+            self._noter.heard.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
 
 
 def _campaign_of(subject: Subject | None) -> str | None:

@@ -46,6 +46,7 @@ class MailOffice(Office):
         """The catalog and the press before the store: where they cannot be had, nothing was opened."""
         return [
             OutletPart(),
+            self.request_times,
             self.health,
             CatalogPart(self.settings[CatalogSettings], self.catalog),
             FlagPart(self.settings[FlagSettings], self.catalog),
@@ -59,7 +60,7 @@ class MailOffice(Office):
             self.trials,
             self.suppressions,
             self.lanes,
-            PresencePart(self.presence, _announce_to_nobody),
+            PresencePart(self.presence, _announce_to_nobody, counted=False),
             self.digests,
         ]
 

@@ -21,6 +21,7 @@ from gateway.notify.delivery.cursors import Delivery
 from gateway.notify.delivery.fanout import Fanout
 from gateway.notify.lanes.book import LanesChanged
 from gateway.notify.settings import StoreSettings
+from gateway.notify.store import Batches
 from gateway.notify.switching import Switching
 from gateway.notify.types.versions import Versions
 from gateway.observe.writes import Writes
@@ -60,8 +61,10 @@ class Member(Process):
         witness = self.links.witness(file_of(self.settings[StoreSettings].url))
         self.lineage = Lineage(self.store.epochs, self.store.streams, witness, self.bus, self.clock)
         """Whether the store goes on from where it was."""
+        self.batches = Batches()
+        """How large appends are, and how long the store takes for them."""
         self.writes = Writes(
-            self.store, Witnessed(self.store.streams, self.lineage), stored=self.metrics.append_batch
+            self.store, Witnessed(self.store.streams, self.lineage), stored=self.batches.stored
         )
         """The store as appends go to it; readiness is judged by it."""
         self.health = Health(self.writes)

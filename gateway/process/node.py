@@ -89,8 +89,10 @@ class Node(Member):
     def _stored(self) -> Sequence[Part]:
         """What all others ask for when they start."""
         return [
-            # No order within: it only counts.
+            # No order among these: they only count.
             OutletPart(),
+            self.request_times,
+            self.telling.emitter,
             self.health,
             # Before the store: a catalog with mistakes ends the start when nothing was opened yet.
             CatalogPart(self.settings[CatalogSettings], self.catalog),
@@ -102,7 +104,7 @@ class Node(Member):
             # evidence worse.
             LineagePart(self.lineage, self.clock),
             ClockPart(self.clock, self.store),
-            CommitPart(self.commit),
+            CommitPart(self.commit, self.batches),
             self.contacts,
             self.users.topics,
             self.preferences,

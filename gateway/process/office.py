@@ -25,7 +25,7 @@ class Office(Process):
         super().__init__(settings)
         site = settings[SiteSettings]
         self.health = Health(Writes(self.store))
-        self.internal = edge.application("internal", self.metrics)
+        self.internal = edge.application("internal", self.request_times)
         self.internal.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
         self._site = Site(self.internal, site.internal_hosts, site.internal_port)
         """The internal site, which is its first door."""

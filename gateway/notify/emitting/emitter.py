@@ -6,13 +6,14 @@ them; leaves parsing and answers to the HTTP routes and the namespaces.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from msgspec import structs
 
 from gateway.cluster.bus.base import Frame
+from gateway.ground.parts import Meters, Part
 from gateway.notify.delivery.fanout import Fanout
 from gateway.notify.emitting import owing
 from gateway.notify.emitting.planning import Planner
@@ -53,11 +54,8 @@ class Hands(Protocol):
 EmitListener = Callable[[Sequence[Notification], str], None]
 """Takes what one emit has become just now, and in whose name; must neither wait nor raise."""
 
-CountRequests = Callable[[str, int], None]
-"""Counts so many requests under an outcome: `accepted`, `duplicate`, or the code of what went wrong."""
 
-
-class Emitter:
+class Emitter(Part):
     """The use cases of emitting, of one node. Every request's outcome is counted here, once.
 
     The rules are not here: the planner says what is to be stored, the store numbers it, the fanout delivers.
@@ -76,7 +74,6 @@ class Emitter:
         planner: Planner,
         fanout: Fanout,
         wake_mailer: Callable[[Iterable[LaneName]], None],
-        count: CountRequests,
         code_of: Callable[[Exception], str],
         hands: Hands | None = None,
     ) -> None:
@@ -86,10 +83,17 @@ class Emitter:
         self._fanout = fanout
         self._wake_mailer = wake_mailer
         self._hands = hands
-        self._count = count
         self._code_of = code_of
+        self.outcomes: defaultdict[str, int] = defaultdict(int)
+        """How many requests became what: `accepted`, `duplicate`, or the code of what went wrong."""
         self.listeners: list[EmitListener] = []
         """They hear of everything that is emitted through this node; repetitions excepted."""
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_counts(
+            "bellhop_emits", "Requests to emit, by outcome: accepted, duplicate, or the code of the problem",
+            "outcome", self.outcomes,
+        )  # fmt: skip
 
     async def emit(self, request: EmitRequest, *, scope: str) -> Emitted:
         """Store the notification in each of its rooms, then deliver it; when this returns it cannot be lost.
@@ -117,7 +121,7 @@ class Emitter:
         except Exception as error:
             self.refuse(error)
             raise
-        self._count(self._outcome(emitted), 1)
+        self.outcomes[self._outcome(emitted)] += 1
         return emitted
 
     async def emit_many(self, requests: Sequence[EmitRequest], *, scope: str) -> list[Emitted | Exception]:
@@ -142,7 +146,7 @@ class Emitter:
             # between.
             await asyncio.sleep(0)
         for outcome, count in Counter(map(self._outcome, answers)).items():
-            self._count(outcome, count)
+            self.outcomes[outcome] += count
         return answers
 
     def refuse(self, error: Exception) -> None:
@@ -150,7 +154,7 @@ class Emitter:
 
         For what could not be parsed, which never becomes a request; the doors call it.
         """
-        self._count(self._code_of(error), 1)
+        self.outcomes[self._code_of(error)] += 1
 
     async def _append(self, planned: Emission) -> Emitted:
         """Store it. Mail that is due leaves this process at once, where that has room for it.

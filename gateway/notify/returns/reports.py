@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 
 from gateway.ground.clock import Timekeeper
-from gateway.ground.parts import Part
+from gateway.ground.parts import Count, Meters, Part, unmeasured
 from gateway.notify.returns.attribution import Attribution, Ours, Trust
 from gateway.notify.returns.fates import Fate, HearsayRequest, Return, StraysRequest
 from gateway.notify.suppressions.listing import SuppressionList
@@ -85,6 +85,14 @@ class Returns(Part):
         self._suppressions = suppressions
         self._clock = clock
         self._count = count
+        self._meter: Count = unmeasured
+
+    def measure(self, meters: Meters) -> None:
+        self._meter = meters.counter(
+            "bellhop_mail_returned",
+            "Reports of mail that came back, by its lane and by what they came to",
+            ("lane", "fate"),
+        )
 
     async def take(self, raw: bytes, *, came_to: Sequence[str] = (), keep_letters: bool = True) -> Return:
         """Deal with a message that came back, to the envelope's recipients `came_to` if they are known.
@@ -142,6 +150,7 @@ class Returns(Part):
     def _told(self, report: Report, ours: Ours | None, dealt: Return) -> Return:
         """The same, counted and logged."""
         mail = None if ours is None else ours.mail
+        self._meter("unknown" if mail is None else mail.order.lane, dealt.fate)
         self._count(ours, dealt.fate)
         extra = {"kind": report.kind.value, "fate": dealt.fate.value, "mail": dealt.mail}
         # A complaint about mail that somebody waits for says that something is wrong with it.

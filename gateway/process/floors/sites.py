@@ -34,7 +34,7 @@ class SiteFloor:
             contacts=member.contacts,
             topics=users.topics,
             health=member.health,
-            metrics=member.metrics,
+            times=member.request_times,
         )
         """The application of the public site."""
         # Socket.IO answers on the public site, under the path that browsers see as well.
@@ -45,6 +45,7 @@ class SiteFloor:
             services=member.access.services,
             health=member.health,
             metrics=member.metrics,
+            times=member.request_times,
         )
         """The application of the internal site."""
         self.unsubscribe = None if users.leaving is None else UnsubscribePages(users.leaving)

@@ -54,7 +54,6 @@ class TellingFloor:
             planner=self.planner,
             fanout=member.fanout,
             wake_mailer=member.wake_mailer,
-            count=member.metrics.emitted,
             code_of=problems.code_of,
             # With a worker in this process, mail that is due at once is stored in its hands.
             hands=member.mail,

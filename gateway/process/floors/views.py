@@ -25,7 +25,6 @@ class ViewFloor:
 
     def __init__(self, member: Member, telling: TellingFloor, sessions: SessionFloor) -> None:
         node, watchers = member.node_id, sessions.namespaces.sessions
-        member.metrics.watch_presence(member.presence.counts)
         self.trends = Trends(member.metrics.registry, system_clock)
         """This node's last hour."""
         self.observatory = Observatory(self.trends, bus=member.bus, node=node)

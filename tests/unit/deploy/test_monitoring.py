@@ -17,6 +17,8 @@ from tests.unit.deploy.conftest import ROOT, overlay_with, rendered
 
 COMPONENT = ROOT / "k8s" / "components" / "monitoring"
 DASHBOARD = ROOT / "k8s" / "grafana" / "bellhop.json"
+PROMISED = Path(__file__).parent / "metrics.txt"
+"""Of a node on Redis; what only parts count that are off by default is not in it."""
 NAMES = re.compile(r"\b(?:bellhop|process)_[a-z_]+\b")
 SELECTED = re.compile(r"\b((?:bellhop|process)_[a-z_]+)\{([^}]*)\}")
 OF_KUBERNETES = {"namespace", "pod"}
@@ -44,8 +46,8 @@ def expressions() -> Iterator[tuple[str, str]]:
             yield panel["title"], target["expr"]
 
 
-async def scraped(folder: Path, redis_url: str) -> dict[str, set[str]]:
-    """What a node on Redis shows after an emit, a mail and a report: the labels of each series, by its name."""
+async def scraped(folder: Path, redis_url: str) -> str:
+    """What a node on Redis shows after an emit, a mail and a report."""
     # Of one mail already the rates are told.
     settings = {"BUS_URL": redis_url, "BUS_PREFIX": folder.name, "BULK_BRAKE_MAILS": "1"}
     async with gateway(folder, **settings) as here, asyncio.timeout(20):
@@ -66,8 +68,12 @@ async def scraped(folder: Path, redis_url: str) -> dict[str, set[str]]:
                 and 'bellhop_mail_total{lane="transactional",outcome="sent"}' in text
                 and 'bellhop_lane_bounce_rate{lane="transactional"}' in text
             ):
-                break
+                return str(text)
             await asyncio.sleep(0.05)
+
+
+def labels_of(text: str) -> dict[str, set[str]]:
+    """The labels of each series, by its name."""
     found: dict[str, set[str]] = defaultdict(set)
     for family in text_string_to_metric_families(text):
         for ending in ENDINGS.get(family.type, ()):
@@ -77,9 +83,23 @@ async def scraped(folder: Path, redis_url: str) -> dict[str, set[str]]:
     return found
 
 
+def promises(text: str) -> list[str]:
+    """A line for each metric of ours: name, labels, kind, words, and of a histogram the bounds."""
+    lines: list[str] = []
+    for family in text_string_to_metric_families(text):
+        if family.name.startswith("bellhop_"):
+            labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+            bounds = {float(sample.labels["le"]) for sample in family.samples if "le" in sample.labels}
+            told = " ".join(map(str, sorted(bounds)))
+            lines.append(
+                f"{family.name}{{{','.join(sorted(labels))}}} {family.type}: {family.documentation} {told}".rstrip()
+            )
+    return sorted(lines)
+
+
 async def test_every_metric_that_is_asked_for_is_shown_by_a_node(tmp_path: Path, redis_url: str):
     """A renamed metric makes an alert silent for ever; here it makes a test fail."""
-    shown = await scraped(tmp_path, redis_url)
+    shown = labels_of(await scraped(tmp_path, redis_url))
 
     asked = {(who, name) for who, expression in expressions() for name in NAMES.findall(expression)}
     assert len(asked) > 30
@@ -88,6 +108,13 @@ async def test_every_metric_that_is_asked_for_is_shown_by_a_node(tmp_path: Path,
         for name, selection in SELECTED.findall(expression):
             labels = set(re.findall(r"([a-z]+)\s*=", selection))
             assert labels <= shown[name] | OF_KUBERNETES, (who, name)
+
+
+async def test_names_labels_words_and_bounds_are_those_that_were_promised(tmp_path: Path, redis_url: str):
+    """What operators have built upon. Whoever changes one changes the file, and tells them by the changelog."""
+    text = await scraped(tmp_path, redis_url)
+
+    assert promises(text) == PROMISED.read_text().splitlines()
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])

@@ -1,7 +1,6 @@
 """Emitting, where no journey walks to its edges: each step of many, what fails alone, and what is counted."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,6 +28,7 @@ from gateway.notify.requests import EmailRequest, EmitRequest
 from gateway.notify.suppressions.lookup import SuppressionLookup
 from gateway.notify.wording.languages import Languages
 from gateway.notify.wording.scribe import Filled, Scribe
+from gateway.observe.metrics import Metrics
 from gateway.protocol import problems
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
@@ -60,13 +60,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
 
 
 @pytest.fixture
-def counted() -> Counter[str]:
-    """What was counted, by outcome."""
-    return Counter()
-
-
-@pytest.fixture
-async def emitter(store: SQLiteStore, counted: Counter[str]) -> AsyncIterator[Emitter]:
+async def emitter(store: SQLiteStore) -> AsyncIterator[Emitter]:
     commit = GroupCommit(store.streams)
     bus = LocalBus()
     contacts = ContactBook(store.people)
@@ -91,7 +85,6 @@ async def emitter(store: SQLiteStore, counted: Counter[str]) -> AsyncIterator[Em
         ),
         fanout=Fanout(receiver=Nobody(), bus=bus, gossip=HeadGossip(learns=store.streams, bus=bus)),
         wake_mailer=lambda lanes: None,
-        count=lambda outcome, count: counted.update({outcome: count}),
         code_of=problems.code_of,
     )
     await commit.close()
@@ -295,7 +288,9 @@ async def test_a_frame_that_nobody_hears_is_never_made(emitter: Emitter, monkeyp
     assert emitted.notifications[0].seq == 1
 
 
-async def test_each_request_is_counted_once_by_what_became_of_it(emitter: Emitter, counted: Counter[str]):
+async def test_each_request_is_counted_once_by_what_became_of_it(emitter: Emitter):
+    metrics = Metrics()
+    emitter.measure(metrics)
     once = structs.replace(plain("ann"), idempotency_key="k", fingerprint=b"1")
     another = structs.replace(once, title="y", fingerprint=b"2")
 
@@ -307,13 +302,14 @@ async def test_each_request_is_counted_once_by_what_became_of_it(emitter: Emitte
         await emitter.emit(mailed("ann"), scope="test")
     await emitter.emit_many([once, another, plain("1", "2"), mailed("bob")], scope="test")
 
-    assert counted == {
+    assert emitter.outcomes == {
         "accepted": 2, "duplicate": 2, "idempotency_mismatch": 2, "validation_failed": 2
     }  # fmt: skip
+    assert metrics.registry.get_sample_value("bellhop_emits_total", {"outcome": "duplicate"}) == 2
 
 
 async def test_a_batch_of_which_nothing_was_stored_is_counted_by_nobody(
-    emitter: Emitter, store: SQLiteStore, counted: Counter[str], monkeypatch: pytest.MonkeyPatch
+    emitter: Emitter, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ):
     """Its caller asks again: what is counted are requests that have an answer."""
     monkeypatch.setattr(emitter, "_commit", Failing(store, 0))
@@ -321,7 +317,7 @@ async def test_a_batch_of_which_nothing_was_stored_is_counted_by_nobody(
     with pytest.raises(StoreUnavailable):
         await emitter.emit_many([plain("1")], scope="test")
 
-    assert not counted
+    assert not emitter.outcomes
 
 
 async def test_of_a_batch_who_listens_hears_of_each_that_is_new_in_order(emitter: Emitter):

@@ -1,5 +1,6 @@
 """Metrics: what is counted, and that each node counts for itself."""
 
+import asyncio
 import importlib.metadata
 import math
 from pathlib import Path
@@ -8,8 +9,12 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
+from gateway.cluster.part import PresencePart
 from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.cluster.presence.local import LocalPresence
 from gateway.ground.clock import system_clock
+from gateway.http.times import RequestTimes
+from gateway.notify.store import Batches
 from gateway.observe import metrics
 from gateway.observe.metrics import Metrics
 from gateway.observe.writes import Writes
@@ -25,31 +30,43 @@ def sample(measured: Metrics, name: str, **labels: str) -> float | None:
 
 def test_two_nodes_in_one_process_share_nothing():
     one, other = Metrics(), Metrics()
+    count, _ = (each.counter("bellhop_greetings", "Greetings given", ("by",)) for each in (one, other))
 
-    one.emitted("accepted", 3)
+    count("ann")
+    count("ann")
 
-    assert sample(one, "bellhop_emits_total", outcome="accepted") == 3
-    assert sample(other, "bellhop_emits_total", outcome="accepted") is None
+    assert sample(one, "bellhop_greetings_total", by="ann") == 2
+    assert sample(other, "bellhop_greetings_total", by="ann") is None
 
 
 def test_what_is_told_is_counted():
-    measured = Metrics()
+    measured, batches, times = Metrics(), Batches(), RequestTimes()
+    batches.measure(measured)
+    times.measure(measured)
 
-    measured.mail_outcome("transactional", "sent")
-    measured.append_batch(17, 0.004)
-    measured.http_request("internal", "POST", "/internal/emit", 202, 0.01)
+    batches.stored(17, 0.004)
+    times.answered("internal", "POST", "/internal/emit", 202, 0.01)
 
-    assert sample(measured, "bellhop_mail_total", lane="transactional", outcome="sent") == 1
     assert sample(measured, "bellhop_append_batch_notifications_sum") == 17
     assert sample(measured, "bellhop_append_batch_seconds_bucket", le="0.005") == 1
     labels = {"site": "internal", "method": "POST", "route": "/internal/emit", "status": "202"}
     assert sample(measured, "bellhop_http_request_seconds_count", **labels) == 1
 
 
-def test_a_method_that_somebody_made_up_makes_no_new_series():
-    measured = Metrics()
+def test_what_is_told_before_anybody_measures_is_lost_and_harms_nobody():
+    measured, batches = Metrics(), Batches()
 
-    measured.http_request("public", "BREW", "unknown", 405, 0.1)
+    batches.stored(17, 0.004)
+    batches.measure(measured)
+
+    assert sample(measured, "bellhop_append_batch_notifications_count") == 0
+
+
+def test_a_method_that_somebody_made_up_makes_no_new_series():
+    measured, times = Metrics(), RequestTimes()
+    times.measure(measured)
+
+    times.answered("public", "BREW", "unknown", 405, 0.1)
 
     labels = {"site": "public", "method": "other", "route": "unknown", "status": "405"}
     assert sample(measured, "bellhop_http_request_seconds_count", **labels) == 1
@@ -66,22 +83,56 @@ def test_what_others_count_is_read_at_the_scrape():
     assert sample(measured, "bellhop_canary_seconds") is None
 
 
-async def test_presence_is_asked_at_the_scrape_and_unknown_when_it_cannot_tell():
-    measured, answers = Metrics(), iter([(2, 3)])
+class Forgetful(LocalPresence):
+    """Tells once who is online."""
 
-    async def counts() -> tuple[int, int]:
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers = iter([(2, 3)])
+
+    async def counts(self) -> tuple[int, int]:
         try:
-            return next(answers)
+            return next(self._answers)
         except StopIteration:
             raise PresenceUnavailable("away") from None
 
-    measured.watch_presence(counts)
 
-    await measured._count_presence()
+async def unheard(change: object) -> None:
+    raise AssertionError("nobody comes or goes")
+
+
+async def test_presence_is_asked_at_the_scrape_and_unknown_when_it_cannot_tell():
+    measured = Metrics()
+    PresencePart(Forgetful(), unheard).measure(measured)
+
+    await measured._ask()
     assert sample(measured, "bellhop_presence_users") == 2
     assert sample(measured, "bellhop_presence_connections") == 3
-    await measured._count_presence()
+    await measured._ask()
     assert math.isnan(sample(measured, "bellhop_presence_users") or 0)
+    assert math.isnan(sample(measured, "bellhop_presence_connections") or 0)
+
+
+async def test_a_scrape_does_not_wait_for_who_does_not_answer(monkeypatch: pytest.MonkeyPatch):
+    async def never() -> dict[str, float]:
+        await asyncio.Event().wait()
+        return {}
+
+    monkeypatch.setattr(metrics, "ASK_SECONDS", 0.01)
+    measured = Metrics()
+    measured.ask_gauges({"bellhop_guests": "Guests", "bellhop_rooms": "Rooms"}, never)
+
+    await measured._ask()
+
+    assert math.isnan(sample(measured, "bellhop_guests") or 0)
+    assert math.isnan(sample(measured, "bellhop_rooms") or 0)
+
+
+def test_a_process_without_sessions_asks_nobody_how_many_are_online():
+    measured = Metrics()
+    PresencePart(Forgetful(), unheard, counted=False).measure(measured)
+
+    assert sample(measured, "bellhop_presence_users") is None
 
 
 async def test_a_batch_on_its_way_to_the_store_is_measured_also_when_it_fails():
@@ -95,10 +146,11 @@ async def test_a_batch_on_its_way_to_the_store_is_measured_also_when_it_fails():
         async def ping(self, *, size: int = 1) -> None:
             raise AssertionError("nobody probes")
 
-    measured = Metrics()
+    measured, batches = Metrics(), Batches()
+    batches.measure(measured)
     notification = Notification(id="i", room="all", type="X", title="x", created_at=system_clock(), data={})
     emission = Emission(notifications=(notification, notification))
-    store = Writes(Unasked(), Store(), stored=measured.append_batch)
+    store = Writes(Unasked(), Store(), stored=batches.stored)
 
     await store.append([emission])
     with pytest.raises(StoreUnavailable):

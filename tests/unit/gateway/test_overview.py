@@ -1,12 +1,14 @@
 """Whichever node is asked tells what all of them did, and of which nodes that is."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.cluster.bus.local import LocalBus
+from gateway.notify.store import Batches
 from gateway.observe.metrics import Metrics
 from gateway.observe.overview import STEPS_AT_ONCE, Observatory, OverviewAsk, OverviewTell
 from gateway.observe.trends import Trends
@@ -49,6 +51,10 @@ class Node:
         self.connections = 0
         self.metrics = Metrics()
         self.metrics.watch_gauge("bellhop_connections", "", lambda: self.connections)
+        self.emits: Counter[str] = Counter()
+        self.metrics.watch_counts("bellhop_emits", "", "outcome", self.emits)
+        self.batches = Batches()
+        self.batches.measure(self.metrics)
         self.trends = Trends(self.metrics.registry, lambda: self.at)
         self.observatory = Observatory(self.trends, bus=line, node=name)  # type: ignore[arg-type]
         line.nodes[name] = self.observatory
@@ -58,7 +64,7 @@ class Node:
         self.at += timedelta(seconds=seconds)
         self.connections = connections
         if emits:
-            self.metrics.emitted("accepted", emits)
+            self.emits["accepted"] += emits
         self.trends.sample()
 
 
@@ -83,7 +89,7 @@ async def test_the_steps_of_all_nodes_are_added_up(nodes: tuple[Node, Node, Node
     for number, node in enumerate(nodes):
         node.step(emits=number, connections=5)
         node.step(emits=10, connections=number)
-        node.metrics.append_batch(1, 0.001 * 10**number)
+        node.batches.stored(1, 0.001 * 10**number)
         node.step()
 
     seen = await nodes[1].observatory.look(HOUR)

@@ -1,11 +1,14 @@
 """Trends tell what happened between two readings of the metrics."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.http.times import RequestTimes
+from gateway.notify.store import Batches
 from gateway.observe.metrics import Metrics
 from gateway.observe.trends import SAMPLES_KEPT, Trends, quantile
 
@@ -29,13 +32,14 @@ def test_a_step_tells_what_grew_between_two_samples():
     delivered = 100.0
     metrics.watch_counter("bellhop_deliveries", "", lambda: delivered)
     metrics.watch_gauge("bellhop_connections", "", lambda: 7)
-    metrics.emitted("accepted", 5)
+    emits = Counter({"accepted": 5})
+    metrics.watch_counts("bellhop_emits", "", "outcome", emits)
+    mailed = metrics.counter("bellhop_mail", "", ("lane", "outcome"))
     trends = Trends(metrics.registry, ticking())
     trends.sample()
 
-    metrics.emitted("accepted", 2)
-    metrics.emitted("rate_limited")
-    metrics.mail_outcome("transactional", "sent")
+    emits.update({"accepted": 2, "rate_limited": 1})
+    mailed("transactional", "sent")
     delivered = 130.0
     trends.sample()
 
@@ -46,14 +50,16 @@ def test_a_step_tells_what_grew_between_two_samples():
 
 
 def test_latencies_are_of_the_step_alone_and_none_when_nothing_happened():
-    metrics = Metrics()
+    metrics, batches, times = Metrics(), Batches(), RequestTimes()
+    batches.measure(metrics)
+    times.measure(metrics)
     trends = Trends(metrics.registry, ticking())
-    metrics.append_batch(1, 9.0)
+    batches.stored(1, 9.0)
     trends.sample()
     for _ in range(100):
-        metrics.append_batch(1, 0.003)
-        metrics.http_request("internal", "POST", "/internal/emit", 202, 0.02)
-        metrics.http_request("internal", "GET", "/internal/mail", 200, 4.0)
+        batches.stored(1, 0.003)
+        times.answered("internal", "POST", "/internal/emit", 202, 0.02)
+        times.answered("internal", "GET", "/internal/mail", 200, 4.0)
     trends.sample()
     trends.sample()
 
