@@ -19,7 +19,7 @@ CarryOut = Callable[[Any], None]
 Ask = Callable[[Any, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """Answers what a session asks, with an object for its client: takes the session and the payload."""
 
-Count = Callable[..., None]
+CountOne = Callable[..., None]
 """Counts one more, under the values of the labels in their order; neither waits nor raises."""
 
 Observe = Callable[[float], None]
@@ -68,7 +68,7 @@ class Meters(Protocol):
         """Show, of these by name and help, what is answered when it is asked for before each scrape; not known is NaN."""
         ...
 
-    def counter(self, name: str, help: str, labels: Sequence[str]) -> Count:  # noqa: A002 - as above
+    def counter(self, name: str, help: str, labels: Sequence[str]) -> CountOne:  # noqa: A002 - as above
         """Show how often what it answers was called, by labels; the name is given without `_total`."""
         ...
 

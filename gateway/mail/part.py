@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gateway.ground.clock import Timekeeper
-from gateway.ground.parts import Count, Meters, Part, unmeasured
+from gateway.ground.parts import CountOne, Meters, Part, unmeasured
 from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
@@ -146,7 +146,7 @@ class MailPart(Part):
         self._hand = transactional.at_once
         """Of bulk mail nobody waits for the single one."""
         self._tasks: list[asyncio.Task[None]] = []
-        self._count: Count = unmeasured
+        self._count: CountOne = unmeasured
 
     def measure(self, meters: Meters) -> None:
         self._count = meters.counter(

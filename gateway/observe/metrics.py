@@ -30,7 +30,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from gateway.ground.parts import AskGauges, Count, Observe, ObserveBy
+from gateway.ground.parts import AskGauges, CountOne, Observe, ObserveBy
 from gateway.observe.timings import Timings
 
 ASK_SECONDS = 2.0
@@ -89,7 +89,7 @@ class Metrics(Collector):
 
     # Told
 
-    def counter(self, name: str, help: str, labels: Sequence[str]) -> Count:  # noqa: A002 - the word Prometheus uses
+    def counter(self, name: str, help: str, labels: Sequence[str]) -> CountOne:  # noqa: A002 - the word Prometheus uses
         """Scrape how often what it answers was called, by labels; the name is given without `_total`."""
         family = Counter(name, help, labels, registry=self.registry)
         series: dict[tuple[str, ...], Counter] = {}

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 
 from gateway.ground.clock import Timekeeper
-from gateway.ground.parts import Count, Meters, Part, unmeasured
+from gateway.ground.parts import CountOne, Meters, Part, unmeasured
 from gateway.notify.returns.attribution import Attribution, Ours, Trust
 from gateway.notify.returns.fates import Fate, HearsayRequest, Return, StraysRequest
 from gateway.notify.suppressions.listing import SuppressionList
@@ -85,7 +85,7 @@ class Returns(Part):
         self._suppressions = suppressions
         self._clock = clock
         self._count = count
-        self._meter: Count = unmeasured
+        self._meter: CountOne = unmeasured
 
     def measure(self, meters: Meters) -> None:
         self._meter = meters.counter(
