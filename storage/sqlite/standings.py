@@ -1,8 +1,8 @@
 """How users stand in rooms. Each function runs inside one transaction of its caller.
 
-Unread is arithmetic on a room's head: less what lies below `read_upto` or is pruned, less the user's own receipts and
-what was wiped above that, and with those below it that the user has made unread again. What a query visits are those
-receipts and gaps, never the history.
+Unread is arithmetic on a room's head: less what lies below `read_upto` or is pruned, less what the user has read above that,
+less what else of it is not shown any more, and with those below it that the user has made unread again. What a query visits
+are the user's receipts and those gaps, never the history.
 """
 
 import json
@@ -14,13 +14,19 @@ from msgspec import Struct
 from storage.encoding import FOREVER, writable
 from storage.sqlite.heads import HEAD
 
+# What is gone and was read is counted with what was read: a receipt is looked up by its key, and a notification for each
+# receipt would be ten times as much.
+_UNREAD = """NOT EXISTS (
+    SELECT 1 FROM receipts c WHERE c.user = asked.user AND c.room = n.room AND c.seq = n.seq AND c.read_at IS NOT NULL
+)"""
 # Two ranges, not one: of the wiped (0) only those above the base are visited, of the merely expired there are few.
 _GONE = f"""((
-    SELECT COUNT(*) FROM notifications
-    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until = 0 AND seq > {{base}}
+    SELECT COUNT(*) FROM notifications n
+    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until = 0 AND seq > {{base}} AND {_UNREAD}
 ) + (
-    SELECT COUNT(*) FROM notifications
+    SELECT COUNT(*) FROM notifications n
     WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until > 0 AND shown_until <= :now AND seq > {{base}}
+        AND {_UNREAD}
 ))"""  # noqa: S608 - made of constants
 _BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
 # `+`: else SQLite would take from `c.seq > …` that `n.seq > …`, and look through the room for each receipt.
@@ -29,9 +35,8 @@ _BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
 STANDINGS = f"""(SELECT json_group_array(json_array(
     {HEAD}, COALESCE(r.floor, 0), COALESCE(i.read_upto, 0), COALESCE(i.turn, 0),
     {_BASE} + {_GONE.format(base=_BASE)} + (
-        SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = +c.seq
+        SELECT COUNT(*) FROM receipts c
         WHERE c.user = asked.user AND c.room = asked.value AND c.seq > {_BASE} AND c.read_at IS NOT NULL
-            AND n.seq IS NOT NULL AND n.shown_until > :now
     ) - CASE WHEN i.turn IS NULL THEN 0 ELSE (
         SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = +c.seq
         WHERE c.user = asked.user AND c.room = asked.value AND c.unread_at IS NOT NULL AND c.seq <= {_BASE}
