@@ -15,6 +15,7 @@ from storage.sqlite.bulk import Row
 from storage.sqlite.rows import (
     NOTIFICATION,
     NOTIFICATION_WIDTH,
+    OF_RECEIPT,
     RECEIPT,
     RECEIPT_WIDTH,
     notification_of,
@@ -30,11 +31,11 @@ _IN = {
         " AND c.dismissed_at IS NULL AND c.archived_at IS NULL AND c.snoozed_until IS NULL",
     ),
     Place.ARCHIVE: (
-        "receipts c INDEXED BY receipts_archived CROSS JOIN notifications n ON n.room = c.room AND n.seq = +c.seq",
+        f"receipts c INDEXED BY receipts_archived CROSS JOIN {OF_RECEIPT}",
         " AND c.user = :user AND c.room = :room AND c.archived_at IS NOT NULL AND c.dismissed_at IS NULL",
     ),
     Place.SNOOZED: (
-        "receipts c INDEXED BY receipts_snoozed CROSS JOIN notifications n ON n.room = c.room AND n.seq = +c.seq",
+        f"receipts c INDEXED BY receipts_snoozed CROSS JOIN {OF_RECEIPT}",
         " AND c.user = :user AND c.room = :room AND c.snoozed_until IS NOT NULL AND c.dismissed_at IS NULL",
     ),
 }
@@ -101,7 +102,7 @@ def _returned(
         values |= {"own": query.muted.own, "muted": json.dumps(writable(query.muted.types))}
     rows = connection.execute(
         f"SELECT {_ITEM} NULL FROM receipts c INDEXED BY receipts_returned"  # noqa: S608 - constants and conditions
-        f" CROSS JOIN notifications n ON n.room = c.room AND n.seq = +c.seq {mail_rows.JOIN} LEFT JOIN {_INBOXES}"
+        f" CROSS JOIN {OF_RECEIPT} {mail_rows.JOIN} LEFT JOIN {_INBOXES}"
         " WHERE c.user = :user AND c.returned_at IS NOT NULL AND n.room IN (SELECT value FROM json_each(:rooms))"
         f" AND n.shown_until > :now{conditions} ORDER BY c.returned_at DESC, n.id DESC LIMIT {RETURNED_MAX}",
         {**values, "user": query.user, "rooms": json.dumps(rooms), "now": now},

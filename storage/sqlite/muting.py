@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from storage.encoding import writable
 from storage.histories import Muted
+from storage.sqlite.rows import OF_RECEIPT
 from storage.sqlite.standings import Standing, total
 
 
@@ -45,9 +46,9 @@ def _unread_again(
 ) -> int:
     """How much of what is muted the user has made unread again below what was read of these rooms."""
     (again,) = connection.execute(
-        "SELECT COUNT(*) FROM json_each(:rooms) asked CROSS JOIN inboxes i ON i.user = :user AND i.room = asked.value"
+        "SELECT COUNT(*) FROM json_each(:rooms) asked CROSS JOIN inboxes i ON i.user = :user AND i.room = asked.value"  # noqa: S608 - constants only
         " CROSS JOIN receipts c ON c.user = :user AND c.room = asked.value AND c.unread_at IS NOT NULL AND c.seq <= i.read_upto"
-        " CROSS JOIN notifications n ON n.room = c.room AND n.seq = +c.seq"
+        f" CROSS JOIN {OF_RECEIPT}"
         " WHERE n.type IN (SELECT value FROM json_each(:types)) AND n.shown_until > :now",
         {
             "rooms": json.dumps(rooms),

@@ -49,6 +49,10 @@ SHOWN_UNTIL = _PLAIN.index("shown_until")
 
 _RECEIPT = ("seen_at", "read_at", "dismissed_at", "clicked_at", "archived_at", "snoozed_until", "unread_at",
             "returned_at", "acted", "acted_at")  # fmt: skip
+OF_RECEIPT = "notifications n ON n.room = c.room AND n.seq = +c.seq"
+"""The notification `n` of a receipt `c`, for a join. Without the `+` SQLite takes from a range of `c.seq` that `n.seq` is in one,
+too, and looks through the room for each receipt.
+"""
 RECEIPT = ", ".join(f"c.{column}" for column in _RECEIPT)
 """The columns that `receipt_from` takes of receipts `c`; behind them it takes when the notification was covered."""
 RECEIPT_WIDTH = len(_RECEIPT) + 1

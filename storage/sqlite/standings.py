@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from storage.encoding import FOREVER, writable
 from storage.sqlite.heads import HEAD
+from storage.sqlite.rows import OF_RECEIPT
 
 # What is gone and was read is counted with what was read: a receipt is looked up by its key, and a notification for each
 # receipt would be ten times as much.
@@ -29,7 +30,6 @@ _GONE = f"""((
         AND {_UNREAD}
 ))"""  # noqa: S608 - made of constants
 _BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
-# `+`: else SQLite would take from `c.seq > …` that `n.seq > …`, and look through the room for each receipt.
 # One row with all of it: each row that Python fetches costs a hand-over of its global lock, which under load costs more
 # than the queries.
 STANDINGS = f"""(SELECT json_group_array(json_array(
@@ -38,7 +38,7 @@ STANDINGS = f"""(SELECT json_group_array(json_array(
         SELECT COUNT(*) FROM receipts c
         WHERE c.user = asked.user AND c.room = asked.value AND c.seq > {_BASE} AND c.read_at IS NOT NULL
     ) - CASE WHEN i.turn IS NULL THEN 0 ELSE (
-        SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = +c.seq
+        SELECT COUNT(*) FROM receipts c CROSS JOIN {OF_RECEIPT}
         WHERE c.user = asked.user AND c.room = asked.value AND c.unread_at IS NOT NULL AND c.seq <= {_BASE}
             AND n.shown_until > :now
     ) END
