@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from storage.histories import HistoryQuery
 from storage.ids import uuid7
 from storage.mail import Mail, MailOrder, MailState
 from storage.notifications import Notification
@@ -15,10 +16,18 @@ from storage.streams import Appended, Emission, IdempotencyKey
 
 NOW = datetime(2026, 11, 22, 8, 27, 41, 123456, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
+ROOMS = ["user:1", "all"]
+"""Those of the user 1."""
 
 
 def later(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
+
+
+async def ids(store, **fields) -> list[str]:
+    """What the user 1 is shown, newest first."""
+    page = await store.inboxes.history(HistoryQuery(user="1", rooms=ROOMS, **fields), now=later(9))
+    return [item.notification.id for item in page.items]
 
 
 def notification(room: str = "all", **fields) -> Notification:

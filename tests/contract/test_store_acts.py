@@ -6,14 +6,7 @@ from storage.histories import HistoryQuery
 from storage.inboxes import Selection
 from storage.notifications import Action, Entry, Words
 from storage.receipts import Place, Receipt
-from tests.contract.store_cases import NOW, fill, later, notification, put
-
-ROOMS = ["user:1", "all"]
-
-
-async def ids(store, **fields) -> list[str]:
-    page = await store.inboxes.history(HistoryQuery(user="1", rooms=ROOMS, **fields), now=later(9))
-    return [item.notification.id for item in page.items]
+from tests.contract.store_cases import NOW, ROOMS, fill, ids, later, notification, put
 
 
 async def test_buttons_and_a_picture_come_back_as_they_were_and_go_with_a_recall(store):

@@ -6,14 +6,7 @@ from storage.histories import HistoryQuery
 from storage.inboxes import Selection
 from storage.receipts import Place, Receipt
 from storage.snoozes import Returned
-from tests.contract.store_cases import NOW, fill, later
-
-ROOMS = ["user:1", "all"]
-
-
-async def ids(store, **fields) -> list[str]:
-    page = await store.inboxes.history(HistoryQuery(user="1", rooms=ROOMS, **fields), now=later(9))
-    return [item.notification.id for item in page.items]
+from tests.contract.store_cases import NOW, ROOMS, fill, ids, later
 
 
 async def test_what_is_snoozed_is_gone_and_comes_back_once_as_unread(store, other):
