@@ -2,11 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from storage.notifications import Notification
 from storage.receipts import Place, Receipt
 
 RETURNED_MAX = 50
+TYPED_FROM: Final = 500
+"""The sequence above which a room's notifications are in an index by their types.
+
+Most rooms are one user's and never come so far: they pay nothing for it as they are appended to. A page of a type looks
+through what lies below, so it costs no more than so many notifications of each room, however rare the type is.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

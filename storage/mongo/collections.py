@@ -115,6 +115,8 @@ async def together(*reads: Awaitable[T]) -> list[T]:
     In the order in which they were asked. They may be answered at different moments: what must hold between them is
     asked one after the other.
     """
+    if len(reads) == 1:
+        return [await reads[0]]
     answers = await asyncio.gather(*reads, return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException):

@@ -23,6 +23,7 @@ WIPED_BELOW = -1
 
 _RECEIPT = ("seen_at", "read_at", "dismissed_at", "clicked_at", "archived_at", "snoozed_until", "unread_at",
             "returned_at", "acted", "acted_at")  # fmt: skip
+_UNTOUCHED = Receipt()
 
 
 def document_of(notification: Notification) -> Document:
@@ -86,8 +87,10 @@ def receipt_from(receipt: Document | None, inbox: Document | None, seq: int) -> 
 
     Either may be missing. The inbox says when all up to `read_upto` was read, or when the room began for its user.
     """
-    row = receipt or {}
     covered_at = None
     if inbox is not None and inbox["read_upto"] >= seq:
         covered_at = inbox.get("begun_at" if inbox.get("begins", 0) >= seq else "read_at")
+    elif receipt is None:
+        return _UNTOUCHED
+    row = receipt or {}
     return receipt_of(**{name: row[name] for name in _RECEIPT if name in row}, covered_at=covered_at)

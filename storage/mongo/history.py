@@ -1,67 +1,213 @@
 """A page of a user's history."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
-from pymongo.asynchronous.collection import AsyncCollection
-
-from storage.encoding import FOREVER, cursor_of, position_of, writable
+from storage.encoding import cursor_of, position_of, writable
 from storage.histories import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem
 from storage.mongo import collapsing
-from storage.mongo.collections import NOTIFICATIONS, Collections, Document, together
+from storage.mongo.candidates import START, Answer, Before, Candidates, up_to
+from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of, receipt_from
-from storage.mongo.standings import RECEIPTS, inboxes_of
+from storage.mongo.standings import INBOXES, RECEIPTS, inboxes_of
 from storage.notifications import Notification
 from storage.receipts import Place, place_of
 
-ROOMS_PER_MERGE = 100
-"""Fewer than the number of ranges up to which the server merges sorted index scans instead of sorting."""
 CANDIDATES = 1_000
 AWAY_MAX = 10_000
 """How much of what a user has put away is looked at, the newest of it."""
+FEW_ROOMS = 4
+"""The early parts of so many rooms are looked through for a type at once; of more rooms the newest are looked at before."""
+NEWEST_PER_ROOM = 50
+"""How many of those, times the rooms: a tenth of what is looked through else."""
+SPARE = 10
+"""So many more are read for a page of what is unread: what was read by itself is passed over."""
 
 
 async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPage:
     """A page, newest by its time and then by its id.
 
-    Candidates are read of all rooms together, and then judged by their receipts. When too few are left, more are read,
-    twice as many each time: so a user who has dismissed much costs more. What is archived or snoozed is found by its
-    receipts, the newest `AWAY_MAX`.
+    Candidates are read of all rooms together, and beside them what the user did last: for nearly every page that is one
+    question. They are judged by their receipts. When too few are left, more are read, twice as many each time: so a user
+    who has dismissed much costs more. What is archived or snoozed is found by its receipts, the newest `AWAY_MAX`.
     """
-    position = (FOREVER, "") if query.before is None else position_of(query.before)
+    before = START if query.before is None else position_of(query.before)
     rooms = list(dict.fromkeys(writable(query.rooms)))
-    inboxes = await inboxes_of(c, [query.user])
-    upto = {room: inboxes.get((query.user, room), {}).get("read_upto", 0) for room in rooms}
-    asked = _asked(query)
-    if query.place is not Place.INBOX:
-        asked["_id"] = {"$in": await _away(c, query, rooms)}
-    again = await _again(c, query, rooms) if query.unread_only else []
-    items: list[InboxItem] = []
-    size = query.limit + 1
-    while len(items) <= query.limit and rooms:
-        candidates = await _candidates(c, query, asked, upto, again, before=position, limit=size, now=now)
-        chained = {n.room for n in candidates if n.collapse is not None}
-        if chained and await collapsing.settle(c, list(chained)):
-            # Some of these are not shown any more.
-            candidates = await _candidates(c, query, asked, upto, again, before=position, limit=size, now=now)
-        receipts = await _receipts_of(c, query.user, candidates)
-        for notification in candidates:
-            row = receipts.get(notification.id)
-            receipt = receipt_from(row, inboxes.get((query.user, notification.room)), notification.seq or 0)
+    if not rooms:
+        return HistoryPage(items=(), next=None)
+    page = _Page(c, query, rooms, now=now)
+    found = await page.items(before)
+    items = tuple(found[: query.limit])
+    return HistoryPage(
+        items=items,
+        next=cursor_of(items[-1].notification) if items and len(found) > query.limit else None,
+        returned=await page.returned() if query.wants_returned else (),
+    )
+
+
+class _Looked(NamedTuple):
+    """What one look has found, newest first, and behind what the next is to look; None at the end."""
+
+    found: list[Notification]
+    on: Before | None
+
+
+class _Page:
+    """One page as it is read: what is asked, and what is known of the reader since the first answer."""
+
+    def __init__(self, c: Collections, query: HistoryQuery, rooms: Sequence[str], *, now: int) -> None:
+        self._c = c
+        self._query = query
+        self._rooms = rooms
+        self._now = now
+        self._inboxes: dict[str, Document] = {}
+        self._receipts: dict[str, Document] = {}
+
+    async def items(self, before: Before) -> list[InboxItem]:
+        """One more than the page has, where there are so many."""
+        limit = self._query.limit
+        size = limit + 1 + (SPARE if self._query.unread_only else 0)
+        candidates = await self._candidates()
+        looked = await self._first(candidates, before, size)
+        items = self._judged(looked.found)
+        while looked.on is not None and len(items) <= limit:
+            # All of a page may be dismissed: look further, and further each time.
+            size = min(size * 2, CANDIDATES)
+            looked = await self._further(candidates, looked.on, size)
+            items += self._judged(looked.found)
+        return items
+
+    async def returned(self) -> tuple[InboxItem, ...]:
+        """What came back from a snooze; whom nothing ever became unread again is not asked about."""
+        rooms = self._turned()
+        if not rooms:
+            return ()
+        there = {"user": self._query.user, "room": {"$in": rooms}, "returned_at": {"$gt": 0}}
+        newest = self._c[RECEIPTS].find(there).sort([("returned_at", -1), ("notification", -1)])
+        rows = await newest.limit(RETURNED_MAX).to_list()
+        shown = {"_id": {"$in": [row["notification"] for row in rows]}, "until": {"$gt": self._now}}
+        documents = await self._c[NOTIFICATIONS].find({**shown, **_asked(self._query)}).to_list()
+        found = {document["_id"]: notification_of(document) for document in documents}
+        return tuple(
+            InboxItem(
+                notification=found[row["notification"]],
+                receipt=receipt_from(row, self._inboxes.get(row["room"]), row["seq"]),
+            )
+            for row in rows
+            if row["notification"] in found
+        )
+
+    async def _candidates(self) -> Candidates:
+        asked: Document = {"seq": {"$gt": 0}, "until": {"$gt": self._now}, **_asked(self._query)}
+        types: Document = {}
+        if self._query.place is not Place.INBOX:
+            field = "archived_at" if self._query.place is Place.ARCHIVE else "snoozed_until"
+            asked["_id"] = {"$in": await self._ids_with(field, self._rooms)}
+        elif self._query.types:
+            types = {"type": asked.pop("type")}
+        return Candidates(self._c, self._rooms, asked=asked, types=types)
+
+    async def _first(self, candidates: Candidates, before: Before, size: int) -> _Looked:
+        """The newest of the query, and what the reader did last."""
+        beside = _beside(self._query.user, before, size)
+        among = None
+        if not candidates.types:
+            answer = await self._settled(lambda: self._newest(candidates, before, size, beside=beside))
+        elif len(self._rooms) <= FEW_ROOMS:
+            answer = await self._settled(lambda: candidates.typed(before, size, beside=beside))
+        else:
+            among = max(size, NEWEST_PER_ROOM * len(self._rooms))
+            answer = await self._settled(lambda: candidates.newest(before, size, beside=beside, among=among))
+        looked = _looked(answer.found, size)
+        await self._learn(answer.beside, looked.found, before, size)
+        # Behind so many of the newest there may be more of the types.
+        return looked if among is None or looked.on is not None else _Looked([], before)
+
+    async def _further(self, candidates: Candidates, before: Before, size: int) -> _Looked:
+        """The next; of a page of what is unread without a look at what was read with all of its room."""
+        if self._query.unread_only:
+            marks = {room: self._inboxes.get(room, {}).get("read_upto", 0) for room in self._rooms}
+            again = await self._again()
+            if candidates.types:
+                never = [up_to(room, mark, again) for room, mark in marks.items()]
+                answer = await self._settled(lambda: candidates.typed(before, size, never=never))
+            else:
+                answer = await self._settled(lambda: candidates.above(before, size, marks, again))
+        elif candidates.types:
+            answer = await self._settled(lambda: candidates.typed(before, size))
+        else:
+            answer = await self._settled(lambda: self._newest(candidates, before, size))
+        looked = _looked(answer.found, size)
+        self._receipts = await _receipts_of(self._c, self._query.user, looked.found)
+        return looked
+
+    async def _newest(
+        self, candidates: Candidates, before: Before, size: int, *, beside: Sequence[Document] = ()
+    ) -> Answer:
+        """What is newest is read from the primary: with the heads that a client has been told it is all there is.
+
+        The rest may come from a secondary that has what the page before ended with, and so all that came before it; but
+        nothing beside it.
+        """
+        if self._c.has_lagging and before[1]:
+            found = await candidates.lagging(before, size)
+            if found is not None:
+                return Answer(found, None)
+        return await candidates.newest(before, size, beside=beside)
+
+    async def _settled(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer; once more where some of it turned out to be shown no more, for a process had died over it."""
+        answer = await ask()
+        chained = {document["room"] for document in answer.found if "collapse" in document}
+        return await ask() if chained and await collapsing.settle(self._c, list(chained)) else answer
+
+    async def _learn(
+        self, beside: Sequence[Document] | None, found: Sequence[Notification], before: Before, size: int
+    ) -> None:
+        """Take what the reader did from the documents beside the first, and ask for what is not in them."""
+        if beside is None:
+            inboxes = await inboxes_of(self._c, [self._query.user])
+            self._inboxes = {room: inbox for (_, room), inbox in inboxes.items()}
+            self._receipts = await _receipts_of(self._c, self._query.user, found)
+            return
+        self._inboxes = {row["room"]: row for row in beside if "notification" not in row}
+        self._receipts = {row["notification"]: row for row in beside if "notification" in row}
+        # Of those that are told by their ids nothing is left out between the first and the last.
+        oldest = min(self._receipts) if len(self._receipts) >= size else ""
+        newest = before[1]
+        unknown = [n for n in found if n.id < oldest or (newest and n.id > newest)]
+        self._receipts |= await _receipts_of(self._c, self._query.user, unknown)
+
+    async def _again(self) -> list[str]:
+        """What the reader has made unread again: its newest `AWAY_MAX`."""
+        rooms = self._turned()
+        return await self._ids_with("unread_at", rooms) if rooms else []
+
+    def _turned(self) -> list[str]:
+        """The rooms of which something became unread again."""
+        return [room for room in self._rooms if self._inboxes.get(room, {}).get("turn")]
+
+    async def _ids_with(self, field: str, rooms: Sequence[str]) -> list[str]:
+        """What has such a receipt: the newest `AWAY_MAX`."""
+        there = {"user": self._query.user, "room": {"$in": list(rooms)}, field: {"$gt": 0}}
+        rows = self._c[RECEIPTS].find(there, {"_id": 0, "notification": 1})
+        return [row["notification"] for row in await rows.sort("notification", -1).limit(AWAY_MAX).to_list()]
+
+    def _judged(self, found: Sequence[Notification]) -> list[InboxItem]:
+        """What of these is on the page, with the receipts."""
+        query = self._query
+        items = []
+        for notification in found:
+            row, inbox = self._receipts.get(notification.id), self._inboxes.get(notification.room)
+            receipt = receipt_from(row, inbox, notification.seq or 0)
             if place_of(receipt) is query.place and not (query.unread_only and receipt.is_read):
                 items.append(InboxItem(notification=notification, receipt=receipt))
-        if len(candidates) < size:
-            break
-        # All of a page may be dismissed: look further, and further each time.
-        position = position_of(cursor_of(candidates[-1]))
-        size = min(size * 2, CANDIDATES)
-    page = tuple(items[: query.limit])
-    returned = await _returned(c, query, rooms, asked, inboxes, now=now) if query.wants_returned else ()
-    return HistoryPage(
-        items=page,
-        next=cursor_of(page[-1].notification) if page and len(items) > query.limit else None,
-        returned=returned,
-    )
+        return items
+
+
+def _looked(documents: Sequence[Document], size: int) -> _Looked:
+    found = [notification_of(document) for document in documents]
+    return _Looked(found, (documents[-1]["created_at"], found[-1].id) if len(found) == size else None)
 
 
 def _asked(query: HistoryQuery) -> Document:
@@ -76,91 +222,14 @@ def _asked(query: HistoryQuery) -> Document:
     return asked
 
 
-async def _away(c: Collections, query: HistoryQuery, rooms: Sequence[str]) -> list[str]:
-    """What the user has put away or off: its newest `AWAY_MAX`, which is found by its receipts."""
-    field = "archived_at" if query.place is Place.ARCHIVE else "snoozed_until"
-    there = {"user": query.user, "room": {"$in": list(rooms)}, field: {"$gt": 0}}
-    rows = c[RECEIPTS].find(there, {"_id": 0, "notification": 1}).sort("notification", -1).limit(AWAY_MAX)
-    return [row["notification"] for row in await rows.to_list()]
-
-
-async def _again(c: Collections, query: HistoryQuery, rooms: Sequence[str]) -> list[str]:
-    """What the user has made unread again."""
-    there = {"user": query.user, "room": {"$in": list(rooms)}, "unread_at": {"$gt": 0}}
-    rows = c[RECEIPTS].find(there, {"_id": 0, "notification": 1}).sort("notification", -1).limit(AWAY_MAX)
-    return [row["notification"] for row in await rows.to_list()]
-
-
-async def _returned(
-    c: Collections,
-    query: HistoryQuery,
-    rooms: Sequence[str],
-    asked: Document,
-    inboxes: Mapping[tuple[str, str], Document],
-    *,
-    now: int,
-) -> tuple[InboxItem, ...]:
-    """What came back from a snooze; whom nothing ever became unread again is not asked about."""
-    rooms = [room for room in rooms if inboxes.get((query.user, room), {}).get("turn")]
-    if not rooms:
-        return ()
-    there = {"user": query.user, "room": {"$in": rooms}, "returned_at": {"$gt": 0}}
-    newest = c[RECEIPTS].find(there).sort([("returned_at", -1), ("notification", -1)]).limit(RETURNED_MAX)
-    rows = await newest.to_list()
-    shown = {"_id": {"$in": [row["notification"] for row in rows]}, "until": {"$gt": now}, **asked}
-    found = {d["_id"]: notification_of(d) for d in await c[NOTIFICATIONS].find(shown).to_list()}
-    return tuple(
-        InboxItem(
-            notification=found[row["notification"]],
-            receipt=receipt_from(row, inboxes.get((query.user, row["room"])), row["seq"]),
-        )
-        for row in rows
-        if row["notification"] in found
-    )
-
-
-async def _candidates(
-    c: Collections,
-    query: HistoryQuery,
-    asked: Document,
-    rooms: Mapping[str, int],
-    again: Sequence[str],
-    *,
-    before: tuple[int, str],
-    limit: int,
-    now: int,
-) -> list[Notification]:
-    """The next of the rooms, newest first, whatever the user did with them; `rooms` maps to `read_upto`.
-
-    What is newest is read from the primary: with the heads that a client has been told it is all there is. The rest may come
-    from a secondary that has what the page before ended with, and so all that came before it.
-    """
-    time, notification_id = before
-    condition: dict[str, Any] = {
-        "seq": {"$gt": 0},
-        "until": {"$gt": now},
-        "created_at": {"$lte": time},
-        **asked,
-    }
-
-    async def newest(found: AsyncCollection[Document], last: str, limit: int) -> list[Document]:
-        # Spelled out beside the range that bounds the index: equal times are told apart by the id.
-        behind = [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {last: notification_id}}]
-
-        def chosen(part: Sequence[str]) -> Document:
-            of_part = {"$or": behind, "room": {"$in": list(part)}}
-            if query.unread_only:
-                return {"$and": [condition, {"$or": _unread(part, rooms, again)}], **of_part}
-            return {**condition, **of_part}
-
-        return await _merged(found, list(rooms), chosen, limit)
-
-    if c.has_lagging and notification_id:
-        documents = await newest(c.lagging(NOTIFICATIONS), "$lte", limit + 1)
-        if documents and documents[0]["_id"] == notification_id:
-            return [notification_of(document) for document in documents[1:]]
-    documents = await newest(c[NOTIFICATIONS], "$lt", limit)
-    return [notification_of(document) for document in documents]
+def _beside(user: str, before: Before, limit: int) -> list[Document]:
+    """Stages that add the inboxes of the user, and the receipts of the newest that the user did something with."""
+    receipts = {"user": user, "notification": {"$lte": before[1]}} if before[1] else {"user": user}
+    newest = [{"$match": receipts}, {"$sort": {"notification": -1}}, {"$limit": limit}]
+    return [
+        {"$unionWith": {"coll": INBOXES, "pipeline": [{"$match": {"user": user}}]}},
+        {"$unionWith": {"coll": RECEIPTS, "pipeline": newest}},
+    ]
 
 
 async def _receipts_of(
@@ -174,34 +243,3 @@ async def _receipts_of(
         return {}
     ranges = [{"user": user, "room": room, "seq": {"$in": sequences}} for room, sequences in rooms.items()]
     return {row["notification"]: row for row in await c[RECEIPTS].find({"$or": ranges}).to_list()}
-
-
-def _unread(part: Sequence[str], rooms: Mapping[str, int], again: Sequence[str]) -> list[Document]:
-    """What of these rooms is not read by the mark of the room, or was made unread again."""
-    unread: list[Document] = [{"room": room, "seq": {"$gt": rooms[room]}} for room in part]
-    if again:
-        unread.append({"_id": {"$in": list(again)}})
-    return unread
-
-
-async def _merged(
-    found: AsyncCollection[Document],
-    names: Sequence[str],
-    chosen: Callable[[Sequence[str]], Document],
-    limit: int,
-) -> list[Document]:
-    """The newest of all these rooms, of which a query takes some.
-
-    Several queries at once where there are more rooms than the server merges; what each read beyond the limit is thrown
-    away.
-    """
-
-    async def fetch(part: Sequence[str]) -> list[Document]:
-        cursor = found.find(chosen(part)).sort([("created_at", -1), ("_id", -1)])
-        return await cursor.limit(limit).to_list()
-
-    starts = range(0, len(names), ROOMS_PER_MERGE)
-    parts = await together(*(fetch(names[start : start + ROOMS_PER_MERGE]) for start in starts))
-    documents = [document for part in parts for document in part]
-    documents.sort(key=lambda document: (document["created_at"], document["_id"]), reverse=True)
-    return documents[:limit]

@@ -7,6 +7,7 @@ from pymongo import IndexModel
 
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros, writable
 from storage.errors import IdempotencyMismatch
+from storage.histories import TYPED_FROM
 from storage.mongo import clearing, collapsing, searching
 from storage.mongo.append import Appender
 from storage.mongo.collections import NOTIFICATIONS, Collections
@@ -32,6 +33,11 @@ INDEXES = {
         IndexModel([("key", 1), ("ordinal", 1)], name="key", unique=True, sparse=True),
         # The last of it says what is not shown any more: a long chain is passed over without its documents.
         IndexModel([("room", 1), ("created_at", -1), ("_id", -1), ("until", 1)], name="shown"),
+        IndexModel(
+            [("room", 1), ("type", 1), ("created_at", -1), ("_id", -1)],
+            name="typed",
+            partialFilterExpression={"seq": {"$gt": TYPED_FROM}},
+        ),
         IndexModel([("created_at", 1), ("_id", 1)], name="oldest"),
         IndexModel(
             [("room", 1), ("until", 1), ("seq", 1)],

@@ -1,15 +1,22 @@
 """What only MongoDB can come to: parts of emissions, and plans of queries."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from storage.histories import HistoryQuery
+from storage.histories import TYPED_FROM, HistoryQuery
+from storage.inboxes import Selection
 from storage.mail import LaneName
 from storage.mongo import MongoStore, append
 from storage.mongo.append import _Batch
 from storage.mongo.heads import QUIET_LOOKS, Position, positions
+from storage.mongo.history import NEWEST_PER_ROOM
 from storage.mongo.mail_leases import SPARE
 from storage.notifications import Collapse
-from tests.contract.store_cases import NOW, emission, key, mail, notification, put, sequences
+from tests.contract.store_cases import NOW, emission, key, later, mail, notification, put, sequences
 
 
 @pytest.fixture
@@ -117,6 +124,20 @@ def stages(plan) -> set[str]:
     return found
 
 
+@asynccontextmanager
+async def looks(store) -> AsyncIterator[list[dict[str, Any]]]:
+    """What was asked meanwhile, as the server has noted it."""
+    seen: list[dict[str, Any]] = []
+    database = store._operations.collections.client.get_default_database()
+    await database.command("profile", 2)
+    yield seen
+    await database.command("profile", 0)
+    noted = database["system.profile"]
+    asked = {"ns": {"$ne": noted.full_name}, "command.profile": {"$exists": False}}
+    seen += await noted.find(asked).to_list()
+    await noted.drop()
+
+
 async def test_the_heads_of_rooms_cost_one_index_entry_each(store):
     await put(store, *(notification(f"room-{i % 10}") for i in range(300)))
     rooms = [f"room-{i}" for i in range(10)]
@@ -143,20 +164,68 @@ async def test_the_heads_of_rooms_cost_one_index_entry_each(store):
 async def test_a_page_passes_over_a_long_chain_without_reading_it(store):
     for _ in range(3):
         await put(store, *(notification("a", collapse=Collapse("progress")) for _ in range(100)))
-    database = store._operations.collections.client.get_default_database()
-    await database.command("profile", 2)
 
-    page = await store.inboxes.history(HistoryQuery(user="1", rooms=["a"]), now=NOW)
+    async with looks(store) as seen:
+        page = await store.inboxes.history(HistoryQuery(user="1", rooms=["a"]), now=NOW)
 
-    await database.command("profile", 0)
     assert [item.notification.seq for item in page.items] == [300]
-    asked = {
-        "op": "query",
-        "ns": f"{database.name}.notifications",
-        "command.filter.created_at": {"$exists": True},
-    }
-    [found] = await database["system.profile"].find(asked).to_list()
-    assert found["docsExamined"] == 1
+    assert sum(look["docsExamined"] for look in seen) == 1
+
+
+async def test_a_page_and_what_its_reader_did_are_one_question(store):
+    told = await put(store, *(notification(room) for room in ("a", "b") for _ in range(50)))
+    await store.inboxes.read(Selection("1", ["a", "b"], [n.id for n in told[::3]], now=NOW))
+    await store.inboxes.archive(Selection("1", ["a", "b"], [told[98].id], now=NOW))
+
+    async with looks(store) as first:
+        page = await store.inboxes.history(HistoryQuery(user="1", rooms=["a", "b"]), now=NOW)
+    async with looks(store) as second:
+        query = HistoryQuery(user="1", rooms=["a", "b"], before=page.next)
+        rest = await store.inboxes.history(query, now=NOW)
+
+    shown = [n for n in reversed(told) if n is not told[98]]
+    assert [item.notification for item in (*page.items, *rest.items)] == shown[:40]
+    read = {n.id for n in told[::3]}
+    for item in (*page.items, *rest.items):
+        assert item.receipt.is_read == (item.notification.id in read)
+    # One of 21 was archived: the first page has to look for another.
+    assert [len(first), len(second)] == [1 + 2, 1]
+
+
+async def test_of_what_was_read_with_all_of_a_room_little_is_looked_at(store):
+    """A page of what is unread: a few since all was read, and one that was made unread again."""
+    told = await put(store, *(notification("a") for _ in range(3000)))
+    await store.inboxes.read_all("1", ["a"], now=NOW)
+    await store.inboxes.mark_unread(Selection("1", ["a"], [told[7].id], now=NOW))
+    since = await put(store, *(notification("a") for _ in range(5)))
+
+    async with looks(store) as seen:
+        page = await store.inboxes.history(HistoryQuery(user="1", rooms=["a"], unread_only=True), now=NOW)
+
+    assert [item.notification for item in page.items] == [*reversed(since), told[7]]
+    assert sum(look["docsExamined"] for look in seen) < 100
+
+
+@pytest.mark.parametrize("room_count", [1, 5])
+async def test_a_type_that_few_are_of_is_found_without_a_look_at_all_of_a_large_room(store, room_count):
+    rooms = ["a", *(f"small-{number}" for number in range(room_count - 1))]
+    types = ["RARE" if number % 1500 == 100 else "NOTE" for number in range(6000)]
+    told = await put(
+        store,
+        *(notification("a", type=type_, created_at=later(place)) for place, type_ in enumerate(types)),
+    )
+    rare = [n for n in reversed(told) if n.type == "RARE"]
+    query = HistoryQuery(user="1", rooms=rooms, types=["RARE"], limit=3)
+
+    async with looks(store) as seen:
+        page = await store.inboxes.history(query, now=NOW)
+        rest = await store.inboxes.history(replace(query, before=page.next), now=NOW)
+
+    assert [item.notification for item in page.items] == rare[:3]
+    assert [item.notification for item in rest.items] == rare[3:]
+    newest = 0 if room_count == 1 else room_count * NEWEST_PER_ROOM
+    assert sum(look["docsExamined"] for look in seen) < 2 * (TYPED_FROM + newest + 10)
+    assert sum(look["keysExamined"] for look in seen) < 2 * (TYPED_FROM + newest + 20)
 
 
 async def test_a_lease_looks_at_few_mails_however_many_are_due(store):
