@@ -7,7 +7,11 @@ part's settings stand beside it, in a `Group` of `gateway.ground.settings`.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
+
+from gateway.ground.encoding import Json
 
 if TYPE_CHECKING:
     # Only the types: settings are read without it.
@@ -85,6 +89,23 @@ class Meters(Protocol):
     ) -> ObserveBy:
         """The same by labels, for what happens thousands of times a second. It is told on the loop alone."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """A user who is to be told, or to have forgotten, what is kept of them."""
+
+    user: str
+    room: str
+    """The user's own."""
+    addresses: tuple[str, ...]
+    """Where the user's mail goes or went, in the form that addresses are compared by."""
+    at: datetime
+    """When it is asked."""
+
+
+Tell = Callable[[Whose, int], Awaitable[Json]]
+"""Answers what is kept of a user, by name; takes how many things of a kind may be told at most."""
 
 
 class Part:
