@@ -149,6 +149,20 @@ class Part:
         May raise `StorageError`: it is called again.
         """
 
+    async def held(self, whose: Whose, limit: int) -> Json:  # noqa: ARG002 - for those that keep something of users
+        """Tell what this part keeps of a user beside the store's shelves, under names that nobody else uses.
+
+        Of each kind the newest `limit` at most. One node is asked, and answers for all. May raise `StorageError`.
+        """
+        return {}
+
+    async def erase(self, whose: Whose) -> None:
+        """Keep nothing of that any more.
+
+        One node is asked, before the shelves forget the user. May raise `StorageError`: then none of them has, and it is
+        asked again.
+        """
+
     def start(self) -> Awaitable[None] | None:
         """Begin to work."""
         return None

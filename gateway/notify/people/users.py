@@ -15,7 +15,7 @@ from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.ground import encoding
 from gateway.ground.clock import Clock
 from gateway.ground.encoding import Json
-from gateway.ground.parts import Tell, Whose
+from gateway.ground.parts import Part, Tell, Whose
 from gateway.ground.rooms import ADMINS, inbox_rooms, user_room
 from gateway.notify.delivery import events
 from gateway.notify.delivery.fanout import FrameReceiver
@@ -82,7 +82,9 @@ class Users:
         bus: Bus,
         clock: Clock,
     ) -> None:
-        """`tellers` tell what is held about a user, in the order of the answer."""
+        """`tellers` tell what the shelves hold about a user, in the order of the answer."""
+        self.keepers: list[Part] = []
+        """They may keep something of users beside the shelves."""
         self._presence = presence
         self._contacts = contacts
         self._topics = topics
@@ -146,7 +148,7 @@ class Users:
         contact = await self._contacts.contact(user)
         whose = await self._whose(user, contact)
         held: Json = {}
-        for tell in self._tellers:
+        for tell in (*self._tellers, *(part.held for part in self.keepers)):
             held |= await tell(whose, USER_DATA_LIMIT)
         return PersonalData(
             profile=Profile(
@@ -161,15 +163,18 @@ class Users:
 
         Answers how many notifications were wiped.
 
-        Safe to repeat, and to be repeated after an error: the addresses are read first, since nothing names
-        them once the user is gone. The nodes hear of it before the store forgets, so that nothing of the
-        user is written after it. Preferences are told last: what a book reads again must not be found any more.
+        Safe to repeat, and to be repeated after an error: the addresses are read first, and the shelves forget last,
+        since nothing names them once the user is gone. The nodes hear of it before anything is forgotten, so that
+        nothing of the user is written after it. Preferences are told at the end: what a book reads again must not be
+        found any more.
 
-        A crash after the sessions have ended leaves the user as before.
+        A crash after the sessions have ended leaves what the shelves have as before.
         """
         whose = await self._whose(user, await self._contacts.contact(user))
         # Before the store: contacts that are still collected on any node would bring the user back.
         await self._bus.order_all(Erase(user))
+        for part in self.keepers:
+            await part.erase(whose)
         erased = await self._people.erase_user(user, whose.room, now=self._clock(), addresses=whose.addresses)
         await self._bus.order_all(PreferencesChanged(user))
         return erased
