@@ -28,6 +28,7 @@ HOLDINGS: tuple[Holding[Any], ...] = (
     records.MAILS_HELD,
     digests.HELD,
     records.NOTIFICATIONS_HELD,
+    *records.RECEIPTS_HELD,
     suppressions.HELD,
     recipients.HELD,
     audits.HELD,

@@ -1,4 +1,4 @@
-"""A user's notifications and mail, as they are told to the user: with what became of each."""
+"""A user's notifications, receipts and mail, as they are told to the user: with what became of each."""
 
 from marshmallow import fields
 
@@ -19,17 +19,23 @@ MAILS_HELD = Holding(
 )
 """Newest first."""
 NOTIFICATIONS_HELD = Holding(
-    fields={
-        "notifications": fields.List(fields.Nested(RecordAnswer), required=True),
-        "receipts": fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True),
-        # By room, the sequence up to which all counts as read.
-        "read_upto": fields.Dict(keys=fields.String(), values=fields.Integer(), required=True),
-    },
-    read=lambda store, whose, limit: store.people.user_data(whose.user, whose.room, limit=limit),
-    shape=lambda data: {
-        "notifications": [shapes.record(each) for each in data.notifications],
-        "receipts": shapes.receipts(data.receipts),
-        "read_upto": dict(data.read_upto),
-    },
+    fields={"notifications": fields.List(fields.Nested(RecordAnswer), required=True)},
+    read=lambda store, whose, limit: store.streams.of_room(whose.room, limit=limit),
+    shape=lambda notifications: {"notifications": [shapes.record(each) for each in notifications]},
 )
-"""What was told to the user, newest first, and what the user did with it."""
+"""What was told to the user alone, newest first."""
+RECEIPTS_HELD = (
+    Holding(
+        fields={
+            "receipts": fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True)
+        },
+        read=lambda store, whose, limit: store.inboxes.receipts_of_user(whose.user, limit=limit),
+        shape=lambda receipts: {"receipts": shapes.receipts(receipts)},
+    ),
+    Holding(
+        fields={"read_upto": fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)},
+        read=lambda store, whose, _: store.inboxes.read_upto(whose.user),
+        shape=lambda by_room: {"read_upto": by_room},
+    ),
+)
+"""What the user did with notifications in any room, by id; and by room, up to which sequence all counts as read."""
