@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gateway.ground.encoding import Json
-
 if TYPE_CHECKING:
     # Only the types: settings are read without it.
     from aiohttp.web import AbstractRouteDef
@@ -104,7 +102,7 @@ class Whose:
     """When it is asked."""
 
 
-Tell = Callable[[Whose, int], Awaitable[Json]]
+Tell = Callable[[Whose, int], Awaitable[dict[str, Any]]]
 """Answers what is kept of a user, by name; takes how many things of a kind may be told at most."""
 
 
@@ -149,7 +147,7 @@ class Part:
         May raise `StorageError`: it is called again.
         """
 
-    async def held(self, whose: Whose, limit: int) -> Json:  # noqa: ARG002 - for those that keep something of users
+    async def held(self, whose: Whose, limit: int) -> dict[str, Any]:  # noqa: ARG002 - for those that keep something of users
         """Tell what this part keeps of a user beside the store's shelves, under names that nobody else uses.
 
         Of each kind the newest `limit` at most. One node is asked, and answers for all. May raise `StorageError`.

@@ -10,7 +10,6 @@ import pytest
 from aiohttp import web
 
 from gateway.cluster.commands import Command
-from gateway.ground.encoding import Json
 from gateway.ground.parts import CarryOut, Meters, Part, Whose
 from gateway.ground.settings import Group, SettingsError, load, markdown, setting
 from gateway.ground.values import whole
@@ -63,7 +62,7 @@ class Greeter(Part):
     async def keep_house(self) -> None:
         self._left = self._at_most
 
-    async def held(self, whose: Whose, limit: int) -> Json:
+    async def held(self, whose: Whose, limit: int) -> dict[str, Any]:
         del limit
         return {"greetings": self._by_user[whose.user]}
 

@@ -15,7 +15,7 @@ from storage.sqlite import SQLiteStore
 from storage.sqlite.shelf import SQLiteShelf
 
 UNTOLD = {
-    "archive": "keys; what they open is what was told while it was in the history",
+    "archive": "keys of what was put away; that was told as long as it was in the history",
     "lanes": "who has paused one is a deed, and told as that",
     "links": "a key, which says nothing of the user",
     "mailboxes": "what it knows is told by the suppressions, and to the user by a notification",
