@@ -39,6 +39,7 @@ async def answers(ask: Ask, history_query: Callable[..., Any], ids: list[str]) -
         told[f"opening of {user}"] = await ask(
             "inboxes", "opening", user, rooms, since=dict.fromkeys(rooms, 1), limit=100, now=LATER
         )
+        # One method of the shelf of people told all of it then.
         told[f"data of {user}"] = {
             "contact": await ask("people", "contact", user),
             "notifications": await ask("streams", "of_room", f"user:{user}", limit=100),
