@@ -16,7 +16,7 @@ from storage.mongo.standings import RANGES_PER_QUERY
 
 T = TypeVar("T")
 
-ROOMS_PER_MERGE = 100
+RANGES_PER_MERGE = 100
 """Fewer than the number of ranges up to which the server merges sorted index scans instead of sorting."""
 FEW_UNREAD = 1_000
 """So many of a room are sorted; where more may be unread it is looked through from its newest."""
@@ -76,8 +76,10 @@ class Candidates:
         condition = self._behind(before, never) | self.types
         late = {**condition, "seq": {"$gt": TYPED_FROM}}
         early = {**condition, "seq": {"$gt": 0, "$lte": TYPED_FROM}}
+        # Each type of each room is a range to merge.
+        rooms_at_once = max(1, RANGES_PER_MERGE // max(1, len(self.types["type"]["$in"])))
         of_late, of_early = await both(
-            self._ask(_of(self._rooms, late), limit, index="typed", beside=beside),
+            self._ask(_of(self._rooms, late, rooms_at_once), limit, index="typed", beside=beside),
             self._ask(_of(self._rooms, early), limit, index="stream"),
         )
         return Answer(_newest([of_late.found, of_early.found], limit), of_late.beside)
@@ -146,9 +148,9 @@ def up_to(room: str, mark: int, but: Sequence[str] = ()) -> Document:
     return {**below, "_id": {"$nin": list(but)}} if but else below
 
 
-def _of(rooms: Sequence[str], condition: Document) -> list[Document]:
+def _of(rooms: Sequence[str], condition: Document, at_once: int = RANGES_PER_MERGE) -> list[Document]:
     """The condition for each part of the rooms."""
-    return [{**condition, "room": {"$in": part}} for part in _parts(rooms, ROOMS_PER_MERGE)]
+    return [{**condition, "room": {"$in": part}} for part in _parts(rooms, at_once)]
 
 
 def _parts(whole: Sequence[T], size: int) -> list[Sequence[T]]:

@@ -54,7 +54,7 @@ async def test_what_is_picked_of_large_rooms_is_all_that_was_to_be_picked(store,
 
     whole = await turned(store, everything)
     small = replace(everything, limit=7)
-    for types in ((), ("RARE",), ("RARE", "TYPE_3"), ("TYPE_1",), ("NONE",)):
+    for types in ((), ("RARE",), ("RARE", "TYPE_3"), ("TYPE_1",), ("NONE",), ("\ud800",)):
         for is_unread in (False, True):
             for muted in (None, Muted(types=frozenset({"RARE", "TYPE_1"}), own=LARGE)):
                 query = replace(small, types=types, unread_only=is_unread, muted=muted)

@@ -12,6 +12,7 @@ from storage.inboxes import Selection
 from storage.mail import LaneName
 from storage.mongo import MongoStore, append
 from storage.mongo.append import _Batch
+from storage.mongo.candidates import START, Candidates
 from storage.mongo.heads import QUIET_LOOKS, Position, positions
 from storage.mongo.history import NEWEST_PER_ROOM
 from storage.mongo.mail_leases import SPARE
@@ -226,6 +227,30 @@ async def test_a_type_that_few_are_of_is_found_without_a_look_at_all_of_a_large_
     newest = 0 if room_count == 1 else room_count * NEWEST_PER_ROOM
     assert sum(look["docsExamined"] for look in seen) < 2 * (TYPED_FROM + newest + 10)
     assert sum(look["keysExamined"] for look in seen) < 2 * (TYPED_FROM + newest + 20)
+
+
+async def test_of_many_types_in_many_rooms_each_is_read_as_far_as_the_page_goes(store):
+    """More ranges than the server merges: it would sort all of them."""
+    types = [f"TYPE_{number}" for number in range(60)]
+    rooms = [f"room-{number}" for number in range(8)]
+    stored = TYPED_FROM + 500
+    told = [
+        notification(room, type=types[place % 50], created_at=later(place))
+        for place in range(stored)
+        for room in rooms
+    ]
+    await put(store, *told)
+    candidates = Candidates(
+        store._operations.collections, rooms, asked={"until": {"$gt": 0}}, types={"type": {"$in": types}}
+    )
+
+    async with looks(store) as seen:
+        answer = await candidates.typed(START, 50)
+
+    newest = sorted(told, key=lambda n: (n.created_at, n.id), reverse=True)
+    assert [document["_id"] for document in answer.found] == [n.id for n in newest[:50]]
+    early = len(rooms) * TYPED_FROM
+    assert sum(look["docsExamined"] for look in seen) < early + 1000
 
 
 async def test_a_lease_looks_at_few_mails_however_many_are_due(store):
