@@ -10,7 +10,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from storage.encoding import FOREVER
 from storage.histories import TYPED_FROM
-from storage.mongo.collections import NOTIFICATIONS, Collections, Document, both, together
+from storage.mongo.collections import NOTIFICATIONS, Collections, Document, together
 from storage.mongo.heads import positions
 from storage.mongo.standings import RANGES_PER_QUERY
 
@@ -54,12 +54,13 @@ class Candidates:
     ) -> Answer:
         """By the times in the rooms, of any type; with `among` what is of the types of so many of the newest."""
         only: list[Document] = [] if among is None else [{"$limit": among}, {"$match": self.types}]
-        of_rooms = _of(self._rooms, self._behind(before))
-        return await self._ask(of_rooms, limit, index=self._index, only=only, beside=beside)
+        of_rooms = [_first(each, limit, only) for each in _of(self._rooms, self._behind(before))]
+        return await self._ask(of_rooms, limit, index=self._index, beside=beside)
 
     async def lagging(self, before: Before, limit: int) -> list[Document] | None:
         """The newest of any type from a secondary, if that has what lies at `before`, and so all that came before it."""
-        of_rooms = _of(self._rooms, self._behind(before, or_at=True))
+        condition = self._behind(before, or_at=True)
+        of_rooms = [_first(each, limit + 1) for each in _of(self._rooms, condition)]
         lagging = self._c.lagging(NOTIFICATIONS)
         found, _ = await self._ask(of_rooms, limit + 1, index=self._index, collection=lagging)
         return found[1:] if found and found[0]["_id"] == before[1] else None
@@ -72,17 +73,22 @@ class Candidates:
         beside: Sequence[Document] = (),
         never: Sequence[Document] = (),
     ) -> Answer:
-        """By the types in what came late to the rooms; what came early is looked through."""
+        """By the types in what came late to the rooms, and by looking through what came early: one question.
+
+        The early part has its index named. For the late one the server comes to the index by types by itself: no other
+        is ever better.
+        """
         condition = self._behind(before, never) | self.types
-        late = {**condition, "seq": {"$gt": TYPED_FROM}}
         early = {**condition, "seq": {"$gt": 0, "$lte": TYPED_FROM}}
+        late = {**condition, "seq": {"$gt": TYPED_FROM}}
         # Each type of each room is a range to merge.
-        rooms_at_once = max(1, RANGES_PER_MERGE // max(1, len(self.types["type"]["$in"])))
-        of_late, of_early = await both(
-            self._ask(_of(self._rooms, late, rooms_at_once), limit, index="typed", beside=beside),
-            self._ask(_of(self._rooms, early), limit, index="stream"),
-        )
-        return Answer(_newest([of_late.found, of_early.found], limit), of_late.beside)
+        at_once = max(1, RANGES_PER_MERGE // max(1, len(self.types["type"]["$in"])))
+        parts = zip(_of(self._rooms, early, at_once), _of(self._rooms, late, at_once), strict=True)
+        of_rooms = [
+            [*_first(one, limit), {"$unionWith": {"coll": NOTIFICATIONS, "pipeline": _first(other, limit)}}]
+            for one, other in parts
+        ]
+        return await self._ask(of_rooms, limit, index="stream", beside=beside)
 
     async def above(self, before: Before, limit: int, marks: Mapping[str, int], ids: Sequence[str]) -> Answer:
         """What is above the marks of the rooms, of any type, and what has one of the ids.
@@ -98,10 +104,12 @@ class Candidates:
         by_streams = [{**condition, "$or": part} for part in _parts(ranges, RANGES_PER_QUERY)]
         by_times = _of(many, self._behind(before, [up_to(room, marks[room]) for room in many]))
         by_ids = _of(self._rooms, {**condition, "_id": {"$in": list(ids)}}) if ids else []
+        asked = {"stream": by_streams, "shown": by_times, "_id_": by_ids}
         answers = await together(
-            self._ask(by_streams, limit, index="stream"),
-            self._ask(by_times, limit, index="shown"),
-            self._ask(by_ids, limit, index="_id_"),
+            *(
+                self._ask([_first(each, limit) for each in conditions], limit, index=index)
+                for index, conditions in asked.items()
+            )
         )
         return Answer(_newest([answer.found for answer in answers], limit), None)
 
@@ -118,28 +126,31 @@ class Candidates:
 
     async def _ask(
         self,
-        conditions: Sequence[Document],
+        pipelines: Sequence[Sequence[Document]],
         limit: int,
         *,
         index: str | None,
         collection: AsyncCollection[Document] | None = None,
-        only: Sequence[Document] = (),
         beside: Sequence[Document] = (),
     ) -> Answer:
         """The newest of several questions, asked at once; what each has read beyond the limit is thrown away."""
         notifications = self._c[NOTIFICATIONS] if collection is None else collection
         hint: Document = {} if index is None else {"hint": index}
 
-        async def fetch(number: int, condition: Document) -> list[Document]:
-            stages = [{"$match": condition}, {"$sort": _NEWEST_FIRST}, *only, {"$limit": limit}]
-            cursor = await notifications.aggregate([*stages, *(beside if number == 0 else ())], **hint)
+        async def fetch(number: int, pipeline: Sequence[Document]) -> list[Document]:
+            cursor = await notifications.aggregate([*pipeline, *(beside if number == 0 else ())], **hint)
             return await cursor.to_list()
 
-        answers = await together(*(fetch(number, each) for number, each in enumerate(conditions)))
+        answers = await together(*(fetch(number, each) for number, each in enumerate(pipelines)))
         of_others = [document for answer in answers for document in answer if "user" in document]
         return Answer(
             _newest([[d for d in answer if "user" not in d] for answer in answers], limit), of_others
         )
+
+
+def _first(condition: Document, limit: int, only: Sequence[Document] = ()) -> list[Document]:
+    """The stages that read the newest of which the condition holds."""
+    return [{"$match": condition}, {"$sort": _NEWEST_FIRST}, *only, {"$limit": limit}]
 
 
 def up_to(room: str, mark: int, but: Sequence[str] = ()) -> Document:

@@ -217,6 +217,10 @@ async def test_a_type_that_few_are_of_is_found_without_a_look_at_all_of_a_large_
     )
     rare = [n for n in reversed(told) if n.type == "RARE"]
     query = HistoryQuery(user="1", rooms=rooms, types=["RARE"], limit=3)
+    # What the server finds out about rooms where every index is as good.
+    await put(store, *(notification("of one type", created_at=later(place)) for place in range(5)))
+    for _ in range(3):
+        await store.inboxes.history(replace(query, rooms=["of one type"], types=["NOTE"]), now=NOW)
 
     async with looks(store) as seen:
         page = await store.inboxes.history(query, now=NOW)
