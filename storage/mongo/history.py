@@ -1,6 +1,7 @@
 """A page of a user's history."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from storage.encoding import cursor_of, position_of, writable
@@ -10,7 +11,6 @@ from storage.mongo.candidates import START, Answer, Before, Candidates, up_to
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of, receipt_from
 from storage.mongo.standings import INBOXES, RECEIPTS, inboxes_of
-from storage.notifications import Notification
 from storage.receipts import Place, place_of
 
 CANDIDATES = 1_000
@@ -20,8 +20,8 @@ FEW_ROOMS = 4
 """The early parts of so many rooms are looked through for a type at once; of more rooms the newest are looked at before."""
 NEWEST_PER_ROOM = 50
 """How many of those, times the rooms: a tenth of what is looked through else."""
-SPARE = 10
-"""So many more are read for a page of what is unread: what was read by itself is passed over."""
+SPARE = 5
+"""So many more are read at first: some may have been put away, or read by themselves."""
 
 
 async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPage:
@@ -48,7 +48,7 @@ async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPa
 class _Looked(NamedTuple):
     """What one look has found, newest first, and behind what the next is to look; None at the end."""
 
-    found: list[Notification]
+    found: Sequence[Document]
     on: Before | None
 
 
@@ -65,16 +65,16 @@ class _Page:
 
     async def items(self, before: Before) -> list[InboxItem]:
         """One more than the page has, where there are so many."""
-        limit = self._query.limit
-        size = limit + 1 + (SPARE if self._query.unread_only else 0)
+        wanted = self._query.limit + 1
+        size = wanted + SPARE
         candidates = await self._candidates()
         looked = await self._first(candidates, before, size)
-        items = self._judged(looked.found)
-        while looked.on is not None and len(items) <= limit:
+        items = list(islice(self._judged(looked.found), wanted))
+        while looked.on is not None and len(items) < wanted:
             # All of a page may be dismissed: look further, and further each time.
             size = min(size * 2, CANDIDATES)
             looked = await self._further(candidates, looked.on, size)
-            items += self._judged(looked.found)
+            items += islice(self._judged(looked.found), wanted - len(items))
         return items
 
     async def returned(self) -> tuple[InboxItem, ...]:
@@ -162,7 +162,7 @@ class _Page:
         return await ask() if chained and await collapsing.settle(self._c, list(chained)) else answer
 
     async def _learn(
-        self, beside: Sequence[Document] | None, found: Sequence[Notification], before: Before, size: int
+        self, beside: Sequence[Document] | None, found: Sequence[Document], before: Before, size: int
     ) -> None:
         """Take what the reader did from the documents beside the first, and ask for what is not in them."""
         if beside is None:
@@ -175,7 +175,7 @@ class _Page:
         # Of those that are told by their ids nothing is left out between the first and the last.
         oldest = min(self._receipts) if len(self._receipts) >= size else ""
         newest = before[1]
-        unknown = [n for n in found if n.id < oldest or (newest and n.id > newest)]
+        unknown = [each for each in found if each["_id"] < oldest or (newest and each["_id"] > newest)]
         self._receipts |= await _receipts_of(self._c, self._query.user, unknown)
 
     async def _again(self) -> list[str]:
@@ -193,21 +193,18 @@ class _Page:
         rows = self._c[RECEIPTS].find(there, {"_id": 0, "notification": 1})
         return [row["notification"] for row in await rows.sort("notification", -1).limit(AWAY_MAX).to_list()]
 
-    def _judged(self, found: Sequence[Notification]) -> list[InboxItem]:
+    def _judged(self, found: Sequence[Document]) -> Iterator[InboxItem]:
         """What of these is on the page, with the receipts."""
         query = self._query
-        items = []
-        for notification in found:
-            row, inbox = self._receipts.get(notification.id), self._inboxes.get(notification.room)
-            receipt = receipt_from(row, inbox, notification.seq or 0)
+        for document in found:
+            row, inbox = self._receipts.get(document["_id"]), self._inboxes.get(document["room"])
+            receipt = receipt_from(row, inbox, document["seq"])
             if place_of(receipt) is query.place and not (query.unread_only and receipt.is_read):
-                items.append(InboxItem(notification=notification, receipt=receipt))
-        return items
+                yield InboxItem(notification=notification_of(document), receipt=receipt)
 
 
-def _looked(documents: Sequence[Document], size: int) -> _Looked:
-    found = [notification_of(document) for document in documents]
-    return _Looked(found, (documents[-1]["created_at"], found[-1].id) if len(found) == size else None)
+def _looked(found: Sequence[Document], size: int) -> _Looked:
+    return _Looked(found, (found[-1]["created_at"], found[-1]["_id"]) if len(found) == size else None)
 
 
 def _asked(query: HistoryQuery) -> Document:
@@ -232,13 +229,11 @@ def _beside(user: str, before: Before, limit: int) -> list[Document]:
     ]
 
 
-async def _receipts_of(
-    c: Collections, user: str, notifications: Sequence[Notification]
-) -> dict[str, Document]:
-    """What the user did with these, by id: one question, by the index of receipts."""
+async def _receipts_of(c: Collections, user: str, found: Sequence[Document]) -> dict[str, Document]:
+    """What the user did with these notifications, by id: one question, by the index of receipts."""
     rooms: dict[str, list[int]] = {}
-    for notification in notifications:
-        rooms.setdefault(notification.room, []).append(notification.seq or 0)
+    for document in found:
+        rooms.setdefault(document["room"], []).append(document["seq"])
     if not rooms:
         return {}
     ranges = [{"user": user, "room": room, "seq": {"$in": sequences}} for room, sequences in rooms.items()]
