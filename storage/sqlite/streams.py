@@ -12,6 +12,7 @@ from storage.notifications import Notification
 from storage.people import Erasure
 from storage.searching import Found, FoundPage, Provenance, Search
 from storage.sqlite import append, clearing, heads, mail_rows, rows, searching, spans
+from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.streams import Appended, Emission, Placed, Streams, Tried
@@ -175,6 +176,15 @@ class SQLiteStreams(SQLiteShelf, Streams):
     @reading
     def notification(self, connection: sqlite3.Connection, notification_id: str) -> Notification | None:
         return rows.find(connection, notification_id) if is_writable(notification_id) else None
+
+    @reading
+    def of_room(self, connection: sqlite3.Connection, room: str, *, limit: int) -> list[Notification]:
+        found = connection.execute(
+            f"SELECT {NOTIFICATION} FROM notifications n {mail_rows.JOIN}"  # noqa: S608 - constants only
+            " WHERE n.room = ? AND (n.shown_until <> ? OR n.superseded_by IS NOT NULL) ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
+            (room, WIPED, limit),
+        )
+        return [notification_of(row) for row in found]
 
     @reading
     def placed(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Placed]:
