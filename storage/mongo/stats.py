@@ -14,26 +14,11 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.encoding import micros, moment
 from storage.errors import InvalidCursor
+from storage.events import DIMENSIONS, OUTCOMES, Event, Outcome, Series, key_of_one
 from storage.mongo.collections import FACTS, Collections, Document
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.transactions import atomically
-from storage.stats import (
-    DIMENSIONS,
-    OUTCOMES,
-    SETTLING,
-    Bucket,
-    Event,
-    NumberedEvent,
-    Outcome,
-    Series,
-    SeriesCounts,
-    Stale,
-    Stats,
-    StatsQuery,
-    Step,
-    Sum,
-    key_of_one,
-)
+from storage.stats import SETTLING, Bucket, NumberedEvent, SeriesCounts, Stale, Stats, StatsQuery, Step, Sum
 
 EVENTS = "stats_events"
 ROLLUPS = "stats_rollups"

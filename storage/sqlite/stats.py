@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from storage.encoding import micros, moment
+from storage.events import DIMENSIONS, OUTCOMES, Event, Outcome, Series, key_of_one
 from storage.sqlite import bulk
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.sqlite.stats_rows import (
@@ -18,22 +19,7 @@ from storage.sqlite.stats_rows import (
     series_ids,
     series_named,
 )
-from storage.stats import (
-    DIMENSIONS,
-    OUTCOMES,
-    Bucket,
-    Event,
-    NumberedEvent,
-    Outcome,
-    Series,
-    SeriesCounts,
-    Stale,
-    Stats,
-    StatsQuery,
-    Step,
-    Sum,
-    key_of_one,
-)
+from storage.stats import Bucket, NumberedEvent, SeriesCounts, Stale, Stats, StatsQuery, Step, Sum
 
 
 class SQLiteStats(SQLiteShelf, Stats):

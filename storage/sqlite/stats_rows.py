@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 
 from storage.encoding import micros
 from storage.errors import InvalidCursor
+from storage.events import DIMENSIONS, OUTCOMES, Event, Outcome, Series
 from storage.sqlite.schema import Migration, statements
-from storage.stats import DIMENSIONS, OUTCOMES, Bucket, Event, Outcome, Series, Step
+from storage.stats import Bucket, Step
 
 NAMES = ", ".join(f"s.{name}" for name in DIMENSIONS)
 STEPS = {step: place for place, step in enumerate(Step)}

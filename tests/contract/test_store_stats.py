@@ -1,4 +1,4 @@
-"""The sentences of `storage/stats.py`, held against every store."""
+"""The sentences of `storage/stats.py` and `storage/events.py`, held against every store."""
 
 import asyncio
 import sqlite3
@@ -11,23 +11,11 @@ import pytest
 
 from storage.encoding import micros
 from storage.errors import InvalidCursor, StoreUnavailable
+from storage.events import Event, Outcome, Series, key_of_many, key_of_one, keys_of_each
 from storage.ids import uuid7
 from storage.sqlite.stats import SQLiteStats
 from storage.sqlite.store import SQLiteStore
-from storage.stats import (
-    SETTLING,
-    Bucket,
-    Event,
-    Outcome,
-    Series,
-    Stale,
-    StatsQuery,
-    Step,
-    Sum,
-    key_of_many,
-    key_of_one,
-    keys_of_each,
-)
+from storage.stats import SETTLING, Bucket, Stale, StatsQuery, Step, Sum
 from storage.store import Store
 from tests.contract.store_cases import NOW, later
 

@@ -16,9 +16,9 @@ from gateway.notify.delivery.fanout import Fanout
 from gateway.notify.delivery.translations import page_spoken
 from gateway.notify.inboxes.muting import Mutes
 from gateway.notify.requests import HistoryRequest
+from storage.events import Outcome
 from storage.histories import HistoryPage, HistoryQuery, Muted
 from storage.inboxes import Count, Inboxes, Marked, Selection
-from storage.stats import Outcome
 
 ReadingListener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]
 """Takes what a user did, with which ids (None: all), in which rooms, and what the store has answered to it.

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.notify.delivery.streams import ToldByFrame
+from storage.events import Outcome
 from storage.obligations import Subject
-from storage.stats import Outcome
 from storage.streams import Placed
 
 _FRAME_BYTES = 1024

@@ -31,9 +31,9 @@ from gateway.notify.stats.happenings import (
 from mailer.outcomes import MailOutcome, Result
 from storage import inboxes
 from storage.clicks import HitKind
+from storage.events import Outcome, Series, StatsChannel
 from storage.mail import LaneName, MailState
 from storage.notifications import Notification
-from storage.stats import Outcome, Series, StatsChannel
 from storage.streams import Placed
 
 FRAMES_TOGETHER = 100

@@ -22,7 +22,8 @@ from gateway.notify.stats.hearing import WAITING_MAX, Hearing
 from gateway.notify.stats.names import Names
 from gateway.notify.stats.reckoning import Reckoner
 from storage.errors import StorageError
-from storage.stats import Event, Series, Stats, key_of_many
+from storage.events import Event, Series, key_of_many
+from storage.stats import Stats
 from storage.streams import Streams
 
 FLUSH_SECONDS = 2.0

@@ -27,8 +27,8 @@ from gateway.notify.stats.happenings import (
     ReceiptsMarked,
     Replayed,
 )
+from storage.events import Event, Outcome, Series, StatsChannel, key_of_one, keys_of_each
 from storage.obligations import Kind
-from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one, keys_of_each
 from storage.streams import Placed, Streams
 
 SPAN_MAX = 1000

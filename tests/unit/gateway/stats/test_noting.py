@@ -10,7 +10,7 @@ from gateway.notify.delivery import events
 from gateway.notify.stats import hearing, noting
 from gateway.notify.stats.names import OTHERS, Names
 from storage.errors import StoreUnavailable
-from storage.stats import Outcome
+from storage.events import Outcome
 from tests.contract.store_cases import notification
 from tests.unit.gateway.stats.process import NOON, Process, series
 
