@@ -76,6 +76,54 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
         return str(uuid.UUID(bytes=self.key[1:17])) if self.key[:1] == _ONE else None
 
 
+class Alike(Struct, frozen=True, kw_only=True, gc=False):
+    """Events that have all but their keys in common, as most have that happen together."""
+
+    keys: list[bytes]
+    at: datetime
+    series: Series
+    outcome: Outcome
+    count: int = 1
+    """What each of them tells."""
+
+    def each(self) -> list[Event]:
+        """The same, each by itself."""
+        return [
+            Event(key=key, at=self.at, series=self.series, outcome=self.outcome, count=self.count)
+            for key in self.keys
+        ]
+
+
+Happened = Event | Alike
+
+
+def together(happened: Iterable[Happened]) -> list[Alike]:
+    """The same, in the same order: those that follow one another and are alike as one."""
+    found: list[Alike] = []
+    last: Event | None = None
+    for each in happened:
+        if isinstance(each, Alike):
+            last = None
+            found.append(each)
+        elif (
+            last is not None
+            and (each.at, each.series, each.outcome) == (last.at, last.series, last.outcome)
+            and each.count == last.count
+        ):
+            found[-1].keys.append(each.key)
+        else:
+            last = each
+            found.append(
+                Alike(keys=[each.key], at=each.at, series=each.series, outcome=each.outcome, count=each.count)
+            )
+    return found
+
+
+def number_of(happened: Happened) -> int:
+    """How many events it is."""
+    return len(happened.keys) if isinstance(happened, Alike) else 1
+
+
 _ONE, _NAMED, _MANY = b"\x01", b"\x02", b"\x03"
 _CODES = {outcome: bytes([place]) for place, outcome in enumerate(OUTCOMES)}
 

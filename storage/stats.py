@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from storage.encoding import EPOCH
-from storage.events import Event, Outcome, Series
+from storage.events import Event, Happened, Outcome, Series
 
 SETTLING = timedelta(minutes=1)
 """How long an event may take from being named to being seen by all: younger ones `told` leaves for the next time."""
@@ -131,7 +131,7 @@ class Stats(Protocol):
     turn keeps a counter that was paused from writing over what its successor has counted.
     """
 
-    async def note(self, events: Sequence[Event]) -> None:
+    async def note(self, events: Sequence[Happened]) -> None:
         """Keep those whose keys are not known, and have the minutes that they are of be stale; all of it or nothing.
 
         Durable when it answers. It may be repeated until it does. Of two with one key in one call the first counts.
