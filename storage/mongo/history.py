@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from storage.beginnings import BeginningRequest
 from storage.encoding import cursor_of, position_of, writable
 from storage.histories import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem
-from storage.mongo import collapsing
+from storage.mongo import beginnings, collapsing
 from storage.mongo.candidates import START, Answer, Before, Candidates, up_to
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of, receipt_from
@@ -37,6 +38,11 @@ async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPa
         return HistoryPage(items=(), next=None)
     page = _Page(c, query, rooms, now=now)
     found = await page.items(before)
+    if unbegun := page.unbegun():
+        # Once for each user and room: what is read by its beginning is not known to this page.
+        await beginnings.begin(c, unbegun, now=now)
+        page = _Page(c, query, rooms, now=now)
+        found = await page.items(before)
     items = tuple(found[: query.limit])
     return HistoryPage(
         items=items,
@@ -76,6 +82,14 @@ class _Page:
             looked = await self._further(candidates, looked.on, size)
             items += islice(self._judged(looked.found), wanted - len(items))
         return items
+
+    def unbegun(self) -> list[BeginningRequest]:
+        """What has to begin first, by the inboxes that came with the first answer."""
+        user, membership = self._query.user, self._query.membership
+        if membership is None:
+            return []
+        inboxes = {(user, room): inbox for room, inbox in self._inboxes.items()}
+        return beginnings.unbegun(inboxes, [(user, self._rooms, membership)])
 
     async def returned(self) -> tuple[InboxItem, ...]:
         """What came back from a snooze; whom nothing ever became unread again is not asked about."""

@@ -102,6 +102,21 @@ async def test_without_a_connection_it_is_begun_as_well(store):
     assert (await come(store)).unread == 0
 
 
+@pytest.mark.parametrize("asked", [{}, {"unread_only": True}, {"types": ["NOTE"]}])
+async def test_a_page_of_who_has_not_come_before_is_a_beginning(store, asked):
+    await fill(store, "all", 3)
+    query = HistoryQuery(user="ann", rooms=ROOMS, membership=membership(), **asked)
+
+    page = await store.inboxes.history(query, now=later(10))
+    told = await fill(store, "all", 1)
+    again = await store.inboxes.history(query, now=later(20))
+
+    assert [item.receipt.is_read for item in page.items] == ([] if "unread_only" in asked else [True] * 3)
+    assert again.items[0].notification == told[0]
+    assert not again.items[0].receipt.is_read
+    assert (await store.inboxes.unread("ann", ROOMS, now=later(30))).unread == 1
+
+
 async def test_who_was_erased_and_returns_begins_anew(store):
     await come(store)
     await fill(store, "user:ann", 2, created_at=later(110))
