@@ -259,6 +259,17 @@ class Inboxes(Protocol):
         """
         ...
 
+    async def receipts_of_user(self, user: str, *, limit: int) -> dict[str, Receipt]:
+        """What the user did with single ones, by id: of the newest that have such marks, the last first.
+
+        It is part of what a user is told of themselves. What was read by reading all alone is not in it: `read_upto` is.
+        """
+        ...
+
+    async def read_upto(self, user: str) -> dict[str, int]:
+        """By room, the sequence up to which all counts as read, of the rooms that the user has or had an inbox in."""
+        ...
+
     async def receipts(self, notification_id: str) -> dict[str, Receipt]:
         """What each user did with it, by user; those who did nothing are absent. At most 1,000 users.
 

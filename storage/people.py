@@ -1,12 +1,9 @@
-"""The shelf of people: what is known about users, and the right to have it told and forgotten."""
+"""The shelf of people: what is known about users, and the right to have it forgotten."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
-
-from storage.notifications import Notification
-from storage.receipts import Receipt
 
 SAID: Final = ("email", "name", "locale")
 """What both the user's tokens and backends tell: of these the newer word counts."""
@@ -60,21 +57,6 @@ class Told:
     user: str
     fields: Mapping[str, Any]
     at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserData:
-    """Everything held about a user.
-
-    It is for the user to have (GDPR, article 15). What other shelves hold is asked of those.
-    """
-
-    contact: Contact | None
-    notifications: tuple[Notification, ...]
-    receipts: Mapping[str, Receipt]
-    """By notification id."""
-    read_upto: Mapping[str, int]
-    """By room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,14 +131,6 @@ class People(Protocol):
 
     async def forget(self, users: Sequence[str]) -> None:
         """Keep no contact of these; who is not known is no error. `erase_user` forgets all else as well."""
-        ...
-
-    async def user_data(self, user: str, room: str, *, limit: int) -> UserData:
-        """Everything held about a user, whose own room is `room`; the newest `limit` notifications and receipts.
-
-        Wiped notifications tell nothing and are left out; superseded ones kept their words and are here. Not one
-        moment: each shelf is read by itself.
-        """
         ...
 
     async def addresses(self, user: str, room: str) -> list[str]:

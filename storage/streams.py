@@ -137,6 +137,14 @@ class Streams(Protocol):
         """
         ...
 
+    async def of_room(self, room: str, *, limit: int) -> list[Notification]:
+        """The newest of one room with their mail, newest first, shown or not.
+
+        It is part of what a user is told of themselves. Wiped ones tell nothing and are left out; superseded ones kept
+        their words and are here.
+        """
+        ...
+
     async def placed(self, ids: Sequence[str]) -> dict[str, Placed]:
         """Of each of these that is in a stream, where; one question for up to 1,000.
 

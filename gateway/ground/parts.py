@@ -7,6 +7,8 @@ part's settings stand beside it, in a `Group` of `gateway.ground.settings`.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -87,6 +89,23 @@ class Meters(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """A user who is to be told, or to have forgotten, what is kept of them."""
+
+    user: str
+    room: str
+    """The user's own."""
+    addresses: tuple[str, ...]
+    """Where the user's mail goes or went, in the form that addresses are compared by."""
+    at: datetime
+    """When it is asked."""
+
+
+Tell = Callable[[Whose, int], Awaitable[dict[str, Any]]]
+"""Answers what is kept of a user, by name; takes how many things of a kind may be told at most."""
+
+
 class Part:
     """One part of a process. A part overrides what it has; whatever it does not, is nothing.
 
@@ -126,6 +145,20 @@ class Part:
         """Do a bounded step of what is to be done now and then; called every half minute or so, by every node.
 
         May raise `StorageError`: it is called again.
+        """
+
+    async def held(self, whose: Whose, limit: int) -> dict[str, Any]:  # noqa: ARG002 - for those that keep something of users
+        """Tell what this part keeps of a user beside the store's shelves, under names that nobody else uses.
+
+        Of each kind the newest `limit` at most. One node is asked, and answers for all. May raise `StorageError`.
+        """
+        return {}
+
+    async def erase(self, whose: Whose) -> None:
+        """Keep nothing of that any more.
+
+        One node is asked, before the shelves forget the user. May raise `StorageError`: then none of them has, and it is
+        asked again.
         """
 
     def start(self) -> Awaitable[None] | None:

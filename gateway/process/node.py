@@ -178,7 +178,7 @@ class Node(Member):
         return [self.origins, self.sites.internal_site, EnginePart(self.server), self.sites.public_site]
 
     def join(self, part: Part) -> None:
-        """As of every process, and with what only a node has: public routes, commands, events and housekeeping."""
+        """As of every process, and with what only a node has: public routes, commands, events, housekeeping and users."""
         super().join(part)
         self.sites.public.add_routes(part.public_routes())
         for kind, carry_out in part.commands().items():
@@ -186,6 +186,7 @@ class Node(Member):
         for (namespace, event), ask in part.events().items():
             self.sessions.namespaces.registry.on(namespace, event, ask)
         self.keeping.housekeeper.keep(part.keep_house)
+        self.users.people.keepers.append(part)
 
     async def start(self) -> None:
         """Start all, say where it listens, and warn of what an operator may have overlooked.

@@ -11,6 +11,7 @@ from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.auditing import AuditRequest
 from gateway.protocol import required
 from gateway.protocol.fields import Text, Timestamp, cursor_field, limit_field
+from gateway.protocol.holding import Holding
 from gateway.protocol.patterns import PRINTABLE
 from storage.audit import Deed, DeedPage
 
@@ -91,3 +92,19 @@ def deed(value: Deed) -> Json:
 def page(found: DeedPage) -> Json:
     """A page, newest first, with the cursor of the next."""
     return {"deeds": [deed(each) for each in found.items], "next": found.next}
+
+
+HELD = Holding(
+    fields={
+        "audit": fields.List(
+            fields.Nested(DeedAnswer),
+            required=True,
+            metadata={
+                "description": "What was done by the user as an admin, and to the user. It is kept when the user is erased."
+            },
+        )
+    },
+    read=lambda store, whose, limit: store.audit.of_person(whose.user, limit=limit),
+    shape=lambda deeds: {"audit": [deed(each) for each in deeds]},
+)
+"""Newest first."""

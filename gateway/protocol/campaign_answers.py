@@ -14,11 +14,10 @@ from gateway.notify.campaigns.accounts import Progress
 from gateway.notify.campaigns.book import DryRun
 from gateway.notify.campaigns.plans import Audience, Imported, OfTopic, OfUsers
 from gateway.protocol import campaign_trial_answers, required
-from gateway.protocol.answers.waiting import RecipientAnswer
 from gateway.protocol.campaigns import MISTAKES_TOLD, AudienceField, ImportResult
 from storage.campaigns import Campaign, CampaignCancelled, CampaignPage, CampaignState
 from storage.mail import MailState
-from storage.recipients import RecipientPage, RecipientRow, RecipientState
+from storage.recipients import RecipientState
 
 
 class AccountingAnswer(Schema):
@@ -80,11 +79,6 @@ class CampaignDetailAnswer(CampaignAnswer, campaign_trial_answers.OwnWordsAnswer
 
 class CampaignsAnswer(Schema):
     campaigns = fields.List(fields.Nested(CampaignAnswer), required=True)
-    next = required.text(allow_none=True)
-
-
-class RecipientsAnswer(Schema):
-    recipients = fields.List(fields.Nested(RecipientAnswer), required=True)
     next = required.text(allow_none=True)
 
 
@@ -197,32 +191,6 @@ def accounting(value: Progress) -> Json:
 def page(value: CampaignPage) -> Json:
     """A page of campaigns, newest first."""
     return {"campaigns": [campaign(each) for each in value.items], "next": value.next}
-
-
-def recipients(value: RecipientPage) -> Json:
-    """A page of recipients, in the order in which they were written down."""
-    return {
-        "recipients": [recipient(each) for each in value.items],
-        "next": value.next,
-    }
-
-
-def recipient(value: RecipientRow) -> Json:
-    """One recipient, with the mail of it; the address is that which was imported, null where the user's own is meant."""
-    return {
-        "id": value.id,
-        "user": value.user,
-        "address": value.address,
-        "state": value.state.value,
-        "decided_by": value.rule,
-        "reason": value.reason,
-        "mail": value.mail,
-        "mail_state": None if value.mail_state is None else value.mail_state.value,
-        "variant": value.variant,
-        "clicked_at": time_or_none(value.clicked_at),
-        "converted_at": time_or_none(value.converted_at),
-        "updated_at": time(value.updated_at),
-    }
 
 
 def imported(value: ImportResult) -> Json:

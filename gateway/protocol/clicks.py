@@ -13,6 +13,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validates_sc
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.protocol import required
 from gateway.protocol.fields import Text
+from gateway.protocol.holding import Holding
 from storage.clicks import Hit, HitKind
 from storage.opens import Open
 
@@ -95,3 +96,41 @@ def hit(value: Hit) -> Json:
 def hits(values: Sequence[Hit]) -> list[Json]:
     """All of them, in their order."""
     return [hit(value) for value in values]
+
+
+HELD = (
+    Holding(
+        fields={
+            "clicks": fields.List(
+                fields.Nested(HitAnswer),
+                required=True,
+                metadata={"description": "On tracked links in the user's mail."},
+            )
+        },
+        read=lambda store, whose, limit: store.clicks.of_user(whose.user, limit=limit),
+        shape=lambda found: {"clicks": hits(found)},
+    ),
+    Holding(
+        fields={
+            "click_targets": fields.List(
+                fields.String(),
+                required=True,
+                metadata={"description": "What those links lead to that nobody else was sent."},
+            )
+        },
+        read=lambda store, whose, limit: store.clicks.targets_of(whose.user, limit=limit),
+        shape=lambda targets: {"click_targets": targets},
+    ),
+    Holding(
+        fields={
+            "opens": fields.List(
+                fields.Nested(OpenAnswer),
+                required=True,
+                metadata={"description": "Of the user's mail, the newest first."},
+            )
+        },
+        read=lambda store, whose, limit: store.opens.of_user(whose.user, limit=limit),
+        shape=lambda found: {"opens": [opened(each) for each in found]},
+    ),
+)
+"""Of all the user's mail."""

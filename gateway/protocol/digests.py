@@ -11,9 +11,25 @@ from gateway.ground.encoding import Json, time
 from gateway.notify.digests.news import LISTED
 from gateway.notify.digests.opened import LeftOut, OpenDigest
 from gateway.protocol import required
-from gateway.protocol.answers.waiting import DigestAnswer
+from gateway.protocol.holding import Holding
 from storage.notifications import Notification
 from storage.obligations import Digest
+
+
+class DigestAnswer(Schema):
+    """A digest that is open."""
+
+    id = required.text(metadata={"description": "Also of its mail, once it closes."})
+    key = required.text(
+        metadata={
+            "description": "`daily`, `weekly`, `quiet` of what quiet hours have held, `type:` with the type whose mail it gathers, or `key:` with its sender's key."
+        }
+    )
+    rule = required.text(metadata={"description": "By which it was opened."})
+    opened_at = required.time()
+    closes_at = required.time()
+    """It may move, where the digest waits for a silence."""
+    gathered = required.number(metadata={"description": "Items that it was given."})
 
 
 class DigestItemAnswer(Schema):
@@ -99,3 +115,11 @@ def _item(value: Notification) -> Json:
 def _left_out(value: LeftOut) -> Json:
     """The same, with the rule that leaves it out."""
     return {**_item(value.notification), "rule": value.why.rule, "detail": value.why.reason}
+
+
+HELD = Holding(
+    fields={"digests": fields.List(fields.Nested(DigestAnswer), required=True)},
+    read=lambda store, whose, limit: store.digests.of_room(whose.room, limit=limit),
+    shape=lambda open_ones: {"digests": [digest(each) for each in open_ones]},
+)
+"""Those open for the user; what is gathered in them is among the notifications."""

@@ -13,11 +13,11 @@ from gateway.ground.encoding import Json, time
 from gateway.notify.choosing.choices import PreferenceGrid, shown
 from gateway.notify.preferences.chosen import WEEKDAYS, CellOrigin
 from gateway.protocol import required
-from gateway.protocol.answers.users import PreferenceChangeAnswer
 from gateway.protocol.fields import Items, NameMap, StrictBoolean, Text, UserId, Wish, locale_field
+from gateway.protocol.holding import Holding
 from gateway.protocol.patterns import TYPE
 from gateway.protocol.people import Zone
-from storage.preferences import PreferenceChange
+from storage.preferences import CHANGES_KEPT, PreferenceChange, StoredPreferences
 
 CATEGORIES_MAX = 200
 """In one request."""
@@ -227,6 +227,18 @@ class PreferencesAnswer(Schema):
     grid = fields.List(fields.Nested(RowAnswer), required=True)
 
 
+class PreferenceChangeAnswer(Schema):
+    """Who has chosen what, and when."""
+
+    version = required.number()
+    at = required.time()
+    by = required.text(metadata={"description": "`user:…`, `service:…` or `link`."})
+    mail = required.text(
+        allow_none=True, metadata={"description": "The notification whose mail it came from, if from one."}
+    )
+    asked = fields.Dict(required=True)
+
+
 class UserPreferencesAnswer(PreferencesAnswer):
     """The same, with the proof of who has chosen."""
 
@@ -259,3 +271,26 @@ def change(value: PreferenceChange) -> Json:
 def proven(value: Proven) -> Json:
     """The preferences with the proof of them."""
     return {**shown(value.chosen), "changes": [change(each) for each in value.changes]}
+
+
+def _as_chosen(found: Mapping[str, StoredPreferences]) -> Json:
+    """What one person has chosen; version 0 is that of who has chosen nothing."""
+    kept = next(iter(found.values()), StoredPreferences(document={}, version=0))
+    return {"preferences": {**kept.document, "version": kept.version}}
+
+
+HELD = (
+    Holding(
+        fields={"preferences": fields.Dict(required=True, metadata={"description": "As they were chosen."})},
+        read=lambda store, whose, _: store.preferences.of_users([whose.user]),
+        shape=_as_chosen,
+    ),
+    Holding(
+        fields={
+            "preference_changes": fields.List(fields.Nested(PreferenceChangeAnswer), required=True),
+        },
+        read=lambda store, whose, _: store.preferences.changes(whose.user, limit=CHANGES_KEPT),
+        shape=lambda changes: {"preference_changes": [change(each) for each in changes]},
+    ),
+)
+"""The changes are all that are kept, newest first."""

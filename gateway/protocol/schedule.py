@@ -13,10 +13,10 @@ from marshmallow import Schema, fields, post_load
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.emitting.scheduling import CancelRequest, ScheduledRequest
 from gateway.protocol import required
-from gateway.protocol.answers.waiting import ScheduledAnswer
 from gateway.protocol.fields import Room, StrictBoolean, Text, cursor_field, limit_field
+from gateway.protocol.holding import Holding
 from gateway.protocol.patterns import KEY
-from storage.schedule import Cancelled, Scheduled, SchedulePage
+from storage.schedule import Cancelled, Missed, Scheduled, SchedulePage
 
 
 class CancelSchema(Schema):
@@ -55,6 +55,30 @@ class CancelledAnswer(Schema):
     cancelled = required.number()
     """How many had been waiting."""
     too_late = required.number(metadata={"description": "Emitted already, within the last seven days."})
+
+
+class ScheduledAnswer(Schema):
+    """What is emitted later to one room."""
+
+    id = required.text()
+    room = required.text()
+    type = required.text()
+    title = required.text(allow_none=True, metadata={"description": "Null: by the words of the type."})
+    scheduled_for = required.time()
+    latest_at = required.time(allow_none=True)
+    """After it, it is not emitted any more; null: however late."""
+    cancel_key = required.text(allow_none=True)
+    missed = fields.Enum(
+        Missed,
+        by_value=True,
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Why it was not emitted: nobody came to it in its time, or the store was put back since."
+        },
+    )
+    by = required.text(metadata={"description": "In whose name it was asked."})
+    created_at = required.time()
 
 
 class SchedulePageAnswer(Schema):
@@ -96,3 +120,11 @@ def page(value: SchedulePage) -> Json:
 def ids(changed: Sequence[str]) -> Json:
     """Those that were changed."""
     return {"ids": list(changed)}
+
+
+HELD = Holding(
+    fields={"scheduled": fields.List(fields.Nested(ScheduledAnswer), required=True)},
+    read=lambda store, whose, limit: store.schedule.of_room(whose.room, limit=limit),
+    shape=lambda items: {"scheduled": [scheduled(each) for each in items]},
+)
+"""What is still to come for the user, the earliest first."""

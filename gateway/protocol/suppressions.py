@@ -14,6 +14,7 @@ from gateway.notify.suppressions.listing import LiftRequest, SuppressionsRequest
 from gateway.protocol import required
 from gateway.protocol.asking.basics import OneFieldSchema
 from gateway.protocol.fields import EmailAddress, Items, Text, Timestamp, cursor_field, limit_field
+from gateway.protocol.holding import Holding
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.patterns import PRINTABLE
 from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression, SuppressionPage
@@ -176,3 +177,17 @@ def suppressed(count: int) -> Json:
 def lifted(count: int) -> Json:
     """How many were taken off."""
     return {"lifted": count}
+
+
+HELD = Holding(
+    fields={
+        "suppressions": fields.List(
+            fields.Nested(SuppressionAnswer),
+            required=True,
+            metadata={"description": "Of the user's addresses."},
+        )
+    },
+    read=lambda store, whose, _: store.suppressions.matching(whose.addresses, now=whose.at),
+    shape=lambda found: {"suppressions": [suppression(each) for some in found.values() for each in some]},
+)
+"""In any scope."""

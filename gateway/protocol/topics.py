@@ -13,8 +13,8 @@ from auth.principal import is_topic
 from gateway.ground.encoding import Json, time
 from gateway.notify.people.topics import MembersChange, MembersRequest, TopicsRequest
 from gateway.protocol import required
-from gateway.protocol.answers.users import UserTopicAnswer
 from gateway.protocol.fields import Items, StrictBoolean, Text, UserId
+from gateway.protocol.holding import Holding
 from gateway.protocol.patterns import PRINTABLE
 from storage.topics import CHANGED_AT_ONCE, COUNTED, Changed, MembersPage, TopicsPage
 
@@ -176,6 +176,13 @@ class MembersAnswer(Schema):
     next = required.text(allow_none=True)
 
 
+class UserTopicAnswer(Schema):
+    """A topic that a backend has put a user into."""
+
+    topic = required.text()
+    since = required.time()
+
+
 class UserTopicsAnswer(Schema):
     topics = fields.List(fields.Nested(UserTopicAnswer), required=True)
 
@@ -202,3 +209,11 @@ def topics(page: TopicsPage) -> Json:
 def user_topics(topics: Mapping[str, datetime]) -> Json:
     """The topics that the store gives a user."""
     return {"topics": [{"topic": topic, "since": time(since)} for topic, since in topics.items()]}
+
+
+HELD = Holding(
+    fields={"topics": fields.List(fields.Nested(UserTopicAnswer), required=True)},
+    read=lambda store, whose, _: store.topics.of_user(whose.user),
+    shape=user_topics,
+)
+"""Those that backends have given."""

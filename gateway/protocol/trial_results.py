@@ -11,6 +11,7 @@ from gateway.experiments.inference import Proportion, wilson
 from gateway.experiments.results import Results
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.protocol import required
+from gateway.protocol.holding import Holding
 from storage.trials import Participation
 
 
@@ -111,3 +112,17 @@ def part(value: Participation) -> Json:
         "reached_at": time_or_none(value.reached_at),
         "converted_at": time_or_none(value.converted_at),
     }
+
+
+HELD = Holding(
+    fields={
+        "trials": fields.List(
+            fields.Nested(TrialPartAnswer),
+            required=True,
+            metadata={"description": "The user's part in the experiments of types, the newest first."},
+        )
+    },
+    read=lambda store, whose, limit: store.trials.of_user(whose.user, limit=limit),
+    shape=lambda parts: {"trials": [part(each) for each in parts]},
+)
+"""Of types; what a campaign tries is told with its recipients."""

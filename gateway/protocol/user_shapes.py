@@ -1,23 +1,12 @@
 """What is answered of users: who is there, what is known of one, and all that is kept.
 
-It gathers the shapes of other nouns where one user has some of each. Who may see all that, the operations
-say.
+What other nouns keep comes in the shapes of those (`gateway.protocol.holdings`). Who may see all that, the operations say.
 """
 
 from gateway.cluster.presence.base import Online, Roster
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.people.users import Person, PersonalData, PersonInbox
-from gateway.protocol import (
-    audits,
-    campaign_answers,
-    clicks,
-    digests,
-    preferences,
-    schedule,
-    shapes,
-    suppressions,
-    trial_results,
-)
+from gateway.protocol import people
 
 
 def online(value: Online) -> Json:
@@ -66,36 +55,8 @@ def reader(value: PersonInbox) -> Json:
 
 
 def user_data(value: PersonalData) -> Json:
-    """All that is kept of a user, for the user's right to see it: each noun in the shape that it has elsewhere."""
-    data, contact = value.data, value.data.contact
-    return {
-        "user": value.user,
-        "email": contact and contact.email,
-        "name": contact and contact.name,
-        "locale": contact and contact.locale,
-        "timezone": contact and contact.timezone,
-        "attributes": dict(value.attributes),
-        "last_seen": contact and time_or_none(contact.last_seen),
-        "topics": [{"topic": topic, "since": time(since)} for topic, since in value.topics.items()],
-        "preferences": {**value.preferences.document, "version": value.preferences.version},
-        "preference_changes": [preferences.change(each) for each in value.changes],
-        "scheduled": [schedule.scheduled(item) for item in value.scheduled],
-        "mails": [shapes.record(item) for item in value.mails],
-        "digests": [digests.digest(each) for each in value.digests],
-        "notifications": [shapes.record(item) for item in data.notifications],
-        "receipts": shapes.receipts(data.receipts),
-        "read_upto": dict(data.read_upto),
-        "suppressions": [suppressions.suppression(each) for each in value.suppressions],
-        "campaigns": [
-            {"campaign": campaign.id, "name": campaign.name, **campaign_answers.recipient(row)}
-            for campaign, row in value.campaigns
-        ],
-        "audit": [audits.deed(each) for each in value.deeds],
-        "clicks": clicks.hits(value.clicks),
-        "click_targets": list(value.click_targets),
-        "opens": [clicks.opened(each) for each in value.opens],
-        "trials": [trial_results.part(each) for each in value.trials],
-    }
+    """All that is kept of a user, for the user's right to see it."""
+    return {**people.profile(value.profile), **value.held}
 
 
 def disconnected(connections: int) -> Json:

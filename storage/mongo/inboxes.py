@@ -186,6 +186,19 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         place = await _place(c, notification_id)
         return {} if place is None else await _receipts(c, place["room"], place["seq"])
 
+    @operation
+    async def receipts_of_user(self, c: Collections, user: str, *, limit: int) -> dict[str, Receipt]:
+        """Two questions, each of a moment of its own: the receipts by the index of the newest, and the inboxes."""
+        rows = await c[RECEIPTS].find({"user": user}).sort("notification", -1).limit(limit).to_list()
+        inboxes = {inbox["room"]: inbox for inbox in await c[INBOXES].find({"user": user}).to_list()}
+        return {row["notification"]: receipt_from(row, inboxes.get(row["room"]), row["seq"]) for row in rows}
+
+    @operation
+    async def read_upto(self, c: Collections, user: str) -> dict[str, int]:
+        """A room in which only single ones were read has nothing to tell here."""
+        inboxes = c[INBOXES].find({"user": user, "read_upto": {"$gt": 0}}, {"room": 1, "read_upto": 1})
+        return {inbox["room"]: inbox["read_upto"] for inbox in await inboxes.to_list()}
+
     async def erase(self, c: Collections, erasure: Erasure) -> int:
         """Receipts before inboxes, so that none is left without the document that it is looked for by."""
         await c[RECEIPTS].delete_many({"user": erasure.user})

@@ -1,4 +1,4 @@
-"""The shelf of people, in the collection `contacts`; to tell all of a user, it looks into the others' as well."""
+"""The shelf of people, in the collection `contacts`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,12 +9,10 @@ from pymongo import IndexModel, UpdateOne
 from storage.encoding import data_of, data_text, is_writable, micros, moment, moment_or_none, writable
 from storage.finding import BLANKS, CANDIDATES, LAST, forms, matching, sought
 from storage.mongo import obligations
-from storage.mongo.collections import NOTIFICATIONS, Collections, Document
-from storage.mongo.documents import notification_of, receipt_from
+from storage.mongo.collections import Collections, Document
 from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
-from storage.mongo.standings import INBOXES, RECEIPTS
-from storage.people import TOLD, Contact, Erasure, FoundContacts, People, Profile, Told, UserData
+from storage.people import TOLD, Contact, Erasure, FoundContacts, People, Profile, Told
 
 CONTACTS = "contacts"
 INDEXES = {CONTACTS: (IndexModel([("words", 1)], name="words"),)}
@@ -202,29 +200,6 @@ class MongoPeople(MongoShelf, People):
     @operation
     async def forget(self, c: Collections, users: Sequence[str]) -> None:
         await _forget(c, users)
-
-    @operation
-    async def user_data(self, c: Collections, user: str, room: str, *, limit: int) -> UserData:
-        """Four questions, each of a moment of its own; the notifications may be read from where they lag."""
-        newest = (
-            c.lagging(NOTIFICATIONS)
-            .find({"room": room, "$or": [{"until": {"$gt": 0}}, {"superseded_by": {"$exists": True}}]})
-            .sort([("created_at", -1), ("_id", -1)])
-        )
-        receipts = c[RECEIPTS].find({"user": user}).sort("notification", -1).limit(limit)
-        inboxes = {inbox["room"]: inbox for inbox in await c[INBOXES].find({"user": user}).to_list()}
-        return UserData(
-            contact=(await _contacts(c, [user])).get(user),
-            notifications=tuple(
-                notification_of(document) for document in await newest.limit(limit).to_list()
-            ),
-            receipts={
-                row["notification"]: receipt_from(row, inboxes.get(row["room"]), row["seq"])
-                for row in await receipts.to_list()
-            },
-            # A room in which only single ones were read has nothing to tell here.
-            read_upto={room: inbox["read_upto"] for room, inbox in inboxes.items() if inbox["read_upto"]},
-        )
 
     @operation
     async def addresses(self, c: Collections, user: str, room: str) -> list[str]:

@@ -112,6 +112,16 @@ class MongoStreams(MongoShelf, Streams):
         return await _find(c, notification_id) if is_writable(notification_id) else None
 
     @operation
+    async def of_room(self, c: Collections, room: str, *, limit: int) -> list[Notification]:
+        """May be read from where it lags."""
+        newest = (
+            c.lagging(NOTIFICATIONS)
+            .find({"room": room, "$or": [{"until": {"$gt": 0}}, {"superseded_by": {"$exists": True}}]})
+            .sort([("created_at", -1), ("_id", -1)])
+        )
+        return [notification_of(document) for document in await newest.limit(limit).to_list()]
+
+    @operation
     async def placed(self, c: Collections, ids: Sequence[str]) -> dict[str, Placed]:
         """By the ids, of those that have a sequence; no contents are read."""
         found = c[NOTIFICATIONS].find(

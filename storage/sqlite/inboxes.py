@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from storage.beginnings import BeginningRequest, Membership
-from storage.encoding import is_writable, micros, moment_or_none, receipt_of, writable
+from storage.encoding import is_writable, micros, moment_or_none, writable
 from storage.histories import HistoryPage, HistoryQuery, Muted
 from storage.inboxes import Acted, Count, Inboxes, Marked, Opening, OpeningRequest, Selection
 from storage.openings import OpeningsTogether
 from storage.people import Erasure
 from storage.receipts import Receipt
-from storage.sqlite import acts, beginnings, marks, openings
+from storage.sqlite import acts, beginnings, marks, openings, receipts
 from storage.sqlite.history import COVERED_AT, history
 from storage.sqlite.muting import shown
 from storage.sqlite.rows import RECEIPT, receipt_from
@@ -265,37 +265,19 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
 
     @reading
     def receipts(self, connection: sqlite3.Connection, notification_id: str) -> dict[str, Receipt]:
-        return _receipts(connection, notification_id) if is_writable(notification_id) else {}
+        return receipts.of_notification(connection, notification_id) if is_writable(notification_id) else {}
+
+    @reading
+    def receipts_of_user(
+        self, connection: sqlite3.Connection, user: str, *, limit: int
+    ) -> dict[str, Receipt]:
+        return receipts.of_user(connection, user, limit=limit)
+
+    @reading
+    def read_upto(self, connection: sqlite3.Connection, user: str) -> dict[str, int]:
+        return dict(connection.execute("SELECT room, read_upto FROM inboxes WHERE user = ?", (user,)))
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
         connection.execute("DELETE FROM inboxes WHERE user = ?", (erasure.user,))
         connection.execute("DELETE FROM receipts WHERE user = ?", (erasure.user,))
         return 0
-
-
-def _receipts(connection: sqlite3.Connection, notification_id: str) -> dict[str, Receipt]:
-    """By the index of receipts by room, and by that of inboxes by room and mark; 1,000 rows of each at most."""
-    place = connection.execute(
-        "SELECT room, seq FROM notifications WHERE id = ? AND seq IS NOT NULL", (notification_id,)
-    ).fetchone()
-    if place is None:
-        return {}
-    room, seq = place
-    found: dict[str, Receipt] = {}
-    for user, *row in connection.execute(
-        f"SELECT c.user, {RECEIPT},"  # noqa: S608 - constants only
-        " CASE WHEN i.read_upto >= c.seq AND COALESCE(i.begins, 0) < c.seq THEN i.read_at END"
-        " FROM receipts c LEFT JOIN inboxes i ON i.user = c.user AND i.room = c.room"
-        " WHERE c.room = ? AND c.seq = ? LIMIT 1000",
-        (room, seq),
-    ):
-        found[user] = receipt_from(tuple(row))
-    for user, read_at in connection.execute(
-        "SELECT user, read_at FROM inboxes WHERE room = ? AND read_upto >= ? AND read_at IS NOT NULL"
-        # Before whose time it was has not read it.
-        " AND COALESCE(begins, 0) < ? LIMIT ?",
-        (room, seq, seq, 1000),
-    ):
-        if user not in found and len(found) < 1000:
-            found[user] = receipt_of(covered_at=read_at)
-    return found

@@ -1,4 +1,4 @@
-"""The shelf of people, in the table `contacts`; to tell all of a user, it looks into the others' tables as well."""
+"""The shelf of people, in the table `contacts`."""
 
 import json
 import sqlite3
@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from storage.encoding import (
-    WIPED,
     data_of,
     data_text,
     is_writable,
@@ -18,9 +17,8 @@ from storage.encoding import (
     writable,
 )
 from storage.finding import BLANKS, CANDIDATES, LAST, forms, matching, sought
-from storage.people import TOLD, Contact, Erasure, FoundContacts, People, Profile, Told, UserData
-from storage.sqlite import mail_rows, obligations
-from storage.sqlite.rows import NOTIFICATION, RECEIPT, notification_of, receipt_from
+from storage.people import TOLD, Contact, Erasure, FoundContacts, People, Profile, Told
+from storage.sqlite import obligations
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.sqlite.threads import Threads
@@ -247,28 +245,6 @@ class SQLitePeople(SQLiteShelf, People):
     @writing
     def forget(self, connection: sqlite3.Connection, users: Sequence[str]) -> None:
         _forget(connection, users)
-
-    @reading
-    def user_data(self, connection: sqlite3.Connection, user: str, room: str, *, limit: int) -> UserData:
-        """One snapshot over the tables of notifications, receipts and inboxes."""
-        notifications = connection.execute(
-            f"SELECT {NOTIFICATION} FROM notifications n {mail_rows.JOIN}"  # noqa: S608 - constants only
-            " WHERE n.room = ? AND (n.shown_until <> ? OR n.superseded_by IS NOT NULL) ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
-            (room, WIPED, limit),
-        )
-        receipts = connection.execute(
-            f"SELECT c.id, {RECEIPT},"  # noqa: S608 - constants only
-            " CASE WHEN i.begins >= c.seq THEN i.begun_at WHEN i.read_upto >= c.seq THEN i.read_at END"
-            " FROM receipts c LEFT JOIN inboxes i ON i.user = c.user AND i.room = c.room"
-            " WHERE c.user = ? ORDER BY c.id DESC LIMIT ?",
-            (user, limit),
-        )
-        return UserData(
-            contact=_contacts(connection, [user]).get(user),
-            notifications=tuple(notification_of(row) for row in notifications),
-            receipts={row[0]: receipt_from(row[1:]) for row in receipts},
-            read_upto=dict(connection.execute("SELECT room, read_upto FROM inboxes WHERE user = ?", (user,))),
-        )
 
     @reading
     def addresses(self, connection: sqlite3.Connection, user: str, room: str) -> list[str]:

@@ -185,6 +185,15 @@ class SQLiteStreams(SQLiteShelf, Streams):
         return rows.find(connection, notification_id) if is_writable(notification_id) else None
 
     @reading
+    def of_room(self, connection: sqlite3.Connection, room: str, *, limit: int) -> list[Notification]:
+        found = connection.execute(
+            f"SELECT {NOTIFICATION} FROM notifications n {mail_rows.JOIN}"  # noqa: S608 - constants only
+            " WHERE n.room = ? AND (n.shown_until <> ? OR n.superseded_by IS NOT NULL) ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
+            (room, WIPED, limit),
+        )
+        return [notification_of(row) for row in found]
+
+    @reading
     def placed(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Placed]:
         rows = connection.execute(
             "SELECT id, room, type, COALESCE(entry ->> '$.variant', '') FROM notifications"

@@ -68,7 +68,7 @@ async def test_what_was_pressed_stays_when_all_is_read(store):
     await store.inboxes.read_all("1", ROOMS, now=later(2))
 
     assert (await store.inboxes.receipt("1", one.id)).acted == "yes"
-    assert (await store.people.user_data("1", "user:1", limit=9)).receipts[one.id].acted == "yes"
+    assert (await store.inboxes.receipts_of_user("1", limit=9))[one.id].acted == "yes"
 
 
 async def test_archiving_counts_as_read_and_is_taken_back_as_read(store):

@@ -244,14 +244,13 @@ async def test_the_words_of_the_older_are_kept_unless_they_would_expire_and_go_w
     kept, blank = [await store.streams.notification(n.id) for n in (one, two)]
     assert (kept.title, kept.body, kept.link, kept.data) == ("one", "A body", "/x", {"a": 1})
     assert (blank.title, blank.body, blank.link, blank.data) == ("", "", None, {})
-    data = await store.people.user_data("ann", ROOM, limit=9)
-    assert [n.title for n in data.notifications] == ["three", "", "one"]
+    assert [n.title for n in await store.streams.of_room(ROOM, limit=9)] == ["three", "", "one"]
 
     assert (await store.streams.recall(one.id, now=later(3))).title == ""
     await put(store, told("four", 4))
     assert await store.people.erase_user("ann", ROOM, now=later(5)) == 3
 
-    assert (await store.people.user_data("ann", ROOM, limit=9)).notifications == ()
+    assert await store.streams.of_room(ROOM, limit=9) == []
     await put(store, told("five", 6))
     assert await history(store) == [("five", 1)]
 

@@ -218,7 +218,7 @@ async def test_reading_all_one_by_one_keeps_the_time_of_each(store):
     assert marked.unread == 0
     assert await store.inboxes.receipt("1", one.id) == Receipt(seen_at=later(1), read_at=later(2))
     assert await store.inboxes.receipt("1", two.id) == Receipt(read_at=later(3))
-    assert (await store.people.user_data("1", "user:1", limit=9)).read_upto == {"a": 2}
+    assert await store.inboxes.read_upto("1") == {"a": 2}
     assert (await store.inboxes.read(Selection("1", ["a"], [one.id], now=later(4)))).changed == 0
 
 

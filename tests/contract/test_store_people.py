@@ -147,19 +147,17 @@ async def test_all_that_is_held_about_a_user_is_told_and_then_forgotten(store):
     await store.inboxes.read_all("1", ["user:1"], now=NOW)
     await store.inboxes.read(Selection("2", ["all"], [shared.id], now=NOW))
 
-    data = await store.people.user_data("1", "user:1", limit=10)
-    assert data.contact == Contact(user="1", email="ann@example.org")
-    assert [n.id for n in data.notifications] == [own.id, hidden.id]
-    assert data.receipts == {shared.id: Receipt(read_at=NOW)}
-    assert data.read_upto == {"user:1": 1}
-    assert len((await store.people.user_data("1", "user:1", limit=1)).notifications) == 1
+    assert await store.people.contact("1") == Contact(user="1", email="ann@example.org")
+    assert [n.id for n in await store.streams.of_room("user:1", limit=10)] == [own.id, hidden.id]
+    assert await store.inboxes.receipts_of_user("1", limit=10) == {shared.id: Receipt(read_at=NOW)}
+    assert await store.inboxes.read_upto("1") == {"user:1": 1}
+    assert len(await store.streams.of_room("user:1", limit=1)) == 1
 
     assert await store.people.erase_user("1", "user:1", now=later(1)) == 2
     assert await store.people.erase_user("1", "user:1", now=later(2)) == 0
-    empty = await store.people.user_data("1", "user:1", limit=10)
-    assert (empty.contact, empty.notifications, dict(empty.receipts), dict(empty.read_upto)) == (
-        None,
-        (),
+    assert await store.people.contact("1") is None
+    assert await store.streams.of_room("user:1", limit=10) == []
+    assert (await store.inboxes.receipts_of_user("1", limit=10), await store.inboxes.read_upto("1")) == (
         {},
         {},
     )

@@ -1,5 +1,6 @@
 """A part that no file of Bellhop knows of: what it takes to have one more."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,12 @@ import pytest
 from aiohttp import web
 
 from gateway.cluster.commands import Command
-from gateway.ground.parts import CarryOut, Meters, Part
+from gateway.ground.parts import CarryOut, Meters, Part, Whose
 from gateway.ground.settings import Group, SettingsError, load, markdown, setting
 from gateway.ground.values import whole
 from gateway.process.settings import GROUPS
+from gateway.protocol.holdings import UserDataAnswer
+from storage.errors import StoreUnavailable
 from tests.support.gateway import environment, gateway, token
 from tests.support.node import NodeProcess
 
@@ -33,6 +36,7 @@ class Greeter(Part):
         self._at_most = settings.at_most
         self.greeted = 0
         self._left = 0
+        self._by_user: Counter[str] = Counter()
 
     def measure(self, meters: Meters) -> None:
         meters.watch_counter("bellhop_greetings", "Greetings given", lambda: self.greeted)
@@ -58,6 +62,13 @@ class Greeter(Part):
     async def keep_house(self) -> None:
         self._left = self._at_most
 
+    async def held(self, whose: Whose, limit: int) -> dict[str, Any]:
+        del limit
+        return {"greetings": self._by_user[whose.user]}
+
+    async def erase(self, whose: Whose) -> None:
+        del self._by_user[whose.user]
+
     def start(self) -> None:
         self._left = self._at_most
 
@@ -74,6 +85,7 @@ class Greeter(Part):
 
     async def _greet(self, session: Any, payload: Mapping[str, Any]) -> dict[str, Any]:
         del payload
+        self._by_user[session.user] += 1
         return {"text": f"{self._next()}, {session.user}"}
 
     def _next(self) -> str:
@@ -85,7 +97,7 @@ class Greeter(Part):
 async def test_the_smallest_new_part_needs_no_file_of_bellhop_to_be_changed(
     tmp_path: Path, node: NodeProcess
 ):
-    """It has a setting, a metric, routes at both sites, an event, a command, a chore and a life of its own."""
+    """It has a setting, a metric, routes at both sites, an event, a command, a chore and a life of its own, and keeps something of users."""
     in_force = load((*GROUPS, GreeterSettings), environment(tmp_path, GREETINGS_MAX="2"), serving=True)
     greeter = Greeter(in_force[GreeterSettings])
 
@@ -104,7 +116,35 @@ async def test_the_smallest_new_part_needs_no_file_of_bellhop_to_be_changed(
         assert (await here.ask("GET", "/readyz")).status == 200
         await here.node.bus.order_all(Greeted(9))
         assert greeter.greeted == 9
+
+        held = (await here.ask("GET", "/internal/users/ann/data")).body
+        assert (held["user"], held["greetings"]) == ("ann", 1)
+        assert held.keys() == {*UserDataAnswer().fields, "greetings"}
+        assert (await here.ask("DELETE", "/internal/users/ann/data")).status == 200
+        assert (await here.ask("GET", "/internal/users/ann/data")).body["greetings"] == 0
     assert greeter.unready()
+
+
+class Slow(Part):
+    """Cannot forget at the first time."""
+
+    asked = 0
+
+    async def erase(self, whose: Whose) -> None:
+        assert (whose.room, whose.addresses) == ("user:ann", ("ann@example.org",))
+        self.asked += 1
+        if self.asked == 1:
+            raise StoreUnavailable("not yet")
+
+
+async def test_a_part_that_cannot_forget_a_user_is_asked_again_with_all_that_names_the_user(tmp_path: Path):
+    """The shelves forget last: an address that they have forgotten would be no part's any more."""
+    async with gateway(tmp_path, extend=lambda started: started.add(Slow())) as here:
+        await here.ask("PUT", "/internal/users/ann", body={"email": "Ann@Example.org"})
+        answers = [(await here.ask("DELETE", "/internal/users/ann/data")).status for _ in range(2)]
+        left = (await here.ask("GET", "/internal/users/ann/data")).body
+
+    assert (answers, left["email"]) == ([503, 200], None)
 
 
 def test_the_settings_of_a_new_part_are_read_explained_and_documented_as_all_others():

@@ -9,14 +9,14 @@ Three ways lead to it: a mail server's answer as a mail leaves (`bounced`), a re
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.ground.clock import Timekeeper
 from gateway.ground.parts import Meters, Part
 from gateway.notify.requests import Unfit
-from gateway.notify.suppressions.lookup import SuppressionLookup, form_of, forms_of
+from gateway.notify.suppressions.lookup import SuppressionLookup, form_of
 from mailer.address import compared
 from mailer.bounces import SOFT_DAYS, SOFT_HOLD, SOFT_WINDOW_DAYS, Bounce, BounceSeverity
 from storage.errors import StorageError
@@ -164,11 +164,6 @@ class SuppressionList(Part):
         count = await self._shelf.lift(compared(asked.address), scope=asked.scope, now=self._clock())
         self.lookup.forget()
         return count
-
-    async def of(self, addresses: Iterable[str]) -> tuple[Suppression, ...]:
-        """All in force of a person's addresses, in any scope."""
-        found = await self._shelf.matching(forms_of(addresses), now=self._clock())
-        return tuple(each for some in found.values() for each in some)
 
     async def bounced(self, lease: Lease, bounce: Bounce) -> None:
         """A mail server has refused the address of this mail; raises nothing.

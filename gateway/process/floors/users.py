@@ -1,5 +1,7 @@
 """What is known of users, what they choose, and where their mail goes."""
 
+from functools import partial
+
 from gateway.notify.choosing.choices import Choices
 from gateway.notify.choosing.leaving import Leaving
 from gateway.notify.people.profiles import Profiles
@@ -9,6 +11,7 @@ from gateway.notify.suppressions.mailboxes import Hints
 from gateway.process.floors.inboxes import InboxFloor
 from gateway.process.floors.telling import TellingFloor
 from gateway.process.member import Member
+from gateway.protocol.holdings import HOLDINGS
 
 
 class UserFloor:
@@ -34,17 +37,8 @@ class UserFloor:
             presence=member.presence,
             contacts=member.contacts,
             topics=self.topics,
-            choices=self.choices,
-            schedule=store.schedule,
-            outbox=store.outbox,
-            digests=store.digests,
-            held=store.people,
-            suppressions=member.suppressions,
-            recipients=store.recipients,
-            audit=store.audit,
-            clicks=store.clicks,
-            opens=store.opens,
-            trials=store.trials,
+            people=store.people,
+            tellers=[partial(holding.tell, store) for holding in HOLDINGS],
             reading=inboxes.reading,
             receiver=member.delivery,
             bus=member.bus,

@@ -5,7 +5,7 @@ changes a campaign is written down, and of people who only look nothing is.
 """
 
 from auth.principal import Role
-from gateway.protocol import campaign_answers, campaign_rows, campaigns
+from gateway.protocol import campaign_answers, campaign_rows, campaigns, recipients
 from gateway.protocol.deeds import OF_ID
 from gateway.protocol.operation import CAMPAIGNS, AuditRule, Operation, RawBody, Route
 
@@ -54,8 +54,8 @@ OPERATIONS: tuple[Operation, ...] = (
     IMPORT,
     Operation(
         name="recipients", role=Role.VIEWER, scope=CAMPAIGNS, summary="A campaign's recipients, by what became of them",
-        asks=campaigns.RecipientsSchema, answers=campaign_answers.RecipientsAnswer,
-        use=lambda use, _, asked: use.campaigns.recipients(asked), shape=campaign_answers.recipients,
+        asks=campaigns.RecipientsSchema, answers=recipients.RecipientsAnswer,
+        use=lambda use, _, asked: use.campaigns.recipients(asked), shape=recipients.recipients,
         route=Route(method="GET", path="/internal/campaigns/{campaign}/recipients", problems=("not_found",)),
         event="campaign_recipients",
     ),

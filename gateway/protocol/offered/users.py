@@ -16,10 +16,10 @@ from gateway.protocol.answers.users import (
     PresenceAnswer,
     RosterAnswer,
     UserAnswer,
-    UserDataAnswer,
 )
 from gateway.protocol.asking.users import DisconnectSchema, FindSchema, RosterSchema, UserSchema
 from gateway.protocol.deeds import OF_USER
+from gateway.protocol.holdings import UserDataAnswer
 from gateway.protocol.operation import AuditRule, Operation, Route
 
 OPERATIONS: tuple[Operation, ...] = (

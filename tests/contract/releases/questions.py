@@ -39,7 +39,13 @@ async def answers(ask: Ask, history_query: Callable[..., Any], ids: list[str]) -
         told[f"opening of {user}"] = await ask(
             "inboxes", "opening", user, rooms, since=dict.fromkeys(rooms, 1), limit=100, now=LATER
         )
-        told[f"data of {user}"] = await ask("people", "user_data", user, f"user:{user}", limit=100)
+        # One method of the shelf of people told all of it then.
+        told[f"data of {user}"] = {
+            "contact": await ask("people", "contact", user),
+            "notifications": await ask("streams", "of_room", f"user:{user}", limit=100),
+            "receipts": await ask("inboxes", "receipts_of_user", user, limit=100),
+            "read_upto": await ask("inboxes", "read_upto", user),
+        }
         told[f"contact {user}"] = await ask("people", "contact", user)
     told["mails"] = await ask("outbox", "mail_page", state=None, before=None, limit=100)
     told["counts"] = await ask("outbox", "mail_counts")
