@@ -12,7 +12,7 @@ PINGS_TOGETHER = 1 / 250
 """Connections that began within this part of the interval of pings are pinged together from then on, none later than it would
 be alone. Their answers come together: to wake up for each would cost as much again.
 """
-MOST_TOGETHER = 200
+MOST_TOGETHER = 100
 """So that nobody waits long for the end of the writing."""
 
 logger = logging.getLogger(__name__)
