@@ -13,6 +13,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ from auth.errors import InvalidToken
 from auth.key import SECRET_ALGORITHM, Key
 from auth.published import PUBLISHED_ALGORITHMS
 
+SECRETS_KEYED = 16
+"""Secrets that are ready for use; few have more than two."""
 REMEMBERED = 2_048
 """Tokens that were verified by public keys. The one that was longest not seen gives way."""
 
@@ -109,10 +112,20 @@ def _digest(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
+@lru_cache(SECRETS_KEYED)
+def _keyed(secret: bytes) -> hmac.HMAC:
+    """The code of this secret before any text; to be copied. `hmac.digest` would let go of the interpreter's lock for each
+    token, and under load wait to have it again for longer than the code takes.
+    """
+    return hmac.new(secret, digestmod="sha256")
+
+
 def _signed_with_secret(token: str, secret: bytes) -> bytes | None:
     """The payload of a token that is just as it should be; None when anything about it is not."""
     signed, _, signature = token.rpartition(".")
-    digest = hmac.digest(secret, signed.encode(), "sha256")
+    code = _keyed(secret).copy()
+    code.update(signed.encode())
+    digest = code.digest()
     if not hmac.compare_digest(_base64url(digest), signature.encode()):
         return None
     segment = signed.partition(".")[2].encode()

@@ -19,9 +19,10 @@ from typing import Protocol
 from bench import machine
 from bench.cluster_results import QUICK, SIZES, NodeAmount, results
 from bench.command import BenchCommand, run
+from bench.measuring import Figures
 from bench.programs import Clients, EmitLoad, clients, post
 from bench.rivals.servers import stock_python_socketio
-from bench.scenarios import ROOM, TOPIC, Figures
+from bench.scenarios import ROOM, TOPIC
 from bench.servers import ServerProcess, bellhop, cost
 from tests.support import servers as machines
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from bench import machine
 from bench.command import Amount
-from bench.scenarios import Figures
+from bench.measuring import Figures
 
 SIZES = (1, 2, 4)
 """Of a cluster, in nodes."""

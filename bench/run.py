@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench import machine
 from bench.command import BenchCommand, run
+from bench.measuring import QUICK, Contestant, Figures, Scale
 from bench.rivals.servers import (
     bun_program,
     centrifugo,
@@ -23,7 +24,7 @@ from bench.rivals.servers import (
     socketioxide,
     stock_python_socketio,
 )
-from bench.scenarios import FIGURES, QUICK, SCENARIOS, Contestant, Figures, Scale
+from bench.scenarios import FIGURES, SCENARIOS
 from bench.servers import bellhop
 
 RESULTS = Path(__file__).parent / "RESULTS.md"

@@ -29,20 +29,9 @@ from bench.command import BenchCommand, run
 from bench.servers import API_KEY, ServerProcess, bellhop, cost
 from gateway.notify.stats.recounting import Recounter
 from storage.connect import connect
+from storage.events import DIMENSIONS, Event, Outcome, Series, key_of_one
 from storage.ids import UUID7Source
-from storage.stats import (
-    DIMENSIONS,
-    Bucket,
-    Event,
-    Outcome,
-    Series,
-    SeriesCounts,
-    Stale,
-    Stats,
-    StatsQuery,
-    Step,
-    key_of_one,
-)
+from storage.stats import Bucket, SeriesCounts, Stale, Stats, StatsQuery, Step
 from storage.store import Store
 
 RESULTS = Path(__file__).parent / "RESULTS-stats.md"

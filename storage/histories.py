@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from storage.beginnings import Membership
 from storage.notifications import Notification
 from storage.receipts import Place, Receipt
 
 RETURNED_MAX = 50
+TYPED_FROM: Final = 1_000
+"""The sequence beyond which a room's notifications have an index by their types. Most rooms are one user's and never come so
+far: their appends pay nothing for it, and to look through so many is soon done.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,10 @@ class HistoryQuery:
     unread_only: bool = False
     place: Place = Place.INBOX
     muted: Muted | None = None
+    membership: Membership | None = None
+    """How the rooms are the user's, where it is the user who asks: those that have never begun for the user begin with this
+    page. None where somebody else asks.
+    """
 
     @property
     def wants_returned(self) -> bool:

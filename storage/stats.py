@@ -1,124 +1,20 @@
-"""The shelf of statistics: what became of notifications and mails, as events, and the roll-ups that are counted from them.
+"""The shelf of statistics: events, and the roll-ups that are counted from them.
 
-An event is told once: it has a key, and whoever tells it again changes nothing. So what tells of an event may do so again
-after a crash, and a roll-up that is counted again comes to the same. No event names a person, or an address: there is
-nothing of people here to be erased or shown. A day, and so every step, begins in UTC.
+A roll-up that is counted again comes to the same, as an event that is told again changes nothing. What an event is, and its
+key, is of `events`. A day, and so every step, begins in UTC.
 """
 
-import hashlib
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, Protocol
-
-from msgspec import Struct
+from typing import Protocol
 
 from storage.encoding import EPOCH
+from storage.events import Event, Happened, Outcome, Series
 
 SETTLING = timedelta(minutes=1)
 """How long an event may take from being named to being seen by all: younger ones `told` leaves for the next time."""
-DIMENSIONS = ("type", "channel", "lane", "campaign", "rule", "variant")
-"""What can be asked for, in the order of `Series`."""
-
-
-class Outcome(StrEnum):
-    """What became of a notification, or of a mail. New ones go to the end: stores keep the place."""
-
-    EMITTED = "emitted"  # it was stored, to be shown in-app
-    DELIVERED = "delivered"  # it was written to a connection; of mail: its recipient's server has said so
-    SEEN = "seen"
-    READ = "read"
-    CLICKED = "clicked"
-    ACCEPTED = "accepted"  # a mail is owed
-    SENT = "sent"  # the relay took it
-    BOUNCED = "bounced"
-    COMPLAINED = "complained"
-    SKIPPED = "skipped"  # by a rule
-    DEAD = "dead"
-
-
-OUTCOMES = tuple(Outcome)
-
-
-class StatsChannel(StrEnum):
-    """By where it was said; a room of many is counted by itself, as its readers are many for one notification."""
-
-    IN_APP = "in_app"  # in the room of one person
-    SHARED = "shared"  # in a room of many
-    EMAIL = "email"
-
-
-class Series(NamedTuple):
-    """What is counted by itself. Empty is what does not apply.
-
-    As a tuple it is a key of counts in memory, and its fields in order are the columns of a roll-up.
-    """
-
-    type: str
-    channel: str
-    lane: str = ""
-    campaign: str = ""
-    rule: str = ""
-    """By which it was skipped."""
-    variant: str = ""
-    """Which of several ways to say it this was: a type's, or a campaign's."""
-
-
-class Event(Struct, frozen=True, kw_only=True, gc=False):
-    """That something became of a notification or a mail; or of so many, where only their number is told."""
-
-    key: bytes
-    """`key_of_one`, or `key_of_many`."""
-    at: datetime
-    series: Series
-    outcome: Outcome
-    count: int = 1
-
-    @property
-    def about(self) -> str | None:
-        """The id of the notification or mail; None of one that tells a number, or of an id that is no UUID."""
-        return str(uuid.UUID(bytes=self.key[1:17])) if self.key[:1] == _ONE else None
-
-
-_ONE, _NAMED, _MANY = b"\x01", b"\x02", b"\x03"
-_CODES = {outcome: bytes([place]) for place, outcome in enumerate(OUTCOMES)}
-
-
-def key_of_one(about: str, outcome: Outcome, reader: bytes = b"") -> bytes:
-    """The key of what became of one notification or mail; of one in a shared room, for a reader of it.
-
-    17 bytes and the outcome's, and those of `reader`. An id that is no UUID is hashed: two such ids have one key as good as
-    never. `reader` is bytes that tell readers of a room apart, and name none of them.
-    """
-    return _name(about) + _CODES[outcome] + reader
-
-
-def keys_of_each(about: Iterable[str], outcome: Outcome) -> list[bytes]:
-    """`key_of_one` of many to which the same has come, in their order."""
-    code = _CODES[outcome]
-    return [_name(each) + code for each in about]
-
-
-def _name(about: str) -> bytes:
-    """The 17 bytes that an id is known by."""
-    try:
-        name = bytes.fromhex(about.replace("-", ""))
-    except ValueError:
-        name = b""
-    if len(name) == 16:
-        return _ONE + name
-    return _NAMED + hashlib.blake2b(about.encode(errors="replace"), digest_size=16).digest()
-
-
-def key_of_many(batch: bytes, place: int) -> bytes:
-    """The key of a number, which is one of those that its process has told together.
-
-    `batch` is made anew for each telling and kept until the store has answered, so that a repeated telling has the same
-    keys. `place` is less than 2**32.
-    """
-    return _MANY + batch + place.to_bytes(4)
 
 
 class Step(StrEnum):
@@ -195,7 +91,7 @@ class StatsQuery:
     since: datetime
     until: datetime
     by: tuple[str, ...] = ()
-    """Of `DIMENSIONS`."""
+    """Of `events.DIMENSIONS`."""
     each: bool = False
     """Each bucket by itself."""
     where: Mapping[str, str] | None = None
@@ -235,7 +131,7 @@ class Stats(Protocol):
     turn keeps a counter that was paused from writing over what its successor has counted.
     """
 
-    async def note(self, events: Sequence[Event]) -> None:
+    async def note(self, events: Sequence[Happened]) -> None:
         """Keep those whose keys are not known, and have the minutes that they are of be stale; all of it or nothing.
 
         Durable when it answers. It may be repeated until it does. Of two with one key in one call the first counts.

@@ -5,10 +5,12 @@ one ready frame (RFC 6455, section 5.2; a server never masks), a poll as text am
 """
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
 RECORD_SEPARATOR = b"\x1e"
+LOT_BYTES = 16_384
+"""What is joined of many packets for one client."""
 
 # The first byte of a frame: the final bit and the opcode.
 TEXT = 0x81
@@ -86,6 +88,23 @@ class Packet:
             yield self
         for part in self.parts:
             yield from part.singles()
+
+
+def lots(packets: Iterable[Packet], *, bytes_max: int) -> Iterator[Packet]:
+    """The packets in their order, joined as far as `LOT_BYTES` and `bytes_max` go: to write each by itself costs more than
+    to make it.
+    """
+    most = min(LOT_BYTES, bytes_max)
+    lot: list[Packet] = []
+    size = 0
+    for packet in packets:
+        if lot and size + len(packet.frame) > most:
+            yield Packet.joined(lot)
+            lot, size = [], 0
+        lot.append(packet)
+        size += len(packet.frame)
+    if lot:
+        yield Packet.joined(lot)
 
 
 PING = Packet.of(b"2")

@@ -25,7 +25,7 @@ from gateway.engine.limits import UNLIMITED, EngineLimits
 from gateway.engine.manager import Manager
 from gateway.engine.messages import closing, message
 from gateway.engine.namespace_session import NamespaceSession, NamespaceStage
-from gateway.engine.packets import Packet
+from gateway.engine.packets import Packet, lots
 from gateway.engine.requests import Requests
 from gateway.engine.stats import EngineStats
 from gateway.engine.tick import Tick
@@ -105,7 +105,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         session = self.manager.sessions.get(sid)
         if session is not None and session.stage is NamespaceStage.OPEN:
             session.connection.write(packet)
-            self.stats.deliveries += 1
+            self.stats.deliveries += len(packet.parts) or 1
 
     def fan_out(self, namespace: str, room: str, packet: Packet) -> int:
         """Owe `packet` to every open session that has entered the room; answers how many these are."""
@@ -146,10 +146,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             return False
         connection = session.connection
         room = min(connection.limit, 2**20) // 2
-        for packet in packets:
+        for lot in lots(packets, bytes_max=room):
             if connection.backlog > room and not await connection.drain():
                 return False
-            self.write(sid, packet)
+            self.write(sid, lot)
         return not connection.closed
 
     async def emit(

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from multidict import MultiMapping
 
 from gateway.engine import bodies
 from gateway.engine.bodies import BodyError
@@ -118,12 +119,11 @@ def unreadable(error: BodyError, limit: int) -> Problem:
             return Problem("bad_request", "The body cannot be decoded.")
 
 
-def parameters(request: web.Request, *, lists: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The query of the URL; those in `lists` may be repeated, and have commas between.
+def parameters(query: MultiMapping[str], *, lists: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The query of a URL as a request; those in `lists` may be repeated, and have commas between.
 
     Raises `Invalid` for one that is given twice and is no list, since two readers would choose differently.
     """
-    query = request.query
     if len(query) > PARAMETERS_MAX:
         raise Invalid({"": [f"{PARAMETERS_MAX} parameters at most."]})
     repeated = sorted(name for name in set(query) - lists if len(query.getall(name)) > 1)

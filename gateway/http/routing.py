@@ -8,17 +8,23 @@ know who calls.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from aiohttp import web
+from yarl import URL
 
 from gateway.http import reading
 from gateway.http.edge import json_response
 from gateway.protocol import queries
 from gateway.protocol.auditing import perform
-from gateway.protocol.operation import Operation, Route
+from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.parsing import Invalid, Parse, parser
 from gateway.protocol.use_cases import Caller, UseCases
+
+QUERIES_REMEMBERED = 128
+"""Of each operation of users, and those that are as short as these:"""
+QUERY_CHARACTERS_REMEMBERED = 200
 
 Authenticate = Callable[[web.Request, Operation], Awaitable[Caller]]
 """Answers who calls. Raises AuthError or Problem where that is nobody, or somebody who may not ask this."""
@@ -70,6 +76,9 @@ def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Await
 
     A path with `of_path` says all there is: nothing else is read or judged. A raw body is handed on as it
     came. Else the path's names join the query or the body, and one schema judges them together.
+
+    What users ask of their own by a query is the same for nearly all of them, the first page above all: how it was read is
+    remembered. Nothing personal can be in it.
     """
     if (raw := where.raw_body) is not None:
 
@@ -84,14 +93,22 @@ def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Await
         # In a query everything is text and may be a list: the same fields are read more leniently there.
         schema = queries.in_query(operation.asks)
         parse, lists = parser(schema()), queries.lists_of(schema)
+    is_asked_again = has_more and where.asks_by_query and not in_path and operation.scope == USER
+
+    @lru_cache(QUERIES_REMEMBERED)
+    def of_query(query: str) -> Any:
+        return parse(reading.parameters(URL.build(query_string=query, encoded=True).query, lists=lists))
 
     async def read(request: web.Request) -> Any:
+        query = request.rel_url.raw_query_string
+        if is_asked_again and len(query) <= QUERY_CHARACTERS_REMEMBERED:
+            return of_query(query)
         path: Mapping[str, str] = request.match_info
         if of_path is not None:
             return of_path(path)
         given: Any = {}
         if has_more and where.asks_by_query:
-            given = reading.parameters(request, lists=lists)
+            given = reading.parameters(request.query, lists=lists)
         elif has_more:
             limit = where.body_bytes or reading.BODY_BYTES_MAX
             given = await reading.read_json(request, limit=limit, required=where.body_required)

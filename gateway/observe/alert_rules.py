@@ -41,7 +41,8 @@ def _of_the_store() -> Sequence[AlertRule]:
             summary="Emits are answered 503",
             runbook="The store is away or overloaded; /readyz of a node says more. Backends retry under their keys.",
             holding=2 * MINUTE,
-            holds=_when(lambda seen: seen.rate("bellhop_emits", 5 * MINUTE, label="unavailable") > 0),
+            metric="bellhop_emits",
+            holds=_when(lambda seen: seen.rate(5 * MINUTE, label="unavailable") > 0),
         ),
         AlertRule(
             name="BellhopStoreSlow",
@@ -49,6 +50,7 @@ def _of_the_store() -> Sequence[AlertRule]:
             summary="One batch in a hundred takes the store more than half a second",
             runbook="Every emit waits for it.",
             holding=5 * MINUTE,
+            metric="bellhop_append_batch_seconds",
             holds=_when(lambda seen: slowest(seen, 5 * MINUTE) > 0.5),
         ),
         AlertRule(
@@ -57,14 +59,16 @@ def _of_the_store() -> Sequence[AlertRule]:
             summary="Emits come faster than the store takes them",
             runbook="Beyond 20,000 in the queue of a node they are refused.",
             holding=MINUTE,
-            holds=_each("bellhop_append_queue", lambda value: value > 5000),
+            metric="bellhop_append_queue",
+            holds=_each(lambda value: value > 5000),
         ),
         AlertRule(
             name="BellhopScheduledMissed",
             severity=Severity.WARNING,
             summary="What was scheduled was not emitted within the hour",
             runbook="The dashboard's page Scheduled says why; it is emitted there by hand, or cancelled.",
-            holds=_when(lambda seen: seen.rate("bellhop_scheduled_missed", 60 * MINUTE) > 0),
+            metric="bellhop_scheduled_missed",
+            holds=_when(lambda seen: seen.rate(60 * MINUTE) > 0),
         ),
     )
 
@@ -79,7 +83,8 @@ def _of_the_cluster() -> Sequence[AlertRule]:
             runbook="Nothing is lost, but the clients of other nodes get notifications only by reconciliation, up to 35 seconds late, "
             "and /readyz of these nodes says 503.",
             holding=MINUTE,
-            holds=_each("bellhop_bus_up", lambda value: value == 0),
+            metric="bellhop_bus_up",
+            holds=_each(lambda value: value == 0),
         ),
         AlertRule(
             name="BellhopPresenceDown",
@@ -88,7 +93,8 @@ def _of_the_cluster() -> Sequence[AlertRule]:
             runbook="Redis does not answer it. Its clients are served all the same; admins see nobody come or go, and mail that was not "
             "to go to who is online goes out.",
             holding=2 * MINUTE,
-            holds=_each("bellhop_presence_up", lambda value: value == 0),
+            metric="bellhop_presence_up",
+            holds=_each(lambda value: value == 0),
         ),
         AlertRule(
             name="BellhopBusDropsFrames",
@@ -96,7 +102,8 @@ def _of_the_cluster() -> Sequence[AlertRule]:
             summary="Frames could not be handed to Redis",
             runbook="The store has them, and the other nodes repair from it.",
             holding=2 * MINUTE,
-            holds=_when(lambda seen: seen.rate("bellhop_bus_dropped", 5 * MINUTE) > 0),
+            metric="bellhop_bus_dropped",
+            holds=_when(lambda seen: seen.rate(5 * MINUTE) > 0),
         ),
         AlertRule(
             name="BellhopRepairsAllTheTime",
@@ -104,7 +111,8 @@ def _of_the_cluster() -> Sequence[AlertRule]:
             summary="The bus loses frames all the time",
             runbook="Notifications arrive from the store, late. Look at Redis's client-output-buffer-limit for pubsub.",
             holding=10 * MINUTE,
-            holds=_when(lambda seen: seen.rate("bellhop_repaired", 10 * MINUTE) > 1),
+            metric="bellhop_repaired",
+            holds=_when(lambda seen: seen.rate(10 * MINUTE) > 1),
         ),
     )
 
@@ -117,6 +125,7 @@ def _of_the_worker() -> Sequence[AlertRule]:
             severity=Severity.WARNING,
             summary="Mail was given up on within the hour",
             runbook="The dashboard lists it with its reasons; revive it there or leave it.",
+            metric="bellhop_mail_dead",
             holds=_when(_more_is_dead),
         ),
         AlertRule(
@@ -125,7 +134,8 @@ def _of_the_worker() -> Sequence[AlertRule]:
             summary="Mail has stopped",
             runbook="The mail server refuses us, or no file descriptors are left; the log of the worker says which.",
             holding=5 * MINUTE,
-            holds=_each("bellhop_mail_stopped", lambda value: value == 1),
+            metric="bellhop_mail_stopped",
+            holds=_each(lambda value: value == 1),
         ),
         AlertRule(
             name="BellhopMailStuck",
@@ -133,6 +143,7 @@ def _of_the_worker() -> Sequence[AlertRule]:
             summary="More mail is postponed than sent",
             runbook="The mail server is away, or says 4xx; the log of the worker says which.",
             holding=15 * MINUTE,
+            metric="bellhop_mail",
             holds=_stuck,
         ),
     )
@@ -148,7 +159,8 @@ def _of_the_lanes() -> Sequence[AlertRule]:
             runbook="Providers take that for a list that was bought. Bulk mail pauses by itself, other mail never; the records of the mail "
             "say what each server said.",
             holding=15 * MINUTE,
-            holds=_each("bellhop_lane_bounce_rate", lambda value: value > BOUNCES),
+            metric="bellhop_lane_bounce_rate",
+            holds=_each(lambda value: value > BOUNCES),
         ),
         AlertRule(
             name="BellhopMailComplaints",
@@ -157,7 +169,8 @@ def _of_the_lanes() -> Sequence[AlertRule]:
             runbook="From there on large providers put all mail of the sender aside. Bulk mail pauses by itself, other mail never; look at "
             "what was sent to whom.",
             holding=15 * MINUTE,
-            holds=_each("bellhop_lane_complaint_rate", lambda value: value > COMPLAINTS),
+            metric="bellhop_lane_complaint_rate",
+            holds=_each(lambda value: value > COMPLAINTS),
         ),
         AlertRule(
             name="BellhopReceiptComplaint",
@@ -166,6 +179,7 @@ def _of_the_lanes() -> Sequence[AlertRule]:
             runbook="Its reader gets no more of that category, but what is critical. The mails that are `complained` say of which types "
             "they are: look at what was sent, and whether it was asked for.",
             holding=MINUTE,
+            metric="bellhop_lane_complaints",
             holds=_receipts_complained,
         ),
         AlertRule(
@@ -174,7 +188,8 @@ def _of_the_lanes() -> Sequence[AlertRule]:
             summary="Bulk mail is paused",
             runbook="By its brake, or by an operator: /readyz, the dashboard and `bellhop lanes` say why. It waits until somebody resumes it.",
             holding=5 * MINUTE,
-            holds=_each("bellhop_lane_paused", lambda value: value == 1),
+            metric="bellhop_lane_paused",
+            holds=_each(lambda value: value == 1),
         ),
         AlertRule(
             name="BellhopCampaignPaused",
@@ -183,7 +198,8 @@ def _of_the_lanes() -> Sequence[AlertRule]:
             runbook="Too much of its mail came back, its time was over, or its type or templates are others: the dashboard and "
             "`bellhop campaign status` say why. It waits until somebody resumes or cancels it.",
             holding=5 * MINUTE,
-            holds=_each("bellhop_campaigns_stopped", lambda value: value > 0),
+            metric="bellhop_campaigns_stopped",
+            holds=_each(lambda value: value > 0),
         ),
     )
 
@@ -198,7 +214,8 @@ def _of_the_catalog() -> Sequence[AlertRule]:
             runbook="An earlier one is in force. The log of the pods names each mistake with file and line, and so does "
             "`bellhop catalog check`.",
             holding=5 * MINUTE,
-            holds=_each("bellhop_catalog_refused", lambda value: value == 1),
+            metric="bellhop_catalog_refused",
+            holds=_each(lambda value: value == 1),
         ),
         AlertRule(
             name="BellhopCatalogsDiffer",
@@ -206,7 +223,8 @@ def _of_the_catalog() -> Sequence[AlertRule]:
             summary="Nodes run different catalogs",
             runbook="/readyz of a node names them. A deployment has stopped halfway, or a node was not told to reload.",
             holding=15 * MINUTE,
-            holds=_each("bellhop_catalog_versions", lambda value: value > 1),
+            metric="bellhop_catalog_versions",
+            holds=_each(lambda value: value > 1),
         ),
     )
 
@@ -220,9 +238,8 @@ def _of_the_clients(max_connections: int) -> Sequence[AlertRule]:
             summary="A node will soon refuse connections",
             runbook="Add nodes.",
             holding=5 * MINUTE,
-            holds=_when(
-                lambda seen: sum(seen.now.of("bellhop_connections").values()) > NEARLY * max_connections
-            ),
+            metric="bellhop_connections",
+            holds=_when(lambda seen: sum(seen.now.values()) > NEARLY * max_connections),
         ),
         AlertRule(
             name="BellhopSlowConsumers",
@@ -230,7 +247,8 @@ def _of_the_clients(max_connections: int) -> Sequence[AlertRule]:
             summary="Clients are closed because they do not read",
             runbook="If they are many, look at the network between before you look at them.",
             holding=10 * MINUTE,
-            holds=_when(lambda seen: seen.rate("bellhop_slow_consumers", 5 * MINUTE) > 1),
+            metric="bellhop_slow_consumers",
+            holds=_when(lambda seen: seen.rate(5 * MINUTE) > 1),
         ),
     )
 
@@ -240,26 +258,26 @@ def _when(holds: Callable[[MetricSamples], bool]) -> Callable[[MetricSamples], I
     return lambda seen: ("",) if holds(seen) else ()
 
 
-def _each(metric: str, holds: Callable[[float], bool]) -> Callable[[MetricSamples], Iterable[str]]:
+def _each(holds: Callable[[float], bool]) -> Callable[[MetricSamples], Iterable[str]]:
     """Of each series of a gauge; a lane's are its own. A gauge that is not there holds nothing."""
-    return lambda seen: [lane for lane, value in seen.now.of(metric).items() if holds(value)]
+    return lambda seen: [lane for lane, value in seen.now.items() if holds(value)]
 
 
 def _more_is_dead(seen: MetricSamples) -> bool:
     """Whether more mail is dead than an hour ago."""
-    grown, seconds = seen.grown("bellhop_mail_dead", 60 * MINUTE)
+    grown, seconds = seen.grown(60 * MINUTE)
     return seconds > 0 and sum(grown.values()) > 0
 
 
 def _receipts_complained(seen: MetricSamples) -> Iterable[str]:
     """The lane in which each complaint counts. Of bulk mail some are to be expected."""
     lane = LaneName.TRANSACTIONAL
-    return [lane] if seen.now.of("bellhop_lane_complaints").get(lane) else []
+    return [lane] if seen.now.get(lane) else []
 
 
 def _stuck(seen: MetricSamples) -> Iterable[str]:
     """The lanes of which more was postponed than sent."""
-    grown, _ = seen.grown("bellhop_mail", 10 * MINUTE)
+    grown, _ = seen.grown(10 * MINUTE)
     for label, postponed in grown.items():
         lane, _, outcome = label.partition("/")
         if outcome == "postponed" and postponed > grown.get(f"{lane}/sent", 0):

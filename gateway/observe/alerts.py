@@ -1,7 +1,7 @@
 """The alerts that are firing, told by the nodes themselves, for the dashboard of a site that has no Prometheus.
 
 Each node judges itself, every time that the trends are sampled, by the rules that `k8s/components/monitoring`
-has for Prometheus; a test holds both to the same names, severities, times and words. What is of a whole
+has for Prometheus; a test holds both to the same names, severities, times, metrics and words. What is of a whole
 cluster there is of one node here. That no node is scraped (`BellhopGone`) no node can tell. A restart begins
 anew, as for trends.
 
@@ -26,14 +26,6 @@ KEPT = timedelta(hours=1)
 """For how long readings are kept: the longest time that a rule looks back."""
 READINGS_KEPT = 361
 """An hour of one every ten seconds, with both ends."""
-WATCHED = (
-    "bellhop_emits", "bellhop_bus_up", "bellhop_presence_up", "bellhop_bus_dropped", "bellhop_repaired",
-    "bellhop_append_batch_seconds", "bellhop_append_queue", "bellhop_mail_dead", "bellhop_mail_stopped", "bellhop_mail",
-    "bellhop_lane_bounce_rate", "bellhop_lane_complaint_rate", "bellhop_lane_complaints", "bellhop_lane_paused",
-    "bellhop_catalog_refused", "bellhop_catalog_versions", "bellhop_connections", "bellhop_slow_consumers",
-    "bellhop_scheduled_missed", "bellhop_campaigns_stopped",
-)  # fmt: skip
-"""Others are not kept: an hour of all metrics would be large."""
 
 Values = Mapping[str, float]
 """Of one metric, by its labels, joined by `/`; under the empty name where it has none."""
@@ -46,22 +38,19 @@ class Severity(StrEnum):
     WARNING = "warning"  # somebody looks in the morning
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class MetricSample:
-    """The watched metrics at one moment."""
+    """A metric at one moment."""
 
     at: datetime
-    values: Mapping[str, Values]
-
-    def of(self, metric: str) -> Values:
-        """The series of a metric; nothing where it is not told."""
-        return self.values.get(metric, {})
+    values: Values
+    """Nothing where it is not told."""
 
 
 class MetricSamples:
-    """The last hour, for rules to look at.
+    """The last hour of one metric, for rules to look at.
 
-    One for a node; the oldest go by themselves.
+    One for each metric that a rule names; the oldest go by themselves.
     """
 
     def __init__(self) -> None:
@@ -72,29 +61,30 @@ class MetricSamples:
         self._kept.append(reading)
 
     @property
-    def now(self) -> MetricSample:
+    def now(self) -> Values:
         """The newest; there is one whenever rules are asked."""
-        return self._kept[-1]
+        return self._kept[-1].values
 
-    def grown(self, metric: str, within: timedelta) -> tuple[Values, float]:
+    def grown(self, within: timedelta) -> tuple[Values, float]:
         """By how much each series has grown, and in how many seconds; nothing after a single reading.
 
         It looks back no farther than an hour, or to the start. Counters do not fall within a process.
         """
-        begin = self.now.at - min(within, KEPT)
+        newest = self._kept[-1]
+        begin = newest.at - min(within, KEPT)
         looked_at = takewhile(lambda reading: reading.at >= begin, reversed(self._kept))
         # What is not told yet is not nothing: after a start it comes as if it had grown.
-        first = [reading for reading in looked_at if reading.of(metric)][-1:]
+        first = [reading for reading in looked_at if reading.values][-1:]
         if not first:
             return {}, 0.0
         [earliest] = first
-        now, before = self.now.of(metric), earliest.of(metric)
-        seconds = (self.now.at - earliest.at).total_seconds()
-        return {label: value - before.get(label, 0) for label, value in now.items()}, seconds
+        seconds = (newest.at - earliest.at).total_seconds()
+        grown = {label: value - earliest.values.get(label, 0) for label, value in newest.values.items()}
+        return grown, seconds
 
-    def rate(self, metric: str, within: timedelta, *, label: str | None = None) -> float:
+    def rate(self, within: timedelta, *, label: str | None = None) -> float:
         """A second, of one series or of all. 0 where there is one reading alone."""
-        grown, seconds = self.grown(metric, within)
+        grown, seconds = self.grown(within)
         total = sum(value for name, value in grown.items() if label in (None, name))
         return total / seconds if seconds else 0.0
 
@@ -111,6 +101,8 @@ class AlertRule:
     """What it means, and what to do."""
     holding: timedelta = timedelta()
     """How long the condition must hold."""
+    metric: str
+    """What it looks at: as it is declared, so a counter's without `_total`. No other is kept."""
     holds: Callable[[MetricSamples], Iterable[str]]
     """The lanes for which the condition holds now; the empty name for what is of no lane."""
 
@@ -150,7 +142,8 @@ class Alerts:
         self, *, rules: Sequence[AlertRule], peers: Peers, warnings: Callable[[], list[str]]
     ) -> None:
         self._rules = {rule.name: rule for rule in rules}
-        self._readings = MetricSamples()
+        self._readings = {rule.metric: MetricSamples() for rule in rules}
+        self._read_at = datetime.min.replace(tzinfo=UTC)
         self._since: dict[tuple[str, str], datetime] = {}
         """Since when each condition holds, by rule and lane; what holds no more is gone."""
         self._peers = peers
@@ -162,8 +155,14 @@ class Alerts:
 
         Never waits. Costs a look at each rule.
         """
-        self._readings.add(read(families, at))
-        holding = {(rule.name, lane) for rule in self._rules.values() for lane in rule.holds(self._readings)}
+        for metric, readings in self._readings.items():
+            readings.add(MetricSample(at, read(families.get(metric))))
+        self._read_at = at
+        holding = {
+            (rule.name, lane)
+            for rule in self._rules.values()
+            for lane in rule.holds(self._readings[rule.metric])
+        }
         self._since = {key: self._since.get(key, at) for key in holding}
 
     async def page(self) -> AlertsPage:
@@ -202,30 +201,28 @@ class Alerts:
         firing = [
             [name, lane, since.timestamp()]
             for (name, lane), since in self._since.items()
-            if self._readings.now.at - since >= self._rules[name].holding
+            if self._read_at - since >= self._rules[name].holding
         ]
         return {"firing": firing, "warnings": self._warnings()}
 
 
-def read(families: Mapping[str, Metric], at: datetime) -> MetricSample:
-    """What the rules look at, of all that a registry holds.
+def read(family: Metric | None) -> Values:
+    """What rules look at of a metric; nothing of one that is not told.
 
     Of a histogram its buckets; values of labels are joined in the order of the labels' names.
     """
-    values: dict[str, dict[str, float]] = {}
-    for name in WATCHED:
-        if (family := families.get(name)) is None:
-            continue
-        wanted = f"{name}_bucket" if family.type == "histogram" else name
-        found = values.setdefault(name, {})
-        for sample in family.samples:
-            if sample.name.removesuffix("_total") == wanted:
-                label = "/".join(value for _, value in sorted(sample.labels.items()))
-                found[label] = found.get(label, 0) + sample.value
-    return MetricSample(at=at, values=values)
+    values: dict[str, float] = {}
+    if family is None:
+        return values
+    wanted = f"{family.name}_bucket" if family.type == "histogram" else family.name
+    for sample in family.samples:
+        if sample.name.removesuffix("_total") == wanted:
+            label = "/".join(value for _, value in sorted(sample.labels.items()))
+            values[label] = values.get(label, 0) + sample.value
+    return values
 
 
-def slowest(readings: MetricSamples, within: timedelta) -> float:
+def slowest(batches: MetricSamples, within: timedelta) -> float:
     """The time within which 99 of 100 batches were stored, in seconds; 0 where none was."""
-    grown, _ = readings.grown("bellhop_append_batch_seconds", within)
+    grown, _ = batches.grown(within)
     return quantile(0.99, {float(bound): count for bound, count in grown.items()}) or 0.0

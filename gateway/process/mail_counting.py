@@ -15,7 +15,7 @@ from gateway.notify.trials.marks import TrialMarks
 from gateway.notify.types.tally import Tally
 from mailer.bounces import Bounce, BounceSeverity
 from mailer.outcomes import MailOutcome, Result
-from storage import lanes, stats
+from storage import events, lanes
 from storage.mail import LaneName
 from storage.obligations import Kind, Lease, Subject
 
@@ -82,7 +82,7 @@ class MailCounting:
             lane, _HEARD[fate], sent_at=ours.mail.sent_at, campaign=_campaign_of(ours.of)
         )
         if self._noter is not None:
-            self._noter.heard.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
+            self._noter.heard.mail_returned(events.Outcome(_HEARD[fate]), ours.told, lane)
 
 
 def _nobody_waits() -> None:

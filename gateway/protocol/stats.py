@@ -15,8 +15,9 @@ from gateway.notify.stats.asking import Figures, StatsReport, StatsRequest, Stat
 from gateway.protocol import required
 from gateway.protocol.fields import Text, Timestamp
 from gateway.protocol.patterns import TYPE
+from storage.events import DIMENSIONS, StatsChannel
 from storage.mail import LaneName
-from storage.stats import DIMENSIONS, StatsChannel, Step
+from storage.stats import Step
 
 _DIMENSION = f"({'|'.join(DIMENSIONS)})"
 """One name of what can be told apart."""

@@ -7,7 +7,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from storage.encoding import FOREVER, cursor_of, position_of, writable
 from storage.histories import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem
-from storage.mongo import collapsing
+from storage.mongo import beginnings, collapsing
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, together
 from storage.mongo.documents import notification_of, receipt_from
 from storage.mongo.standings import RECEIPTS, inboxes_of
@@ -31,19 +31,25 @@ async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPa
     position = (FOREVER, "") if query.before is None else position_of(query.before)
     rooms = list(dict.fromkeys(writable(query.rooms)))
     inboxes = await inboxes_of(c, [query.user])
+    asked = [] if query.membership is None else [(query.user, rooms, query.membership)]
+    if unbegun := beginnings.unbegun(inboxes, asked):
+        await beginnings.begin(c, unbegun, now=now)
+        inboxes = await inboxes_of(c, [query.user])
     upto = {room: inboxes.get((query.user, room), {}).get("read_upto", 0) for room in rooms}
-    asked = _asked(query)
+    wanted = _asked(query)
     if query.place is not Place.INBOX:
-        asked["_id"] = {"$in": await _away(c, query, rooms)}
+        wanted["_id"] = {"$in": await _away(c, query, rooms)}
     again = await _again(c, query, rooms) if query.unread_only else []
     items: list[InboxItem] = []
     size = query.limit + 1
     while len(items) <= query.limit and rooms:
-        candidates = await _candidates(c, query, asked, upto, again, before=position, limit=size, now=now)
+        candidates = await _candidates(c, query, wanted, upto, again, before=position, limit=size, now=now)
         chained = {n.room for n in candidates if n.collapse is not None}
         if chained and await collapsing.settle(c, list(chained)):
             # Some of these are not shown any more.
-            candidates = await _candidates(c, query, asked, upto, again, before=position, limit=size, now=now)
+            candidates = await _candidates(
+                c, query, wanted, upto, again, before=position, limit=size, now=now
+            )
         receipts = await _receipts_of(c, query.user, candidates)
         for notification in candidates:
             row = receipts.get(notification.id)
@@ -56,7 +62,7 @@ async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPa
         position = position_of(cursor_of(candidates[-1]))
         size = min(size * 2, CANDIDATES)
     page = tuple(items[: query.limit])
-    returned = await _returned(c, query, rooms, asked, inboxes, now=now) if query.wants_returned else ()
+    returned = await _returned(c, query, rooms, wanted, inboxes, now=now) if query.wants_returned else ()
     return HistoryPage(
         items=page,
         next=cursor_of(page[-1].notification) if page and len(items) > query.limit else None,

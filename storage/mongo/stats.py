@@ -14,26 +14,11 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.encoding import micros, moment
 from storage.errors import InvalidCursor
+from storage.events import DIMENSIONS, OUTCOMES, Alike, Event, Happened, Outcome, Series, key_of_one, together
 from storage.mongo.collections import FACTS, Collections, Document
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.transactions import atomically
-from storage.stats import (
-    DIMENSIONS,
-    OUTCOMES,
-    SETTLING,
-    Bucket,
-    Event,
-    NumberedEvent,
-    Outcome,
-    Series,
-    SeriesCounts,
-    Stale,
-    Stats,
-    StatsQuery,
-    Step,
-    Sum,
-    key_of_one,
-)
+from storage.stats import SETTLING, Bucket, NumberedEvent, SeriesCounts, Stale, Stats, StatsQuery, Step, Sum
 
 EVENTS = "stats_events"
 ROLLUPS = "stats_rollups"
@@ -59,17 +44,18 @@ class MongoStats(MongoShelf, Stats):
     INDEXES = INDEXES
 
     @operation
-    async def note(self, c: Collections, events: Sequence[Event]) -> None:
+    async def note(self, c: Collections, events: Sequence[Happened]) -> None:
         """One transaction: events that are known are looked for within, as a duplicate would undo it each time."""
         if not events:
             return
-        by_key = {event.key: event for event in reversed(events)}
-        minutes = {Step.MINUTE.start(at) for at in {event.at for event in by_key.values()}}
+        alike = together(events)
+        by_key = {key: each for each in reversed(alike) for key in reversed(each.keys)}
+        minutes = {Step.MINUTE.start(at) for at in {each.at for each in alike}}
 
         async def keep(session: Session) -> None:
             known = c[EVENTS].find({"key": {"$in": list(by_key)}}, {"key": 1, "_id": 0}, session=session)
             there = {bytes(each["key"]) for each in await known.to_list()}
-            new = [_document(event) for key, event in by_key.items() if key not in there]
+            new = [_document(key, each) for key, each in by_key.items() if key not in there]
             if new:
                 await c[EVENTS].insert_many(new, ordered=False, session=session)
             await _mark(c, (Bucket(Step.MINUTE, start) for start in minutes), session)
@@ -262,15 +248,15 @@ def _counts(row: Mapping[str, Any]) -> dict[Outcome, int]:
     return {outcome: int(count) for outcome in OUTCOMES if (count := row[outcome.value])}
 
 
-def _document(event: Event) -> Document:
+def _document(key: bytes, of: Alike) -> Document:
     document: Document = {
-        "key": event.key,
-        "at": micros(event.at),
-        **_named(event.series),
-        "outcome": _PLACES[event.outcome],
+        "key": key,
+        "at": micros(of.at),
+        **_named(of.series),
+        "outcome": _PLACES[of.outcome],
     }
-    if event.count != 1:
-        document["count"] = event.count
+    if of.count != 1:
+        document["count"] = of.count
     return document
 
 

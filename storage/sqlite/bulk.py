@@ -12,7 +12,9 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 Row = tuple[Any, ...]
 """The values of a row, in the order of the columns that its statement names."""
@@ -33,6 +35,12 @@ def insert_new(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -
     return _insert(connection, f"INSERT OR IGNORE INTO {into}", rows)
 
 
+def insert_new_alike(connection: sqlite3.Connection, into: str, common: Row, values: Sequence[Any]) -> None:
+    """The same for rows that differ in the last of their columns alone. What they have in common is bound once for many."""
+    for some in _parts(values):
+        connection.execute(_statement_alike(into, len(common), len(some)), (*common, *some))
+
+
 def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -> int:
     inserted = 0
     for some in _parts(rows):
@@ -41,7 +49,7 @@ def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -> i
     return inserted
 
 
-def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+def _parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
     """The rows in parts of the known sizes, the largest first."""
     first = 0
     for size in _SIZES:
@@ -55,3 +63,11 @@ def _statement(into: str, width: int, rows: int) -> str:
     """The statement for so many rows; its parts are the program's own, so there are few."""
     row = f"({', '.join('?' * width)})"
     return f"{into} VALUES {', '.join([row] * rows)}"
+
+
+@cache
+def _statement_alike(into: str, width: int, rows: int) -> str:
+    """The same for rows that have their first `width` values in common."""
+    common = ", ".join(f"?{place + 1}" for place in range(width))
+    alike = ", ".join(f"({common}, ?{width + 1 + row})" for row in range(rows))
+    return f"INSERT OR IGNORE INTO {into} VALUES {alike}"  # noqa: S608 - made of constants

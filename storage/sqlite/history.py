@@ -1,16 +1,23 @@
-"""A page of a user's history. Each function runs inside one transaction of its caller."""
+"""A page of a user's history, in one statement and one row.
 
-import heapq
+Each row that Python fetches costs a hand-over of its global lock, and what it makes of one on a reader's thread it makes in
+the loop's place: a page of twenty took longer on the threads than on the loop. Here SQLite writes the page as JSON, with
+what else a page wants to know, and the loop makes the items of it.
+"""
+
 import json
-import sqlite3
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
+import orjson
+from msgspec import Struct
+
+from storage.beginnings import BeginningRequest
 from storage.encoding import FOREVER, cursor_of, position_of, writable
-from storage.histories import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem
+from storage.histories import RETURNED_MAX, TYPED_FROM, HistoryPage, HistoryQuery, InboxItem
 from storage.receipts import Place
-from storage.sqlite import mail_rows
+from storage.sqlite import beginnings, mail_rows
 from storage.sqlite.bulk import Row
 from storage.sqlite.rows import (
     NOTIFICATION,
@@ -22,35 +29,35 @@ from storage.sqlite.rows import (
     receipt_from,
 )
 
-_ITEM = f"{NOTIFICATION}, {RECEIPT},"
+_ITEM = f"{NOTIFICATION}, {RECEIPT}"
 _RECEIPTS = "receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
 _INBOXES = "inboxes i ON i.user = :user AND i.room = n.room"
-_IN = {
-    Place.INBOX: (
-        f"notifications n LEFT JOIN {_RECEIPTS}",
-        " AND c.dismissed_at IS NULL AND c.archived_at IS NULL AND c.snoozed_until IS NULL",
-    ),
+_INBOX = (
+    f"notifications n{{index}} LEFT JOIN {_RECEIPTS}",
+    " AND c.dismissed_at IS NULL AND c.archived_at IS NULL AND c.snoozed_until IS NULL",
+)
+_AWAY = {
     Place.ARCHIVE: (
         f"receipts c INDEXED BY receipts_archived CROSS JOIN {OF_RECEIPT}",
-        " AND c.user = :user AND c.room = :room AND c.archived_at IS NOT NULL AND c.dismissed_at IS NULL",
+        " AND c.user = :user AND c.room = asked.value AND c.archived_at IS NOT NULL AND c.dismissed_at IS NULL",
     ),
     Place.SNOOZED: (
         f"receipts c INDEXED BY receipts_snoozed CROSS JOIN {OF_RECEIPT}",
-        " AND c.user = :user AND c.room = :room AND c.snoozed_until IS NOT NULL AND c.dismissed_at IS NULL",
+        " AND c.user = :user AND c.room = asked.value AND c.snoozed_until IS NOT NULL AND c.dismissed_at IS NULL",
     ),
 }
 """Of each place what is read, and which of it is there. What few have is found by their receipts."""
 _ABOVE = f"""MIN(
-    COALESCE((SELECT read_upto FROM inboxes WHERE user = :user AND room = :room), 0),
+    COALESCE((SELECT read_upto FROM inboxes WHERE user = :user AND room = asked.value), 0),
     COALESCE((
         SELECT MIN(seq) - 1 FROM receipts INDEXED BY receipts_unread
-        WHERE user = :user AND room = :room AND unread_at IS NOT NULL
+        WHERE user = :user AND room = asked.value AND unread_at IS NOT NULL
     ), {FOREVER})
 )"""  # noqa: S608 - made of constants
 """The sequence of the room up to which nothing is unread: where all is read, all of it would be looked at else."""
 _BACK = FOREVER // 2
 _PLACE = (
-    "CASE WHEN n.seq > COALESCE((SELECT floor FROM rooms WHERE room = :room), 0) THEN n.rowid"  # noqa: S608 - constants only
+    "CASE WHEN n.seq > COALESCE((SELECT floor FROM rooms WHERE room = asked.value), 0) THEN n.rowid"  # noqa: S608 - constants only
     f" ELSE n.created_at - {_BACK} END"
 )
 """Where a notification is on the pages: by its row, which grows with every append. What came back from the archive was
@@ -58,73 +65,69 @@ appended anew, and is behind all else by its time: it alone has a sequence that 
 """
 COVERED_AT = "CASE WHEN i.begins >= n.seq THEN i.begun_at WHEN i.read_upto >= n.seq THEN i.read_at END"
 """When the notification `n` counted as read for the user of the inbox `i` without a receipt that says so."""
+_OF_TYPES = "n.type IN (SELECT value FROM json_each(:types))"
 
 
-def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) -> HistoryPage:
-    """Newest first is last appended first, and what came back from the archive last of all, by its time.
+class Form(Struct, frozen=True, gc=False):
+    """What the statement of a page depends on; of each form there is one text, which SQLite compiles once."""
 
-    Rooms are merged as far as the page goes: each is read by the index of its stream, from its end. A room of which
-    nothing fits is read to its beginning.
-    """
-    before = (FOREVER, "") if query.before is None else position_of(query.before)
-    rooms = dict.fromkeys(writable(query.rooms))
-    newest_first = heapq.merge(
-        *(_room_history(connection, query, room, before=before, now=now) for room in rooms),
-        key=_order,
-        reverse=True,
-    )
-    found = list(islice(newest_first, query.limit + 1))
-    page = found[: query.limit]
-    place, last = page[-1] if page else (0, None)
-    return HistoryPage(
-        items=tuple(item for _, item in page),
-        next=None if last is None or len(found) <= query.limit else cursor_of(last.notification, place),
-        returned=_returned(connection, query, list(rooms), now=now) if query.wants_returned else (),
-    )
+    place: Place
+    is_first: bool
+    unread_only: bool
+    of_types: bool
+    of_categories: bool
+    is_muted: bool
 
 
-def _order(found: tuple[int, InboxItem]) -> tuple[int, str]:
-    """By the place, and then by the id: what came back may have been made at the same moment."""
-    place, item = found
-    return place, item.notification.id
-
-
-def _returned(
-    connection: sqlite3.Connection, query: HistoryQuery, rooms: list[str], *, now: int
-) -> tuple[InboxItem, ...]:
-    """What came back from a snooze; who has none looks into an index that has nothing of them.
-
-    At most `RETURNED_MAX`, by the index of what has returned. It heeds the types and categories that are asked for.
-    """
-    conditions, values = _conditions(query)
-    if query.muted is not None:
-        conditions += " AND (n.room = :own OR n.type NOT IN (SELECT value FROM json_each(:muted)))"
-        values |= {"own": query.muted.own, "muted": json.dumps(writable(query.muted.types))}
-    rows = connection.execute(
-        f"SELECT {_ITEM} NULL FROM receipts c INDEXED BY receipts_returned"  # noqa: S608 - constants and conditions
-        f" CROSS JOIN {OF_RECEIPT} {mail_rows.JOIN} LEFT JOIN {_INBOXES}"
-        " WHERE c.user = :user AND c.returned_at IS NOT NULL AND n.room IN (SELECT value FROM json_each(:rooms))"
-        f" AND n.shown_until > :now{conditions} ORDER BY c.returned_at DESC, n.id DESC LIMIT {RETURNED_MAX}",
-        {**values, "user": query.user, "rooms": json.dumps(rooms), "now": now},
-    )
-    return tuple([_item(row) for row in rows])
-
-
-def _conditions(query: HistoryQuery) -> tuple[str, dict[str, Any]]:
-    """What is asked of the notification and its receipt, whatever the room."""
-    conditions = ""
-    values: dict[str, Any] = {}
+def asking(query: HistoryQuery, *, now: int) -> tuple[str, dict[str, Any]]:
+    """The statement of a page and its parameters; its row is for `told`. Raises `InvalidCursor`."""
+    asked = beginning(query)
+    values: dict[str, Any] = {
+        "user": query.user,
+        "rooms": json.dumps(list(dict.fromkeys(writable(query.rooms)))),
+        "members": beginnings.members(asked),
+        "now": now,
+        "limit": query.limit + 1,
+    }
+    if query.before is not None:
+        values["before"], values["last"] = position_of(query.before)
     if query.types:
-        conditions += " AND n.type IN (SELECT value FROM json_each(:types))"
-        values["types"] = json.dumps(writable(query.types))
+        types = writable(query.types)
+        values["types"], values["parts"] = json.dumps(types), json.dumps([None, *dict.fromkeys(types)])
     if query.categories:
-        conditions += " AND json_extract(n.entry, '$.category') IN (SELECT value FROM json_each(:categories))"
         values["categories"] = json.dumps(writable(query.categories))
-    if query.unread_only:
-        conditions += (
-            " AND (c.unread_at IS NOT NULL OR (c.read_at IS NULL AND n.seq > COALESCE(i.read_upto, 0)))"
-        )
-    return conditions, values
+    if query.muted is not None:
+        values |= {"own": query.muted.own, "muted": json.dumps(writable(query.muted.types))}
+    form = Form(
+        place=query.place, is_first=query.before is None, unread_only=query.unread_only, of_types=bool(query.types),
+        of_categories=bool(query.categories), is_muted=query.muted is not None,
+    )  # fmt: skip
+    return _statement(form), values
+
+
+def beginning(query: HistoryQuery) -> list[BeginningRequest]:
+    """Whose rooms are to begin with this page: nobody's where it is not by the user that it is asked."""
+    return [] if query.membership is None else [(query.user, query.rooms, query.membership)]
+
+
+def unbegun(query: HistoryQuery, row: Sequence[Any]) -> list[BeginningRequest]:
+    """What has not begun; while there is any, the page does not hold."""
+    return beginnings.told(beginning(query), row[0])
+
+
+def told(query: HistoryQuery, row: Sequence[Any]) -> HistoryPage:
+    """The page that a row of the statement tells. Newest first is last appended first, and what came back from the archive
+    last of all, by its time.
+    """
+    found = orjson.loads(row[1])
+    page = found[: query.limit]
+    items = tuple([_item(each) for each in page])
+    more = len(found) > query.limit
+    return HistoryPage(
+        items=items,
+        next=cursor_of(items[-1].notification, page[-1][-1]) if more else None,
+        returned=tuple([_item(each) for each in orjson.loads(row[2])]),
+    )
 
 
 def _item(row: Row) -> InboxItem:
@@ -133,35 +136,89 @@ def _item(row: Row) -> InboxItem:
     return InboxItem(notification=notification_of(row), receipt=receipt)
 
 
-def _room_history(
-    connection: sqlite3.Connection, query: HistoryQuery, room: str, *, before: tuple[int, str], now: int
-) -> Iterator[tuple[int, InboxItem]]:
-    """One room's part with the places, newest first; rows are read as far as the merge asks for them.
+@lru_cache(maxsize=128)
+def _statement(form: Form) -> str:
+    """What has not begun, the page, and what came back from a snooze, each as JSON.
 
-    It holds a cursor of the snapshot open: whoever stops early leaves it to be closed with the transaction.
+    First the places of each room, by the index of its stream from its end; then the page's own rows. A room of which nothing
+    fits is read to its beginning.
     """
-    conditions, values = _conditions(query)
-    if query.muted is not None and room != query.muted.own:
-        conditions += " AND n.type NOT IN (SELECT value FROM json_each(:muted))"
-        values["muted"] = json.dumps(writable(query.muted.types))
-    read, there = _IN[query.place]
-    rows = connection.execute(
-        f"SELECT {_ITEM}"  # noqa: S608 - constants and conditions
-        f" {COVERED_AT}, {_PLACE} AS place"
-        f" FROM {read} {mail_rows.JOIN} LEFT JOIN {_INBOXES}"
-        # No index knows the places: SQLite keeps to that of the room, where it finds the row ids too.
-        f" WHERE n.room = :room AND (place, n.id) < (:before, :last) AND n.seq > {_ABOVE if query.unread_only else 0}"
-        f" AND n.shown_until > :now{there}{conditions}"
-        " ORDER BY n.seq DESC LIMIT :limit",
-        {
-            "user": query.user,
-            "room": room,
-            "before": before[0],
-            "last": before[1],
-            "now": now,
-            "limit": query.limit + 1,
-            **values,
-        },
+    returned = _returned(form) if form.place is Place.INBOX and form.is_first else "'[]'"
+    return f"""
+WITH page AS MATERIALIZED (
+    SELECT part.value ->> 0 AS place, part.value ->> 1 AS id, part.value ->> 2 AS row
+    FROM json_each(:rooms) asked, {_parts(form)} part ORDER BY 1 DESC, 2 DESC LIMIT :limit
+)
+SELECT {beginnings.UNBEGUN}, (
+    SELECT json_group_array(json_array({_ITEM}, {COVERED_AT}, page.place))
+    FROM page CROSS JOIN notifications n ON n.rowid = page.row
+    {mail_rows.JOIN} LEFT JOIN {_RECEIPTS} LEFT JOIN {_INBOXES}
+), {returned}
+"""  # noqa: S608 - made of constants
+
+
+def _parts(form: Form) -> str:
+    """The places of a room's newest that fit, as a table: of all of it, or of each type by itself.
+
+    A type has an index in what is large of a room; what is not is looked through for all of them at once.
+    """
+    if form.place is not Place.INBOX:
+        return f"json_each({_part(form, *_AWAY[form.place], f' AND {_OF_TYPES}' if form.of_types else '')})"
+    read, there = _INBOX
+    if not form.of_types:
+        return f"json_each({_part(form, read.format(index=''), there, '')})"
+    small = _part(form, read.format(index=""), there, f" AND n.seq <= {TYPED_FROM} AND {_OF_TYPES}")
+    large = _part(
+        form,
+        read.format(index=" INDEXED BY notifications_typed"),
+        there,
+        # Said twice: the first bounds the index, the second says that it is the one of what is large.
+        f" AND n.type = type.value AND n.seq > {TYPED_FROM}",
     )
-    for row in rows:
-        yield row[-1], _item(row)
+    return f"json_each(:parts) type, json_each(CASE WHEN type.value IS NULL THEN {small} ELSE {large} END)"
+
+
+def _part(form: Form, read: str, there: str, of_types: str) -> str:
+    """The newest `limit` of a room that fit: where each is, its id and its row."""
+    conditions = there + of_types + _of_categories(form)
+    if form.is_muted:
+        conditions += " AND (asked.value = :own OR n.type NOT IN (SELECT value FROM json_each(:muted)))"
+    if not form.is_first:
+        # No index knows the places: SQLite keeps to that of the room, where it finds the row ids too.
+        conditions += " AND (place, n.id) < (:before, :last)"
+    above = "0"
+    if form.unread_only:
+        above = _ABOVE
+        read += f" LEFT JOIN {_INBOXES}"
+        conditions += (
+            " AND (c.unread_at IS NOT NULL OR (c.read_at IS NULL AND n.seq > COALESCE(i.read_upto, 0)))"
+        )
+    return f"""(SELECT json_group_array(json_array(place, id, row)) FROM (
+        SELECT {_PLACE} AS place, n.id AS id, n.rowid AS row FROM {read}
+        WHERE n.room = asked.value AND n.seq > {above} AND n.shown_until > :now{conditions}
+        ORDER BY n.seq DESC LIMIT :limit
+    ))"""  # noqa: S608 - made of constants
+
+
+def _of_categories(form: Form) -> str:
+    """What is asked of what the catalog said of a notification."""
+    if not form.of_categories:
+        return ""
+    return " AND json_extract(n.entry, '$.category') IN (SELECT value FROM json_each(:categories))"
+
+
+def _returned(form: Form) -> str:
+    """What came back from a snooze; who has none looks into an index that has nothing of them.
+
+    At most `RETURNED_MAX`, by the index of what has returned. It heeds the types and categories that are asked for.
+    """
+    conditions = (f" AND {_OF_TYPES}" if form.of_types else "") + _of_categories(form)
+    if form.is_muted:
+        conditions += " AND (n.room = :own OR n.type NOT IN (SELECT value FROM json_each(:muted)))"
+    return f"""(SELECT json_group_array(json_array({_ITEM}, NULL)) FROM (
+        SELECT c.user, c.room, c.seq FROM receipts c INDEXED BY receipts_returned CROSS JOIN {OF_RECEIPT}
+        WHERE c.user = :user AND c.returned_at IS NOT NULL AND n.room IN (SELECT value FROM json_each(:rooms))
+            AND n.shown_until > :now{conditions}
+        ORDER BY c.returned_at DESC, n.id DESC LIMIT {RETURNED_MAX}
+    ) back CROSS JOIN receipts c ON c.user = back.user AND c.room = back.room AND c.seq = back.seq
+    CROSS JOIN {OF_RECEIPT} {mail_rows.JOIN})"""  # noqa: S608 - made of constants

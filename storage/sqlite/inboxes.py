@@ -13,8 +13,8 @@ from storage.inboxes import Acted, Count, Inboxes, Marked, Opening, OpeningReque
 from storage.openings import OpeningsTogether
 from storage.people import Erasure
 from storage.receipts import Receipt
-from storage.sqlite import acts, beginnings, marks, openings, receipts
-from storage.sqlite.history import COVERED_AT, history
+from storage.sqlite import acts, beginnings, history, marks, openings, receipts
+from storage.sqlite.history import COVERED_AT
 from storage.sqlite.muting import shown
 from storage.sqlite.rows import RECEIPT, receipt_from
 from storage.sqlite.schema import Migration, statements
@@ -103,20 +103,33 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         """One look for all who came at once, which answers most of them.
 
         Where somebody is new in a room, there is another once it has begun; those who have missed something are answered
-        from a snapshot of their own.
+        from a look of their own.
         """
         asked = openings.asking(requests)
         looked = openings.told(requests, await self._threads.look(openings.LOOK, asked))
         if looked.unbegun:
             # Once for each user and room.
             looked = openings.told(requests, await self._begin_and_look(looked.unbegun, asked))
-        late = [request for request, answer in zip(requests, looked.answers, strict=True) if answer is None]
-        rest = iter(await self._opened(late) if late else ())
-        return [next(rest) if answer is None else answer for answer in looked.answers]
+        return [
+            await self._opened(request) if answer is None else answer
+            for request, answer in zip(requests, looked.answers, strict=True)
+        ]
+
+    async def _opened(self, request: OpeningRequest) -> Opening:
+        """What a session has missed. One after the other: it is made on the loop, which others want in between."""
+        asked = openings.asking_missed(request)
+        if request.muted is None:
+            return openings.opened(request, await self._threads.look(openings.MISSED, asked))
+        row, hidden = await self._look_and_hide(request, asked)
+        return openings.opened(request, row, hidden=hidden)
 
     @reading
-    def _opened(self, connection: sqlite3.Connection, requests: Sequence[OpeningRequest]) -> list[Opening]:
-        return openings.opened(connection, requests)
+    def _look_and_hide(
+        self, connection: sqlite3.Connection, request: OpeningRequest, asked: Mapping[str, Any]
+    ) -> tuple[Sequence[Any], int]:
+        """In one snapshot: what is unread of what is muted, with the standings that it is taken off."""
+        row = connection.execute(openings.MISSED, asked).fetchone()
+        return row, openings.hidden(connection, request, row)
 
     @writing
     def _begin_and_look(
@@ -144,9 +157,14 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
     ) -> None:
         beginnings.begin(connection, requests, now=micros(now))
 
-    @reading
-    def history(self, connection: sqlite3.Connection, query: HistoryQuery, *, now: datetime) -> HistoryPage:
-        return history(connection, query, now=micros(now))
+    async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
+        """One look for nearly everybody; where rooms are to begin, there is another once they have."""
+        statement, values = history.asking(query, now=micros(now))
+        row = await self._threads.look(statement, values)
+        if unbegun := history.unbegun(query, row):
+            await self._begin(unbegun, now=now)
+            row = await self._threads.look(statement, values)
+        return history.told(query, row)
 
     @reading
     def unread(

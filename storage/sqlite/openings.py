@@ -1,8 +1,8 @@
 """What a session is owed as it opens: heads and a count, and what it has missed.
 
-One statement tells it all of most sessions: who has begun in all rooms and has missed nothing. The thread does nothing but
-ask: what Python does beside the loop, it does in the loop's place, and every hand-over of its lock costs as much as the
-question. The others are answered inside a transaction of the caller.
+One statement tells it all of most sessions: who has begun in all rooms and has missed nothing. Another tells what one session
+has missed. The thread does nothing but ask: what Python does beside the loop, it does in the loop's place, and every
+hand-over of its lock costs as much as the question.
 """
 
 import json
@@ -11,18 +11,27 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+import orjson
+
 from storage.beginnings import BeginningRequest
 from storage.encoding import micros
 from storage.inboxes import Opening, OpeningRequest
 from storage.notifications import Notification
-from storage.sqlite import beginnings, standings
-from storage.sqlite.epochs import IN_FORCE, in_force
+from storage.sqlite import beginnings, spans, standings
+from storage.sqlite.epochs import IN_FORCE
 from storage.sqlite.muting import shown
 from storage.sqlite.standings import STANDINGS, Standing, of_user, total, turn
-from storage.sqlite.streams import span
 
 LOOK = f"SELECT {IN_FORCE}, {beginnings.UNBEGUN}, {STANDINGS}"
 """One row, asked with the parameters of `asking`; `told` reads it."""
+
+
+MISSED = f"""SELECT {IN_FORCE}, {STANDINGS}, (
+    SELECT json_group_array({spans.span(room="behind.value ->> 0", after="behind.value ->> 1")} || '')
+    FROM (SELECT value FROM json_each(:behind) ORDER BY key) behind
+)"""  # noqa: S608 - made of constants
+"""The same of one session with what it has missed of each room, asked with the parameters of `asking_missed`; `opened` reads
+it."""
 
 
 class Looked(NamedTuple):
@@ -63,16 +72,54 @@ def told(requests: Sequence[OpeningRequest], row: Sequence[Any]) -> Looked:
     )
 
 
-def opened(connection: sqlite3.Connection, requests: Sequence[OpeningRequest]) -> list[Opening]:
-    """What each session is owed, in order, all as of the last one's time; all of their rooms have begun."""
-    now = max(micros(request.now) for request in requests)
-    asked = [of_user(request.user, request.rooms) for request in requests]
-    found = iter(standings.standings(connection, list(chain.from_iterable(asked)), now=now))
-    epoch = in_force(connection)
-    return [
-        _opening(connection, request, list(islice(found, len(rooms))), now=now, epoch=epoch)
-        for request, rooms in zip(requests, asked, strict=True)
-    ]
+def asking_missed(request: OpeningRequest) -> Mapping[str, Any]:
+    """What is to be looked at for a session that has missed something."""
+    behind = [(room, request.since.get(room)) for _, room in of_user(request.user, request.rooms)]
+    return {
+        "asked": json.dumps(of_user(request.user, request.rooms)),
+        "behind": json.dumps(behind),
+        "limit": request.limit + 1,
+        "now": micros(request.now),
+    }
+
+
+def hidden(connection: sqlite3.Connection, request: OpeningRequest, row: Sequence[Any]) -> int:
+    """How much of what is unread the session is not shown; part of the transaction in which `row` was looked at."""
+    stands = standings.told(of_user(request.user, request.rooms), row[1])
+    now = micros(request.now)
+    return total(stands) - shown(connection, request.user, stands, request.muted, now=now)
+
+
+def opened(request: OpeningRequest, row: Sequence[Any], *, hidden: int = 0) -> Opening:
+    """What a row of `MISSED` tells: heads and the count, and for each room behind its head the span, or a resync.
+
+    A span has one more than the limit to see that there is more. A `since` beyond the head is a resync as well.
+    """
+    epoch, found, missing = row
+    stands = standings.told(of_user(request.user, request.rooms), found)
+    since = request.since_in(epoch)
+    heads = dict.fromkeys(request.rooms, 0)
+    missed: list[Notification] = []
+    resync: list[str] = []
+    for standing, text in zip(stands, orjson.loads(missing), strict=True):
+        heads[standing.room] = standing.head
+        had = since.get(standing.room, standing.head)
+        if had == standing.head:
+            continue
+        span = spans.told(text) if standing.floor <= had < standing.head else None
+        if span is None or len(span) > request.limit:
+            resync.append(standing.room)
+        else:
+            missed += span
+    muted = request.muted
+    return Opening(
+        heads=heads,
+        unread=total(stands) - hidden,
+        missed=tuple(missed if muted is None else [n for n in missed if not muted.hides(n)]),
+        resync=tuple(resync),
+        epoch=epoch,
+        turn=turn(stands),
+    )
 
 
 def _beginning(requests: Sequence[OpeningRequest]) -> list[BeginningRequest]:
@@ -92,45 +139,3 @@ def _at_rest(request: OpeningRequest, stands: Sequence[Standing], epoch: str) ->
     if unread and request.muted is not None:
         return None
     return Opening(heads=heads, unread=unread, missed=(), resync=(), epoch=epoch, turn=turn(stands))
-
-
-def _opening(
-    connection: sqlite3.Connection,
-    request: OpeningRequest,
-    stands: Sequence[Standing],
-    *,
-    now: int,
-    epoch: str,
-) -> Opening:
-    """What one session is owed: heads and the count, and for each room behind its head the span, or a resync.
-
-    A span reads one more than the limit to see that there is more. A `since` beyond the head is a resync as well.
-    """
-    heads = dict.fromkeys(request.rooms, 0)
-    since = request.since_in(epoch)
-    missed: list[Notification] = []
-    resync: list[str] = []
-    muted = request.muted
-    for standing in stands:
-        room, head = standing.room, standing.head
-        heads[room] = head
-        had = since.get(room, head)
-        if had == head:
-            continue
-        if not standing.floor <= had < head:
-            resync.append(room)
-            continue
-        found = span(connection, room, after=had, upto=head, limit=request.limit + 1, shown_at=now)
-        if len(found) > request.limit:
-            resync.append(room)
-        else:
-            missed += found if muted is None else [n for n in found if not muted.hides(n)]
-    unread = shown(connection, request.user, stands, muted, now=now)
-    return Opening(
-        heads=heads,
-        unread=unread,
-        missed=tuple(missed),
-        resync=tuple(resync),
-        epoch=epoch,
-        turn=turn(stands),
-    )

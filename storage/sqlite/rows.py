@@ -58,8 +58,14 @@ RECEIPT = ", ".join(f"c.{column}" for column in _RECEIPT)
 RECEIPT_WIDTH = len(_RECEIPT) + 1
 
 
+_UNTOUCHED = Receipt()
+
+
 def receipt_from(row: Row) -> Receipt:
     """The receipt of a row that has the columns of `RECEIPT`, and behind them when it was covered."""
+    if not any(row):
+        # As most are; it takes a tenth of the time.
+        return _UNTOUCHED
     return receipt_of(**dict(zip((*_RECEIPT, "covered_at"), row, strict=True)))
 
 

@@ -5,35 +5,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from storage.encoding import micros, moment
+from storage.events import DIMENSIONS, OUTCOMES, Event, Happened, Outcome, Series, key_of_one, together
 from storage.sqlite import bulk
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.sqlite.stats_rows import (
     MIGRATIONS,
     NAMES,
+    PLACES,
     STEPS,
     counts_of,
-    event_rows,
     mark_stale,
     position_behind,
     series_ids,
     series_named,
 )
-from storage.stats import (
-    DIMENSIONS,
-    OUTCOMES,
-    Bucket,
-    Event,
-    NumberedEvent,
-    Outcome,
-    Series,
-    SeriesCounts,
-    Stale,
-    Stats,
-    StatsQuery,
-    Step,
-    Sum,
-    key_of_one,
-)
+from storage.stats import Bucket, NumberedEvent, SeriesCounts, Stale, Stats, StatsQuery, Step, Sum
 
 
 class SQLiteStats(SQLiteShelf, Stats):
@@ -44,17 +30,18 @@ class SQLiteStats(SQLiteShelf, Stats):
     MIGRATIONS = MIGRATIONS
 
     @writing
-    def note(self, connection: sqlite3.Connection, events: Sequence[Event]) -> None:
-        """An insert that passes over what is known, and then the marks, also of what was known: counting it again
+    def note(self, connection: sqlite3.Connection, events: Sequence[Happened]) -> None:
+        """Inserts that pass over what is known, and then the marks, also of what was known: counting it again
         changes nothing.
         """
-        bulk.insert_new(
-            connection,
-            "stats_events (key, at, series, outcome, count)",
-            event_rows(connection, events),
-        )
-        # What happened together shares its time.
-        for start in {Step.MINUTE.start(at) for at in {event.at for event in events}}:
+        alike = together(events)
+        ids = series_ids(connection, {each.series for each in alike})
+        for each in alike:
+            common = (micros(each.at), ids[each.series], PLACES[each.outcome], each.count)
+            bulk.insert_new_alike(
+                connection, "stats_events (at, series, outcome, count, key)", common, each.keys
+            )
+        for start in {Step.MINUTE.start(at) for at in {each.at for each in alike}}:
             mark_stale(connection, Bucket(Step.MINUTE, start))
 
     @reading

@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 
 from storage.encoding import micros
 from storage.errors import InvalidCursor
+from storage.events import DIMENSIONS, OUTCOMES, Outcome, Series
 from storage.sqlite.schema import Migration, statements
-from storage.stats import DIMENSIONS, OUTCOMES, Bucket, Event, Outcome, Series, Step
+from storage.stats import Bucket, Step
 
 NAMES = ", ".join(f"s.{name}" for name in DIMENSIONS)
 STEPS = {step: place for place, step in enumerate(Step)}
@@ -100,25 +101,6 @@ def mark_stale(connection: sqlite3.Connection, bucket: Bucket) -> None:
         "INSERT OR REPLACE INTO stats_stale VALUES (?, ?, ?)",
         (STEPS[bucket.step], micros(bucket.start), secrets.token_hex(8)),
     )
-
-
-def event_rows(
-    connection: sqlite3.Connection, events: Sequence[Event]
-) -> list[tuple[bytes, int, int, int, int]]:
-    """The rows of events, in their order.
-
-    Most of those that follow one another have time, series and outcome in common, to the object: what these are in a row
-    is worked out once for them.
-    """
-    ids = series_ids(connection, set({id(event.series): event.series for event in events}.values()))
-    rows: list[tuple[bytes, int, int, int, int]] = []
-    at = series = outcome = None
-    for event in events:
-        if event.at is not at or event.series is not series or event.outcome is not outcome:
-            at, series, outcome = event.at, event.series, event.outcome
-            common = micros(at), ids[series], PLACES[outcome]
-        rows.append((event.key, *common, event.count))
-    return rows
 
 
 def series_ids(connection: sqlite3.Connection, series: Collection[Series]) -> dict[Series, int]:

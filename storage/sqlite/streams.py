@@ -7,10 +7,11 @@ from datetime import datetime
 
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros, writable
 from storage.errors import IdempotencyMismatch, Unstorable
+from storage.histories import TYPED_FROM
 from storage.notifications import Notification
 from storage.people import Erasure
 from storage.searching import Found, FoundPage, Provenance, Search
-from storage.sqlite import append, clearing, heads, mail_rows, rows, searching
+from storage.sqlite import append, clearing, heads, mail_rows, rows, searching, spans
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -107,22 +108,17 @@ DROP INDEX notifications_stream;
 CREATE UNIQUE INDEX notifications_stream ON notifications (room, seq, type);
 """),
     ),
+    # In a large room to look at the index alone is too much as well. Here it is by type, and only for what is large.
+    Migration(
+        name="streams-large",
+        run=statements(f"""
+CREATE INDEX notifications_typed ON notifications (room, type, seq) WHERE seq > {TYPED_FROM};
+"""),
+    ),
 )
 
 
-def span(
-    connection: sqlite3.Connection, room: str, *, after: int, upto: int, limit: int, shown_at: int
-) -> list[Notification]:
-    """The notifications of `room` with `after < seq <= upto` that are shown at `shown_at`, ascending, at most `limit`.
-
-    By the index of streams. With `WIPED` for a time, what has expired and is not wiped yet is in it.
-    """
-    rows = connection.execute(
-        f"SELECT {NOTIFICATION} FROM notifications n {mail_rows.JOIN}"  # noqa: S608 - constants only
-        " WHERE n.room = ? AND n.seq > ? AND n.seq <= ? AND n.shown_until > ? ORDER BY n.seq LIMIT ?",
-        (room, after, upto, shown_at, limit),
-    )
-    return [notification_of(row) for row in rows]
+_SPAN = f"SELECT {spans.span(room=':room', after=':after')}"
 
 
 class SQLiteStreams(SQLiteShelf, Streams):
@@ -156,19 +152,16 @@ class SQLiteStreams(SQLiteShelf, Streams):
     def heads(self, connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:
         return heads.heads(connection, rooms)
 
-    @reading
-    def span(
-        self,
-        connection: sqlite3.Connection,
-        room: str,
-        *,
-        after: int,
-        limit: int,
-        now: datetime | None = None,
+    async def span(
+        self, room: str, *, after: int, limit: int, now: datetime | None = None
     ) -> list[Notification]:
-        """By the index of streams; with `now`, what has expired and is not wiped yet is passed over too."""
+        """With `now`, what has expired and is not wiped yet is passed over too."""
+        if not is_writable(room):
+            return []
         shown_at = WIPED if now is None else micros(now)
-        return span(connection, room, after=after, upto=FOREVER, limit=limit, shown_at=shown_at)
+        asked = {"room": room, "after": after, "limit": limit, "now": shown_at}
+        (found,) = await self._threads.look(_SPAN, asked)
+        return spans.told(found)
 
     @reading
     def latest(self, connection: sqlite3.Connection, *, limit: int, now: datetime) -> list[Found]:

@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from storage.stats import Bucket, Event, Outcome, Series, SeriesCounts, Step, key_of_many
+from storage.events import Event, Outcome, Series, key_of_many
+from storage.stats import Bucket, SeriesCounts, Step
 from tests.browser.shop import picture
 from tests.browser.test_dashboard import signed_in
 from tests.journeys.test_stats import count

@@ -16,8 +16,8 @@ from gateway.process.cli import main
 from gateway.process.exports.postgres import table
 from gateway.process.exports.rows import SinkError, id_of
 from gateway.process.exports.schema import SCHEMA
+from storage.events import Event, Outcome, Series, key_of_many, key_of_one
 from storage.ids import uuid7
-from storage.stats import Event, Outcome, Series, key_of_many, key_of_one
 from storage.store import Store
 from tests.support.postgres import database, postgres
 from tests.support.servers import Server, free_port

@@ -10,13 +10,14 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from storage.connect import connect
+from storage.events import Event, Outcome, Series, key_of_one
 from storage.histories import HistoryPage, HistoryQuery
 from storage.inboxes import Selection
 from storage.mail import LaneName
 from storage.notifications import Notification
 from storage.people import Contact
 from storage.preferences import PreferenceChange
-from storage.stats import Bucket, Event, Outcome, Series, StatsQuery, Step, key_of_one
+from storage.stats import Bucket, StatsQuery, Step
 from storage.store import Store
 from storage.streams import Appended
 from tests.contract.store_cases import NOW, emission, fill, key, later, mail, notification, put, sequences

@@ -1,4 +1,4 @@
-"""The sentences of `storage/stats.py`, held against every store."""
+"""The sentences of `storage/stats.py` and `storage/events.py`, held against every store."""
 
 import asyncio
 import sqlite3
@@ -11,23 +11,11 @@ import pytest
 
 from storage.encoding import micros
 from storage.errors import InvalidCursor, StoreUnavailable
+from storage.events import Alike, Event, Outcome, Series, key_of_many, key_of_one, keys_of_each
 from storage.ids import uuid7
 from storage.sqlite.stats import SQLiteStats
 from storage.sqlite.store import SQLiteStore
-from storage.stats import (
-    SETTLING,
-    Bucket,
-    Event,
-    Outcome,
-    Series,
-    Stale,
-    StatsQuery,
-    Step,
-    Sum,
-    key_of_many,
-    key_of_one,
-    keys_of_each,
-)
+from storage.stats import SETTLING, Bucket, Stale, StatsQuery, Step, Sum
 from storage.store import Store
 from tests.contract.store_cases import NOW, later
 
@@ -65,6 +53,21 @@ async def test_what_is_told_again_counts_once_whoever_tells_it(store, other):
     await count_all(other, await leads(other))
 
     assert await store.stats.sums(BY_TYPE) == [Sum(None, ("ORDER",), {Outcome.SEEN: 3, Outcome.EMITTED: 40})]
+
+
+async def test_many_that_are_alike_are_told_as_each_by_itself(store, other):
+    """Also among others, with some that are known and some that come twice, and more of them than a statement has."""
+    keys = [key_of_one(uuid7(), Outcome.DELIVERED) for _ in range(150)]
+    alike = Alike(keys=[*keys, keys[3]], series=ORDER, outcome=Outcome.DELIVERED, at=NOW)
+    await store.stats.note([event(outcome=Outcome.DELIVERED, key=keys[0]), event()])
+
+    await asyncio.gather(store.stats.note([event(SALE), alike, event()]), other.stats.note([alike]))
+    await count_all(other, await leads(other))
+
+    assert await store.stats.sums(BY_TYPE) == [
+        Sum(None, ("ORDER",), {Outcome.DELIVERED: 150, Outcome.SEEN: 2}),
+        Sum(None, ("SALE",), {Outcome.SEEN: 1}),
+    ]
 
 
 async def test_sums_are_told_apart_by_what_is_asked_and_by_time(store):

@@ -220,7 +220,7 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "log word": logs._word,
     "content encoding": lambda text: coding_of(request(Content_Encoding=text)),
     "media type": lambda text: run(reading.read_json_text(request(Content_Type="a/b" + text), limit=1)),
-    "parameters": lambda text: reading.parameters(request(text)),
+    "parameters": lambda text: reading.parameters(request(text).query),
     "if-none-match": lambda text: static._is_known(request(If_None_Match=text), '"x"'),
     "accept-encoding": coding.prefers_gzip,
     "if-modified-since": lambda text: request(If_Modified_Since=text).if_modified_since,

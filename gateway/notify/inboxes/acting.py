@@ -14,9 +14,9 @@ from gateway.ground.encoding import Json, time
 from gateway.notify.inboxes.muting import Mutes
 from gateway.notify.inboxes.reading import Reading
 from gateway.notify.requests import Unfit
+from storage.events import Outcome
 from storage.inboxes import Acted, Inboxes, Marked, Selection
 from storage.notifications import Notification
-from storage.stats import Outcome
 from storage.streams import Streams
 
 # What of each is different then, as its reader's history has it.

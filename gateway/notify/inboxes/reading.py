@@ -16,9 +16,9 @@ from gateway.notify.delivery.fanout import Fanout
 from gateway.notify.delivery.translations import page_spoken
 from gateway.notify.inboxes.muting import Mutes
 from gateway.notify.requests import HistoryRequest
+from storage.events import Outcome
 from storage.histories import HistoryPage, HistoryQuery, Muted
 from storage.inboxes import Count, Inboxes, Marked, Selection
-from storage.stats import Outcome
 
 ReadingListener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]
 """Takes what a user did, with which ids (None: all), in which rooms, and what the store has answered to it.
@@ -60,15 +60,16 @@ class Reading:
         *,
         locale: str | None = None,
         whole: bool = False,
+        begins: bool = False,
     ) -> HistoryPage:
         """A page of what `user` is shown of `rooms`, in the language as far as there is one. Raises `InvalidCursor`.
 
-        With `whole`, what the user has muted is shown too.
+        With `whole`, what the user has muted is shown too. With `begins` it is the user who has come, as for `begin`.
         """
         query = HistoryQuery(
             user=user, rooms=rooms, before=page.before, limit=page.limit, types=page.types,
             categories=page.categories, unread_only=page.unread_only, place=page.place,
-            muted=None if whole else await self._mutes.of(user),
+            muted=None if whole else await self._mutes.of(user), membership=membership(user) if begins else None,
         )  # fmt: skip
         found = await self._inboxes.history(query, now=self._clock())
         # Translated after the page was read: filters are about what was emitted, not about a language.

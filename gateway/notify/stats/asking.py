@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from gateway.ground.clock import Clock
 from gateway.notify.stats.recounting import kept_from
-from storage.stats import Outcome, Stats, StatsChannel, StatsQuery, Step, Sum
+from storage.events import Outcome, StatsChannel
+from storage.stats import Stats, StatsQuery, Step, Sum
 
 STEPS_MAX = 1500
 """How many steps may be told one by one: a day of minutes, or four years of days."""
@@ -49,7 +50,7 @@ class StatsRequest:
     step: Step | None = None
     """The length of the steps to be told one by one; None: the time as a whole."""
     by: tuple[str, ...] = ()
-    """Of `storage.stats.DIMENSIONS`, such as `type` and `channel`; empty: all together."""
+    """Of `storage.events.DIMENSIONS`, such as `type` and `channel`; empty: all together."""
     where: Mapping[str, str] = field(default_factory=dict)
     """What a dimension must be, such as `{"lane": "bulk"}`."""
 

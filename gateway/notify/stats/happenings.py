@@ -11,41 +11,51 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.notify.delivery.streams import ToldByFrame
+from gateway.ground.rooms import user_room
+from storage.events import Outcome
 from storage.obligations import Subject
-from storage.stats import Outcome
-from storage.streams import Placed
 
+_USER = user_room("")
+"""How the name of a user's own room begins."""
 _FRAME_BYTES = 1024
 """How many bytes of a frame weigh as much as a small happening."""
 
 
 @dataclass(slots=True)
-class FramesWritten:
-    """Frames were written, in the same moment, each to the connections of its room."""
+class Delivered:
+    """Notifications were written, in the same moment, each to connections of its room."""
 
     at: datetime
     """When the first of them was."""
-    frames: list[tuple[str, bytes | ToldByFrame]] = field(default_factory=list)
-    """Each with its room: its bytes, or what it tells."""
+    own: dict[str, list[str]] = field(default_factory=dict)
+    """The ids by type, of those in a room of one person."""
+    shared: dict[str, list[str]] = field(default_factory=dict)
+    """The same of rooms of many."""
+    frames: list[tuple[str, bytes]] = field(default_factory=list)
+    """Frames with their rooms, of which nobody has said what they tell."""
+    number: int = 0
+    """How many notifications that are."""
     weight: int = 0
-    """The weight of all its frames together."""
+    """The weight of all of them together."""
 
-    def add(self, room: str, frame: bytes | ToldByFrame) -> int:
-        """One more frame of the same moment; answers its weight: 1, and of one that is kept as bytes 1 more for each KiB."""
-        weight = 1 + len(frame) // _FRAME_BYTES if isinstance(frame, bytes) else 1
+    def add(self, room: str, id_: str, type_: str) -> None:
+        """One more of the same moment; its weight is 1."""
+        by_type = self.own if room.startswith(_USER) else self.shared
+        ids = by_type.get(type_)
+        if ids is None:
+            by_type[type_] = [id_]
+        else:
+            ids.append(id_)
+        self.number += 1
+        self.weight += 1
+
+    def keep(self, room: str, frame: bytes) -> int:
+        """One more, whose frame is read later; answers its weight: 1, and 1 more for each KiB."""
+        weight = 1 + len(frame) // _FRAME_BYTES
         self.frames.append((room, frame))
+        self.number += 1
         self.weight += weight
         return weight
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """A connection was given what it had missed."""
-
-    at: datetime
-    missed: Sequence[tuple[str, Placed]]
-    """The id of each, and where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +119,15 @@ class MailHeard:
     """Which of several ways to say it this was; empty where that is not known."""
 
 
-Happening = FramesWritten | Replayed | ReceiptsMarked | ReadAll | MailEnded | MailHeard
+Happening = Delivered | ReceiptsMarked | ReadAll | MailEnded | MailHeard
 """What may wait to be told."""
 
 
 def weight(happening: Happening) -> int:
     """How much it takes to keep it, and to work it out: that of something small is 1."""
     match happening:
-        case FramesWritten():
+        case Delivered():
             return happening.weight
-        case Replayed():
-            return len(happening.missed)
         case ReceiptsMarked():
             return len(happening.ids)
         case ReadAll():

@@ -19,25 +19,25 @@ from gateway.ground.rooms import user_of, user_room
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.delivery.streams import ToldByFrame
 from gateway.notify.stats.happenings import (
-    FramesWritten,
+    Delivered,
     Happening,
     MailEnded,
     MailHeard,
     ReadAll,
     ReceiptsMarked,
-    Replayed,
     weight,
 )
 from mailer.outcomes import MailOutcome, Result
 from storage import inboxes
 from storage.clicks import HitKind
+from storage.events import Outcome, Series, StatsChannel
 from storage.mail import LaneName, MailState
 from storage.notifications import Notification
-from storage.stats import Outcome, Series, StatsChannel
-from storage.streams import Placed
 
-FRAMES_TOGETHER = 100
-"""How much of what is written in one turn of the loop stands together, by weight: less than is worked out at once."""
+TOGETHER = 100
+"""How much of what is written in one turn of the loop stands together, by weight, but for a replay: less than is worked out at
+once.
+"""
 WAITING_MAX = 20_000
 """How much may wait, by weight, and how many events. It bounds the memory, whatever the store does."""
 
@@ -75,8 +75,8 @@ class Hearing:
         """
         self._weight = 0
         """The weight of all that waits."""
-        self._written: FramesWritten | None = None
-        """The happening to which frames of this turn of the loop are added: the last one that waits. None:
+        self._delivered: Delivered | None = None
+        """The happening to which is added what is written in this turn of the loop: the last one that waits. None:
         the next frame begins one.
         """
         self._told_of_loss = Seldom(logger, "statistics were lost: the store is away, or too slow")
@@ -122,29 +122,38 @@ class Hearing:
         if self._weight >= WAITING_MAX:
             self.lose(1)
             return
-        written = self._written
-        if written is None or written.weight >= FRAMES_TOGETHER:
-            written = self._begin()
-        self._weight += written.add(room, frame if told is None else told)
-
-    def _begin(self) -> FramesWritten:
-        """Have what is written from now on until the loop's next turn stand together, with the time of now."""
-        written = self._written = FramesWritten(self._clock())
-        self._waiting.append(written)
-        # At the end of this turn: frames of the next have another time.
-        asyncio.get_running_loop().call_soon(self._close)
-        return written
-
-    def _close(self) -> None:
-        """Have the next frame begin another `FramesWritten`."""
-        self._written = None
+        delivered = self._delivered
+        if delivered is None or delivered.weight >= TOGETHER:
+            delivered = self._begin()
+        if told is None:
+            self._weight += delivered.keep(room, frame)
+        else:
+            delivered.add(room, *told)
+            self._weight += 1
 
     def replayed(self, notifications: Sequence[Notification]) -> None:
         """A session was given these, which it had missed; it counts as a delivery like any other."""
-        if notifications:
-            self._put(
-                Replayed(self._clock(), [(n.id, Placed(n.room, n.type, _variant(n))) for n in notifications])
-            )
+        if self._weight + len(notifications) > WAITING_MAX:
+            self.lose(len(notifications))
+            return
+        if not notifications:
+            return
+        delivered = self._delivered or self._begin()
+        for each in notifications:
+            delivered.add(each.room, each.id, each.type)
+        self._weight += len(notifications)
+
+    def _begin(self) -> Delivered:
+        """Have what is written from now on until the loop's next turn stand together, with the time of now."""
+        delivered = self._delivered = Delivered(self._clock())
+        self._waiting.append(delivered)
+        # At the end of this turn: what is written in the next has another time.
+        asyncio.get_running_loop().call_soon(self._close)
+        return delivered
+
+    def _close(self) -> None:
+        """Have the next frame begin another `Delivered`."""
+        self._delivered = None
 
     def marked(
         self,
@@ -222,7 +231,7 @@ class Hearing:
 
     def forget(self) -> int:
         """Take all of it out; answers how much that was, a frame for one."""
-        number = sum(len(each.frames) if isinstance(each, FramesWritten) else 1 for each in self._waiting)
+        number = sum(each.number if isinstance(each, Delivered) else 1 for each in self._waiting)
         self._close()
         self._waiting.clear()
         self._weight = 0

@@ -7,7 +7,7 @@ cluster there may be more.
 
 from datetime import datetime
 
-from storage.stats import Series
+from storage.events import Series
 
 NAMES_MAX = 1000
 """Types, and as many campaigns, that are told by name of a day in one process; all others together are `OTHERS`."""

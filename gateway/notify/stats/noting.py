@@ -22,7 +22,8 @@ from gateway.notify.stats.hearing import WAITING_MAX, Hearing
 from gateway.notify.stats.names import Names
 from gateway.notify.stats.reckoning import Reckoner
 from storage.errors import StorageError
-from storage.stats import Event, Series, Stats, key_of_many
+from storage.events import Event, Happened, Series, key_of_many, number_of
+from storage.stats import Stats
 from storage.streams import Streams
 
 FLUSH_SECONDS = 2.0
@@ -65,7 +66,7 @@ class Noter(Part):
         self._varies = varies
         self._reckoner: Reckoner | None = None
         """Made at the first flush, for it needs the store's secret; None until then."""
-        self._unnoted: list[Event] = []
+        self._unnoted: list[Happened] = []
         """Events that were worked out and are not stored yet."""
         # By both a count is told apart from those of other processes, and of other runs of this one.
         self._process, self._batches = os.urandom(12), 0
@@ -118,7 +119,7 @@ class Noter(Part):
                     await self._note()
                     raise
                 # Full writes: each is a commit.
-                if len(self._unnoted) >= NOTED_AT_ONCE or not self.heard.waiting:
+                if self._number() >= NOTED_AT_ONCE or not self.heard.waiting:
                     await self._note()
         except StorageError as error:
             logger.info(
@@ -138,14 +139,17 @@ class Noter(Part):
     async def _note(self) -> None:
         """Store what was worked out, a thousand at a time; what is too old by now is lost. Raises `StorageError`."""
         oldest = self._clock() - OLDEST
-        if late := sum(event.count for event in self._unnoted if event.at < oldest):
-            self._unnoted = [event for event in self._unnoted if event.at >= oldest]
+        if late := sum(each.count * number_of(each) for each in self._unnoted if each.at < oldest):
+            self._unnoted = [each for each in self._unnoted if each.at >= oldest]
             self.heard.lose(late)
         while self._unnoted:
-            step = self._unnoted[:NOTED_AT_ONCE]
+            step, number = 0, 0
+            while step < len(self._unnoted) and number < NOTED_AT_ONCE:
+                number += number_of(self._unnoted[step])
+                step += 1
             # Whether or not a lost answer was a yes: what is told again changes nothing.
-            await self._shelf.note(step)
-            del self._unnoted[: len(step)]
+            await self._shelf.note(self._unnoted[:step])
+            del self._unnoted[:step]
 
     def _gather_counts(self, now: datetime) -> None:
         """What was counted of emits since the last time, as events of their own.
@@ -153,7 +157,7 @@ class Noter(Part):
         Where there is no room for them they are lost, and not the events that wait.
         """
         counts = self.heard.taken()
-        if len(self._unnoted) + len(counts) > WAITING_MAX:
+        if self._number() + len(counts) > WAITING_MAX:
             self.heard.lose(sum(counts.values()))
             return
         if counts:
@@ -164,7 +168,11 @@ class Noter(Part):
             for n, ((series, outcome), count) in enumerate(counts.items())
         )
 
-    def _named(self, events: Iterable[Event]) -> Iterator[Event]:
+    def _number(self) -> int:
+        """How many events were worked out and are not stored yet."""
+        return sum(map(number_of, self._unnoted))
+
+    def _named(self, events: Iterable[Happened]) -> Iterator[Happened]:
         """The events under names that the statistics have."""
         given: Series | None = None
         bound: Series | None = None
@@ -183,5 +191,5 @@ class Noter(Part):
             except Exception:
                 logger.exception("statistics cannot be told")
                 # What cannot be worked out once cannot be later.
-                self.heard.lose(self.heard.forget() + len(self._unnoted))
+                self.heard.lose(self.heard.forget() + self._number())
                 self._unnoted.clear()

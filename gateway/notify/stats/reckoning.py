@@ -10,33 +10,40 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Protocol
 
 import msgspec
 from msgspec import Struct, structs
 
-from gateway.ground.rooms import user_of, user_room
+from gateway.ground.rooms import user_of
 from gateway.notify.delivery.streams import ToldByFrame
 from gateway.notify.delivery.translations import MARK
 from gateway.notify.stats.happenings import (
-    FramesWritten,
+    Delivered,
     Happening,
     MailEnded,
     MailHeard,
     ReadAll,
     ReceiptsMarked,
-    Replayed,
+)
+from storage.events import (
+    Alike,
+    Event,
+    Happened,
+    Outcome,
+    Series,
+    StatsChannel,
+    key_of_one,
+    keys_of_each,
 )
 from storage.obligations import Kind
-from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one, keys_of_each
 from storage.streams import Placed, Streams
 
 SPAN_MAX = 1000
 """Of one room that was read with all else, so many notifications are told as read; of more the newest are not."""
 _READER_BYTES = 8
 """The length of the hash that tells readers apart: enough for the readers of one notification."""
-_USER = user_room("")
-"""How the name of a user's own room begins."""
 _IMPLIED: Mapping[Outcome, tuple[Outcome, ...]] = {
     Outcome.CLICKED: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED),
     Outcome.READ: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ),
@@ -87,24 +94,20 @@ class Reckoner:
     varies: Callable[[str], bool] = _never
     """Tells whether a type has variants: of such a type it is looked up which variant a notification is."""
 
-    async def events(self, happenings: Sequence[Happening]) -> list[Event]:
+    async def events(self, happenings: Sequence[Happening]) -> list[Happened]:
         """The events of all, in a number of questions that does not grow with them, but with those who read all.
 
         Order does not matter to the store. A frame that cannot be read raises: what is worked out then is
         lost as a whole (`Noter`).
         """
-        events: list[Event] = []
+        events: list[Happened] = []
         marks: list[ReceiptsMarked] = []
         heard: list[MailHeard] = []
         sent: dict[str, Series] = {}
         for each in happenings:
             match each:
-                case FramesWritten():
-                    events += _of_frames(each)
-                case Replayed():
-                    events += [
-                        self._of(each.at, Outcome.DELIVERED, id_, place, "") for id_, place in each.missed
-                    ]
+                case Delivered():
+                    events += _of_delivered(each)
                 case ReceiptsMarked():
                     marks.append(each)
                 case ReadAll():
@@ -120,24 +123,33 @@ class Reckoner:
         events = await self._told_apart(events)
         return [*events, *await self._of_marks(marks), *await self._of_heard(heard, sent)]
 
-    async def _told_apart(self, events: list[Event]) -> list[Event]:
+    async def _told_apart(self, events: list[Happened]) -> list[Happened]:
         """The same, those of a type with variants each under its own: a frame does not tell."""
         varying = {type_ for type_ in {event.series.type for event in events} if self.varies(type_)}
         if not varying:
             return events
-        unknown = [event for event in events if event.series.type in varying and event.about is not None]
-        ids = list({event.about or "" for event in unknown if event.series.channel != StatsChannel.EMAIL})
-        placed = await self.streams.placed(ids) if ids else {}
-        return (
-            [
-                event
-                if (place := placed.get(event.about or "")) is None
-                else structs.replace(event, series=event.series._replace(variant=place.variant))
-                for event in events
-            ]
-            if placed
-            else events
-        )
+        each_event = [
+            each
+            for event in events
+            for each in (
+                event.each() if isinstance(event, Alike) and event.series.type in varying else (event,)
+            )
+        ]
+        ids = [
+            event.about
+            for event in each_event
+            if isinstance(event, Event)
+            and event.about is not None
+            and event.series.type in varying
+            and event.series.channel != StatsChannel.EMAIL
+        ]
+        placed = await self.streams.placed(list(dict.fromkeys(ids))) if ids else {}
+        return [
+            event
+            if isinstance(event, Alike) or (place := placed.get(event.about or "")) is None
+            else structs.replace(event, series=event.series._replace(variant=place.variant))
+            for event in each_event
+        ]
 
     async def _of_marks(self, marks: Sequence[ReceiptsMarked]) -> list[Event]:
         """Each with what it implies, of what is in one of the reader's rooms; one question for all."""
@@ -204,30 +216,35 @@ def _event(
     return Event(key=key_of_one(id_, outcome, reader), at=at, outcome=outcome, series=series)
 
 
-def _of_frames(written: FramesWritten) -> list[Event]:
-    """Of a frame of several languages the first tells as much as any.
+def _of_delivered(delivered: Delivered) -> list[Alike]:
+    """It has a turn for every frame of every emit, so what they share is made once.
 
-    Of a frame of which nobody has said what it tells it reads the id and the type out of the bytes: a lookup for each
-    would cost more than the frame. It has a turn for every frame of every emit, so what they share is made once.
+    Of a frame of which nobody has said what it tells the id and the type are read out of the bytes: a lookup for each
+    would cost more than the frame. Of a frame of several languages the first tells as much as any.
     """
-    own: dict[str, Series] = {}
-    shared: dict[str, Series] = {}
-    ids: list[str] = []
-    series_of_each: list[Series] = []
-    for room, frame in written.frames:
-        id_, type_ = _told(frame) if isinstance(frame, bytes) else frame
-        known = own if room.startswith(_USER) else shared
-        series = known.get(type_)
-        if series is None:
-            channel = StatsChannel.IN_APP if known is own else StatsChannel.SHARED
-            series = known[type_] = Series(type_, channel.value)
-        ids.append(id_)
-        series_of_each.append(series)
-    at, outcome = written.at, Outcome.DELIVERED
-    keys = keys_of_each(ids, outcome)
+    found = [_alike(delivered)]
+    if delivered.frames:
+        read = Delivered(delivered.at)
+        for room, frame in delivered.frames:
+            read.add(room, *_told(frame))
+        found.append(_alike(read))
+    return list(chain.from_iterable(found))
+
+
+def _alike(delivered: Delivered) -> list[Alike]:
+    """What is known of it, by channel and type."""
     return [
-        Event(key=key, at=at, outcome=outcome, series=series)
-        for key, series in zip(keys, series_of_each, strict=True)
+        Alike(
+            keys=keys_of_each(ids, Outcome.DELIVERED),
+            at=delivered.at,
+            outcome=Outcome.DELIVERED,
+            series=Series(type_, channel.value),
+        )
+        for by_type, channel in (
+            (delivered.own, StatsChannel.IN_APP),
+            (delivered.shared, StatsChannel.SHARED),
+        )
+        for type_, ids in by_type.items()
     ]
 
 

@@ -28,9 +28,9 @@ from mailer.outcomes import MailOutcome, Result
 from storage import trials as shelf
 from storage.clicks import HitKind
 from storage.errors import StorageError
+from storage.events import Outcome
 from storage.inboxes import Marked
 from storage.obligations import Kind
-from storage.stats import Outcome
 from storage.streams import Streams, Tried
 from storage.trials import Converted, Note, Reached
 

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from gateway.process.exports.holding import hold
 from gateway.process.exports.rows import SinkError, row
-from storage.stats import DIMENSIONS, NumberedEvent
+from storage.events import DIMENSIONS
+from storage.stats import NumberedEvent
 
 FILE_ROWS = 1_000_000
 """Rows of a file, at which the next begins."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from storage.stats import DIMENSIONS, Event
+from storage.events import DIMENSIONS, Event
 
 if TYPE_CHECKING:
     # Only the type: whoever asks for rows has none of the store's.

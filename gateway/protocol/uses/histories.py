@@ -43,10 +43,11 @@ async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest)
 
 async def own_history(use: UseCases, caller: Caller, page: HistoryRequest) -> HistoryPage:
     """A page of the caller's own. Idempotent, the beginnings included."""
-    # Who comes by a connection has begun as it came in.
-    if not caller.sid:
-        await use.reading.begin(caller.user, caller.rooms)
-    return await use.reading.history(caller.user, caller.rooms, page, locale=await _language(use, caller))
+    return await use.reading.history(
+        caller.user, caller.rooms, page, locale=await _language(use, caller),
+        # Who comes by a connection has begun as it came in.
+        begins=not caller.sid,
+    )  # fmt: skip
 
 
 async def user_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:

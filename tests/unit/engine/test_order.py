@@ -366,3 +366,4 @@ async def test_a_replay_is_written_at_the_clients_pace(hosts):
 
     assert await writing
     assert host.server.stats.slow_consumers == 0
+    assert host.server.stats.deliveries == len(big)

@@ -1,5 +1,6 @@
 """Alerts, as a node judges itself: by the rules that Prometheus is given, over readings that a test holds."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,6 +67,9 @@ def test_the_rules_are_those_that_prometheus_is_given():
 
     assert set(given) - set(own) == NOBODY_CAN_TELL
     assert own == {name: told for name, told in given.items() if name not in NOBODY_CAN_TELL}
+    asked = {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    for rule in rules(20_000):
+        assert re.search(rf"\b{rule.metric}(_total|_bucket)?\b", asked[rule.name]), rule.name
 
 
 async def test_a_condition_fires_when_it_has_held_for_its_time_and_ends_with_it():

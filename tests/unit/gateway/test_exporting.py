@@ -20,9 +20,9 @@ from gateway.process.cli import main
 from gateway.process.exports import parquet
 from gateway.process.exports.lines import line_file
 from gateway.process.exports.parquet import ParquetFolder, parquet_folder
+from storage.events import Event, Outcome, Series, key_of_many, key_of_one
 from storage.ids import uuid7
 from storage.sqlite import SQLiteStore
-from storage.stats import Event, Outcome, Series, key_of_many, key_of_one
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 READ = uuid7()

@@ -21,11 +21,11 @@ from gateway.notify.trials.marks import TrialMarks
 from mailer.outcomes import MailOutcome, Result
 from storage.clicks import HitKind
 from storage.errors import StoreUnavailable
+from storage.events import Outcome
 from storage.inboxes import Marked
 from storage.notifications import Entry, Notification
 from storage.obligations import Kind, Subject
 from storage.sqlite import SQLiteStore
-from storage.stats import Outcome
 from storage.switches import SwitchSettings
 from storage.trials import ArmCount, Converted, Participant
 from tests.contract.store_cases import notification, put

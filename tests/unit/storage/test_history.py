@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from storage.histories import HistoryQuery
+from storage.histories import TYPED_FROM, HistoryQuery
 from storage.inboxes import Selection
 from storage.notifications import Notification
-from storage.sqlite import SQLiteStore
-from storage.sqlite.history import history
+from storage.sqlite import SQLiteStore, history
 from storage.streams import Emission
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROOM = "user:ann"
 STORED = 1000
 STEPS_A_PAGE = 2000
-"""Of SQLite's machine, for a page that looks at a few; one that looks at all takes ten for each."""
+"""Of SQLite's machine, for a page that looks at a few."""
+STEPS_A_NOTIFICATION = 10
+"""For each that is looked through."""
 
 
 @pytest.fixture
@@ -43,8 +44,8 @@ def looked_up(path: Path, query: HistoryQuery) -> tuple[list[str], int]:
 
     with sqlite3.connect(path) as connection:
         connection.set_progress_handler(step, 1)
-        page = history(connection, query, now=1)
-    return [item.notification.id for item in page.items], steps
+        row = connection.execute(*history.asking(query, now=1)).fetchone()
+    return [item.notification.id for item in history.told(query, row).items], steps
 
 
 async def test_who_has_read_everything_is_told_so_without_a_look_at_the_room(store, tmp_path):
@@ -69,4 +70,40 @@ async def test_what_was_made_unread_again_is_found_below_what_was_read(store, tm
     )
 
     assert found == ["0995", "0990"]
+    assert steps < STEPS_A_PAGE
+
+
+async def test_a_type_that_little_of_a_large_room_is_of_is_found_without_a_look_at_all_of_it(store, tmp_path):
+    """Only what is at the beginning of the room is looked through, however large it has become."""
+    rare = ("0500", f"{3 * TYPED_FROM:04}")
+    for first in range(STORED, 6 * TYPED_FROM, 1000):
+        notifications = [
+            Notification(
+                id=f"{number:04}", room=ROOM, type="GIFT" if f"{number:04}" in rare else "NEWS", title="t",
+                created_at=NOW, data={},
+            )
+            for number in range(first, first + 1000)
+        ]  # fmt: skip
+        await store.streams.append([Emission(notifications=tuple(notifications))])
+
+    found, steps = looked_up(tmp_path / "bellhop.db", HistoryQuery(user="ann", rooms=[ROOM], types=["GIFT"]))
+
+    assert found == [rare[1]]
+    assert steps < 2 * STEPS_A_NOTIFICATION * TYPED_FROM
+
+
+async def test_of_such_a_type_what_was_read_is_not_looked_at(store, tmp_path):
+    """What is read of it is as much as what is large of the room."""
+    for first in range(STORED, 4 * TYPED_FROM, 1000):
+        notifications = [
+            Notification(id=f"{number:04}", room=ROOM, type="NEWS", title="t", created_at=NOW, data={})
+            for number in range(first, first + 1000)
+        ]
+        await store.streams.append([Emission(notifications=tuple(notifications))])
+    await store.inboxes.read_all("ann", [ROOM], now=NOW)
+
+    query = HistoryQuery(user="ann", rooms=[ROOM], types=["NEWS"], unread_only=True)
+    found, steps = looked_up(tmp_path / "bellhop.db", query)
+
+    assert found == []
     assert steps < STEPS_A_PAGE

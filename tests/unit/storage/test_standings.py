@@ -60,11 +60,18 @@ async def test_what_was_read_one_by_one_is_looked_up_one_by_one(store: SQLiteSto
     asked = [request()]
 
     row, looked = steps_of(tmp_path, lambda connection: openings.look(connection, openings.asking(asked)))
-    (opening,), opened = steps_of(tmp_path, lambda connection: openings.opened(connection, asked))
+    behind, opened = steps_of(
+        tmp_path,
+        lambda connection: connection.execute(
+            openings.MISSED, openings.asking_missed(request(**{ROOM: STORED - 1}))
+        ).fetchone(),
+    )
+    opening = openings.opened(request(**{ROOM: STORED - 1}), behind)
 
     [told] = openings.told(asked, row).answers
     assert told is not None
     assert told.unread == opening.unread == STORED - READ
+    assert [missed.seq for missed in opening.missed] == [STORED]
     assert max(looked, opened) < READ * STEPS_A_RECEIPT
 
 

@@ -5,7 +5,7 @@ import { failure } from "./protocol.ts";
 /** Ends a question: with a code, and what is said of it, or without one, and with the answer. */
 export type Settle = (code?: string, value?: unknown) => void;
 
-/** What is to be had of the questions; a tuple for the reason that the marks are one. */
+/** What is to be had of the questions. */
 export type Asking = readonly [
   /** Puts one: `send` is given its number and how to end it. Rejects with an error whose `code` says why. */
   put: <T>(send: (n: number, settle: Settle) => void) => Promise<T>,
@@ -16,7 +16,7 @@ export type Asking = readonly [
 ];
 
 /** Nobody waits longer than `ms` for an answer. */
-export function asking(ms: number): Asking {
+export const asking = (ms: number): Asking => {
   const asked = new Map<number, Settle>();
   let asks = 0;
   return [
@@ -38,4 +38,4 @@ export function asking(ms: number): Asking {
       for (const settle of asked.values()) settle("offline");
     },
   ];
-}
+};

@@ -3,6 +3,9 @@
 /** How long what all clients hear of at once waits, at the least; and what has to wait for marks, until it is looked again. */
 export const SOON_MS = 300;
 
+/** How long what has failed waits until it is tried again. */
+export const AGAIN_MS = 2_000;
+
 /** At least so many milliseconds, and up to as many again: not all clients at once. */
 export const jitter = (ms: number): number => ms * (1 + Math.random());
 

@@ -18,12 +18,12 @@ import {
  *
  * `receive` gets every event of the gateway in order, and `state` with a `Status` at each change.
  */
-export function connection(
+export const connection = (
   options: ConnectOptions,
   since: Since,
   receive: Receive,
   token: string | undefined = options.token,
-): Link {
+): Link => {
   const ANSWER_MS = 10_000;
   const OPEN_MS = 30_000;
   const { getToken } = options;
@@ -56,10 +56,15 @@ export function connection(
   const tell = (state: State, reason: string | null = null, retryAt: number | null = null): void =>
     receive("state", { state, reason, retryAt } as never);
 
-  const drop = (): void => {
-    settled = false;
+  /** Waits for nothing any more. */
+  const calm = (): void => {
     clearTimeout(timer);
     timer = undefined;
+  };
+
+  const drop = (): void => {
+    settled = false;
+    calm();
     abandon();
     socket.disconnect();
   };
@@ -146,8 +151,7 @@ export function connection(
     if (event === "closing") goodbye = payload as Closing;
     if (event === "token:expiring") expiring();
     if (event !== "ready") return;
-    clearTimeout(timer);
-    timer = undefined;
+    calm();
     attempts = strikes = 0;
     tell("ready");
     settled = true;
@@ -178,4 +182,4 @@ export function connection(
     renew,
     request,
   };
-}
+};

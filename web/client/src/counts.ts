@@ -1,10 +1,14 @@
 /** How much is unread: the gateway's counts, and what has happened since they were made. */
 
-import type { Count, Item, Since } from "./protocol.ts";
+import type { Owed } from "./owed.ts";
+import type { Count, Item } from "./protocol.ts";
+import type { Session } from "./session.ts";
+
+type Counted = Required<Count>;
 
 /** Neither turns nor heads go back, and of what is of the same there is never more unread than there was. */
-const older = ({ unread, heads, turn = 0 }: Count, than: Count): boolean => {
-  const turned = turn - (than.turn ?? 0);
+const older = ({ unread, heads, turn }: Counted, than: Counted): boolean => {
+  const turned = turn - than.turn;
   if (turned) return turned < 0;
   let further = unread <= than.unread;
   for (const room in heads) {
@@ -15,33 +19,32 @@ const older = ({ unread, heads, turn = 0 }: Count, than: Count): boolean => {
   return !further;
 };
 
-/** What is to be had of the counts; a tuple for the reason that the marks are one. */
-export type Counts = readonly [
+export interface Counts {
   /** Over everything the user has, loaded or not. */
-  unread: () => number,
+  _unread(): number;
   /** Whether it is unread, and came after the count was made: the one that the badge stands on, if none is named. */
-  isUncounted: (item: Item, count?: Count) => boolean,
+  _isUncounted(item: Item, count?: Count): boolean;
   /** The newest count of the gateway. */
-  newest: () => Count,
+  _newest(): Count;
   /**
    * Takes a count of the gateway: they may come out of order, and before or after what they count. One that a connection
    * begins with holds whatever was counted before. Answers whether the badge changed.
    */
-  hear: (count: Partial<Count>, begins?: boolean) => boolean,
+  _hear(count: Partial<Count>, begins?: boolean): boolean;
   /** Has the badge stand on the newest count, unless marks are under way; answers whether that changed it. */
-  settle: () => boolean,
+  _settle(): boolean;
   /** Counts as many more, or less, until the gateway counts again. */
-  shift: (by: number) => void,
-];
+  _shift(by: number): void;
+}
 
-/** Counts `items` and all that is not loaded; while there are marks that the gateway lacks, `isOwing` says so. */
-export function counting(
+/** Counts `items` and all that is not loaded. */
+export const counting = (
   items: ReadonlyMap<string, Item>,
-  since: Since,
-  isOwing: () => boolean,
+  session: Session,
+  owed: Owed,
   changed: () => void,
-): Counts {
-  let newest: Count = { unread: 0, heads: {} };
+): Counts => {
+  let newest: Counted = { unread: 0, heads: {}, turn: 0 };
   /** The count that the badge stands on: the newest, but for one that lacks marks which are still under way. */
   let base = newest;
   /** What marks took from `base` since, and what was let go of gave to it. */
@@ -57,7 +60,7 @@ export function counting(
   };
 
   const settle = (): boolean => {
-    if (isOwing()) return false;
+    if (owed[0]) return false;
     const before = unread();
     base = newest;
     drift = 0;
@@ -65,19 +68,19 @@ export function counting(
     return unread() !== before;
   };
 
-  return [
-    unread,
-    isUncounted,
-    () => newest,
-    ({ unread, heads = { ...since }, turn = 0 }, begins) => {
+  return {
+    _unread: unread,
+    _isUncounted: isUncounted,
+    _newest: () => newest,
+    _hear({ unread, heads = { ...session._since }, turn = 0 }, begins) {
       if (unread === undefined) return false;
       const count = { unread, heads, turn };
       if (begins || !older(count, newest)) newest = count;
       return settle();
     },
-    settle,
-    (by) => {
+    _settle: settle,
+    _shift(by) {
       drift += by;
     },
-  ];
-}
+  };
+};

@@ -3,7 +3,7 @@
  *
  * A hidden page has no frames; the timer beside it keeps its title and its badge going.
  */
-export function framed(run: () => void): () => void {
+export const framed = (run: () => void): (() => void) => {
   const HIDDEN_MS = 200;
   const paint = globalThis.requestAnimationFrame as typeof requestAnimationFrame | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -19,4 +19,4 @@ export function framed(run: () => void): () => void {
     timer = setTimeout(go, paint ? HIDDEN_MS : 16);
     paint?.(go);
   };
-}
+};

@@ -1,38 +1,31 @@
 /** What is held of the inbox: items by id, of each room and key the newest alone, and what is not shown any more. */
 
+import type { Counts } from "./counts.ts";
+import type { Owed } from "./owed.ts";
 import { type Count, DONE, type Item, type Mark, type Notification } from "./protocol.ts";
 import type { ChangedAnswer, DidAnswer } from "./shapes.ts";
 
-/** Of more that are not shown any more none is still on its way, nor taken back. */
-const GONE = 1_000;
-
-/** What is to be had of what is held; a tuple for the reason that the marks are one. */
-export type Held = readonly [
+export interface Held {
   /** Shows a mark, whoever made it. */
-  apply: (mark: Mark, ids: Iterable<string>) => void,
+  _apply(mark: Mark, ids: Iterable<string>): void;
   /** Takes one out that nobody can take back. */
-  drop: (id: string) => void,
+  _drop(id: string): void;
   /** Does here what was done elsewhere. */
-  redo: (did: DidAnswer) => void,
+  _redo(did: DidAnswer): void;
   /** Takes an item of the history as the gateway has it. */
-  found: (item: Item) => void,
+  _found(item: Item): void;
   /** Takes one that has come; answers whether it stands for others, of which the gateway alone knows whether they were unread. */
-  take: (notification: Notification) => boolean,
+  _take(notification: Notification): boolean;
+  /** Lets go of one for want of room; it stays counted. */
+  _letGo(item: Item): void;
   /** Those unread that `count` covers, or all. */
-  unreadIds: (count?: Count) => string[],
-];
+  _unreadIds(count?: Count): string[];
+}
 
-/**
- * Holds `items`. `isQueued` says of a mark whether the gateway lacks it, `isUncounted` whether the badge's count lacks an
- * unread item; `shift` has it count more, or less.
- */
-export function holding(
-  items: Map<string, Item>,
-  isQueued: (mark: Mark, id: string) => boolean,
-  isUncounted: (item: Item, count?: Count) => boolean,
-  shift: (by: number) => void,
-  changed: () => void,
-): Held {
+/** Holds `items`: shown with the marks that the gateway lacks, and counted by the badge as they change. */
+export const holding = (items: Map<string, Item>, owed: Owed, counts: Counts, changed: () => void): Held => {
+  /** Of more that are not shown any more none is still on its way, nor taken back. */
+  const GONE = 1_000;
   /**
    * What is not shown any more, as a page that was on its way must not bring it back; with what was dismissed, for it may
    * be taken back.
@@ -61,7 +54,7 @@ export function holding(
     if (!item) return;
     const now = { ...item, ...(to as Partial<Item>) };
     items.set(id, now);
-    if (counted && !isUncounted(now.read ? item : now)) shift(+item.read - +now.read);
+    if (counted && !counts._isUncounted(now.read ? item : now)) counts._shift(+item.read - +now.read);
   };
 
   /** Keeps an item, and of its room and key the newest alone. */
@@ -72,14 +65,14 @@ export function holding(
         if (o !== n && o.room === n.room && o.collapse_key === n.collapse_key) {
           const [older, newer] = (o.seq as number) < (n.seq as number) ? [o, n] : [n, o];
           // A count that has the newer one has left the older out already.
-          drop(older.id, isUncounted(newer));
+          drop(older.id, counts._isUncounted(newer));
         }
   };
 
-  return [
-    apply,
-    drop,
-    ({ ids, item, notifications }) => {
+  return {
+    _apply: apply,
+    _drop: drop,
+    _redo({ ids, item, notifications }) {
       for (const id of ids)
         if (item?.dismissed) apply("dismiss", [id]);
         else {
@@ -88,18 +81,24 @@ export function holding(
         }
       notifications?.forEach(keepNewest);
     },
-    (n) => {
+    _found(n) {
       if (gone.has(n.id)) return;
-      for (const how in DONE) if (isQueued(how as Mark, n.id)) n = { ...n, ...DONE[how as Mark] };
+      for (const [mark, ids] of owed) if (ids?.includes(n.id)) n = { ...n, ...DONE[mark] };
       keepNewest(n);
     },
-    (n) => {
+    _take(n) {
       if (!n.seq || items.has(n.id) || gone.has(n.id)) return false;
       const { size } = items;
       keepNewest({ ...n, read: false, seen: false, clicked: false });
       return items.size > size && (n.collapsed as number) > 1;
     },
-    (count) =>
-      [...items.values()].filter((n) => !n.read && !(count && isUncounted(n, count))).map((n) => n.id),
-  ];
-}
+    _letGo(item) {
+      items.delete(item.id);
+      counts._shift(+counts._isUncounted(item));
+    },
+    _unreadIds: (count) =>
+      [...items.values()]
+        .filter((n) => !n.read && !(count && counts._isUncounted(n, count)))
+        .map((n) => n.id),
+  };
+};

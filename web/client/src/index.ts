@@ -1,5 +1,6 @@
+export { connect } from "./connect.ts";
 export { connection } from "./connection.ts";
-export { connect, type Inbox } from "./inbox.ts";
+export type { Inbox } from "./inbox.ts";
 export type {
   Action,
   Ask,

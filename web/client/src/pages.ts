@@ -1,71 +1,67 @@
-/** The lists: pages of the history, one list a filter, and how far down each of them is complete. */
+/** The lists: in their order, pages of the history, one list a filter, and how far down each of them is complete. */
 
-import { jitter, SOON_MS } from "./backoff.ts";
-import { AGAIN_MS } from "./marks.ts";
-import type { Ask, Filter, Item, Page } from "./protocol.ts";
+import { AGAIN_MS, jitter, SOON_MS } from "./backoff.ts";
+import type { Held } from "./held.ts";
+import type { ConnectOptions, Filter, Item, Page } from "./protocol.ts";
+import type { Session } from "./session.ts";
+
+/** By id, which is by time; above them, by time as well, what came back from a snooze: no id begins as a year does. */
+const place = (n: Item): string => n.returned_at ?? n.id;
 
 interface View {
   /** The cursor of the next older page; null at the end, undefined before the first. */
-  next?: string | null;
+  _next?: string | null;
   /** The oldest id down to which nothing that matches is missing. */
-  floor: string;
+  _floor: string;
 }
 
-/** What is to be had of the lists; a tuple for the reason that the marks are one. */
-export type Pages = readonly [
+export interface Pages {
   /** Fetches the next older page of the list, unless one is on its way. */
-  more: () => void,
+  _more(): void;
   /** Fetches the newest again, as far as it matters. */
-  refresh: () => void,
+  _refresh(): void;
   /** The same in a moment, once for all who ask until then. */
-  soon: () => void,
+  _soon(): void;
   /** What was asked for soon is known by now. */
-  fresh: () => void,
+  _fresh(): void;
   /** Begins the lists anew: between what is held and the newest there may be a hole. */
-  restart: () => void,
-  /** What of `all`, newest first, belongs to the list, and whether it goes on. */
-  shown: (all: readonly Item[]) => {
+  _restart(): void;
+  /** What belongs to the list, newest first, and whether it goes on. Lets go of what there is no room for. */
+  _shown(): {
     readonly filter: Filter;
     readonly items: Item[];
     readonly hasMore: boolean;
     readonly loading: boolean;
-  },
-  /** What lies at `id` and below was let go of: the lists end here, rather than with a hole. */
-  cut: (id: string) => void,
+  };
   /** Fetches the first page of the list, if it has none. */
-  begun: () => void,
+  _begun(): void;
   /** Shows another list. */
-  choose: (filter: Filter) => void,
-];
+  _choose(filter: Filter): void;
+}
 
-/** `found` takes an item of the history as the gateway has it. */
-export function paging(
+/** Lists what is held in `items`, and keeps no more of it than the options say. `held` takes what the history has. */
+export const paging = (
   items: Map<string, Item>,
-  pageSize: number,
-  ask: Ask,
-  isSettled: () => boolean,
-  found: (item: Item) => void,
+  { keep = 10_000, pageSize = 20 }: ConnectOptions,
+  session: Session,
+  held: Held,
   changed: () => void,
-): Pages {
-  const views = new Map<string, View>();
+): Pages => {
+  /** By what they are filtered by. */
+  let views: Record<string, View> = {};
   let loads = 0;
   /** Of the list that is shown. */
   let chosen: Filter = {};
   let stale: ReturnType<typeof setTimeout> | undefined;
 
-  const viewOf = (filter: Filter): View => {
-    const name = JSON.stringify(filter);
-    const view = views.get(name) ?? { floor: "~" };
-    views.set(name, view);
-    return view;
-  };
+  const viewOf = (filter: Filter): View => (views[JSON.stringify(filter)] ??= { _floor: "~" });
 
-  const isUntouched = (filter: Filter): boolean => viewOf(filter).next === undefined;
+  const isUntouched = (filter: Filter): boolean => viewOf(filter)._next === undefined;
 
   /** Fetches a page: the next older one, or the `again` newest. */
   const load = async (filter: Filter, again = 0): Promise<void> => {
     const view = viewOf(filter);
-    if (view.next === null && !again) return;
+    if (view._next === null && !again) return;
     loads++;
     changed();
     try {
@@ -73,9 +69,9 @@ export function paging(
         notifications,
         next,
         returned = [],
-      } = await ask<Page>("history", {
+      } = await session._way.request<Page>("history", {
         limit: again || pageSize,
-        before: again ? undefined : (view.next as string),
+        before: again ? undefined : (view._next as string),
         ...filter,
       });
       // A list begun anew meanwhile has no use for the page.
@@ -83,17 +79,18 @@ export function paging(
       const ids = notifications.map((n) => n.id).sort();
       const oldest = next === null ? "" : (ids[0] as string);
       const youngest = ids.at(-1) as string;
-      for (const item of [...notifications, ...returned]) found(item);
+      for (const item of [...notifications, ...returned]) held._found(item);
       if (again)
         // What should be on the page and is not was dismissed or recalled elsewhere, unless it was put away or off.
         for (const [id, { archived, snoozed_until }] of items)
           if (id >= oldest && id <= youngest && !ids.includes(id) && !archived && !snoozed_until)
             items.delete(id);
-      if (!again || view.next === undefined) view.next = next;
-      if (oldest < view.floor) view.floor = oldest;
+      if (!again || view._next === undefined) view._next = next;
+      if (oldest < view._floor) view._floor = oldest;
     } catch {
       // A list that has something waits for the next wish to see more; an empty one is owed its first page.
-      if (isSettled() && isUntouched(filter)) setTimeout(() => isSettled() && load(filter), AGAIN_MS);
+      if (session._settled && isUntouched(filter))
+        setTimeout(() => session._settled && load(filter), AGAIN_MS);
     } finally {
       loads--;
       changed();
@@ -107,30 +104,40 @@ export function paging(
 
   const refresh = (): void => {
     fresh();
-    if (isSettled()) load({}, Math.min(100, Math.max(pageSize, items.size)));
+    if (session._settled) load({}, Math.min(100, Math.max(pageSize, items.size)));
   };
 
   const begun = (): void => {
     if (isUntouched(chosen)) load(chosen);
   };
 
-  return [
-    () => {
+  return {
+    _more() {
       if (!loads) load(chosen);
     },
-    refresh,
-    () => {
+    _refresh: refresh,
+    _soon() {
       stale ??= setTimeout(refresh, jitter(SOON_MS));
     },
-    fresh,
-    () => {
+    _fresh: fresh,
+    _restart() {
       items.clear();
-      views.clear();
+      views = {};
       load({});
       if (viewOf(chosen) !== viewOf({})) load(chosen);
     },
-    (all) => {
-      const { floor, next } = viewOf(chosen);
+    _shown() {
+      const all = [...items.values()].sort((a, b) => (place(a) < place(b) ? 1 : -1));
+      for (const n of all.splice(keep)) {
+        held._letGo(n);
+        // What lies there and below is let go of: the lists end here, rather than with a hole.
+        for (const view of Object.values(views))
+          if (view._floor <= n.id) {
+            view._floor = n.id;
+            view._next = null;
+          }
+      }
+      const { _floor: floor, _next: next } = viewOf(chosen);
       const { type, category, unread, archived, snoozed } = chosen;
       return {
         filter: chosen,
@@ -147,19 +154,11 @@ export function paging(
         loading: loads > 0 || next === undefined,
       };
     },
-    (id) => {
-      for (const view of views.values()) {
-        if (view.floor <= id) {
-          view.floor = id;
-          view.next = null;
-        }
-      }
-    },
-    begun,
-    (wanted) => {
+    _begun: begun,
+    _choose(wanted) {
       chosen = wanted;
       begun();
       changed();
     },
-  ];
-}
+  };
+};

@@ -46,13 +46,13 @@ interface Asked {
  * gateway's events `receive` gets `applied` when another tab has marked something. The connection is made with the
  * newest token that any of the tabs has brought, and a newer one is handed in on it.
  */
-export function shared(
+export const shared = (
   name: string,
   make: (receive: Receive, token: string | undefined) => Link,
   receive: Receive,
   welcome: (tell: (event: string, payload: unknown) => void) => void,
   token: string | undefined,
-): Way {
+): Way => {
   const ANSWER_MS = 12_000;
   /** Longer than a message takes: the others must hear that it is over before they are given the lock. */
   const FAREWELL_MS = 500;
@@ -104,7 +104,7 @@ export function shared(
   /** Another tab leads, since this one did not run: behind it again. */
   const yieldPlace = (): void => {
     resign();
-    self.open();
+    open();
   };
 
   const lead = (mine: AbortController): Promise<void> =>
@@ -113,8 +113,7 @@ export function shared(
       if (place !== mine) return done();
       clearTimeout(beat);
       release = done;
-      term++;
-      post({ term });
+      post({ term: ++term });
       link = make((event, payload) => {
         // A tab that has let go hears the last of its socket, which is no news of the tabs' connection.
         if (link) relay(event, payload);
@@ -156,10 +155,8 @@ export function shared(
     return value;
   };
 
-  const say = (event: string, payload: unknown, to?: number): void => post({ term, to, event, payload });
-
   const relay: Receive = (event, payload) => {
-    say(event, payload);
+    post({ term, event, payload });
     hear(event, payload);
   };
 
@@ -173,7 +170,7 @@ export function shared(
     if (n) asked.get(n)?.(code, value);
     else if (event) {
       // Another tab has found a way in: come back behind it.
-      if (!place && event === "ready") self.open();
+      if (!place && event === "ready") open();
       if (!link) hear(event, payload);
     }
   };
@@ -190,7 +187,7 @@ export function shared(
         (value) => post({ term, to: from, n, value }),
         (error) => post({ term, to: from, n, code: error.code ?? "failed" }),
       );
-    else if (from) welcome((event, payload) => say(event, payload, from));
+    else if (from) welcome((event, payload) => post({ term, to: from, event, payload }));
     else post({ term });
   };
 
@@ -200,14 +197,16 @@ export function shared(
     else answer(data);
   };
 
-  const self: Way = {
-    open() {
-      if (place) return;
-      silence = 0;
-      watch();
-      queue();
-      post({ from: me, token });
-    },
+  const open = (): void => {
+    if (place) return;
+    silence = 0;
+    watch();
+    queue();
+    post({ from: me, token });
+  };
+
+  return {
+    open,
     close() {
       leave();
       release();
@@ -216,5 +215,4 @@ export function shared(
     request: <T>(event: string, payload: object): Promise<T> =>
       link ? serve(event, payload) : put((n) => post({ from: me, n, event, payload })),
   };
-  return self;
-}
+};

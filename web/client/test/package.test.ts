@@ -1,11 +1,12 @@
 /** What is published: its files, its size, and that what was built can be imported. */
 
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, it } from "vitest";
-import { expect } from "./support.ts";
+import { token } from "./gateway.ts";
+import { atEnd, eventually, expect, gateway } from "./support.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const CORE_BYTES = 5 * 1024;
@@ -147,6 +148,33 @@ describe("the package", () => {
     expect(execFileSync("node", ["--input-type=module", "-e", script], { cwd: ROOT }).toString().trim()).toBe(
       "function function function function\nfunction function",
     );
+  });
+
+  it("is as published what it is as written, but for the names that are the core's own", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "one");
+    server.emit("user:ann", "two");
+    const { connect }: typeof import("../src/index.ts") = await import(join(ROOT, "dist/index.js"));
+    const inbox = connect({ url: server.url, token: token("ann"), pageSize: 1, share: false });
+    atEnd(() => inbox.close());
+    const titles = (): string[] => inbox.getSnapshot().items.map((n) => n.title);
+    const arrived: string[] = [];
+    inbox.onArrival((news) => arrived.push(...news.map((n) => n.title)));
+
+    await eventually(() => expect(titles()).toEqual(["two"]));
+    inbox.loadMore();
+    await eventually(() => expect(titles()).toEqual(["two", "one"]));
+    const three = server.emit("user:ann", "three");
+    await eventually(() => expect([...arrived, ...titles()]).toEqual(["three", "three", "two", "one"]));
+    inbox.read(three.id);
+    await eventually(() => expect(server.asked).toContainEqual(["read", { ids: [three.id] }]));
+    await eventually(() => expect(inbox.getSnapshot().unread).toBe(2));
+    inbox.setFilter({ unread: true });
+    await eventually(() => expect(titles()).toEqual(["two"]));
+    inbox.readAll();
+    await eventually(() => expect([inbox.getSnapshot().unread, ...titles()]).toEqual([0]));
+    for (const file of readdirSync(join(ROOT, "dist")).filter((name) => name.endsWith(".js")))
+      expect(code(file), file).not.toMatch(/[.,{]_[a-z]\w*\b/);
   });
 
   it("has types that a strict project compiles against", () => {

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from gateway.notify.stats.asking import Statistics, StatsReport, StatsRequest
 from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.recounting import Recounter
+from storage.events import Event, Outcome, Series
 from storage.sqlite import SQLiteStore
-from storage.stats import Event, Outcome, Series
 
 NOON = datetime(2026, 12, 1, 12, 30, 15, tzinfo=UTC)
 

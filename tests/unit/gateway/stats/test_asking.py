@@ -6,7 +6,8 @@ import pytest
 
 from gateway.notify.stats.asking import ROWS_MAX, Unanswerable
 from storage import stats
-from storage.stats import Event, Outcome, StatsQuery, Step
+from storage.events import Event, Outcome
+from storage.stats import StatsQuery, Step
 from tests.unit.gateway.stats.process import NOON, Process, report, series
 
 

@@ -10,7 +10,7 @@ from gateway.notify.delivery import events
 from gateway.notify.stats import hearing, noting
 from gateway.notify.stats.names import OTHERS, Names
 from storage.errors import StoreUnavailable
-from storage.stats import Outcome
+from storage.events import Outcome
 from tests.contract.store_cases import notification
 from tests.unit.gateway.stats.process import NOON, Process, series
 
@@ -80,6 +80,7 @@ async def test_what_cannot_be_worked_out_takes_nothing_along_that_was_before_it(
 ):
     monkeypatch.setattr(noting, "STEP", 1)
     process.noter.heard.replayed([notification("user:ann", type="ORDER", seq=1)])
+    await asyncio.sleep(0)  # the next turn of the loop
     process.noter.heard.written("user:ann", b"no frame")
 
     with pytest.raises(ValueError, match="JSON"):

@@ -7,14 +7,13 @@ from gateway.notify.clicks.news import Clicked
 from gateway.notify.delivery import events
 from gateway.notify.stats import noting
 from mailer.outcomes import MailOutcome, Result
-from storage import stats
 from storage.clicks import HitKind
+from storage.events import Outcome
 from storage.ids import uuid7
 from storage.inboxes import Marked, Selection
 from storage.mail import LaneName, MailState
 from storage.notifications import Entry, Words
 from storage.obligations import Kind, Subject
-from storage.stats import Outcome
 from tests.contract.store_cases import mail, notification, put
 from tests.unit.gateway.stats.process import NOON, Process, series
 
@@ -22,7 +21,7 @@ CHANGED = Marked(changed=1, unread=0, heads={})
 
 
 async def test_emits_are_told_as_numbers_by_room_mail_and_rule(process: Process):
-    skipped = stats.Outcome.SKIPPED
+    skipped = Outcome.SKIPPED
     hidden = Entry(hidden_by="switch")
     off = mail(lane=LaneName.BULK)
     emitted = process.noter.heard.emitted

@@ -7,8 +7,9 @@ import pytest
 from gateway.notify.stats.asking import StatsRequest
 from gateway.notify.stats.recounting import MINUTES_KEPT, Recounter, basis, kept_from
 from storage import stats
+from storage.events import Event, Outcome, key_of_one
 from storage.ids import uuid7
-from storage.stats import Bucket, Event, Outcome, StatsQuery, Step, key_of_one
+from storage.stats import Bucket, StatsQuery, Step
 from tests.unit.gateway.stats.process import NOON, Process, report, series
 
 
