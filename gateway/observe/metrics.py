@@ -87,10 +87,10 @@ class Metrics(Collector):
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
+        """What the parts count, and all that is told here."""
         self._watched: list[_Watched] = []
         self._watched_counts: list[tuple[str, str, str, Mapping[str, int]]] = []
         """Name, help, label, and the counts themselves, which their owner changes."""
-        """What the parts count, and all that is told here."""
         registry = self.registry
         registry.register(self)
         self._scraped = _Scraped(registry)
