@@ -17,7 +17,7 @@ from gateway.cluster.bus.base import Bus
 from gateway.cluster.commands import Command
 from gateway.cluster.witness import HighWaterMark, Witness, WitnessAway
 from gateway.ground.clock import Clock
-from gateway.ground.tasks import Tasks
+from gateway.ground.tasks import Tasks, in_step
 from storage.epochs import Epochs
 from storage.errors import IdempotencyMismatch, StorageError
 from storage.groupcommit import Appends
@@ -70,6 +70,8 @@ class Lineage:
         self._written: tuple[str, int] | None = None
         """The room and sequence that the witness was told last."""
         self._written_at = float("-inf")
+        self._untold = asyncio.Event()
+        """Set while there may be something that the witness is to be told."""
         self._due = asyncio.Event()
         self._checking = asyncio.Lock()
         """Two checks at once could each begin an epoch."""
@@ -79,6 +81,7 @@ class Lineage:
         """Compare the store with its witness; answers that, if there is one. Raises `StoreUnavailable`."""
         mark = await self._hear_witness()
         await self.check()
+        self._untold.set()
         self._tasks.start(self._check_forever, name="lineage check")
         self._tasks.start(self._write_forever, name="lineage witness")
         return mark
@@ -98,6 +101,7 @@ class Lineage:
 
         Called on the loop for every commit: it compares in memory and waits for nothing.
         """
+        self._untold.set()
         recent = self._recent
         for notification in notifications:
             room, seq = notification.room, notification.seq
@@ -168,6 +172,7 @@ class Lineage:
             return
         is_first, self.epoch = not self.epoch, epoch
         self._written = None
+        self._untold.set()
         if not is_first:
             self._recent.clear()
             self._streams.unlearn()
@@ -189,6 +194,7 @@ class Lineage:
         self._witnessed = mark.epoch
         if mark.room:
             self._recent = {mark.room: max(mark.seq, self._recent.get(mark.room, 0)), **self._recent}
+        self._untold.set()
         return mark
 
     async def _write(self) -> None:
@@ -197,7 +203,8 @@ class Lineage:
             return
         newest = next(reversed(self._recent.items()), ("", 0))
         now = asyncio.get_running_loop().time()
-        if newest == self._written and now - self._written_at < REWRITE_SECONDS:
+        if newest == self._written and now - self._written_at < REWRITE_SECONDS - WRITE_SECONDS:
+            self._untold.clear()
             return
         room, seq = newest
         with contextlib.suppress(WitnessAway):
@@ -205,7 +212,11 @@ class Lineage:
             self._written, self._written_at = newest, now
 
     async def _write_forever(self) -> None:
+        """Write a moment after there is something to be told, and now and then."""
         while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REWRITE_SECONDS - 2 * WRITE_SECONDS):
+                    await self._untold.wait()
             await asyncio.sleep(WRITE_SECONDS)
             await _quietly(self._write)
 
@@ -213,7 +224,7 @@ class Lineage:
         """Check every few seconds, and at once where something is suspected."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_SECONDS):
+                async with asyncio.timeout(in_step(CHECK_SECONDS)):
                     await self._due.wait()
             self._due.clear()
             if not self._is_heard:

@@ -189,7 +189,10 @@ class Connection(SendBuffer):
 
     def receive(self, data: str | bytes) -> None:
         """An Engine.IO packet has come on the connection's transport."""
-        if not self.closed:
+        if data == "3" and self.pinged_at:
+            # It was asked for: it does not count as something that the client sends.
+            self.pinged_at = 0.0
+        elif not self.closed:
             self.engine.take(self, data)
 
     def malformed(self, error: Exception, *, code: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -11,7 +12,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GRAIN_SECONDS = 0.02
-"""Deadlines this near to one another are met together, unless somebody says otherwise."""
+"""Deadlines this near to one another are met together: up to half of it early or late."""
 
 
 class Deadlines(Generic[T]):
@@ -22,17 +23,15 @@ class Deadlines(Generic[T]):
     still matters. Zero seconds switch it off.
     """
 
-    __slots__ = ("_expired", "_grain_seconds", "_queue", "_seconds", "_timer")
+    __slots__ = ("_a_turn", "_expired", "_queue", "_seconds", "_timer")
 
-    def __init__(
-        self, seconds: float, expired: Callable[[T], None], *, grain_seconds: float = GRAIN_SECONDS
-    ) -> None:
-        """Deadlines are met up to half of `grain_seconds` early or late, so that those near to one another are met together."""
+    def __init__(self, seconds: float, expired: Callable[[T], None], *, a_turn: int = sys.maxsize) -> None:
+        """No more than `a_turn` are met in one turn of the loop; others that are due have to wait for its other work."""
         self._seconds = seconds
         self._expired = expired
-        self._grain_seconds = grain_seconds
+        self._a_turn = a_turn
         self._queue: deque[tuple[float, T]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
     def put(self, item: T) -> None:
         if not self._seconds:
@@ -52,13 +51,18 @@ class Deadlines(Generic[T]):
     def _fire(self) -> None:
         loop = asyncio.get_running_loop()
         queue = self._queue
-        horizon = loop.time() + self._grain_seconds / 2
-        while queue and queue[0][0] <= horizon:
+        horizon = loop.time() + GRAIN_SECONDS / 2
+        left = self._a_turn
+        while queue and queue[0][0] <= horizon and left:
+            left -= 1
             try:
                 self._expired(queue.popleft()[1])
             except Exception:
                 # The others' deadlines hang on the same timer.
                 logger.exception("deadline failed")
-        self._timer = (
-            loop.call_at(max(queue[0][0], loop.time() + self._grain_seconds), self._fire) if queue else None
-        )
+        if not queue:
+            self._timer = None
+        elif queue[0][0] <= horizon:
+            self._timer = loop.call_soon(self._fire)
+        else:
+            self._timer = loop.call_at(max(queue[0][0], loop.time() + GRAIN_SECONDS), self._fire)

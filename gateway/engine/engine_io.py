@@ -227,11 +227,9 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
         try:
             if isinstance(data, bytes) or data[:1] == "4":
                 self.socketio.message(connection, data)
-            elif data == "3":
-                connection.pinged_at = 0.0
             elif data == "1":
                 connection.close(CLIENT_GOODBYE)
-            elif data != "6":
+            elif data not in ("3", "6"):
                 raise ValueError(data)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             self.malformed(connection, error)

@@ -1,6 +1,7 @@
 """The heartbeat: a PING to every connection now and then, and the end of those that do not answer it (Engine.IO, revision 4)."""
 
 import asyncio
+import logging
 
 from gateway.engine.connection import Connection
 from gateway.engine.deadlines import GRAIN_SECONDS, Deadlines
@@ -8,42 +9,71 @@ from gateway.engine.frames import SERVICE_RESTART
 from gateway.engine.packets import PING
 
 PINGS_TOGETHER = 1 / 250
-"""Pings that are due within this part of their interval go out together, up to half of it early or late, and their answers
-come together: to wake up for each would cost as much again.
+"""Connections that began within this part of the interval of pings are pinged together from then on, none later than it would
+be alone. Their answers come together: to wake up for each would cost as much again.
 """
+MOST_TOGETHER = 100
+"""So that nobody waits long for the end of the writing."""
+
+logger = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Pings each connection that was given to `begin`, every `interval_seconds` until it closes."""
+    """Pings each connection that was given to `begin`, every `interval_seconds` until it closes.
+
+    What is pinged together stays together as one list, and has one deadline for all its answers: most of what a node
+    does for 20,000 idle clients is done here.
+    """
 
     def __init__(self, *, interval_seconds: float, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
-        self._pings = Deadlines(
-            interval_seconds,
-            self._ping,
-            # A client waits for the interval and the timeout, and not for more.
-            grain_seconds=max(GRAIN_SECONDS, min(interval_seconds * PINGS_TOGETHER, timeout_seconds / 4)),
+        # A client waits for the interval and the timeout, and not for more.
+        self._together_seconds = max(
+            GRAIN_SECONDS, min(interval_seconds * PINGS_TOGETHER, timeout_seconds / 4)
         )
-        self._pongs = Deadlines(timeout_seconds, self._miss)
+        self._beats = Deadlines(interval_seconds, self._beat, a_turn=1)
+        self._answers = Deadlines(timeout_seconds, self._judge)
+        self._newest: list[Connection] = []
+        """The group whose beat was put off last; it takes in who begins until `_open_until`."""
+        self._open_until = 0.0
 
     def begin(self, connection: Connection) -> None:
-        self._pings.put(connection)
+        now = asyncio.get_running_loop().time()
+        if now > self._open_until or len(self._newest) >= MOST_TOGETHER:
+            self._put_off([], now)
+        self._newest.append(connection)
 
     def clear(self) -> None:
-        self._pings.clear()
-        self._pongs.clear()
+        self._beats.clear()
+        self._answers.clear()
+        self._newest = []
+        self._open_until = 0.0
 
-    def _ping(self, connection: Connection) -> None:
-        if connection.closed:
-            return
-        if not connection.pinged_at:
-            connection.pinged_at = asyncio.get_running_loop().time()
-            connection.write(PING)
-            self._pongs.put(connection)
-        self._pings.put(connection)
+    def _put_off(self, group: list[Connection], now: float) -> None:
+        self._beats.put(group)
+        self._newest = group
+        self._open_until = now + self._together_seconds
 
-    def _miss(self, connection: Connection) -> None:
-        # A later ping may be under way: only one that is as old as the deadline counts.
+    def _beat(self, group: list[Connection]) -> None:
         now = asyncio.get_running_loop().time()
-        if connection.pinged_at and now - connection.pinged_at >= self._timeout_seconds - 0.05:
-            connection.close("ping timeout", code=SERVICE_RESTART if connection.upgraded else None)
+        living = [connection for connection in group if not connection.closed]
+        if not living:
+            return
+        # Before the writing: who begins meanwhile has no answer due, and is none the worse for being asked about it.
+        self._put_off(living, now)
+        self._answers.put(living)
+        for connection in living:
+            if not connection.pinged_at:
+                connection.pinged_at = now
+                connection.write_apart(PING)
+
+    def _judge(self, group: list[Connection]) -> None:
+        """Close those that have not answered."""
+        # A later ping may be under way: only one that is as old as the deadline counts.
+        latest = asyncio.get_running_loop().time() - self._timeout_seconds + 0.05
+        for connection in [one for one in group if 0 < one.pinged_at <= latest and not one.closed]:
+            try:
+                connection.close("ping timeout", code=SERVICE_RESTART if connection.upgraded else None)
+            except Exception:
+                # The others' end hangs on the same deadline.
+                logger.exception("a silent client could not be closed", extra={"connection": connection.sid})

@@ -89,15 +89,25 @@ class SendBuffer:
         if socket is None or socket.unsent or not self._sending.tick.lets_by(self):
             self.write(packet)
         elif not self.closed:
-            frame = packet.frame
-            self._sending.sent(len(frame))
-            try:
-                left = socket.write(frame)
-            except Exception as error:  # noqa: BLE001 - whatever it is, who emits and who else listens must not suffer for it
-                broken(self, error)
-                return
-            if left:
-                self._fill(left)
+            self._write_through(socket, packet.frame)
+
+    def write_apart(self, packet: Packet) -> None:
+        """The same for a packet whose place among the others does not matter: at once, unless it can be joined with them."""
+        socket = self.socket
+        if socket is None or socket.unsent or self.waits:
+            self.write(packet)
+        elif not self.closed:
+            self._write_through(socket, packet.frame)
+
+    def _write_through(self, socket: WebSocket, frame: bytes) -> None:
+        self._sending.sent(len(frame))
+        try:
+            left = socket.write(frame)
+        except Exception as error:  # noqa: BLE001 - whatever it is, who emits and who else listens must not suffer for it
+            broken(self, error)
+            return
+        if left:
+            self._fill(left)
 
     def flush(self) -> None:
         """Give what is queued to the transport, if there is one that takes it. Here and in `write_now` order is made."""

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from gateway.ground.tasks import Tasks
+from gateway.ground.tasks import Tasks, in_step
 from storage.errors import StorageError
 
 Clock = Callable[[], datetime]
@@ -198,7 +198,7 @@ class Timekeeper:
 
     async def _ask_forever(self, ask_store: Callable[[], Awaitable[datetime | None]]) -> None:
         while True:
-            await asyncio.sleep(LISTEN_SECONDS)
+            await asyncio.sleep(in_step(LISTEN_SECONDS))
             await self._ask(ask_store)
 
     async def _ask(self, ask_store: Callable[[], Awaitable[datetime | None]]) -> None:

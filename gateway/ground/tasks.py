@@ -6,13 +6,30 @@ loop begins again.
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 AGAIN_SECONDS = (1.0, 60.0)
 """How long work rests that has failed: the first time, and at most. It doubles while the work goes on failing."""
 
+_BEAT_BEGINS = random.uniform(0, 60)  # noqa: S311 - parts processes, guards nothing
+"""Where the beats begin that rests end with: elsewhere in each process, or all of a machine would ask the store at once."""
+
 logger = logging.getLogger(__name__)
+
+
+def in_step(seconds: float) -> float:
+    """A rest of at most `seconds` (and a hundredth) that ends together with all others of this process that are as long.
+
+    For looking now and then whether there is something to do: a process that does nothing has little to pay but for
+    waking up. One of 2 s and one of 10 s end together every ten seconds. To be called on the loop.
+    """
+    if seconds <= 0:
+        return seconds
+    left = seconds - (asyncio.get_running_loop().time() - _BEAT_BEGINS) % seconds
+    # A timer may have been a moment early.
+    return left if left > seconds / 100 else left + seconds
 
 
 class Tasks:

@@ -7,9 +7,11 @@ are made of it.
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from gateway.ground.tasks import in_step
 from storage.errors import StorageError
 
 STORE_PAUSE_SECONDS = 1.0
@@ -26,23 +28,29 @@ class Rounds:
     a round, and a round must bear that.
     """
 
-    def __init__(self, make: Round, logger: logging.Logger, failure: str) -> None:
-        """`failure` is logged when a round fails otherwise than by the store, which says so itself."""
+    def __init__(
+        self, make: Round, logger: logging.Logger, failure: str, *, gather_seconds: float = 0.0
+    ) -> None:
+        """`failure` is logged when a round fails otherwise than by the store, which says so itself. With news more
+        is waited for, `gather_seconds`, before the round.
+        """
         self._make = make
         self._logger = logger
         self._failure = failure
+        self._gather_seconds = gather_seconds
         self._news = asyncio.Event()
 
     def wake(self) -> None:
         """Say that there may be something to do before the rest is over. Never waits; during a round it has
-        the next one begin at once.
+        the next one begin with its end.
         """
         self._news.set()
 
     async def run(self) -> None:
         """Ends by being cancelled; a round that fails is made again after a pause.
 
-        The rest is what the last round has answered, in seconds; 0 or less is none.
+        The rest is what the last round has answered, in seconds; 0 or less is none, and infinity lasts until
+        there is news.
         """
         while True:
             # Before the round: what is said during it was perhaps not seen by it, and must not be lost.
@@ -59,10 +67,12 @@ class Rounds:
                 await asyncio.sleep(0)
                 continue
             try:
-                async with asyncio.timeout(rest):
+                async with asyncio.timeout(rest if rest < math.inf else None):
                     await self._news.wait()
             except TimeoutError:
-                pass
+                continue
+            if self._gather_seconds:
+                await asyncio.sleep(self._gather_seconds)
 
 
 class Due:
@@ -103,5 +113,7 @@ class Due:
 
 
 def rest_until(due: datetime | None, now: datetime, *, shortest: float, longest: float) -> float:
-    """The seconds until something is due, within these bounds; `longest` where nothing is."""
-    return longest if due is None else min(max((due - now).total_seconds(), shortest), longest)
+    """The seconds until something is due, within these bounds; up to `longest` where nothing is, in step with others."""
+    if due is None or (left := (due - now).total_seconds()) > longest:
+        return in_step(longest)
+    return max(left, shortest)

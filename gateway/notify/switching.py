@@ -21,7 +21,7 @@ from gateway.cluster.commands import Command
 from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
 from gateway.ground.parts import CarryOut, Part
-from gateway.ground.tasks import Tasks
+from gateway.ground.tasks import Tasks, in_step
 from storage.errors import StorageError
 from storage.switches import Switched, Switches, SwitchSettings, SwitchTable
 
@@ -117,7 +117,8 @@ class Switching(Part):
         missed = False
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS if missed or self._live.in_use else SELDOM_SECONDS):
+                often = missed or self._live.in_use
+                async with asyncio.timeout(in_step(LOOK_SECONDS if often else SELDOM_SECONDS)):
                     await self._news.wait()
             # Before the look: what is heard of during it is looked at again.
             self._news.clear()

@@ -3,7 +3,7 @@
 A sample every ten seconds, an hour of them, then the oldest goes. What it tells is this node's alone, and of this process:
 a restart begins anew. `gateway.observe.overview` adds the nodes up.
 
-It reads the registry that Prometheus would scrape, so that both say the same.
+It reads the registry that Prometheus would scrape, so that both say the same; but not what the system tells of the process.
 """
 
 import asyncio

@@ -3,6 +3,8 @@
 Metrics are told by the workers, and by who takes what comes back, themselves.
 """
 
+from collections.abc import Callable
+
 from gateway.catalog.live import LiveCatalog
 from gateway.notify.lanes.book import LaneBook
 from gateway.notify.returns.attribution import Ours
@@ -47,6 +49,8 @@ class MailCounting:
         self._suppressions = suppressions
         self.trials: TrialMarks | None = None
         """Set where experiments are to hear of it."""
+        self.gathered: Callable[[], None] = _nobody_waits
+        """Called when a mail waits in a digest; set by who closes digests."""
 
     def ended(self, lane: LaneName, outcome: MailOutcome) -> None:
         """A worker is done with a mail, for now or for good."""
@@ -55,6 +59,8 @@ class MailCounting:
             self._noter.heard.mailed(lane, outcome)
         if self.trials is not None and self._catalog.has_trials:
             self.trials.mailed(outcome)
+        if outcome.result is Result.GATHERED:
+            self.gathered()
         if outcome.result is Result.SENT:
             self._lanes.scales.count(lane, lanes.LaneOutcome.SENT, campaign=_campaign_of(outcome.of))
         elif outcome.unheard:
@@ -77,6 +83,10 @@ class MailCounting:
         )
         if self._noter is not None:
             self._noter.heard.mail_returned(events.Outcome(_HEARD[fate]), ours.told, lane)
+
+
+def _nobody_waits() -> None:
+    """Where nobody closes digests."""
 
 
 def _campaign_of(subject: Subject | None) -> str | None:

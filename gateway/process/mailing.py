@@ -52,7 +52,7 @@ def digester(process: Process, wake_mailer: Callable[[Iterable[LaneName]], None]
     `due_clock` is behind the other: what is due is taken a moment late rather than early, if the clocks
     of store and node differ.
     """
-    return Digester(
+    closing = Digester(
         process.store.digests,
         judge=process.judge,
         sources=process.sources,
@@ -63,6 +63,8 @@ def digester(process: Process, wake_mailer: Callable[[Iterable[LaneName]], None]
         lease_seconds=process.settings[MailSettings].lease_seconds,
         kept_days=process.settings[StoreSettings].history_days,
     )
+    process.mail_counting.gathered = closing.wake
+    return closing
 
 
 def _way_out(process: Process) -> WayOut:

@@ -126,6 +126,23 @@ async def test_several_are_told_in_one_mail_without_what_was_read_meanwhile(here
         await here.node.use_cases.previewer.stored("unknown")
 
 
+@pytest.fixture
+def seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks by itself for digests that others have opened."""
+    monkeypatch.setattr("gateway.notify.digests.closing.POLL_SECONDS", 600)
+
+
+async def test_a_digest_that_was_opened_here_is_told_in_its_time_without_looking_for_it(
+    seldom: None, here: Gateway, relay: SMTPRelay
+):
+    emitted = await here.emit("user:ann", type="COMMENT")
+
+    await relay.until_received(1)
+
+    merged = await mail_in(here, emitted["notification"]["id"], "merged")
+    assert letter(relay)["Message-ID"] == f"<{merged['digest']}@localhost>"
+
+
 async def test_who_wants_one_mail_a_day_gets_none_now_and_everybody_is_told_so(
     here: Gateway, relay: SMTPRelay
 ):

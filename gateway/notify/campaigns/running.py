@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
-from gateway.ground.tasks import Tasks
+from gateway.ground.tasks import Tasks, in_step
 from gateway.notify.campaigns.steps import Steps
 from gateway.notify.rounds import Rounds, rest_until
 from storage.campaigns import Campaigns, Lead
@@ -109,7 +109,7 @@ class CampaignRunner(Part):
         now = self._due_clock()
         wake_at = await self._shelf.next_wake()
         if wake_at is None:
-            return POLL_SECONDS
+            return in_step(POLL_SECONDS)
         # At each look: what another node has owed, the worker of this one learns of by no message.
         self.hurry()
         if wake_at > now:

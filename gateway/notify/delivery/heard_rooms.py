@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from gateway.cluster.bus.base import Bus
-from gateway.ground.tasks import Tasks
+from gateway.ground.tasks import Tasks, in_step
 from gateway.notify.delivery.streams import Guest, Stream
 
 RELEASE_SECONDS = 5.0
@@ -93,6 +93,6 @@ class HeardRooms:
         """Let go of what has been empty for one whole look, so that a reload of a page finds its rooms still there."""
         aged: set[str] = set()
         while True:
-            await asyncio.sleep(self._release_seconds)
+            await asyncio.sleep(in_step(self._release_seconds))
             await self.release(aged)
             aged, self._empty_rooms = self._empty_rooms, set()

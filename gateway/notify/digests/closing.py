@@ -32,8 +32,10 @@ from storage.obligations import Digest, Obligation
 
 CLOSED_AT_ONCE = 16
 """Digests that are leased in one round, and closed side by side."""
-POLL_SECONDS = 2.0
-"""The longest rest between two looks: so long may a digest stay unnoticed here that another process has opened or put off."""
+POLL_SECONDS = 5.0
+"""The longest rest between two looks: so long may a digest stay unnoticed here that another process has opened, should
+that die.
+"""
 SHORTEST_REST_SECONDS = 0.05
 PRUNED_AT_ONCE = 2_000
 
@@ -78,6 +80,7 @@ class Digester(Part):
         self._base_url = base_url
         self._lease_seconds = lease_seconds
         self._kept = timedelta(days=kept_days)
+        self._rounds = Rounds(self.close_due, logger, "digests could not be closed")
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
@@ -93,10 +96,14 @@ class Digester(Part):
         )
 
     def start(self) -> None:
-        self._tasks.start(Rounds(self.close_due, logger, "digests could not be closed").run, name="digests")
+        self._tasks.start(self._rounds.run, name="digests")
 
     async def stop(self) -> None:
         await self._tasks.stop()
+
+    def wake(self) -> None:
+        """A digest may have been opened here. Never waits."""
+        self._rounds.wake()
 
     async def keep_house(self) -> None:
         """Forget some digests that ended too long ago, with their mails, and count those that are open."""

@@ -131,13 +131,18 @@ class Acting:
         if await self._shown(rooms, id_, now) is None:
             return None
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.snooze(Selection(user, rooms, [id_], now=now, muted=muted), until=until)
+        try:
+            marked = await self._inboxes.snooze(
+                Selection(user, rooms, [id_], now=now, muted=muted), until=until
+            )
+        finally:
+            # After the store has it: the snoozer looks when the next is due, and must find this one. Also when the
+            # answer was lost: it may have it all the same.
+            self._snoozed()
         # Nothing changed: either the same snooze again, which is fine, or it was dismissed, which only the
         # receipt tells.
         if not marked.changed and (await self._inboxes.receipt(user, id_)).dismissed_at is not None:
             return None
-        # After the store has it: the snoozer looks when the next is due, and must find this one.
-        self._snoozed()
         did = _did("snooze", [id_], {"read": True, "archived": False, "snoozed_until": time(until)})
         return await self._reading.counted(user, rooms, marked, muted, did=did)
 

@@ -20,7 +20,7 @@ BACK_AT_ONCE = 200
 """Notifications that come back in one round; they make one command."""
 LEASE_SECONDS = 10.0
 """How long another node waits before it tells the users of a node that has died between bringing back and telling."""
-POLL_SECONDS = 1.0
+POLL_SECONDS = 5.0
 """The longest rest between two looks: so long may it stay unnoticed here what another node was asked, should that node die."""
 SHORTEST_REST_SECONDS = 0.02
 

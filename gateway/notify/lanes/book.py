@@ -20,7 +20,7 @@ from gateway.cluster.commands import Command
 from gateway.ground.clock import Timekeeper
 from gateway.ground.logs import Seldom
 from gateway.ground.parts import CarryOut, Meters, Part
-from gateway.ground.tasks import Tasks
+from gateway.ground.tasks import Tasks, in_step
 from gateway.notify.lanes.brakes import Bounds, LaneHealth, reason_to_pause
 from gateway.notify.lanes.settings import BrakeSettings
 from gateway.notify.lanes.weighing import Scales
@@ -195,7 +195,7 @@ class LaneBook(Part):
         """
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(SELDOM_SECONDS):
+                async with asyncio.timeout(in_step(SELDOM_SECONDS)):
                     await self._news.wait()
             # Before the look: what is counted during it sets it again.
             self._news.clear()

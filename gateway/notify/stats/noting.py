@@ -16,7 +16,7 @@ from msgspec import structs
 
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
-from gateway.ground.tasks import Tasks
+from gateway.ground.tasks import Tasks, in_step
 from gateway.notify.stats.happenings import Happening, MailHeard
 from gateway.notify.stats.hearing import WAITING_MAX, Hearing
 from gateway.notify.stats.names import Names
@@ -185,7 +185,7 @@ class Noter(Part):
     async def _flush_forever(self) -> None:
         """Flush every `FLUSH_SECONDS`. What fails otherwise than by the store is thrown away, or it would fail for ever."""
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(in_step(FLUSH_SECONDS))
             try:
                 await self.flush()
             except Exception:

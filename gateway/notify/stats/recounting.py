@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Part
-from gateway.ground.tasks import Tasks
+from gateway.ground.tasks import Tasks, in_step
 from gateway.notify.rounds import Rounds
 from storage.encoding import EPOCH
 from storage.errors import StorageError
@@ -83,7 +83,7 @@ class Recounter(Part):
         is_to_clear = now >= self._clear_at
         if not is_to_clear and not await self._shelf.stale(limit=1):
             # Where nothing happens nothing is written either.
-            return ROUND_SECONDS
+            return in_step(ROUND_SECONDS)
         turn = await self._shelf.lead(self._holder, lease_seconds=LEASE_SECONDS, now=now)
         if turn is None:
             return ROUND_SECONDS

@@ -9,6 +9,7 @@ listeners, mail workers by `mailed`. Who takes part is written down by the book.
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import Trial
 
 FLUSH_SECONDS = 1.0
-"""The rest between two writes."""
+"""From what is heard first to the write."""
 WAITING_MAX = 20_000
 """How many marks may wait."""
 AT_ONCE = 500
@@ -97,6 +98,7 @@ class TrialMarks(Part):
             logger, "what came of experiments was lost: the store is away, or too slow"
         )
         self._one_at_a_time = asyncio.Lock()
+        self._rounds = Rounds(self._flush_all, logger, "trials cannot be told", gather_seconds=FLUSH_SECONDS)
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
@@ -106,7 +108,7 @@ class TrialMarks(Part):
 
     def start(self) -> None:
         """Begin to store what is heard. It waits for the store as `Rounds` does."""
-        self._tasks.start(Rounds(self._flush_often, logger, "trials cannot be told").run, name="trials")
+        self._tasks.start(self._rounds.run, name="trials")
 
     async def stop(self) -> None:
         """Store what still waits, if the store is there."""
@@ -157,6 +159,7 @@ class TrialMarks(Part):
         """Have it wait, if there is room; else it is lost, and counted."""
         if len(self._waiting) < WAITING_MAX:
             self._waiting.append(mark)
+            self._rounds.wake()
         else:
             self._lose(1)
 
@@ -165,9 +168,9 @@ class TrialMarks(Part):
         self.lost += number
         self._told_of_loss.say(lost=number)
 
-    async def _flush_often(self) -> float:
+    async def _flush_all(self) -> float:
         await self.flush()
-        return FLUSH_SECONDS
+        return math.inf
 
     async def flush(self) -> None:
         """Store what came until now. Raises `StorageError`: then it waits.

@@ -16,7 +16,7 @@ from gateway.catalog.channels import CHANNELS, EMAIL, IN_APP, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Part
-from gateway.ground.tasks import Tasks
+from gateway.ground.tasks import Tasks, in_step
 from gateway.notify.emitting.emitter import EmitListener
 from mailer.outcomes import Result
 from storage import tallies
@@ -184,7 +184,7 @@ class Tally(Part):
     async def _flush_forever(self) -> None:
         """Write now and then, and look whether it is still in use: so late begins or ends the counting."""
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(in_step(FLUSH_SECONDS))
             self._listen_if_used()
             await self._flush()
 

@@ -121,6 +121,26 @@ async def test_a_client_that_answers_no_ping_is_gone(hosts, http):
 # What comes in
 
 
+async def test_answers_to_pings_are_no_events_but_what_nobody_asked_for_is(hosts):
+    host = await hosts(
+        client_events_per_second=0.001,
+        client_events_burst=2,
+        ping_interval_seconds=0.05,
+        ping_timeout_seconds=20,
+    )
+    raw = await RawSocket.join(host.port)
+
+    for _ in range(5):
+        assert await raw.frame() == (1, b"2")
+        raw.say("3")
+    for _ in range(3):
+        raw.say("3")
+
+    while (frame := await raw.frame()) == (1, b"2"):
+        pass
+    assert b"rate_limited" in frame[1]
+
+
 async def test_too_many_events_a_second_end_the_connection(hosts):
     host = await hosts(client_events_per_second=5, client_events_burst=10)
     raw = await RawSocket.join(host.port)

@@ -11,7 +11,8 @@ from aiohttp import web
 from gateway.engine import PacedSite, Packet
 from gateway.engine import listening as listening_module
 from gateway.engine.deadlines import Deadlines
-from gateway.engine.packets import RECORD_SEPARATOR, frame
+from gateway.engine.heartbeat import Heartbeat
+from gateway.engine.packets import PING, RECORD_SEPARATOR, frame
 from tests.support.rawsocket import RawSocket
 from tests.unit.engine.hosts import engine
 
@@ -74,21 +75,22 @@ async def test_deadlines_are_met_in_order_and_once():
     assert loop.time() - before >= 0.05
 
 
-async def test_deadlines_within_a_grain_are_met_together():
-    loop = asyncio.get_running_loop()
-    met: list[tuple[float, float]] = []
-    deadlines = Deadlines(0.3, lambda due: met.append((due, loop.time())), grain_seconds=0.2)
-    for _ in range(20):
-        deadlines.put(loop.time() + 0.3)
-        await asyncio.sleep(0.01)
+async def test_deadlines_met_one_a_turn_leave_the_loop_to_others_in_between():
+    told = []
+    done = asyncio.Event()
 
-    async with asyncio.timeout(20):
-        while len(met) < 20:
-            await asyncio.sleep(0.01)
+    def expired(number):
+        told.append(number)
+        asyncio.get_running_loop().call_soon(told.append, "other work")
+        if number == 2:
+            done.set()
 
-    # A busy machine may meet them late, never earlier than half of the grain.
-    assert all(at >= due - 0.1 for due, at in met)
-    assert len({round(at, 2) for _, at in met}) < 10
+    deadlines = Deadlines(0.01, expired, a_turn=1)
+    for number in range(3):
+        deadlines.put(number)
+    await asyncio.wait_for(done.wait(), 40)
+
+    assert told[:5] == [0, "other work", 1, "other work", 2]
 
 
 async def test_a_deadline_that_puts_itself_in_again_is_met_again():
@@ -130,6 +132,93 @@ async def test_a_deadline_that_fails_keeps_no_other_from_being_met(caplog):
     assert await asyncio.wait_for(met.get(), 40) == "later"
 
     assert [record.message for record in caplog.records] == ["deadline failed"]
+
+
+# The heartbeat
+
+
+class Pinged:
+    """A connection, as the heartbeat knows it."""
+
+    def __init__(self, *, fails=False):
+        self.sid = "a"
+        self.closed = False
+        self.upgraded = True
+        self.pinged_at = 0.0
+        self.pings: list[float] = []
+        self.ended = asyncio.Event()
+        self._fails = fails
+
+    def write_apart(self, packet):
+        assert packet is PING
+        self.pings.append(asyncio.get_running_loop().time())
+
+    def close(self, reason, *, code):
+        self.closed = True
+        self.ended.set()
+        if self._fails:
+            raise RuntimeError(reason)
+
+
+async def test_connections_that_begin_near_to_one_another_are_pinged_together_and_never_late(monkeypatch):
+    monkeypatch.setattr("gateway.engine.heartbeat.PINGS_TOGETHER", 1 / 2)
+    loop = asyncio.get_running_loop()
+    heartbeat = Heartbeat(interval_seconds=0.4, timeout_seconds=40)
+    members = []
+    for _ in range(20):
+        members.append((Pinged(), loop.time()))
+        heartbeat.begin(members[-1][0])
+        await asyncio.sleep(0.005)
+    async with asyncio.timeout(40):
+        while not members[-1][0].pings:
+            await asyncio.sleep(0.01)
+    heartbeat.clear()
+
+    # A busy machine may ping them late; what is put off by it is so for all of a group.
+    assert all(one.pings[0] - began >= 0.4 - 0.2 - 0.02 for one, began in members)
+    assert len({round(one.pings[0], 2) for one, _ in members}) < 10
+
+
+async def test_no_more_are_pinged_together_than_the_loop_can_bear(monkeypatch):
+    monkeypatch.setattr("gateway.engine.heartbeat.MOST_TOGETHER", 3)
+    heartbeat = Heartbeat(interval_seconds=0.05, timeout_seconds=40)
+    turns = []
+
+    def turned():
+        turns.append(sum(len(member.pings) for member in members))
+        if turns[-1] < len(members):
+            asyncio.get_running_loop().call_soon(turned)
+
+    members = [Pinged() for _ in range(8)]
+    for member in members:
+        heartbeat.begin(member)
+    turned()
+    async with asyncio.timeout(40):
+        while turns[-1] < len(members):
+            await asyncio.sleep(0.01)
+    heartbeat.clear()
+
+    assert set(turns) == {0, 3, 6, 8}
+
+
+async def test_who_answers_is_pinged_again_and_who_does_not_is_closed_whatever_comes_of_it(caplog):
+    heartbeat = Heartbeat(interval_seconds=0.1, timeout_seconds=0.2)
+    bad, silent, answering, gone = Pinged(fails=True), Pinged(), Pinged(), Pinged()
+    for member in (bad, silent, answering, gone):
+        heartbeat.begin(member)
+    gone.closed = True
+
+    async with asyncio.timeout(40):
+        while not (silent.closed and len(answering.pings) > 4):
+            answering.pinged_at = 0.0
+            await asyncio.sleep(0.01)
+    heartbeat.clear()
+
+    assert bad.closed
+    assert not answering.closed
+    assert not gone.pings
+    assert len(silent.pings) == 1
+    assert [record.message for record in caplog.records] == ["a silent client could not be closed"]
 
 
 # The tick

@@ -163,6 +163,32 @@ async def test_a_witness_that_was_not_heard_is_heard_later_and_not_written_to_be
     await line.stop()
 
 
+async def test_a_witness_is_told_of_what_is_appended_and_else_seldom(store, monkeypatch):
+    monkeypatch.setattr(lineage, "WRITE_SECONDS", 0.01)
+    told: asyncio.Queue[HighWaterMark] = asyncio.Queue()
+
+    class Listening(NoWitness):
+        refusals = 2
+
+        async def write(self, mark):
+            if self.refusals:
+                self.refusals -= 1
+                raise WitnessAway("refused")
+            told.put_nowait(mark)
+
+    line = kept(store, Listening())
+    await line.start()
+    async with asyncio.timeout(20):
+        assert (await told.get()).seq == 0
+        await asyncio.sleep(0.1)
+        assert told.empty()
+        line.appended([notification("a", seq=7)])
+        assert (await told.get()).seq == 7
+    await asyncio.sleep(0.1)
+    assert told.empty()
+    await line.stop()
+
+
 async def test_the_epoch_that_another_begins_is_taken_on(store):
     line = kept(store)
     turned = []

@@ -128,6 +128,13 @@ async def test_a_scrape_does_not_wait_for_who_does_not_answer(monkeypatch: pytes
     assert math.isnan(sample(measured, "bellhop_rooms") or 0)
 
 
+def test_what_the_system_tells_is_for_the_scrape_alone_as_counting_files_takes_long():
+    measured = Metrics()
+
+    assert not [family.name for family in measured.registry.collect() if "bellhop" not in family.name]
+    assert any(family.name == "python_info" for family in measured._scraped.collect())
+
+
 def test_a_process_without_sessions_asks_nobody_how_many_are_online():
     measured = Metrics()
     PresencePart(Forgetful(), unheard, counted=False).measure(measured)

@@ -5,12 +5,27 @@ import asyncio
 import pytest
 
 from gateway.ground import tasks
-from gateway.ground.tasks import Tasks
+from gateway.ground.tasks import Tasks, in_step
 
 
 async def _until(told: asyncio.Event) -> None:
     async with asyncio.timeout(10):
         await told.wait()
+
+
+async def test_rests_of_a_process_end_together_and_in_their_time(monkeypatch):
+    monkeypatch.setattr(tasks, "_BEAT_BEGINS", asyncio.get_running_loop().time() - 3.0)
+
+    left = {seconds: in_step(seconds) for seconds in (2.0, 5.0, 10.0)}
+
+    assert left == pytest.approx({2.0: 1.0, 5.0: 2.0, 10.0: 7.0}, abs=0.1)
+    assert [in_step(seconds) for seconds in (0, -1)] == [0, -1]
+
+
+async def test_a_rest_whose_timer_was_early_is_no_second_one_of_a_moment(monkeypatch):
+    monkeypatch.setattr(tasks, "_BEAT_BEGINS", asyncio.get_running_loop().time() + 0.2)
+
+    assert in_step(40) == pytest.approx(40.2, abs=0.2)
 
 
 async def test_work_that_fails_is_told_and_begins_again(monkeypatch, caplog):

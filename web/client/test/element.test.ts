@@ -53,6 +53,17 @@ describe("the bell", () => {
     expect(root.activeElement).toBe(bell);
   });
 
+  it("has the focus go to what comes first, where it was opened before that", async () => {
+    const server = await gateway();
+    const { root } = await shown(server);
+    await pressed(root);
+    expect(root.activeElement).toBe(find(root, "[role=dialog]"));
+
+    server.emit("user:ann", "shipped");
+
+    await eventually(() => expect(root.activeElement).toBe(find(root, ".row[data-id]")));
+  });
+
   it("speaks the language it is given", async () => {
     const { element, root } = await shown(await gateway());
 

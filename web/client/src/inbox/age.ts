@@ -16,7 +16,7 @@ export interface Age {
   day(time: string): string;
 }
 
-export function ageIn(language: string): Age {
+export const ageIn = (language: string): Age => {
   const relative = new Intl.RelativeTimeFormat(language, { style: "narrow", numeric: "auto" });
   const days = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
   const date = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" });
@@ -52,4 +52,4 @@ export function ageIn(language: string): Age {
       return said;
     },
   });
-}
+};

@@ -12,12 +12,12 @@ export interface Bell {
   ring(): void;
 }
 
-export function bell(options: {
+export const bell = (options: {
   strings: Strings;
   /** A press is near: the pointer or the focus is on it. */
   near: () => void;
   pressed: () => void;
-}): Bell {
+}): Bell => {
   const { strings, near, pressed } = options;
   const badge = h("span", { class: "badge", part: "badge", hidden: true, "aria-hidden": "true" });
   let count = 0;
@@ -60,4 +60,4 @@ export function bell(options: {
     },
     ring: () => element.classList.add("rings"),
   };
-}
+};

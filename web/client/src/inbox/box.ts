@@ -17,7 +17,7 @@ export type Box = readonly [
 ];
 
 /** `closes` is told that it is about to be closed. */
-export function box(bell: HTMLElement, closes: () => void, ...content: readonly HTMLElement[]): Box {
+export const box = (bell: HTMLElement, closes: () => void, ...content: readonly HTMLElement[]): Box => {
   let isOpen = false;
   const element = h(
     "div",
@@ -74,4 +74,4 @@ export function box(bell: HTMLElement, closes: () => void, ...content: readonly 
 
   bell.after(element);
   return [element, () => isOpen, open, close];
-}
+};

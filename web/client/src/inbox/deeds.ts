@@ -33,7 +33,7 @@ export interface Deeds {
   settle(): void;
 }
 
-export function deeds(options: {
+export const deeds = (options: {
   strings: Strings;
   age: Age;
   /** Where it is said what was done. */
@@ -46,7 +46,7 @@ export function deeds(options: {
   follow: (item: Item) => void;
   /** Takes one out of the list: what does it is asked in turn. */
   remove: (item: Item, how: Removal) => void;
-}): Deeds {
+}): Deeds => {
   const { strings: t, age, place, lens, inbox, show, follow, remove } = options;
   const offer = undo(t);
   place.append(offer.element);
@@ -135,4 +135,4 @@ export function deeds(options: {
     seek: sought.toggle,
     settle: offer.settle,
   };
-}
+};

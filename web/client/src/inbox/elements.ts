@@ -3,11 +3,11 @@
 type Child = Node | string | null | undefined | false;
 
 /** `on…` takes a listener; `class` and `aria-…` and the like are attributes; a nullish or false value sets none. */
-export function h<K extends keyof HTMLElementTagNameMap>(
+export const h = <K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Record<string, unknown> = {},
   ...children: Child[]
-): HTMLElementTagNameMap[K] {
+): HTMLElementTagNameMap[K] => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
@@ -16,12 +16,12 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   }
   for (const child of children) if (child) element.append(child);
   return element;
-}
+};
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /** A picture of 24 by 24 in the colour of the text around it, drawn in strokes. */
-export function drawing(path: string): SVGSVGElement {
+export const drawing = (path: string): SVGSVGElement => {
   const svg = document.createElementNS(SVG, "svg");
   const attributes = {
     viewBox: "0 0 24 24",
@@ -37,14 +37,14 @@ export function drawing(path: string): SVGSVGElement {
   line.setAttribute("d", path);
   svg.append(line);
   return svg;
-}
+};
 
 /** The address, if following it does no more than lead somewhere. */
-export function destination(link: string | null): string | undefined {
+export const destination = (link: string | null): string | undefined => {
   try {
     const url = new URL(link as string, location.href);
     return link && /^https?:$/.test(url.protocol) ? url.href : undefined;
   } catch {
     return;
   }
-}
+};

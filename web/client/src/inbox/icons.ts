@@ -36,10 +36,10 @@ const PICTURES: Readonly<Record<string, readonly [string, number]>> = {
 };
 
 /** What a catalog calls a picture: one of ours by its name, or else the characters themselves. */
-export function named(icon: string): Look {
+export const named = (icon: string): Look => {
   const known = PICTURES[icon];
   return known ? { picture: drawing(known[0]), hue: known[1] } : { picture: h("b", {}, icon), hue: 250 };
-}
+};
 
 /** First match wins; the hue is in degrees. */
 const KINDS: readonly [RegExp, string, number][] = [
@@ -54,18 +54,18 @@ const KINDS: readonly [RegExp, string, number][] = [
 ];
 
 /** A picture for the type, or else for its category, in a colour of its own. */
-export function kindIcon({ type, category }: Notification): Look {
+export const kindIcon = ({ type, category }: Notification): Look => {
   const named = [type, `${category}`.toUpperCase()];
   const kind = named.map((name) => KINDS.find(([pattern]) => pattern.test(name))).find(Boolean);
   if (kind) return { picture: drawing(kind[1]), hue: kind[2] };
   let hue = 0;
   for (const letter of type) hue = (hue * 31 + letter.charCodeAt(0)) % 360;
   return { picture: drawing(BELL), hue };
-}
+};
 
 /** The picture on its coloured ground. */
-export function glyph({ picture, hue }: Look): HTMLElement {
+export const glyph = ({ picture, hue }: Look): HTMLElement => {
   const element = h("span", { class: "glyph", "aria-hidden": "true" }, picture);
   element.style.setProperty("--_hue", String(hue));
   return element;
-}
+};

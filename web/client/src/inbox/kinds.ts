@@ -25,12 +25,12 @@ export interface Kinds {
   show(items: readonly Item[], chosen: string | undefined): void;
 }
 
-export function kinds(options: {
+export const kinds = (options: {
   strings: Strings;
   names: () => Readonly<Record<string, string>> | undefined;
   told: () => readonly Category[] | undefined;
   choose: (category: readonly string[] | undefined) => void;
-}): Kinds {
+}): Kinds => {
   const { strings: t, names, told, choose } = options;
   const seen = new Set<string>();
   const element = h("div", { class: "kinds", role: "group", "aria-label": t.categories, hidden: true });
@@ -69,4 +69,4 @@ export function kinds(options: {
         each.setAttribute("aria-pressed", String(each.dataset.key === (chosen ?? "")));
     },
   };
-}
+};

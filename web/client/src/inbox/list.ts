@@ -45,7 +45,7 @@ export interface Feed {
   expand(item: Item): void;
 }
 
-export function feed(options: {
+export const feed = (options: {
   label: string;
   /** Makes the row's element, or brings `element` up to date. */
   row: (item: Item, element?: HTMLElement) => HTMLElement;
@@ -58,7 +58,7 @@ export function feed(options: {
   heading: (item: Item, before: Item | undefined) => string;
   more: () => void;
   scrolled: () => void;
-}): Feed {
+}): Feed => {
   const rows = new Map<string, Row>();
   const length = h("div", { class: "length" });
   const element = h(
@@ -316,4 +316,4 @@ export function feed(options: {
         );
     },
   };
-}
+};

@@ -14,12 +14,12 @@ export interface Notice {
   clear(): void;
 }
 
-export function notice(options: {
+export const notice = (options: {
   strings: Pick<Strings, "connecting" | "stopped" | "reconnect">;
   reconnect: () => void;
   /** Told what it says, and an empty text when it says nothing. */
   told: (text: string) => void;
-}): Notice {
+}): Notice => {
   const { strings: t, reconnect, told } = options;
   const element = h("div", { class: "notice", role: "status", hidden: true });
   let away: ReturnType<typeof setTimeout> | undefined;
@@ -57,4 +57,4 @@ export function notice(options: {
       } else away ??= setTimeout(() => say(t.connecting, false), AWAY_MS);
     },
   };
-}
+};

@@ -59,7 +59,7 @@ export interface PanelOptions {
   wantsDesktop: () => boolean;
 }
 
-export function panel(options: PanelOptions): Panel {
+export const panel = (options: PanelOptions): Panel => {
   const { bell, notice, strings: t, icon, inbox, follow } = options;
   const age = ageIn(options.language);
   let high = "";
@@ -252,8 +252,11 @@ export function panel(options: PanelOptions): Panel {
     count.textContent = unread ? short(unread) : "";
     all.setAttribute("aria-disabled", String(!unread));
     const { held } = list;
+    const { hidden } = list.element;
     if (items.length) list.element.hidden = false;
     list.show(items, { hasMore, loading });
+    // It was opened before there was anything to have the focus.
+    if (hidden && items.length && element.matches(":focus")) list.focus();
     const wanted = items.length ? `${list.height}px` : "";
     if (high !== wanted) element.style.setProperty("--_high", wanted);
     high = wanted;
@@ -315,4 +318,4 @@ export function panel(options: PanelOptions): Panel {
     close,
     show,
   };
-}
+};

@@ -5,7 +5,7 @@ const GAP_PX = 8;
 const SMALL = "(max-width: 480px), (max-height: 480px)";
 
 /** Places `panel` beside `bell`. A small window it fills, which its style says. */
-export function beside(bell: HTMLElement, panel: HTMLElement): void {
+export const beside = (bell: HTMLElement, panel: HTMLElement): void => {
   if (matchMedia(SMALL).matches) return;
   const at = bell.getBoundingClientRect();
   const { style, offsetWidth: width } = panel;
@@ -21,4 +21,4 @@ export function beside(bell: HTMLElement, panel: HTMLElement): void {
   style.setProperty("--_top", upward ? "auto" : `${top}px`);
   style.setProperty("--_bottom", upward ? `${clientHeight - at.top + GAP_PX}px` : "auto");
   style.setProperty("--_origin", `${rtl ? 0 : 100}% ${upward ? 100 : 0}%`);
-}
+};

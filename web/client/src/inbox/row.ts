@@ -13,11 +13,11 @@ export interface RowActs {
 }
 
 /** Makes the row's element, or brings `old` up to date. */
-export function row(
+export const row = (
   item: Item,
   old: HTMLElement | undefined,
   options: { strings: Strings; icon: Icon; age: Age; acts: RowActs },
-): HTMLElement {
+): HTMLElement => {
   const made = old ?? make(item, options);
   const { strings: t, age } = options;
   const { read, snoozed_until } = item;
@@ -29,12 +29,12 @@ export function row(
   const state = made.querySelector(".state");
   if (state) state.textContent = read ? "" : t.unreadMark;
   return made;
-}
+};
 
-function make(
+const make = (
   item: Item,
   { strings: t, icon, age, acts }: { strings: Strings; icon: Icon; age: Age; acts: RowActs },
-): HTMLElement {
+): HTMLElement => {
   const { id, title, body, created_at, collapsed = 1, actions = [], image } = item;
   const made = h("article", { class: "row", part: "item", "data-id": id });
   const href = destination(item.link);
@@ -109,22 +109,22 @@ function make(
     acts.follow(item);
   });
   return made;
-}
+};
 
 /** Marks a row whose text is cut off. Reads the layout: after all has been written. */
-export function judge(made: Element): void {
+export const judge = (made: Element): void => {
   const [name, body] = made.querySelectorAll(".name, .body") as unknown as [Element, Element];
   const cut = (text: Element): boolean =>
     text.scrollWidth > text.clientWidth || text.scrollHeight > text.clientHeight + 1;
   made.classList.toggle("long", cut(name) || cut(body));
   // Below a line or less there is room for the button; else it lies over the end of the second.
   made.classList.toggle("roomy", body.clientHeight < name.clientHeight * 1.5);
-}
+};
 
 /** Shows all of a row's text, or cuts it off again. */
-export function open(made: Element, isOpen: boolean, { more, less }: Strings): void {
+export const open = (made: Element, isOpen: boolean, { more, less }: Strings): void => {
   made.classList.toggle("open", isOpen);
   const button = made.querySelector(".more") as HTMLElement;
   button.textContent = isOpen ? less : more;
   button.setAttribute("aria-expanded", String(isOpen));
-}
+};
