@@ -8,7 +8,6 @@ neither of which a BSON document holds. Half a surrogate pair is escaped: JSON m
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -96,8 +95,11 @@ def data_of(text: str) -> dict[str, Any]:
     data: dict[str, Any]
     # In a third of the time; but of whole numbers beyond 64 bits it makes others.
     if _LONG_NUMBER.search(text) is None:
-        with suppress(orjson.JSONDecodeError):
+        try:
             data = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass  # NaN, or half a surrogate pair
+        else:
             return data
     data = json.loads(text)
     return data

@@ -267,7 +267,7 @@ class Inboxes(Protocol):
         ...
 
     async def read_upto(self, user: str) -> dict[str, int]:
-        """By room, the sequence up to which all counts as read, of the rooms that the user has or had an inbox in."""
+        """By room, the sequence up to which all counts as read, of the rooms of which that is any."""
         ...
 
     async def receipts(self, notification_id: str) -> dict[str, Receipt]:

@@ -23,8 +23,9 @@ from gateway.protocol.parsing import Invalid, Parse, parser
 from gateway.protocol.use_cases import Caller, UseCases
 
 QUERIES_REMEMBERED = 128
-"""Of each operation of users, and those that are as short as these:"""
+"""Of each operation of users so many are remembered, if they are short."""
 QUERY_CHARACTERS_REMEMBERED = 200
+"""The length up to which a query is."""
 
 Authenticate = Callable[[web.Request, Operation], Awaitable[Caller]]
 """Answers who calls. Raises AuthError or Problem where that is nobody, or somebody who may not ask this."""

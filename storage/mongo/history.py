@@ -8,7 +8,7 @@ from storage.beginnings import BeginningRequest
 from storage.encoding import cursor_of, position_of, writable
 from storage.histories import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem
 from storage.mongo import beginnings, collapsing
-from storage.mongo.candidates import START, Answer, Before, Candidates, up_to
+from storage.mongo.candidates import RANGES_PER_MERGE, START, Answer, Before, Candidates, up_to
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of, receipt_from
 from storage.mongo.standings import INBOXES, RECEIPTS, inboxes_of
@@ -127,7 +127,8 @@ class _Page:
         among = None
         if not candidates.types:
             answer = await self._settled(lambda: self._newest(candidates, before, size, beside=beside))
-        elif len(self._rooms) <= FEW_ROOMS:
+        # Of more rooms than one question merges, each part of them would end at a time of its own.
+        elif not FEW_ROOMS < len(self._rooms) <= RANGES_PER_MERGE:
             answer = await self._settled(lambda: candidates.typed(before, size, beside=beside))
         else:
             among = max(size, NEWEST_PER_ROOM * len(self._rooms))
@@ -143,7 +144,8 @@ class _Page:
             marks = {room: self._inboxes.get(room, {}).get("read_upto", 0) for room in self._rooms}
             again = await self._again()
             if candidates.types:
-                never = [up_to(room, mark, again) for room, mark in marks.items()]
+                turned = set(self._turned())
+                never = [up_to(room, mark, again if room in turned else ()) for room, mark in marks.items()]
                 answer = await self._settled(lambda: candidates.typed(before, size, never=never))
             else:
                 answer = await self._settled(lambda: candidates.above(before, size, marks, again))

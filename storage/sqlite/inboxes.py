@@ -1,5 +1,6 @@
 """The shelf of inboxes, in the tables `inboxes` and `receipts`."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -110,13 +111,12 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         if looked.unbegun:
             # Once for each user and room.
             looked = openings.told(requests, await self._begin_and_look(looked.unbegun, asked))
-        return [
-            await self._opened(request) if answer is None else answer
-            for request, answer in zip(requests, looked.answers, strict=True)
-        ]
+        late = [request for request, answer in zip(requests, looked.answers, strict=True) if answer is None]
+        rest = iter(await asyncio.gather(*map(self._opened, late)) if late else ())
+        return [next(rest) if answer is None else answer for answer in looked.answers]
 
     async def _opened(self, request: OpeningRequest) -> Opening:
-        """What a session has missed. One after the other: it is made on the loop, which others want in between."""
+        """What one session has missed. Of several the loop makes one while others are looked for."""
         asked = openings.asking_missed(request)
         if request.muted is None:
             return openings.opened(request, await self._threads.look(openings.MISSED, asked))
@@ -293,7 +293,11 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
 
     @reading
     def read_upto(self, connection: sqlite3.Connection, user: str) -> dict[str, int]:
-        return dict(connection.execute("SELECT room, read_upto FROM inboxes WHERE user = ?", (user,)))
+        return dict(
+            connection.execute(
+                "SELECT room, read_upto FROM inboxes WHERE user = ? AND read_upto > 0", (user,)
+            )
+        )
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
         connection.execute("DELETE FROM inboxes WHERE user = ?", (erasure.user,))

@@ -19,6 +19,7 @@ from storage.inboxes import Opening, OpeningRequest
 from storage.notifications import Notification
 from storage.sqlite import beginnings, spans, standings
 from storage.sqlite.epochs import IN_FORCE
+from storage.sqlite.heads import HEAD
 from storage.sqlite.muting import shown
 from storage.sqlite.standings import STANDINGS, Standing, of_user, total, turn
 
@@ -26,12 +27,22 @@ LOOK = f"SELECT {IN_FORCE}, {beginnings.UNBEGUN}, {STANDINGS}"
 """One row, asked with the parameters of `asking`; `told` reads it."""
 
 
+# What is given up is not read: who comes back after long has missed too much in many rooms.
+_TOO_MUCH = f"""{HEAD} - since >= :limit AND (SELECT COUNT(*) FROM (
+    SELECT 1 FROM notifications WHERE room = asked.value AND seq > since AND shown_until > :now LIMIT :limit
+)) >= :limit"""  # noqa: S608 - made of constants
 MISSED = f"""SELECT {IN_FORCE}, {STANDINGS}, (
-    SELECT json_group_array({spans.span(room="behind.value ->> 0", after="behind.value ->> 1")} || '')
-    FROM (SELECT value FROM json_each(:behind) ORDER BY key) behind
+    SELECT json_group_array(CASE
+        WHEN since IS NULL OR :epoch <> {IN_FORCE} THEN NULL
+        WHEN since < COALESCE((SELECT floor FROM rooms WHERE room = asked.value), 0) THEN NULL
+        WHEN {_TOO_MUCH} THEN NULL
+        ELSE {spans.span(room="asked.value", after="since")} || ''
+    END)
+    FROM (SELECT value ->> 0 AS value, value ->> 1 AS since FROM json_each(:behind) ORDER BY key) asked
 )"""  # noqa: S608 - made of constants
-"""The same of one session with what it has missed of each room, asked with the parameters of `asking_missed`; `opened` reads
-it."""
+"""The same of one session with what it has missed of each room, or NULL where that cannot be replayed, asked with the
+parameters of `asking_missed`; `opened` reads it.
+"""
 
 
 class Looked(NamedTuple):
@@ -80,6 +91,7 @@ def asking_missed(request: OpeningRequest) -> Mapping[str, Any]:
         "behind": json.dumps(behind),
         "limit": request.limit + 1,
         "now": micros(request.now),
+        "epoch": request.epoch,
     }
 
 
@@ -93,7 +105,7 @@ def hidden(connection: sqlite3.Connection, request: OpeningRequest, row: Sequenc
 def opened(request: OpeningRequest, row: Sequence[Any], *, hidden: int = 0) -> Opening:
     """What a row of `MISSED` tells: heads and the count, and for each room behind its head the span, or a resync.
 
-    A span has one more than the limit to see that there is more. A `since` beyond the head is a resync as well.
+    A `since` beyond the head is a resync as well.
     """
     epoch, found, missing = row
     stands = standings.told(of_user(request.user, request.rooms), found)
@@ -106,11 +118,10 @@ def opened(request: OpeningRequest, row: Sequence[Any], *, hidden: int = 0) -> O
         had = since.get(standing.room, standing.head)
         if had == standing.head:
             continue
-        span = spans.told(text) if standing.floor <= had < standing.head else None
-        if span is None or len(span) > request.limit:
+        if text is None or had > standing.head:
             resync.append(standing.room)
         else:
-            missed += span
+            missed += spans.told(text)
     muted = request.muted
     return Opening(
         heads=heads,

@@ -11,7 +11,6 @@ from storage.encoding import (
     micros,
     micros_or_none,
     moment,
-    moment_or_none,
     receipt_of,
     shown_until,
 )
@@ -81,8 +80,8 @@ def notification_of(row: Row) -> Notification:
         link=row[6],
         data=data_of(row[7]),
         created_at=moment(row[8]),
-        expires_at=moment_or_none(row[9]),
-        recalled_at=moment_or_none(row[10]),
+        expires_at=None if row[9] is None else moment(row[9]),
+        recalled_at=None if row[10] is None else moment(row[10]),
         in_app=row[2] is not None,
         entry=None if row[11] is None else entry_of(row[11]),
         collapse=None if row[12] is None else Collapse(row[12], row[13]),

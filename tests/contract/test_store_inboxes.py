@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from storage.beginnings import Membership
 from storage.errors import InvalidCursor
 from storage.histories import HistoryQuery
 from storage.inboxes import Marked, Selection
@@ -53,6 +54,22 @@ async def test_a_room_too_far_behind_or_ahead_is_resynced(store, since, resync):
 
     assert opening.resync == (("a",) if resync else ())
     assert [n.seq for n in opening.missed] == ([] if resync else list(range(since + 1, 6)))
+
+
+async def test_a_room_is_replayed_whatever_was_missed_in_the_others(store):
+    """Much of which is not shown any more, so that there is less to be told than sequences."""
+    for room in ("much", "more", "gone"):
+        await fill(store, room, 8)
+    await fill(store, "gone", 6, expires_at=later(-1))
+    (last,) = await fill(store, "gone", 1)
+
+    opening = await store.inboxes.opening(
+        "1", ["much", "gone", "more", "new"], since=dict.fromkeys(("much", "gone", "more"), 2) | {"gone": 8}, limit=3,
+        now=NOW,
+    )  # fmt: skip
+
+    assert opening.resync == ("much", "more")
+    assert opening.missed == (last,)
 
 
 async def test_a_since_before_what_is_kept_is_resynced(store):
@@ -218,6 +235,9 @@ async def test_reading_all_one_by_one_keeps_the_time_of_each(store):
     assert marked.unread == 0
     assert await store.inboxes.receipt("1", one.id) == Receipt(seen_at=later(1), read_at=later(2))
     assert await store.inboxes.receipt("1", two.id) == Receipt(read_at=later(3))
+    await store.inboxes.begin(
+        "1", ["a", "empty"], membership=Membership(own="user:1", everybodys=("empty",)), now=NOW
+    )
     assert await store.inboxes.read_upto("1") == {"a": 2}
     assert (await store.inboxes.read(Selection("1", ["a"], [one.id], now=later(4)))).changed == 0
 

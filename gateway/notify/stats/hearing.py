@@ -133,12 +133,14 @@ class Hearing:
 
     def replayed(self, notifications: Sequence[Notification]) -> None:
         """A session was given these, which it had missed; it counts as a delivery like any other."""
+        if not notifications:
+            return
         if self._weight + len(notifications) > WAITING_MAX:
             self.lose(len(notifications))
             return
-        if not notifications:
-            return
-        delivered = self._delivered or self._begin()
+        delivered = self._delivered
+        if delivered is None or delivered.weight >= TOGETHER:
+            delivered = self._begin()
         for each in notifications:
             delivered.add(each.room, each.id, each.type)
         self._weight += len(notifications)
@@ -230,7 +232,7 @@ class Hearing:
             self._weight -= weight(self._waiting.popleft())
 
     def forget(self) -> int:
-        """Take all of it out; answers how much that was, a frame for one."""
+        """Take all of it out; answers how much that was, what was delivered for one each."""
         number = sum(each.number if isinstance(each, Delivered) else 1 for each in self._waiting)
         self._close()
         self._waiting.clear()

@@ -40,6 +40,8 @@ from storage.events import (
 from storage.obligations import Kind
 from storage.streams import Placed, Streams
 
+ALIKE_MAX = 500
+"""So many events stand together at most: less than is stored in one write."""
 SPAN_MAX = 1000
 """Of one room that was read with all else, so many notifications are told as read; of more the newest are not."""
 _READER_BYTES = 8
@@ -235,7 +237,7 @@ def _alike(delivered: Delivered) -> list[Alike]:
     """What is known of it, by channel and type."""
     return [
         Alike(
-            keys=keys_of_each(ids, Outcome.DELIVERED),
+            keys=keys_of_each(ids[first : first + ALIKE_MAX], Outcome.DELIVERED),
             at=delivered.at,
             outcome=Outcome.DELIVERED,
             series=Series(type_, channel.value),
@@ -245,6 +247,7 @@ def _alike(delivered: Delivered) -> list[Alike]:
             (delivered.shared, StatsChannel.SHARED),
         )
         for type_, ids in by_type.items()
+        for first in range(0, len(ids), ALIKE_MAX)
     ]
 
 

@@ -1,6 +1,6 @@
 """What the people do who take part in the experiments of types, heard as it happens and stored a moment later.
 
-It waits in a queue that has an end, and is stored in batches every second; what has waited so long is what a crash takes along, of
+It waits in a queue that has an end, and is stored in a batch a second after the first of it; what has waited so long is what a crash takes along, of
 all arms alike. While no type has an experiment nothing is heard, and nothing is asked of the store.
 
 Every node has one, and each mail process for the mails that it sends. Readers and clicks tell it by
