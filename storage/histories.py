@@ -2,20 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from storage.beginnings import Membership
 from storage.notifications import Notification
 from storage.receipts import Place, Receipt
 
 RETURNED_MAX = 50
-TYPED_FROM: Final = 200
-"""The sequence beyond which a room's notifications have an index by their types.
-
-Most rooms are one user's and never come so far: their appends pay nothing for it. A page of a type looks through what
-lies below, whatever of it is of the type: of 500 that took MongoDB a millisecond of its CPU, and SQLite a third of that.
-The indexes are built with it: another number wants them built anew.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

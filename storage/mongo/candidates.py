@@ -9,10 +9,10 @@ from typing import NamedTuple, TypeVar
 from pymongo.asynchronous.collection import AsyncCollection
 
 from storage.encoding import FOREVER
-from storage.histories import TYPED_FROM
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, together
 from storage.mongo.heads import positions
 from storage.mongo.standings import RANGES_PER_QUERY
+from storage.mongo.streams import TYPED_FROM
 
 T = TypeVar("T")
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from pymongo import IndexModel
 
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros, writable
 from storage.errors import IdempotencyMismatch
-from storage.histories import TYPED_FROM
 from storage.mongo import clearing, collapsing, searching
 from storage.mongo.append import Appender
 from storage.mongo.collections import NOTIFICATIONS, Collections
@@ -21,6 +21,13 @@ from storage.people import Erasure
 from storage.searching import Found, FoundPage, Provenance, Search
 from storage.streams import Appended, Emission, Placed, Streams, Tried
 
+TYPED_FROM: Final = 500
+"""The sequence beyond which a room's notifications have an index by their types.
+
+Most rooms are one user's and never come so far: their appends pay nothing for it. A page of a type looks through what
+lies below, whatever of it is of the type: of 500 that takes the server a millisecond. The index is built with it: another
+number wants it built anew.
+"""
 INDEXES = {
     NOTIFICATIONS: (
         # The condition is one that a query can repeat, so that the planner may use it: sequences start at 1.

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from storage.beginnings import BeginningRequest
 from storage.encoding import FOREVER, cursor_of, position_of, writable
-from storage.histories import RETURNED_MAX, TYPED_FROM, HistoryPage, HistoryQuery, InboxItem
+from storage.histories import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem
 from storage.receipts import Place
 from storage.sqlite import beginnings, mail_rows
 from storage.sqlite.bulk import Row
@@ -28,6 +28,7 @@ from storage.sqlite.rows import (
     notification_of,
     receipt_from,
 )
+from storage.sqlite.streams import TYPED_FROM
 
 _ITEM = f"{NOTIFICATION}, {RECEIPT}"
 _RECEIPTS = "receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"

@@ -4,10 +4,10 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros, writable
 from storage.errors import IdempotencyMismatch, Unstorable
-from storage.histories import TYPED_FROM
 from storage.notifications import Notification
 from storage.people import Erasure
 from storage.searching import Found, FoundPage, Provenance, Search
@@ -17,6 +17,13 @@ from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.streams import Appended, Emission, Placed, Streams, Tried
 
+TYPED_FROM: Final = 2_000
+"""The sequence beyond which a room's notifications have an index by their types.
+
+Most rooms are one user's and never come so far: a batch of emits to many of them would write a page of that index for each, and
+cost half as much again. A page of a type looks through what lies below, whatever of it is of the type, in a third of a
+millisecond. The index is built with it: another number wants it built anew.
+"""
 MIGRATIONS = (
     Migration(
         name="streams-1",

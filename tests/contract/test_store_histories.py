@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from storage.histories import TYPED_FROM, HistoryQuery, InboxItem, Muted
+from storage.histories import HistoryQuery, InboxItem, Muted
 from storage.inboxes import Selection
 from storage.notifications import Notification
 from storage.store import Store
 from tests.contract.store_cases import NOW, later, notification, put
 
 LARGE = "user:1"
+LOOKED_THROUGH = 2200
+"""More of a room than any store looks through for a type."""
 RARE_IN = 97
 
 
@@ -36,9 +38,9 @@ async def furnish(store: Store, rooms: list[str]) -> list[Notification]:
 
     # Its node's clock was ahead: the first of the room has the latest time.
     odd = notification(LARGE, type="RARE", created_at=later(-5000))
-    first = await put(store, odd, *(told(number) for number in range(TYPED_FROM + 200)))
+    first = await put(store, odd, *(told(number) for number in range(LOOKED_THROUGH)))
     await store.inboxes.read_all("1", rooms[1:3], now=NOW)
-    return [*first, *await put(store, *(told(number) for number in range(TYPED_FROM + 200, 1500)))]
+    return [*first, *await put(store, *(told(number) for number in range(LOOKED_THROUGH, 2700)))]
 
 
 @pytest.mark.parametrize("room_count", [1, 3, 7])
@@ -56,7 +58,7 @@ async def test_what_is_picked_of_large_rooms_is_all_that_was_to_be_picked(store,
     away = {*ids[5::13], *ids[7::17]}
     assert {item.notification.id for item in whole} >= {id_ for id_ in ids if id_ not in away}
     assert not {item.notification.id for item in whole} & set(ids[5::13])
-    small = replace(everything, limit=7)
+    small = replace(everything, limit=17)
     for types in ((), ("RARE",), ("RARE", "TYPE_3"), ("TYPE_1",), ("NONE",), ("\ud800",)):
         for is_unread in (False, True):
             for muted in (None, Muted(types=frozenset({"RARE", "TYPE_1"}), own=LARGE)):

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.histories import TYPED_FROM, HistoryQuery
+from storage.histories import HistoryQuery
 from storage.inboxes import Selection
 from storage.notifications import Notification
 from storage.sqlite import SQLiteStore, history
+from storage.sqlite.streams import TYPED_FROM
 from storage.streams import Emission
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.histories import TYPED_FROM, HistoryQuery
+from storage.histories import HistoryQuery
 from storage.inboxes import Selection
 from storage.mail import LaneName
 from storage.mongo import MongoStore, append
@@ -16,6 +16,7 @@ from storage.mongo.candidates import START, Candidates
 from storage.mongo.heads import QUIET_LOOKS, Position, positions
 from storage.mongo.history import NEWEST_PER_ROOM
 from storage.mongo.mail_leases import SPARE
+from storage.mongo.streams import TYPED_FROM
 from storage.notifications import Collapse
 from tests.contract.store_cases import NOW, emission, key, later, mail, notification, put, sequences
 
