@@ -267,7 +267,10 @@ class Inboxes(Protocol):
         ...
 
     async def read_upto(self, user: str) -> dict[str, int]:
-        """By room, the sequence up to which all counts as read, of the rooms of which that is any."""
+        """By room, the sequence up to which all counts as read, of the rooms that the user has an inbox in.
+
+        One of which nothing is read may be absent.
+        """
         ...
 
     async def receipts(self, notification_id: str) -> dict[str, Receipt]:

@@ -293,11 +293,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
 
     @reading
     def read_upto(self, connection: sqlite3.Connection, user: str) -> dict[str, int]:
-        return dict(
-            connection.execute(
-                "SELECT room, read_upto FROM inboxes WHERE user = ? AND read_upto > 0", (user,)
-            )
-        )
+        return dict(connection.execute("SELECT room, read_upto FROM inboxes WHERE user = ?", (user,)))
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
         connection.execute("DELETE FROM inboxes WHERE user = ?", (erasure.user,))

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from storage.beginnings import Membership
 from storage.errors import InvalidCursor
 from storage.histories import HistoryQuery
 from storage.inboxes import Marked, Selection
@@ -235,9 +234,6 @@ async def test_reading_all_one_by_one_keeps_the_time_of_each(store):
     assert marked.unread == 0
     assert await store.inboxes.receipt("1", one.id) == Receipt(seen_at=later(1), read_at=later(2))
     assert await store.inboxes.receipt("1", two.id) == Receipt(read_at=later(3))
-    await store.inboxes.begin(
-        "1", ["a", "empty"], membership=Membership(own="user:1", everybodys=("empty",)), now=NOW
-    )
     assert await store.inboxes.read_upto("1") == {"a": 2}
     assert (await store.inboxes.read(Selection("1", ["a"], [one.id], now=later(4)))).changed == 0
 
