@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,10 @@ class Receipt:
     def is_seen(self) -> bool:
         """Whether the user has seen it: what was read was seen, without a mark of its own."""
         return self.seen_at is not None or self.read_at is not None
+
+
+UNTOUCHED: Final = Receipt()
+"""Of what the user did nothing with, as of most."""
 
 
 class Place(StrEnum):

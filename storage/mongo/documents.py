@@ -15,7 +15,7 @@ from storage.encoding import (
 from storage.mongo import mail_rows
 from storage.mongo.collections import Document
 from storage.notifications import Collapse, Entry, Notification
-from storage.receipts import Receipt
+from storage.receipts import UNTOUCHED, Receipt
 
 WIPED_BELOW = -1
 """`until` of what was wiped and lies below its room's `cleared`: no index holds it any more."""
@@ -23,7 +23,6 @@ WIPED_BELOW = -1
 
 _RECEIPT = ("seen_at", "read_at", "dismissed_at", "clicked_at", "archived_at", "snoozed_until", "unread_at",
             "returned_at", "acted", "acted_at")  # fmt: skip
-_UNTOUCHED = Receipt()
 
 
 def document_of(notification: Notification) -> Document:
@@ -91,6 +90,6 @@ def receipt_from(receipt: Document | None, inbox: Document | None, seq: int) -> 
     if inbox is not None and inbox["read_upto"] >= seq:
         covered_at = inbox.get("begun_at" if inbox.get("begins", 0) >= seq else "read_at")
     elif receipt is None:
-        return _UNTOUCHED
+        return UNTOUCHED
     row = receipt or {}
     return receipt_of(**{name: row[name] for name in _RECEIPT if name in row}, covered_at=covered_at)

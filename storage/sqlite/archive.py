@@ -21,7 +21,7 @@ from storage.notifications import Notification
 from storage.people import Erasure
 from storage.receipts import Receipt
 from storage.sqlite import clearing, mail_rows, obligations, rows
-from storage.sqlite.rows import NOTIFICATION, RECEIPT, SHOWN_UNTIL, notification_of, receipt_from
+from storage.sqlite.rows import NOTIFICATION, RECEIPT, SHOWN_UNTIL, covered_at, notification_of, receipt_from
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 
@@ -228,7 +228,7 @@ def _piece_of(row: tuple[str, int, str, str]) -> Piece:
 
 def _receipt(connection: sqlite3.Connection, user: str, room: str, seq: int) -> Receipt:
     row = connection.execute(
-        f"SELECT {RECEIPT}, CASE WHEN i.begins >= ?3 THEN i.begun_at WHEN i.read_upto >= ?3 THEN i.read_at END"  # noqa: S608 - constants only
+        f"SELECT {RECEIPT}, {covered_at('?3')}"  # noqa: S608 - constants only
         " FROM (SELECT 1) LEFT JOIN receipts c ON c.user = ?1 AND c.room = ?2 AND c.seq = ?3"
         " LEFT JOIN inboxes i ON i.user = ?1 AND i.room = ?2",
         (user, room, seq),

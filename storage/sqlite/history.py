@@ -25,6 +25,7 @@ from storage.sqlite.rows import (
     OF_RECEIPT,
     RECEIPT,
     RECEIPT_WIDTH,
+    covered_at,
     notification_of,
     receipt_from,
 )
@@ -64,9 +65,7 @@ _PLACE = (
 """Where a notification is on the pages: by its row, which grows with every append. What came back from the archive was
 appended anew, and is behind all else by its time: it alone has a sequence that was pruned.
 """
-COVERED_AT = "CASE WHEN i.begins >= n.seq THEN i.begun_at WHEN i.read_upto >= n.seq THEN i.read_at END"
-"""When the notification `n` counted as read for the user of the inbox `i` without a receipt that says so."""
-_OF_TYPES = "n.type IN (SELECT value FROM json_each(:types))"
+_OF_TYPES = " AND n.type IN (SELECT value FROM json_each(:types))"
 
 
 class Form(Struct, frozen=True, gc=False):
@@ -151,7 +150,7 @@ WITH page AS MATERIALIZED (
     FROM json_each(:rooms) asked, {_parts(form)} part ORDER BY 1 DESC, 2 DESC LIMIT :limit
 )
 SELECT {beginnings.UNBEGUN}, (
-    SELECT json_group_array(json_array({_ITEM}, {COVERED_AT}, page.place))
+    SELECT json_group_array(json_array({_ITEM}, {covered_at("n.seq")}, page.place))
     FROM page CROSS JOIN notifications n ON n.rowid = page.row
     {mail_rows.JOIN} LEFT JOIN {_RECEIPTS} LEFT JOIN {_INBOXES}
 ), {returned}
@@ -164,11 +163,11 @@ def _parts(form: Form) -> str:
     A type has an index in what is large of a room; what is not is looked through for all of them at once.
     """
     if form.place is not Place.INBOX:
-        return f"json_each({_part(form, *_AWAY[form.place], f' AND {_OF_TYPES}' if form.of_types else '')})"
+        return f"json_each({_part(form, *_AWAY[form.place], _OF_TYPES if form.of_types else '')})"
     read, there = _INBOX
     if not form.of_types:
         return f"json_each({_part(form, read.format(index=''), there, '')})"
-    small = _part(form, read.format(index=""), there, f" AND n.seq <= {TYPED_FROM} AND {_OF_TYPES}")
+    small = _part(form, read.format(index=""), there, f" AND n.seq <= {TYPED_FROM}{_OF_TYPES}")
     large = _part(
         form,
         read.format(index=" INDEXED BY notifications_typed"),
@@ -181,9 +180,7 @@ def _parts(form: Form) -> str:
 
 def _part(form: Form, read: str, there: str, of_types: str) -> str:
     """The newest `limit` of a room that fit: where each is, its id and its row."""
-    conditions = there + of_types + _of_categories(form)
-    if form.is_muted:
-        conditions += " AND (asked.value = :own OR n.type NOT IN (SELECT value FROM json_each(:muted)))"
+    conditions = there + of_types + _beside_types(form)
     if not form.is_first:
         # No index knows the places: SQLite keeps to that of the room, where it finds the row ids too.
         conditions += " AND (place, n.id) < (:before, :last)"
@@ -201,11 +198,14 @@ def _part(form: Form, read: str, there: str, of_types: str) -> str:
     ))"""  # noqa: S608 - made of constants
 
 
-def _of_categories(form: Form) -> str:
-    """What is asked of what the catalog said of a notification."""
-    if not form.of_categories:
-        return ""
-    return " AND json_extract(n.entry, '$.category') IN (SELECT value FROM json_each(:categories))"
+def _beside_types(form: Form) -> str:
+    """What is asked of a notification beside its type: what the catalog said of it, and that it is not muted."""
+    conditions = ""
+    if form.of_categories:
+        conditions += " AND json_extract(n.entry, '$.category') IN (SELECT value FROM json_each(:categories))"
+    if form.is_muted:
+        conditions += " AND (n.room = :own OR n.type NOT IN (SELECT value FROM json_each(:muted)))"
+    return conditions
 
 
 def _returned(form: Form) -> str:
@@ -213,9 +213,7 @@ def _returned(form: Form) -> str:
 
     At most `RETURNED_MAX`, by the index of what has returned. It heeds the types and categories that are asked for.
     """
-    conditions = (f" AND {_OF_TYPES}" if form.of_types else "") + _of_categories(form)
-    if form.is_muted:
-        conditions += " AND (n.room = :own OR n.type NOT IN (SELECT value FROM json_each(:muted)))"
+    conditions = (_OF_TYPES if form.of_types else "") + _beside_types(form)
     return f"""(SELECT json_group_array(json_array({_ITEM}, NULL)) FROM (
         SELECT c.user, c.room, c.seq FROM receipts c INDEXED BY receipts_returned CROSS JOIN {OF_RECEIPT}
         WHERE c.user = :user AND c.returned_at IS NOT NULL AND n.room IN (SELECT value FROM json_each(:rooms))

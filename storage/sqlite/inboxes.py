@@ -15,9 +15,8 @@ from storage.openings import OpeningsTogether
 from storage.people import Erasure
 from storage.receipts import Receipt
 from storage.sqlite import acts, beginnings, history, marks, openings, receipts
-from storage.sqlite.history import COVERED_AT
 from storage.sqlite.muting import shown
-from storage.sqlite.rows import RECEIPT, receipt_from
+from storage.sqlite.rows import RECEIPT, covered_at, receipt_from
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.sqlite.standings import heads, of_user, standings, total, turn
@@ -254,7 +253,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         if not is_writable(notification_id):
             return Receipt()
         row = connection.execute(
-            f"SELECT {RECEIPT}, {COVERED_AT}"  # noqa: S608 - constants only
+            f"SELECT {RECEIPT}, {covered_at('n.seq')}"  # noqa: S608 - constants only
             " FROM notifications n"
             " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
             " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
@@ -269,7 +268,7 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
     ) -> dict[str, Receipt]:
         """One question by the primary key of notifications, whatever the number of ids."""
         rows = connection.execute(
-            f"SELECT n.id, {RECEIPT}, {COVERED_AT}"  # noqa: S608 - constants only
+            f"SELECT n.id, {RECEIPT}, {covered_at('n.seq')}"  # noqa: S608 - constants only
             " FROM notifications n"
             " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
             " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"

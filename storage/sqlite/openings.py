@@ -26,7 +26,6 @@ from storage.sqlite.standings import STANDINGS, Standing, of_user, total, turn
 LOOK = f"SELECT {IN_FORCE}, {beginnings.UNBEGUN}, {STANDINGS}"
 """One row, asked with the parameters of `asking`; `told` reads it."""
 
-
 # What is given up is not read: who comes back after long has missed too much in many rooms.
 _TOO_MUCH = f"""{HEAD} - since >= :limit AND (SELECT COUNT(*) FROM (
     SELECT 1 FROM notifications WHERE room = asked.value AND seq > since AND shown_until > :now LIMIT :limit

@@ -4,7 +4,7 @@ import sqlite3
 
 from storage.encoding import receipt_of
 from storage.receipts import Receipt
-from storage.sqlite.rows import RECEIPT, receipt_from
+from storage.sqlite.rows import RECEIPT, covered_at, receipt_from
 
 
 def of_notification(connection: sqlite3.Connection, notification_id: str) -> dict[str, Receipt]:
@@ -38,8 +38,7 @@ def of_notification(connection: sqlite3.Connection, notification_id: str) -> dic
 def of_user(connection: sqlite3.Connection, user: str, *, limit: int) -> dict[str, Receipt]:
     """By id: by the index of a user's newest."""
     found = connection.execute(
-        f"SELECT c.id, {RECEIPT},"  # noqa: S608 - constants only
-        " CASE WHEN i.begins >= c.seq THEN i.begun_at WHEN i.read_upto >= c.seq THEN i.read_at END"
+        f"SELECT c.id, {RECEIPT}, {covered_at('c.seq')}"  # noqa: S608 - constants only
         " FROM receipts c LEFT JOIN inboxes i ON i.user = c.user AND i.room = c.room"
         " WHERE c.user = ? ORDER BY c.id DESC LIMIT ?",
         (user, limit),

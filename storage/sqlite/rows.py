@@ -15,7 +15,7 @@ from storage.encoding import (
     shown_until,
 )
 from storage.notifications import Collapse, Notification, Origin
-from storage.receipts import Receipt
+from storage.receipts import UNTOUCHED, Receipt
 from storage.sqlite import bulk, mail_rows
 from storage.sqlite.bulk import Row
 
@@ -57,14 +57,18 @@ RECEIPT = ", ".join(f"c.{column}" for column in _RECEIPT)
 RECEIPT_WIDTH = len(_RECEIPT) + 1
 
 
-_UNTOUCHED = Receipt()
+def covered_at(seq: str) -> str:
+    """When the notification of this sequence, an expression, counted as read for the user of the inbox `i` without a receipt
+    that says so.
+    """
+    return f"CASE WHEN i.begins >= {seq} THEN i.begun_at WHEN i.read_upto >= {seq} THEN i.read_at END"
 
 
 def receipt_from(row: Row) -> Receipt:
     """The receipt of a row that has the columns of `RECEIPT`, and behind them when it was covered."""
     if not any(row):
         # As most are; it takes a tenth of the time.
-        return _UNTOUCHED
+        return UNTOUCHED
     return receipt_of(**dict(zip((*_RECEIPT, "covered_at"), row, strict=True)))
 
 

@@ -15,8 +15,8 @@ from gateway.ground.rooms import user_room
 from storage.events import Outcome
 from storage.obligations import Subject
 
-_USER = user_room("")
-"""How the name of a user's own room begins."""
+OWN_ROOMS = user_room("")
+"""How the names of users' own rooms begin."""
 _FRAME_BYTES = 1024
 """How many bytes of a frame weigh as much as a small happening."""
 
@@ -40,7 +40,7 @@ class Delivered:
 
     def add(self, room: str, id_: str, type_: str) -> None:
         """One more of the same moment; its weight is 1."""
-        by_type = self.own if room.startswith(_USER) else self.shared
+        by_type = self.own if room.startswith(OWN_ROOMS) else self.shared
         ids = by_type.get(type_)
         if ids is None:
             by_type[type_] = [id_]

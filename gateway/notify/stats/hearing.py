@@ -15,10 +15,11 @@ from collections.abc import Callable, Sequence
 
 from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
-from gateway.ground.rooms import user_of, user_room
+from gateway.ground.rooms import user_of
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.delivery.streams import ToldByFrame
 from gateway.notify.stats.happenings import (
+    OWN_ROOMS,
     Delivered,
     Happening,
     MailEnded,
@@ -43,9 +44,6 @@ WAITING_MAX = 20_000
 
 _OF_RESULT = {Result.SENT: Outcome.SENT, Result.SKIPPED: Outcome.SKIPPED, Result.BURIED: Outcome.DEAD}
 """What a mail worker calls it, and which outcome that is; other results are no end."""
-
-_USER = user_room("")
-"""How the name of a user's own room begins."""
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +93,7 @@ class Hearing:
         first = notifications[0]
         if len(notifications) == 1 and first.mail is None:
             if first.seq is not None:
-                (self._own if first.room.startswith(_USER) else self._shared)[first.type] += 1
+                (self._own if first.room.startswith(OWN_ROOMS) else self._shared)[first.type] += 1
                 return
             if first.entry is None:
                 return
