@@ -87,7 +87,9 @@ def data_text(data: Mapping[str, Any]) -> str:
     except TypeError:
         return _encode(plain)
     # It takes a sixth of the time; but it writes NaN as null, which would come back as another value.
-    return text.decode() if b"null" not in text else _encode(plain)
+    # Asked of text: of bytes Python asks first whether what is looked for is a number, and makes an error to find that out.
+    decoded = text.decode()
+    return decoded if "null" not in decoded else _encode(plain)
 
 
 def data_of(text: str) -> dict[str, Any]:

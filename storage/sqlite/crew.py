@@ -20,6 +20,11 @@ LOG_PAGES = 16_000
 PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 """Errors that say nothing against the file."""
 
+# Before it binds None or bytes, sqlite3 asks whether anybody converts them, and on Python 3.11 it does so by way of errors that it
+# makes and drops: it takes five times as long as to bind a number. Who says that they stay as they are is asked alone.
+sqlite3.register_adapter(type(None), lambda nothing: nothing)
+sqlite3.register_adapter(bytes, bytes)
+
 _Identity = tuple[int, int] | None
 """Device and inode; None for a path that names nothing."""
 

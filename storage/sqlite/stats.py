@@ -86,10 +86,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         span = (micros(bucket.start), micros(bucket.end))
         found: dict[int, dict[Outcome, int]] = {}
         if of is None:
-            for series, place, count in connection.execute(
-                "SELECT series, outcome, SUM(count) FROM stats_events WHERE at >= ? AND at < ? GROUP BY series, outcome",
-                span,
-            ):
+            for series, place, count in connection.execute(_COUNTED, span):
                 found.setdefault(series, {})[OUTCOMES[place]] = count
         else:
             for series, *counts in connection.execute(
@@ -202,6 +199,12 @@ class SQLiteStats(SQLiteShelf, Stats):
         ).rowcount
 
 
+# First by time, in the order of the index: a minute has a thousand times more events than moments at which some were heard of.
+_COUNTED = """
+SELECT series, outcome, SUM(counted) FROM (
+    SELECT series, outcome, SUM(count) AS counted FROM stats_events WHERE at >= ? AND at < ? GROUP BY at, series, outcome
+) GROUP BY series, outcome
+"""
 _SUMS = ", ".join(f"SUM({outcome})" for outcome in OUTCOMES)
 _SPAN = "step = ? AND start >= ? AND start < ?"
 _SUMS_AS = ", ".join(f"SUM({outcome}) AS {outcome}" for outcome in OUTCOMES)

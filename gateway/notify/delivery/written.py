@@ -7,7 +7,7 @@ The trace asks each node for it (`gateway.observe.trace`): it tells whether a fr
 the store cannot know.
 """
 
-from collections import deque
+from array import array
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,16 +31,36 @@ class Written:
 
 
 class WrittenLog:
-    """The newest `KEPT` frames of this node. Noting costs an append for a frame, however many sessions it goes to."""
+    """The newest `KEPT` frames of this node: a ring, each value of a frame in a column.
 
-    __slots__ = ("_entries",)
+    Noting makes no object that stays. One for each frame would be freed thousands of frames later, when no cache of the
+    processor has it any more.
+    """
+
+    __slots__ = ("_at", "_next", "_reached", "_rooms", "_seqs", "_sessions")
 
     def __init__(self) -> None:
-        self._entries: deque[tuple[str, int, float, int, tuple[str, ...]]] = deque(maxlen=KEPT)
+        self._rooms: list[str] = [""] * KEPT
+        """Empty where nothing was written yet."""
+        self._seqs = array("q", bytes(8 * KEPT))
+        self._at = array("d", bytes(8 * KEPT))
+        self._reached = array("q", bytes(8 * KEPT))
+        self._sessions: list[str | tuple[str, ...]] = [()] * KEPT
+        """One id by itself: most rooms are a user's, with one session."""
+        self._next = 0
 
     def note(self, room: str, seq: int, reached: int, members: Collection[str]) -> None:
         """Remember that the frame was written just now; called for each frame with a sequence, and never waits."""
-        self._entries.append((room, seq, time(), reached, tuple(members) if reached <= NAMED else ()))
+        place = self._next
+        self._rooms[place] = room
+        self._seqs[place] = seq
+        self._at[place] = time()
+        self._reached[place] = reached
+        if reached == 1:
+            [self._sessions[place]] = members
+        else:
+            self._sessions[place] = tuple(members) if reached <= NAMED else ()
+        self._next = (place + 1) % KEPT
 
     def find(self, room: str, seq: int) -> Written | None:
         """What was written of it, if that is remembered.
@@ -48,12 +68,17 @@ class WrittenLog:
         It looks through all that is kept, from the newest on: for a question of a person, not for the path of
         an emit.
         """
-        for entry in reversed(self._entries):
-            if entry[1] == seq and entry[0] == room:
-                _, _, at, reached, sessions = entry
-                return Written(at=datetime.fromtimestamp(at, UTC), reached=reached, sessions=sessions)
+        for age in range(1, KEPT + 1):
+            place = self._next - age
+            if self._seqs[place] == seq and self._rooms[place] == room:
+                sessions = self._sessions[place]
+                return Written(
+                    at=datetime.fromtimestamp(self._at[place], UTC),
+                    reached=self._reached[place],
+                    sessions=(sessions,) if isinstance(sessions, str) else sessions,
+                )
         return None
 
     def forget(self) -> None:
         """The sequences begin anew: what is remembered would be told of others."""
-        self._entries.clear()
+        self._rooms = [""] * KEPT

@@ -1,6 +1,5 @@
 """How much of a room a page of its history looks at."""
 
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from storage.notifications import Notification
 from storage.sqlite import SQLiteStore, history
 from storage.sqlite.streams import TYPED_FROM
 from storage.streams import Emission
+from tests.support.sqlite_steps import steps_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROOM = "user:ann"
@@ -37,15 +37,9 @@ async def store(tmp_path: Path):
 
 def looked_up(path: Path, query: HistoryQuery) -> tuple[list[str], int]:
     """The ids of the page, and how many steps SQLite has taken for it."""
-    steps = 0
-
-    def step() -> None:
-        nonlocal steps
-        steps += 1
-
-    with sqlite3.connect(path) as connection:
-        connection.set_progress_handler(step, 1)
-        row = connection.execute(*history.asking(query, now=1)).fetchone()
+    row, steps = steps_of(
+        path, lambda connection: connection.execute(*history.asking(query, now=1)).fetchone()
+    )
     return [item.notification.id for item in history.told(query, row).items], steps
 
 

@@ -1,10 +1,7 @@
 """How much of a room is looked at to tell how a user stands in it, and whether the user is known."""
 
-import sqlite3
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +11,7 @@ from storage.inboxes import OpeningRequest, Selection
 from storage.notifications import Notification
 from storage.sqlite import SQLiteStore, beginnings, openings
 from storage.streams import Emission
+from tests.support.sqlite_steps import steps_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROOM = "user:ann"
@@ -40,18 +38,6 @@ async def store(tmp_path: Path):
     await store.close()
 
 
-def steps_of(path: Path, ask: Callable[[sqlite3.Connection], Any]) -> tuple[Any, int]:
-    steps = 0
-
-    def step() -> None:
-        nonlocal steps
-        steps += 1
-
-    with sqlite3.connect(path / "bellhop.db") as connection:
-        connection.set_progress_handler(step, 1)
-        return ask(connection), steps
-
-
 def request(**since: int) -> OpeningRequest:
     return OpeningRequest("ann", [ROOM, "all"], since, 20, NOW)
 
@@ -59,9 +45,11 @@ def request(**since: int) -> OpeningRequest:
 async def test_what_was_read_one_by_one_is_looked_up_one_by_one(store: SQLiteStore, tmp_path: Path):
     asked = [request()]
 
-    row, looked = steps_of(tmp_path, lambda connection: openings.look(connection, openings.asking(asked)))
+    row, looked = steps_of(
+        tmp_path / "bellhop.db", lambda connection: openings.look(connection, openings.asking(asked))
+    )
     behind, opened = steps_of(
-        tmp_path,
+        tmp_path / "bellhop.db",
         lambda connection: connection.execute(
             openings.MISSED, openings.asking_missed(request(**{ROOM: STORED - 1}))
         ).fetchone(),
@@ -81,7 +69,8 @@ async def test_when_a_user_was_heard_of_first_is_seen_at_the_beginning_of_the_ro
     membership = Membership(own=ROOM, everybodys=["all"])
 
     known, steps = steps_of(
-        tmp_path, lambda connection: beginnings._known(connection, [("ann", ["all"], membership)])
+        tmp_path / "bellhop.db",
+        lambda connection: beginnings._known(connection, [("ann", ["all"], membership)]),
     )
 
     assert known["ann"].heard_at in (0, micros(NOW))
