@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -42,7 +43,8 @@ class DatabaseFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._log = path.with_name(f"{path.name}-wal")
+        # As text: a path would be spelled anew for each look.
+        self._names = str(path), f"{path}-wal"
         self._opened: tuple[_Identity, _Identity] | None = None
 
     def opened(self) -> None:
@@ -59,12 +61,13 @@ class DatabaseFile:
 
     def _found(self) -> tuple[_Identity, _Identity]:
         """The identities of the file and of its log. Two calls of `stat`, on the thread of the job."""
-        return _identity(self.path), _identity(self._log)
+        file, log = self._names
+        return _identity(file), _identity(log)
 
 
-def _identity(path: Path) -> _Identity:
+def _identity(name: str) -> _Identity:
     try:
-        found = path.stat()
+        found = os.stat(name)  # noqa: PTH116 - it is looked at for each job
     except OSError:
         return None
     return found.st_dev, found.st_ino
