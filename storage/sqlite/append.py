@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -16,6 +16,8 @@ from storage.sqlite.heads import heads
 from storage.sqlite.rows import NOTIFICATION, find, insert, notification_of, row_of
 from storage.streams import Appended, Emission
 
+Look = Callable[[sqlite3.Connection, Collection[str]], dict[str, int]]
+
 
 class _Append:
     """One call of `append`: what is known already, what is new, and the rows to write.
@@ -24,10 +26,11 @@ class _Append:
     The write lock is held from before the first look, so nothing that it has seen can change.
     """
 
-    def __init__(self, connection: sqlite3.Connection, emissions: Sequence[Emission]) -> None:
+    def __init__(self, connection: sqlite3.Connection, emissions: Sequence[Emission], look: Look) -> None:
         """`connection` is in its caller's transaction."""
         self._connection = connection
         self._emissions = emissions
+        self._look = look
         self._heads: dict[str, int] = {}
         self._known: dict[str, tuple[bytes, tuple[Notification, ...]]] = {}
         self._rows: list[Row] = []
@@ -39,7 +42,7 @@ class _Append:
         """Answer each emission, in order, with all of them written."""
         self._look_up_keys()
         rooms = {n.room for emission in self._emissions for n in emission.notifications if n.in_app}
-        self._heads = heads(self._connection, rooms)
+        self._heads = self._look(self._connection, rooms)
         pairs = {pair_of(n) for each in self._emissions for n in each.notifications if n.collapse is not None}
         if pairs:
             self._latest = collapsing.latest(self._connection, pairs)
@@ -114,12 +117,14 @@ class _Append:
 
 
 def append(
-    connection: sqlite3.Connection, emissions: Sequence[Emission]
+    connection: sqlite3.Connection, emissions: Sequence[Emission], look: Look = heads
 ) -> list[Appended | IdempotencyMismatch]:
     """Store emissions, as `Streams.append` says. Raises `sqlite3.IntegrityError` when an id is stored already: then
     nothing is.
+
+    `look` finds the heads of rooms; what it answers holds how far they have come in the end.
     """
-    return _Append(connection, emissions).run()
+    return _Append(connection, emissions, look).run()
 
 
 def append_anew(

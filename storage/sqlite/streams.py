@@ -15,6 +15,7 @@ from storage.sqlite import append, clearing, heads, mail_rows, rows, searching, 
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
+from storage.sqlite.threads import Threads
 from storage.streams import Appended, Emission, Placed, Streams, Tried
 
 TYPED_FROM: Final = 2_000
@@ -133,27 +134,37 @@ class SQLiteStreams(SQLiteShelf, Streams):
 
     MIGRATIONS = MIGRATIONS
 
+    def __init__(self, threads: Threads) -> None:
+        super().__init__(threads)
+        self._heads = heads.Heads()
+        """Of the writer's thread."""
+
     async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
         """One transaction. A second one, only when an id was stored already: whoever brings it did not hear the first
         answer.
         """
-        write = self._threads.write
+        write, known = self._threads.write, self._heads
         try:
             try:
-                return await write(lambda connection: append.append(connection, emissions))
+                return await write(
+                    lambda connection: append.append(connection, emissions, known.counting),
+                    then=known.committed,
+                )
             except sqlite3.IntegrityError:
                 # An id that is stored already: rare enough to look for only now.
-                return await write(lambda connection: append.append_anew(connection, emissions))
+                return await write(
+                    lambda connection: append.append_anew(connection, emissions), then=known.forget
+                )
         except sqlite3.IntegrityError as error:
             raise Unstorable("a notification's id is taken by another") from error
         except (UnicodeEncodeError, OverflowError, sqlite3.DataError) as error:
             raise Unstorable(f"SQLite cannot hold it: {error}") from error
 
     def learn(self, heads: Mapping[str, int]) -> None:
-        """Not needed: within the transaction that appends, looking costs next to nothing."""
+        """Not needed: within the transaction that appends, SQLite says whether another process has stored anything."""
 
     def unlearn(self) -> None:
-        """Nothing is remembered."""
+        self._heads.forget()
 
     @reading
     def heads(self, connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:

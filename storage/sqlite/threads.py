@@ -37,10 +37,17 @@ def _transaction(connection: sqlite3.Connection, begin: str, work: Callable[[sql
     return answer
 
 
-def _write(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> tuple[T, bool]:
+def _write(
+    connection: sqlite3.Connection,
+    work: Callable[[sqlite3.Connection], T],
+    then: Callable[[], None] | None,
+) -> tuple[T, bool]:
     """What `work` answers, committed, and whether it has changed anything."""
     before = connection.total_changes
-    return _transaction(connection, "BEGIN IMMEDIATE", work), connection.total_changes != before
+    answer = _transaction(connection, "BEGIN IMMEDIATE", work)
+    if then is not None:
+        then()
+    return answer, connection.total_changes != before
 
 
 def _checkpoint(connection: sqlite3.Connection) -> bool:
@@ -96,9 +103,14 @@ class Threads:
         except sqlite3.DatabaseError as error:
             raise StoreConfigurationError(f"{self._path} is not a usable SQLite database: {error}") from error
 
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in a transaction that holds the file's write lock, and is durable when this returns."""
-        future = self._writer.do(lambda connection: _write(connection, work))
+    async def write(
+        self, work: Callable[[sqlite3.Connection], T], *, then: Callable[[], None] | None = None
+    ) -> T:
+        """Run `work` in a transaction that holds the file's write lock, and is durable when this returns.
+
+        Once it is committed `then` is called, on the writer's thread before its next job; it raises nothing.
+        """
+        future = self._writer.do(lambda connection: _write(connection, work, then))
         try:
             answer, has_changed = await _answer(future)
         except asyncio.CancelledError:

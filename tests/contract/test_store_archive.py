@@ -258,3 +258,16 @@ async def test_what_came_back_is_in_the_history_behind_all_else_page_by_page(sto
     assert sorted(found) == [(room, seq) for room in sorted(rooms) for seq in range(1, 6)]
     assert {seq for _, seq in found[:4]} == {4, 5}
     assert [seq for room, seq in found if room == ANN] == [5, 4, 3, 2, 1]
+
+
+async def test_what_comes_back_in_part_leaves_the_head_where_it_was(store):
+    """Of a room that has nothing else: what is emitted next must not have a sequence that was told before."""
+    await fill(store, ANN, 3)
+    kept = await put_away(store, await leads(store))
+
+    assert await store.archive.restore(kept[:1], user_of, now=later(1)) == 1
+
+    assert await store.streams.heads([ANN]) == {ANN: 3}
+    (after,) = await fill(store, ANN, 1)
+    assert after.seq == 4
+    assert await sequences(store, ANN) == [1, 4]
