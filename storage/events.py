@@ -6,7 +6,7 @@ or an address: there is nothing of people here to be erased or shown.
 
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -125,6 +125,8 @@ def number_of(happened: Happened) -> int:
 
 
 _ONE, _NAMED, _MANY = b"\x01", b"\x02", b"\x03"
+_LENGTH = 18
+"""Bytes of a key that names no reader."""
 _CODES = {outcome: bytes([place]) for place, outcome in enumerate(OUTCOMES)}
 
 
@@ -137,10 +139,15 @@ def key_of_one(about: str, outcome: Outcome, reader: bytes = b"") -> bytes:
     return _name(about) + _CODES[outcome] + reader
 
 
-def keys_of_each(about: Iterable[str], outcome: Outcome) -> list[bytes]:
+def keys_of_each(about: Collection[str], outcome: Outcome) -> list[bytes]:
     """`key_of_one` of many to which the same has come, in their order."""
     code = _CODES[outcome]
-    return [_name(each) + code for each in about]
+    try:
+        keys = [_ONE + bytes.fromhex(each.replace("-", "")) + code for each in about]
+    except ValueError:
+        keys = []
+    # All are of UUIDs, but for what others have given ids to: then each is looked at.
+    return keys if {*map(len, keys)} == {_LENGTH} else [_name(each) + code for each in about]
 
 
 def _name(about: str) -> bytes:

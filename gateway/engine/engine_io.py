@@ -203,10 +203,6 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
 
     # What connections need
 
-    def sent(self, size: int) -> None:
-        self.stats.writes += 1
-        self.stats.bytes += size
-
     def slow(self, sid: str) -> None:
         self.stats.slow_consumers += 1
         logger.info("slow consumer dropped", extra={"connection": sid})

@@ -82,6 +82,11 @@ class Packet:
             packets,
         )
 
+    def for_any(self, sid: str) -> Self:
+        """The packet that a session is to get, where all get the same."""
+        del sid
+        return self
+
     def singles(self) -> Iterator["Packet"]:
         """The Engine.IO packets that it holds, one by one."""
         if not self.parts:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gateway.engine.limits import UNLIMITED
 from gateway.engine.packets import Packet
+from gateway.engine.stats import EngineStats
 from gateway.engine.tick import Tick, broken
 from gateway.engine.websocket import WebSocket
 
@@ -17,10 +18,8 @@ class SendingEngine(Protocol):
 
     tick: Tick
     """Flushes who owes something."""
-
-    def sent(self, size: int) -> None:
-        """A write of `size` bytes was given to the kernel."""
-        ...
+    stats: EngineStats
+    """Counts what is given to the kernel."""
 
     def slow(self, sid: str) -> None:
         """The connection of this sid is about to be dropped because its client does not read."""
@@ -100,7 +99,9 @@ class SendBuffer:
             self._write_through(socket, packet.frame)
 
     def _write_through(self, socket: WebSocket, frame: bytes) -> None:
-        self._sending.sent(len(frame))
+        stats = self._sending.stats
+        stats.writes += 1
+        stats.bytes += len(frame)
         try:
             left = socket.write(frame)
         except Exception as error:  # noqa: BLE001 - whatever it is, who emits and who else listens must not suffer for it
@@ -125,7 +126,9 @@ class SendBuffer:
             self.backlog = 0
             if self.drained is not None:
                 self._tell_drained()
-            self._sending.sent(len(data))
+            stats = self._sending.stats
+            stats.writes += 1
+            stats.bytes += len(data)
             left = socket.write(data)
             if left:
                 self._fill(left)

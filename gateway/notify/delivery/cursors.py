@@ -12,7 +12,6 @@ and until it is taken out here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 from gateway.cluster.bus.base import TRANSIENT, Bus
 from gateway.engine import Packet
@@ -225,7 +224,7 @@ class Delivery(Part):
                 reached = self._sockets.fan_out_each(namespace, stream.room, packet_of)
         else:
             packet = Packet.event(namespace, event)
-            packet_of = partial(_same, packet)
+            packet_of = packet.for_any
             if members:
                 reached = self._sockets.fan_out(namespace, stream.room, packet)
         if members:
@@ -285,12 +284,6 @@ class Delivery(Part):
             # These have it all: there is no frame to come that would let them in.
             if guest.upto is not None and guest.upto <= head:
                 self._admit(sid, stream)
-
-
-def _same(packet: Packet, sid: str) -> Packet:
-    """The packet for any session: that of one language."""
-    del sid
-    return packet
 
 
 def _any_locale(sid: str) -> None:
