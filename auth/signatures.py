@@ -9,7 +9,7 @@ Nothing but the signature is remembered; what the token says is judged each time
 """
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
@@ -24,6 +24,9 @@ from auth.errors import InvalidToken
 from auth.key import SECRET_ALGORITHM, Key
 from auth.published import PUBLISHED_ALGORITHMS
 
+# By the functions below those of `base64`, which go through three others for each text.
+_TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
+_FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
 SECRETS_KEYED = 16
 """Secrets that are ready for use; few have more than two."""
 REMEMBERED = 2_048
@@ -130,11 +133,12 @@ def _signed_with_secret(token: str, secret: bytes) -> bytes | None:
         return None
     segment = signed.partition(".")[2].encode()
     try:
-        payload = urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
+        # What is no letter of the alphabet is passed over here, and seen below.
+        payload = a2b_base64(segment.translate(_FROM_URLSAFE) + b"=" * (-len(segment) % 4))
     except ValueError:
         return None
     return payload if _base64url(payload) == segment else None
 
 
 def _base64url(value: bytes) -> bytes:
-    return urlsafe_b64encode(value).rstrip(b"=")
+    return b2a_base64(value, newline=False).rstrip(b"=").translate(_TO_URLSAFE)

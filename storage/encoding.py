@@ -215,7 +215,9 @@ def key_parts(text: str) -> tuple[str, str]:
 
 def writable(texts: Iterable[str]) -> list[str]:
     """Those of `texts` that a database can hold at all; half a surrogate pair matches nothing, so it is left out."""
-    return [text for text in texts if is_writable(text)]
+    given = list(texts)
+    # As nearly always: one look at all of them.
+    return given if "".join(given).isascii() else [text for text in given if is_writable(text)]
 
 
 def is_writable(text: str) -> bool:

@@ -88,8 +88,15 @@ class GroupCommit:
         """
         self._turn_away()
         parts = list(self._parts(emissions))
+        futures = self._coalescer.submit(parts)
+        if len(futures) == 1:
+            # As nearly always.
+            try:
+                return await futures[0]
+            except StorageError as error:
+                return [error] * len(emissions)
         outcomes: list[AppendOutcome] = []
-        heard = await asyncio.gather(*self._coalescer.submit(parts), return_exceptions=True)
+        heard = await asyncio.gather(*futures, return_exceptions=True)
         for part, answer in zip(parts, heard, strict=True):
             if isinstance(answer, StorageError):
                 outcomes += [answer] * len(part)

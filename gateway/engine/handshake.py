@@ -4,7 +4,6 @@ What is read here from bytes is only what every client writes; whatever is odd a
 byte is looked at a fixed number of times, whatever it is.
 """
 
-import base64
 import binascii
 import hashlib
 from collections.abc import Iterable
@@ -68,7 +67,7 @@ def read(data: bytes) -> tuple[Handshake, bytes] | None:
         return None
     if (
         not fields.keys().isdisjoint(_BODY)
-        or any(len(fields.get(name, ())) > 1 for name in _SINGLE)
+        or (len(fields) < len(lines) and any(len(fields.get(name, ())) > 1 for name in _SINGLE))
         or [each.lower() for each in fields.get(b"upgrade", ())] != [b"websocket"]
         or b"upgrade" not in _words(fields.get(b"connection", ()))
         or fields.get(b"sec-websocket-version") != [b"13"]
@@ -131,7 +130,7 @@ def is_asked_for(request: web.BaseRequest) -> bool:
 def _checked(key: bytes) -> bytes:
     """The key, if it is one: sixteen bytes in base64 (section 4.1)."""
     try:
-        nonce = base64.b64decode(key, validate=True) if len(key) == KEY_CHARACTERS else b""
+        nonce = binascii.a2b_base64(key, strict_mode=True) if len(key) == KEY_CHARACTERS else b""
     except (binascii.Error, ValueError):
         raise HandshakeError from None
     if len(nonce) != 16:
@@ -153,7 +152,7 @@ def _first_protocol(lines: Iterable[bytes]) -> bytes | None:
 
 
 def _answer(key: bytes, protocol: bytes | None) -> bytes:
-    accept = base64.b64encode(hashlib.sha1(key + GUID).digest())  # noqa: S324 - the RFC's choice
+    accept = binascii.b2a_base64(hashlib.sha1(key + GUID).digest(), newline=False)  # noqa: S324 - the RFC's choice
     lines = [
         b"HTTP/1.1 101 Switching Protocols",
         b"Upgrade: websocket",

@@ -1,10 +1,11 @@
 """Identifiers of connections and sessions, which nobody can guess."""
 
 import secrets
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 
 RANDOM_BYTES = 12
 AT_ONCE = 256
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Identifiers:
@@ -23,4 +24,5 @@ class Identifiers:
         self._used = begin + RANDOM_BYTES
         self._serial = (self._serial + 1) & 0xFFFFFF
         serial = self._serial.to_bytes(3, "big")
-        return urlsafe_b64encode(self._random[begin : begin + RANDOM_BYTES] + serial).decode()
+        text = b2a_base64(self._random[begin : begin + RANDOM_BYTES] + serial, newline=False)
+        return text.translate(_URLSAFE).decode()

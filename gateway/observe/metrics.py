@@ -14,6 +14,7 @@ import math
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import web
@@ -22,7 +23,6 @@ from prometheus_client import (
     Counter,
     Gauge,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
 )
@@ -122,8 +122,8 @@ class Metrics(Collector):
         return count
 
     def histogram(self, name: str, help: str, bounds: Sequence[float]) -> Observe:  # noqa: A002 - as above
-        """Scrape how many values were at most each of `bounds`."""
-        return Histogram(name, help, buckets=bounds, registry=self.registry).observe
+        """Scrape how many values were at most each of `bounds`. It is told on the loop alone."""
+        return partial(self.histogram_by(name, help, (), bounds), ())
 
     def histogram_by(
         self,
@@ -132,7 +132,7 @@ class Metrics(Collector):
         labels: Sequence[str],
         bounds: Sequence[float],
     ) -> ObserveBy:
-        """The same by labels, for what happens thousands of times a second. It is told on the loop alone."""
+        """The same by labels."""
         timings = Timings(name, help, labels, bounds)
         self._timings.append(timings)
         return timings.observe

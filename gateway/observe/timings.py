@@ -27,15 +27,19 @@ class Timings:
         self._bounds = tuple(bounds)
         self._told: dict[Labels, tuple[list[int], list[float]]] = {}
         """By labels how many fell into each bucket, and in a list of one their sum in seconds."""
+        if not labels:
+            # The one series there is: it is told from the start.
+            self._begin(())
 
     def observe(self, labels: Labels, seconds: float) -> None:
         """Count one that took so long."""
-        told = self._told.get(labels)
-        if told is None:
-            told = self._told[labels] = [0] * (len(self._bounds) + 1), [0.0]
-        buckets, total = told
+        buckets, total = self._told.get(labels) or self._begin(labels)
         buckets[bisect_left(self._bounds, seconds)] += 1
         total[0] += seconds
+
+    def _begin(self, labels: Labels) -> tuple[list[int], list[float]]:
+        told = self._told[labels] = [0] * (len(self._bounds) + 1), [0.0]
+        return told
 
     def collect(self) -> Iterator[Metric]:
         """The family, as it stands now."""

@@ -4,6 +4,8 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 
+import orjson
+
 from storage.beginnings import After, BeginningRequest, Known, beginning
 from storage.encoding import writable
 from storage.sqlite.heads import HEAD
@@ -33,7 +35,7 @@ def members(requests: Sequence[BeginningRequest]) -> str:
 def told(requests: Sequence[BeginningRequest], found: str) -> list[BeginningRequest]:
     """What `UNBEGUN` has found of the requests."""
     rooms_of: dict[int, list[str]] = {}
-    for index, _, room in json.loads(found):
+    for index, _, room in orjson.loads(found):
         rooms_of.setdefault(index, []).append(room)
     return [(requests[index][0], rooms, requests[index][2]) for index, rooms in rooms_of.items()]
 
@@ -109,7 +111,7 @@ def _known(connection: sqlite3.Connection, requests: Sequence[BeginningRequest])
             settled=rows.get(membership_of[user].everybodys[0]) is not None,
             heard_at=0 if floor and erased_at is None else _heard_at(contact, told, since),
         )
-        for user, rows, contact, has_receipts, floor, erased_at, told in json.loads(found)
+        for user, rows, contact, has_receipts, floor, erased_at, told in orjson.loads(found)
     }
 
 

@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+import orjson
 from msgspec import Struct
 
 from storage.encoding import FOREVER, writable
@@ -77,7 +78,7 @@ def told(asked: Sequence[tuple[str, str]], found: str) -> list[Standing]:
     """What `STANDINGS` has found of what was asked, which it was given as JSON."""
     return [
         Standing(room, head, floor, read_upto, turn, max(0, head - settled))
-        for (_, room), (head, floor, read_upto, turn, settled) in zip(asked, json.loads(found), strict=True)
+        for (_, room), (head, floor, read_upto, turn, settled) in zip(asked, orjson.loads(found), strict=True)
     ]
 
 
@@ -88,12 +89,12 @@ def of_user(user: str, rooms: Iterable[str]) -> list[tuple[str, str]]:
 
 def total(standings: Sequence[Standing]) -> int:
     """How much is unread in these rooms together."""
-    return sum(standing.unread for standing in standings)
+    return sum([standing.unread for standing in standings])
 
 
 def turn(standings: Sequence[Standing]) -> int:
     """How often something of these rooms became unread again; it only ever grows."""
-    return sum(standing.turn for standing in standings)
+    return sum([standing.turn for standing in standings])
 
 
 def heads(standings: Sequence[Standing]) -> dict[str, int]:

@@ -135,6 +135,10 @@ class Emitter(Part):
         """
         answers: list[Emitted | Exception] = []
         for step in _steps(requests):
+            if answers:
+                # A thousand notifications keep the loop busy for a while: sockets and other emits come in
+                # between.
+                await asyncio.sleep(0)
             try:
                 answers += await self._emit_step(step, scope)
             except StoreUnavailable as error:
@@ -142,9 +146,6 @@ class Emitter(Part):
                     raise
                 answers += [error] * (len(requests) - len(answers))
                 break
-            # A thousand notifications keep the loop busy for a while: sockets and other emits come in
-            # between.
-            await asyncio.sleep(0)
         for outcome, count in Counter(map(self._outcome, answers)).items():
             self.outcomes[outcome] += count
         return answers

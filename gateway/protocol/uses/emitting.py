@@ -41,10 +41,16 @@ async def emit_many(
     One outcome for each item, in order. Those for now are stored before those for later are looked at: if the
     process dies in between, the caller has no answer and sends all again, each under its key.
     """
+    plain = [
+        item
+        for item in items
+        if isinstance(item, EmitRequest) and item.timing is None and item.cancel_key is None
+    ]
+    if len(plain) == len(items):
+        # As most batches are.
+        return await use.emitter.emit_many(plain, scope=caller.scope)
     asked = [item for item in items if isinstance(item, EmitRequest)]
     now = [item for item in asked if item.timing is None]
-    if len(now) == len(items):
-        return await _emit_now(use, caller, now)
     emitted = iter(await _emit_now(use, caller, now) if now else ())
     put_off = iter(await _put_off(use, caller, [item for item in asked if item.timing is not None]))
     outcomes: list[Emitted | PutOff | Exception] = []
@@ -73,10 +79,8 @@ async def _emit_now(
 ) -> Sequence[Emitted | Exception]:
     """Emit what was not cancelled a moment before, and answer for all, in order.
 
-    Raises `StoreUnavailable` as the emitter does. Of a batch without a key nothing is asked.
+    Raises `StoreUnavailable` as the emitter does. Of those without a key nothing is asked.
     """
-    if all([item.cancel_key is None for item in asked]):  # noqa: C419 - a generator costs more than what it asks
-        return await use.emitter.emit_many(asked, scope=caller.scope)
     standing = await use.scheduler.not_cancelled(asked, scope=caller.scope)
     left = [item for item in standing if item is not None]
     emitted = iter(await use.emitter.emit_many(left, scope=caller.scope) if left else ())
