@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import structs
 
 from gateway.catalog.channels import EMAIL
-from gateway.notify.campaigns.plans import Given, Variant, obligation_id
+from gateway.notify.campaigns.plans import Given, Variant, beginning, obligation_id
 from gateway.notify.deciding.decision import Judged
 from gateway.notify.deciding.gates import address
 from gateway.notify.deciding.verdicts import Case, Delay, Send, Skip
@@ -76,14 +76,18 @@ def drafted(
 def case_of(
     campaign: Campaign, recipient: Recipient, request: EmitRequest, email: EmailRequest, now: datetime
 ) -> Case:
-    """What is to be decided of one recipient."""
+    """What is to be decided of one recipient.
+
+    What its mail waits for counts from the beginning, at which the app was told, and not from its turn.
+    """
+    waits = timedelta(seconds=email.after_seconds or 0)
     return Case(
         type=request.type,
         user=recipient.user,
         room=request.rooms[0],
         channel=EMAIL,
         now=now,
-        due_at=now + timedelta(seconds=email.after_seconds or 0),
+        due_at=max(now, beginning(campaign, now) + waits),
         to=recipient.address,
         unless=email.unless,
         lane=LaneName.BULK,
