@@ -67,6 +67,15 @@ def _sent(row: PreferenceRow, channel: Channel) -> Value:
     return cell.value
 
 
+def _is_unsaid(row: PreferenceRow, channel: Channel) -> bool:
+    """Whether there is no word yet on its mail, where the no is kept though nothing is sent by itself.
+
+    Where a yes is waited for, a yes from before the no would count else; and of a type that the catalog has no mail of,
+    mail comes when its sender asks for it.
+    """
+    return channel == "email" and row.cells[channel].origin in (CellOrigin.OPT_IN, CellOrigin.DEFAULT)
+
+
 def _loudest(values: Sequence[Value]) -> Value:
     """What is sent at once goes before what is gathered, and that before nothing."""
     return next((value for value in (True, "daily", "weekly") if value in values), False)
@@ -88,9 +97,7 @@ def lowering(chosen: PreferenceGrid, places: Iterable[CellPlace]) -> dict[str, A
         rows = [
             row
             for row in rows_of.get(key, ())
-            if not row.cells[channel].is_locked
-            # Where a yes is waited for nothing is sent, and the no is kept: else a yes from before it would count.
-            and (_sent(row, channel) or row.cells[channel].origin is CellOrigin.OPT_IN)
+            if not row.cells[channel].is_locked and (_sent(row, channel) or _is_unsaid(row, channel))
         ]
         # The category, even where only some of its types are on: a type that it gets tomorrow is meant too.
         if any(row.type.category == key for row in rows):
