@@ -93,6 +93,7 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
             due_at=now + timedelta(seconds=after_of[room]) if room in after_of else due_at,
             to=email.to,
             unless=email.unless,
+            lane=email.lane,
             rhythm=request.rhythm,
             expires_at=expires_at,
         )

@@ -251,9 +251,11 @@ class TypePreviewer:
 
     async def _explain(self, user: str, type_: str, channel: Channel) -> Explained:
         """What every gate says of one channel at this moment."""
-        now = self._clock()
+        now, catalog = self._clock(), self._catalog.current
+        known = None if catalog is None else catalog.types.get(type_)
+        lane = LaneName.TRANSACTIONAL if known is None else LaneName(known.lane)
         return await self._judge.explain(
-            Case(type=type_, user=user, room=user_room(user), channel=channel, now=now, due_at=now)
+            Case(type=type_, user=user, room=user_room(user), channel=channel, now=now, due_at=now, lane=lane)
         )
 
 
