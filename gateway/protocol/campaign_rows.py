@@ -7,6 +7,7 @@ It knows the two formats and the bounds of a row. It neither reads from a socket
 or an answer would show an address.
 """
 
+import codecs
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -58,6 +59,8 @@ class SkippedRow:
     """A sentence for the sender."""
 
 
+_IN_QUOTES = re.compile(rb'[^"]*(?:""[^"]*)*')
+"""Of a cell, up to the quote that ends it: one within is written twice."""
 _MOMENT = Timestamp()
 _VISIBLE = re.compile(VISIBLE)
 
@@ -113,10 +116,7 @@ class RowSplitter:
         if not self._open:
             self._begun = self._line
         self._check(len(line), self._begun)
-        # A quote within quotes is written twice, so a record is whole when their number is even. Of a line alone, since of
-        # all that are open it is odd: each is looked at once.
-        turns = self._quoted and line.count(b'"') % 2 == 1
-        if bool(self._open) is not turns:
+        if self._quoted and _ends_open(line, is_open=bool(self._open)):
             self._open.append(line)
             self._held += len(line) + 1
             return None
@@ -129,6 +129,24 @@ class RowSplitter:
         """Raises `Invalid` where the record that is being read, and has begun in that line, would be longer than it may."""
         if self._held + more > LINE_BYTES_MAX:
             raise Invalid({"": [f"Line {begun} has more than {LINE_BYTES_MAX} bytes."]})
+
+
+def _ends_open(line: bytes, *, is_open: bool) -> bool:
+    """Whether a quoted cell goes on behind the line, as `csv` reads it: a quote opens one only where a cell begins."""
+    if b'"' not in line:
+        return is_open
+    at = len(codecs.BOM_UTF8) if line.startswith(codecs.BOM_UTF8) and not is_open else 0
+    while True:
+        if is_open or line[at : at + 1] == b'"':
+            # What is in it, and in what follows its end up to the next cell, opens nothing.
+            inside = _IN_QUOTES.match(line, at if is_open else at + 1)
+            assert inside is not None
+            at, is_open = inside.end() + 1, False
+            if at > len(line):
+                return True
+        at = line.find(b",", at) + 1
+        if at == 0:
+            return False
 
 
 class JsonRows:

@@ -157,3 +157,20 @@ def test_csv_that_is_not_utf_8_is_a_mistake_of_its_line():
     rows.row(1, b"user")
 
     assert rows.row(2, b"\xff") == SkippedRow(2, "This is no CSV in UTF-8.")
+
+
+def test_a_quote_in_the_middle_of_a_cell_costs_no_other_line():
+    """As inches have it: only where a cell begins does one open it."""
+    text = (
+        "user,address,data.note\n"
+        '1,a@example.org,a 27" screen\n'
+        "2,b@example.org,x\n"
+        '3,c@example.org,13" too\n'
+        '4,d@example.org,"said ""y"" and\nmore"\n'
+        "5,e@example.org,z\n"
+    )
+
+    found = read(text, csv=True)
+
+    assert [each.user for each in found] == ["1", "2", "3", "4", "5"]
+    assert found[3].given.data == {"note": 'said "y" and\nmore'}
