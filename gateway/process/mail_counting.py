@@ -6,6 +6,7 @@ Metrics are told by the workers, and by who takes what comes back, themselves.
 from collections.abc import Callable
 
 from gateway.catalog.live import LiveCatalog
+from gateway.notify.digests.items import EXPIRED, RECALLED
 from gateway.notify.lanes.book import LaneBook
 from gateway.notify.returns.attribution import Ours
 from gateway.notify.returns.fates import Fate
@@ -16,7 +17,9 @@ from gateway.notify.types.tally import Tally
 from mailer.bounces import Bounce, BounceSeverity
 from mailer.outcomes import MailOutcome, Result
 from storage import events, lanes
+from storage.endings import Skipped
 from storage.mail import LaneName
+from storage.notifications import Notification
 from storage.obligations import Kind, Lease, Subject
 
 _HEARD = {
@@ -65,6 +68,14 @@ class MailCounting:
             self._lanes.scales.count(lane, lanes.LaneOutcome.SENT, campaign=_campaign_of(outcome.of))
         elif outcome.unheard:
             self._lanes.scales.count(lane, lanes.LaneOutcome.FAILED)
+
+    def left_out(self, told: Notification, why: Skipped) -> None:
+        """A rule has skipped a mail as its digest closed; what is gone by itself is counted nowhere."""
+        if why.rule in (EXPIRED, RECALLED):
+            return
+        self._tally.mailed(told.type, Result.SKIPPED)
+        if self._noter is not None:
+            self._noter.heard.mail_left_out(told, why.rule)
 
     async def bounced(self, lease: Lease, bounce: Bounce) -> None:
         """Note an address that refuses mail, and count it against the lane if it does so for good."""

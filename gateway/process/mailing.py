@@ -64,6 +64,7 @@ def digester(process: Process, wake_mailer: Callable[[Iterable[LaneName]], None]
         kept_days=process.settings[StoreSettings].history_days,
     )
     process.mail_counting.gathered = closing.wake
+    closing.left_out = process.mail_counting.left_out
     return closing
 
 

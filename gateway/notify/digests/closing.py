@@ -25,6 +25,7 @@ from gateway.notify.digests.items import DigestItems
 from gateway.notify.digests.news import LISTED, Remainder, mail_of
 from gateway.notify.rounds import Due, Rounds
 from storage import digests as shelf
+from storage.endings import Skipped
 from storage.errors import StorageError
 from storage.mail import LaneName
 from storage.notifications import Notification
@@ -39,7 +40,14 @@ that die.
 SHORTEST_REST_SECONDS = 0.05
 PRUNED_AT_ONCE = 2_000
 
+TellLeftOut = Callable[[Notification, Skipped], None]
+"""Told of an item whose mail is skipped as its digest closes, with the rule; never waits."""
+
 logger = logging.getLogger(__name__)
+
+
+def _nobody_counts(item: Notification, why: Skipped) -> None:
+    del item, why
 
 
 class Digester(Part):
@@ -70,6 +78,8 @@ class Digester(Part):
         """The items of these digests, by what became of them."""
         self.open: int | None = None
         """Open digests of all nodes, as counted at the last keeping of the house; None until then."""
+        self.left_out: TellLeftOut = _nobody_counts
+        """Set by who counts what becomes of mail."""
         self._digests = digests
         self._items = DigestItems(digests, judge)
         self._sources = sources
@@ -185,6 +195,9 @@ class Digester(Part):
             left_out = {item.id: why for item, why in decided if why is not None}
             if left_out and not await self._digests.leave_out(digest.id, left_out, token=token, now=now):
                 return None, 0
+            for item, why in decided:
+                if why is not None:
+                    self.left_out(item, why)
             told = [item for item, why in decided if why is None]
             newest += told[: LISTED - len(newest)]
             total += len(told)

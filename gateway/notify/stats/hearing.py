@@ -34,6 +34,7 @@ from storage.clicks import HitKind
 from storage.events import Outcome, Series, StatsChannel
 from storage.mail import LaneName, MailState
 from storage.notifications import Notification
+from storage.obligations import Kind, Subject
 
 TOGETHER = 100
 """How much of what is written in one turn of the loop stands together, by weight, but for a replay: less than is worked out at
@@ -190,6 +191,14 @@ class Hearing:
                     ended.variant or "",
                 )
             )
+
+    def mail_left_out(self, told: Notification, rule: str) -> None:
+        """The mail of this notification was skipped by the rule, as the digest closed that it was gathered in."""
+        lane = "" if told.mail is None else told.mail.order.lane.value
+        of = Subject(kind=Kind.NOTIFICATION, id=told.id)
+        self._put(
+            MailEnded(self._clock(), Outcome.SKIPPED, told.id, of, told.type, lane, rule, _variant(told))
+        )
 
     def mail_returned(self, outcome: Outcome, told: Notification, lane: LaneName) -> None:
         """`told` is what the mail told, under the mail's id.

@@ -237,3 +237,17 @@ async def test_the_house_counts_what_is_open_and_forgets_what_is_long_closed(off
 
     assert office.digester.open == 1
     assert await office.store.outbox.find(lease.id) is None
+
+
+async def test_what_is_left_out_by_a_rule_is_told_with_it(office: Office):
+    """Who counts what becomes of mail hears of nobody else that it was skipped."""
+    told: list[tuple[str, str]] = []
+    office.digester.left_out = lambda item, why: told.append((item.id, why.rule))
+    seen, _ = [await office.emit() for _ in range(2)]
+    await office.work()
+    await office.store.inboxes.seen(Selection("ann", ["user:ann"], [seen], now=office.now))
+
+    office.now += HOUR
+    await office.close_due()
+
+    assert told == [(seen, "unless")]
