@@ -31,8 +31,8 @@ SOURCE = "import"
 """Who has put it there, where the list does not say."""
 BATCH = 500
 """Entries of one transaction, and of one page."""
-_ALIASES = dict.fromkeys(("email", "email address", "emailaddress", "recipient"), "address")
-"""What other senders call the column."""
+_ALIASES = ("email", "email address", "emailaddress", "recipient")
+"""What other senders call the column of addresses."""
 _LONGEST_LINE = 16 * 1024
 """Characters of a cell."""
 _FORMULA = re.compile(r"'*[=+@\t\r-]")
@@ -138,7 +138,9 @@ def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppressi
     csv.field_size_limit(_LONGEST_LINE)
     reader = csv.DictReader(_unmarked(source))
     names = [name.strip(" \t").casefold() for name in reader.fieldnames or ()]
-    reader.fieldnames = [_ALIASES.get(name, name) for name in names]
+    # One alone: beside "Email Address" other senders have an "Address" of streets.
+    column = next((name for name in (*_ALIASES, "address") if name in names), None)
+    reader.fieldnames = ["address" if name == column else "" if name == "address" else name for name in names]
     if "address" not in reader.fieldnames:
         raise ValueError("its first line names no column address")
     for row in reader:

@@ -17,12 +17,8 @@ const COLUMNS = [
   "created_at",
   "expires_at",
 ] as const;
-const ALIASES: Record<string, string> = {
-  email: "address",
-  "email address": "address",
-  emailaddress: "address",
-  recipient: "address",
-};
+/** What other senders call the column of addresses. */
+const ALIASES = ["email", "email address", "emailaddress", "recipient"];
 const EVIDENCE = ["mail", "code", "diagnostic"];
 const REASONS: readonly string[] = REASON_VALUES;
 /** Of what a server has said, the gateway takes as many. */
@@ -71,11 +67,11 @@ export function sheetOf(suppressions: readonly Suppression[]): (readonly string[
 /** The lines of a file; null for one whose first line names no column of addresses. */
 export function read(file: string): Line[] | null {
   const [head, ...rest] = rows(file);
-  const names = (head?.cells ?? []).map((name) => {
-    const plain = name.trim().toLowerCase();
-    return ALIASES[plain] ?? plain;
-  });
-  if (!names.includes("address")) return null;
+  const given = (head?.cells ?? []).map((name) => name.trim().toLowerCase());
+  // One alone: beside "Email Address" other senders have an "Address" of streets.
+  const column = [...ALIASES, "address"].find((name) => given.includes(name));
+  if (column === undefined) return null;
+  const names = given.map((name) => (name === column ? "address" : name === "address" ? "" : name));
   return rest.map(({ line, cells }) => ({ line, item: item(names, cells) }));
 }
 

@@ -187,3 +187,16 @@ def test_a_list_is_read_with_a_byte_order_mark_and_without(mark: str, head: str)
 
     assert isinstance(entry, Suppression)
     assert (entry.address, entry.scope) == ("ann@example.org", EVERYTHING)
+
+
+def test_of_a_list_with_postal_addresses_too_the_mail_addresses_are_taken():
+    """As other senders export them: the streets are in a column `Address`."""
+    lines = [
+        "Email Address,First Name,Address\n",
+        'ann@example.org,Ann,"1 High St, London"\n',
+        "bob@example.org,Bob,\n",
+    ]
+
+    entries = list(suppressing.suppressions(lines, now=NOW))
+
+    assert [getattr(each, "address", each) for each in entries] == ["ann@example.org", "bob@example.org"]
