@@ -87,13 +87,18 @@ export function placeOf(patch: object): string {
   return names.join(" ") + rest;
 }
 
-/** The patch that has it all again as it is in `before`. */
+/**
+ * The patch that has it all again as it is in `before`.
+ *
+ * Cell by cell: what another device has said of the same category meanwhile stays. Quiet hours are whole or none.
+ */
 export function inverse(before: object, patch: object): PreferencesPatch {
   const known = before as Tree;
   return Object.fromEntries(
     Object.entries(patch).map(([name, value]) => {
       const had = known[name] ?? null;
-      return [name, isTree(value) && isTree(had) ? inverse(had, value) : had];
+      if (!isTree(value) || (had === null && name === "quiet_hours")) return [name, had];
+      return [name, inverse(had ?? {}, value)];
     }),
   );
 }

@@ -105,13 +105,14 @@ describe("a change", () => {
       categories: { offers: { email: false, in_app: null } },
     });
     expect(inverse(before, { categories: { orders: { email: true } } })).toEqual({
-      categories: { orders: null },
+      categories: { orders: { email: null } },
     });
     expect(inverse(before, { quiet_hours: null, timezone: "Europe/Berlin" })).toEqual({
       quiet_hours: before.quiet_hours,
       timezone: null,
     });
     expect(inverse(before, { quiet_hours: { days: ["mon"] } })).toEqual({ quiet_hours: { days: null } });
+    expect(inverse({}, { quiet_hours: { start: "22:00", end: "07:00" } })).toEqual({ quiet_hours: null });
   });
 
   it("is named by the way to it", () => {
