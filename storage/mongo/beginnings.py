@@ -71,11 +71,15 @@ async def _known(c: Collections, user: str, membership: Membership) -> Known:
     """
     inboxes = {inbox["room"]: inbox for inbox in await c[INBOXES].find({"user": user}).to_list()}
     contact = await c[CONTACTS].find_one({"_id": user})
+    settled = "begins" in inboxes.get(membership.everybodys[0], {})
+    if settled:
+        # The own room never has a beginning: of who has begun elsewhere its inbox says nothing.
+        inboxes.pop(membership.own, None)
     has_receipts = not inboxes and await c[RECEIPTS].find_one({"user": user}, {"_id": 1}) is not None
     is_old_contact = contact is not None and "first_seen" not in contact
     return Known(
         predates=is_old_contact or has_receipts or any("begins" not in inbox for inbox in inboxes.values()),
-        settled="begins" in inboxes.get(membership.everybodys[0], {}),
+        settled=settled,
         heard_at=await _heard_at(c, membership.own, (contact or {}).get("first_seen")),
     )
 
@@ -98,14 +102,15 @@ async def _heard_at(c: Collections, own: str, first_seen: int | None) -> int | N
 
 
 async def _upto(c: Collections, room: str, begins: Beginning) -> int:
-    """The last sequence before the beginning."""
+    """The last sequence before the beginning; no less than what was pruned: what comes back of that counts as read."""
+    position = (await positions(c, [room]))[room]
     if not isinstance(begins, After):
-        return (await positions(c, [room]))[room].head
+        return position.head
     if not begins.time:
-        return 0
+        return position.floor
     last = await c[NOTIFICATIONS].find_one(
         {"room": room, "created_at": {"$lt": begins.time}, "seq": {"$gt": 0}},
         {"seq": 1},
         sort=[("created_at", -1), ("_id", -1)],
     )
-    return 0 if last is None else int(last["seq"])
+    return position.floor if last is None else max(position.floor, int(last["seq"]))

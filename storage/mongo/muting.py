@@ -32,7 +32,7 @@ async def hidden(
     At the same heads as the standing: what is appended meanwhile is in neither.
     """
     places = [
-        (room, standing.read_upto[user, room])
+        (room, max(standing.read_upto[user, room], standing.floors[room]))
         for room in dict.fromkeys(rooms)
         if standing.unread.get((user, room)) and room != muted.own
     ]
@@ -60,7 +60,7 @@ async def hidden(
     parts = [places[start : start + RANGES_PER_QUERY] for start in range(0, len(places), RANGES_PER_QUERY)]
     of_all, of_read = await both(together(*map(told, parts)), together(*map(read, parts)))
     again = {
-        (user, room): standing.read_upto[user, room]
+        (user, room): max(standing.read_upto[user, room], standing.floors[room])
         for room in dict.fromkeys(rooms)
         if room != muted.own and standing.inboxes.get((user, room), {}).get("turn")
     }

@@ -6,6 +6,7 @@ from pymongo import UpdateOne
 
 from storage.archive import KEPT_OF_RECEIPTS, ArchivedNotification, ReaderOf
 from storage.encoding import ERASED, WIPED, is_writable, micros
+from storage.mail import OWED
 from storage.mongo import clearing, mail_rows
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, insert_new
 from storage.mongo.documents import document_of
@@ -59,6 +60,9 @@ async def _take_back(c: Collections, kept: Sequence[ArchivedNotification], *, no
 
 
 def _fits(n: Notification, places: Mapping[str, Position]) -> bool:
+    if n.mail is not None and n.mail.state in OWED:
+        # Its mail had become owed again as it was put away: so it stayed, and a later piece has how that ended.
+        return False
     return is_writable(n.id) and (n.seq is None or n.seq <= places[n.room].floor)
 
 
@@ -109,7 +113,12 @@ async def _cover(
         if n.seq is not None:
             last[n.room] = max(n.seq, last.get(n.room, 0))
     own = [
-        UpdateOne({"user": reader, "room": room}, {"$setOnInsert": {"read_upto": 0}}, upsert=True)
+        # It begins with its first, as own rooms do: else the user would be taken for one of before beginnings.
+        UpdateOne(
+            {"user": reader, "room": room},
+            {"$setOnInsert": {"read_upto": 0, "begins": 0, "begun_at": now}},
+            upsert=True,
+        )
         for room in last
         if (reader := reader_of(room)) is not None
     ]

@@ -17,6 +17,7 @@ from storage.archive import (
     of_one_month,
 )
 from storage.encoding import WIPED, is_writable, micros, micros_or_none, moment, writable
+from storage.mail import OWED
 from storage.notifications import Notification
 from storage.people import Erasure
 from storage.receipts import Receipt
@@ -194,7 +195,9 @@ class SQLiteArchive(SQLiteShelf, Archive):
             reader = reader_of(room)
             if reader is not None:
                 connection.execute(
-                    "INSERT OR IGNORE INTO inboxes (user, room, read_upto) VALUES (?, ?, 0)", (reader, room)
+                    # It begins with its first, as own rooms do: else the user would be taken for one of before beginnings.
+                    "INSERT OR IGNORE INTO inboxes (user, room, read_upto, begins, begun_at) VALUES (?, ?, 0, 0, ?)",
+                    (reader, room, micros(now)),
                 )
             connection.execute(
                 "UPDATE inboxes SET read_upto = ?1, read_at = COALESCE(read_at, ?2) WHERE room = ?3 AND read_upto < ?1",
@@ -248,6 +251,9 @@ def _put_back(connection: sqlite3.Connection, kept: ArchivedNotification, reader
     """Put one notification back, with its mail and its receipt; False when it is there, or does not fit its room."""
     n = kept.notification
     if not is_writable(n.id) or not _fits(connection, n.room, n.seq):
+        return False
+    if n.mail is not None and n.mail.state in OWED:
+        # Its mail had become owed again as it was put away: so it stayed, and a later piece has how that ended.
         return False
     if reader is not None and _was_erased(connection, n):
         return False

@@ -105,14 +105,19 @@ def _known(connection: sqlite3.Connection, requests: Sequence[BeginningRequest])
     membership_of = {user: membership for user, _, membership in requests}
     asked = [(user, membership.own) for user, membership in membership_of.items()]
     since, found = connection.execute(_KNOWN, (json.dumps(asked),)).fetchone()
-    return {
-        user: Known(
+    answer = {}
+    for user, rows, contact, has_receipts, floor, erased_at, told in orjson.loads(found):
+        membership = membership_of[user]
+        settled = rows.get(membership.everybodys[0]) is not None
+        if settled:
+            # The own room never has a beginning: of who has begun elsewhere its inbox says nothing.
+            rows.pop(membership.own, None)
+        answer[user] = Known(
             predates=contact == [None] or None in rows.values() or (not rows and bool(has_receipts)),
-            settled=rows.get(membership_of[user].everybodys[0]) is not None,
+            settled=settled,
             heard_at=0 if floor and erased_at is None else _heard_at(contact, told, since),
         )
-        for user, rows, contact, has_receipts, floor, erased_at, told in orjson.loads(found)
-    }
+    return answer
 
 
 def _heard_at(contact: Sequence[int] | None, told: int | None, since: int) -> int | None:
@@ -122,14 +127,15 @@ def _heard_at(contact: Sequence[int] | None, told: int | None, since: int) -> in
 
 
 def _before(connection: sqlite3.Connection, room: str, time: int) -> int:
-    """The last sequence of the room that was made before this time.
+    """The last sequence of the room that was made before this time, or was pruned: what comes back of that counts as read.
 
     By the stream from its end: as far as what was made since goes.
     """
-    if not time:
-        return 0
-    found = connection.execute(
-        "SELECT seq FROM notifications WHERE room = ? AND seq IS NOT NULL AND created_at < ? ORDER BY seq DESC LIMIT 1",
-        (room, time),
-    ).fetchone()
-    return 0 if found is None else int(found[0])
+    floor = connection.execute("SELECT floor FROM rooms WHERE room = ?", (room,)).fetchone()
+    last = None
+    if time:
+        last = connection.execute(
+            "SELECT seq FROM notifications WHERE room = ? AND seq IS NOT NULL AND created_at < ? ORDER BY seq DESC LIMIT 1",
+            (room, time),
+        ).fetchone()
+    return max([int(found[0]) for found in (floor, last) if found is not None], default=0)

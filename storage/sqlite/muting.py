@@ -21,7 +21,7 @@ def shown(
     if muted is None or not unread:
         return unread
     places = [
-        (place.room, place.read_upto, place.head)
+        (place.room, max(place.read_upto, place.floor), place.head)
         for place in standings
         if place.unread and place.room != muted.own
     ]
@@ -37,21 +37,25 @@ def shown(
             "now": now,
         },
     ).fetchone()
-    again = [place.room for place in standings if place.turn and place.room != muted.own]
+    again = [
+        (place.room, max(place.read_upto, place.floor))
+        for place in standings
+        if place.turn and place.room != muted.own
+    ]
     return unread - int(hidden) - (_unread_again(connection, user, again, muted, now=now) if again else 0)
 
 
 def _unread_again(
-    connection: sqlite3.Connection, user: str, rooms: Sequence[str], muted: Muted, *, now: int
+    connection: sqlite3.Connection, user: str, places: Sequence[tuple[str, int]], muted: Muted, *, now: int
 ) -> int:
     """How much of what is muted the user has made unread again below what was read of these rooms."""
     (again,) = connection.execute(
-        "SELECT COUNT(*) FROM json_each(:rooms) asked CROSS JOIN inboxes i ON i.user = :user AND i.room = asked.value"  # noqa: S608 - constants only
-        " CROSS JOIN receipts c ON c.user = :user AND c.room = asked.value AND c.unread_at IS NOT NULL AND c.seq <= i.read_upto"
+        "SELECT COUNT(*) FROM json_each(:places) asked CROSS JOIN receipts c"  # noqa: S608 - constants only
+        " ON c.user = :user AND c.room = asked.value ->> 0 AND c.unread_at IS NOT NULL AND c.seq <= asked.value ->> 1"
         f" CROSS JOIN {OF_RECEIPT}"
         " WHERE n.type IN (SELECT value FROM json_each(:types)) AND n.shown_until > :now",
         {
-            "rooms": json.dumps(rooms),
+            "places": json.dumps(places),
             "types": json.dumps(writable(muted.types)),
             "user": user,
             "now": now,

@@ -10,12 +10,15 @@ from msgspec.structs import replace as changed
 from gateway.ground.rooms import membership, user_of
 from storage.archive import ArchivedNotification, Piece, PieceState
 from storage.endings import Buried, Sent
-from storage.histories import HistoryQuery
+from storage.histories import HistoryQuery, Muted
 from storage.inboxes import Selection
 from storage.mail import LaneName, MailState
 from storage.notifications import Notification
+from storage.obligations import Lease
+from storage.people import Contact
 from storage.store import Store
 from tests.contract.store_cases import NOW, fill, later, mail, notification, put, sequences
+from tests.contract.test_store_beginnings import come
 
 ANN = "user:ann"
 TOMORROW = later(86_400)
@@ -258,6 +261,62 @@ async def test_what_came_back_is_in_the_history_behind_all_else_page_by_page(sto
     assert sorted(found) == [(room, seq) for room in sorted(rooms) for seq in range(1, 6)]
     assert {seq for _, seq in found[:4]} == {4, 5}
     assert [seq for room, seq in found if room == ANN] == [5, 4, 3, 2, 1]
+
+
+async def test_mail_that_was_put_away_while_it_was_owed_is_not_sent_again(store):
+    """A dead one is revived as its piece is written: it stays in the store, and a later piece has how it ended."""
+    (owing,) = await put(store, notification(ANN, mail=mail()))
+    (held,) = await leased(store, at=0)
+    assert await store.outbox.end(held, Buried(reason="refused"), now=later(1))
+    turn = await leads(store)
+    piece = await begun(store, turn)
+    await store.outbox.revive([owing.id], now=later(2))
+    first = await store.archive.contents(piece.ids, user_of)
+    assert await store.archive.keep(piece, turn=turn)
+    assert await store.archive.release(piece, limit=9) == 0
+    (held,) = await leased(store, at=3)
+    assert await store.outbox.end(held, Sent(relay_id="250 as 7"), now=later(4))
+    second = await put_away(store, turn)
+
+    assert await store.archive.restore(first, user_of, now=later(50)) == 0
+    assert await store.archive.restore(second, user_of, now=later(50)) == 1
+
+    assert await leased(store, at=60) == []
+
+
+async def leased(store: Store, *, at: float) -> list[Lease]:
+    lane = LaneName.TRANSACTIONAL
+    return [*await store.outbox.lease(lane=lane, limit=9, lease_seconds=60, now=later(at))]
+
+
+async def test_what_came_back_counts_as_read_for_whoever_comes_first_then(store):
+    await store.people.remember([Contact(user="ann", email="ann@example.org", last_seen=later(0))])
+    await fill(store, "all", 5, created_at=later(1))
+    kept = await put_away(store, await leads(store))
+    assert await store.archive.restore(kept, user_of, now=later(50)) == 5
+    await come(store, [ANN, "all"], at=later(60))
+    (newest,) = await fill(store, "all", 1, type="OTHER")
+
+    muted = Muted(types=frozenset({"NOTE"}), own=ANN)
+    count = await store.inboxes.unread("ann", [ANN, "all"], now=later(99), muted=muted)
+    unread = HistoryQuery(user="ann", rooms=["all"], unread_only=True)
+    page = await store.inboxes.history(unread, now=later(100))
+
+    assert count.unread == 1
+    assert [item.notification.id for item in page.items] == [newest.id]
+    again = Selection("ann", ["all"], [kept[0].notification.id], now=later(101))
+    assert (await store.inboxes.read(again)).changed == 0
+
+
+async def test_what_came_back_makes_nobody_older_than_they_are(store):
+    """Whoever has never been there is told of a topic from then on, as ever."""
+    await put(store, notification(ANN))
+    kept = await put_away(store, await leads(store))
+    await fill(store, "topic:deals", 3, created_at=later(10))
+
+    assert await store.archive.restore(kept, user_of, now=later(50)) == 1
+
+    assert (await come(store, [ANN, "topic:deals", "all"], at=later(60))).unread == 0
 
 
 async def test_what_comes_back_in_part_leaves_the_head_where_it_was(store):

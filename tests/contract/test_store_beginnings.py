@@ -243,3 +243,14 @@ async def test_of_a_store_of_an_earlier_release_nothing_that_is_unread_becomes_r
     assert (await come(store, [*ROOMS, "topic:news"])).unread == 6
     assert (await come(store, ["user:dan", "all"], user="dan")).unread == 0
     await store.close()
+
+
+async def test_who_has_read_in_the_own_room_begins_with_another_room_as_anybody(store):
+    """The own room has no beginning: that it has an inbox makes nobody a user of before there were any."""
+    await fill(store, "admins", 5, created_at=later(0))
+    assert (await come(store, at=later(10))).unread == 0
+    [own] = await fill(store, "user:ann", 1, created_at=later(20))
+    read = Selection("ann", ["user:ann", "all"], [own.id], now=later(30))
+    assert (await store.inboxes.read(read)).changed == 1
+
+    assert (await come(store, ["user:ann", "admins", "all"], at=later(40))).unread == 0
