@@ -116,7 +116,8 @@ class MongoStreams(MongoShelf, Streams):
     @operation
     async def latest(self, c: Collections, *, limit: int, now: datetime) -> list[Found]:
         """By the index of ids from its end: it reads `limit` documents, whatever they are."""
-        newest = await c[NOTIFICATIONS].find().sort("_id", -1).limit(limit).to_list()
+        # Ids are texts; what `ping` writes has none.
+        newest = await c[NOTIFICATIONS].find({"_id": {"$gt": ""}}).sort("_id", -1).limit(limit).to_list()
         shown_at = micros(now)
         return [searching.found_of(document) for document in newest if document["until"] > shown_at]
 

@@ -201,3 +201,10 @@ async def test_a_recall_wipes_the_words_of_every_language(store):
     recalled = await store.streams.recall(given.id, now=later(1))
 
     assert recalled.entry == structs.replace(ENTRY, translations={})
+
+
+async def test_the_latest_pass_over_what_a_ping_has_written(store):
+    await store.ping()
+    [told] = await fill(store, "all", 1)
+
+    assert [each.notification.id for each in await store.streams.latest(limit=9, now=NOW)] == [told.id]
