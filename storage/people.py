@@ -74,6 +74,11 @@ class Erasure:
     addresses: tuple[str, ...] = ()
     """The user's own, in the form that addresses are compared by."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """By which the user may be known: whoever is known by the address alone has it for a user id."""
+        return (self.user, *self.addresses)
+
 
 class People(Protocol):
     """What is known about users, and the right to have it forgotten.

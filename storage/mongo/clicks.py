@@ -126,8 +126,9 @@ class MongoClicks(MongoShelf, Clicks):
         return pruned
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
-        await c[TARGETS].delete_many({"user": erasure.user})
-        await c[HITS].delete_many({"user": erasure.user})
+        known = {"user": {"$in": list(erasure.names)}}
+        await c[TARGETS].delete_many(known)
+        await c[HITS].delete_many(known)
         return 0
 
 

@@ -39,5 +39,5 @@ class MongoLinks(MongoShelf, Links):
         return None if found is None else str(found["user"])
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
-        await c[LINK_KEYS].delete_many({"user": erasure.user})
+        await c[LINK_KEYS].delete_many({"user": {"$in": list(erasure.names)}})
         return 0

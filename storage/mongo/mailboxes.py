@@ -61,7 +61,7 @@ class MongoMailboxes(MongoShelf, Mailboxes):
         return [_refusal(each) for each in found]
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
-        await c[REFUSED_MAILBOXES].delete_one({"_id": erasure.user})
+        await c[REFUSED_MAILBOXES].delete_many({"_id": {"$in": list(erasure.names)}})
         return 0
 
 

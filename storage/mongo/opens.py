@@ -67,7 +67,7 @@ class MongoOpens(MongoShelf, Opens):
         return (await c[OPENS].delete_many({"_id": {"$in": [each["_id"] for each in old]}})).deleted_count
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
-        await c[OPENS].delete_many({"user": erasure.user})
+        await c[OPENS].delete_many({"user": {"$in": list(erasure.names)}})
         return 0
 
 

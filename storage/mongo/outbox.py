@@ -36,6 +36,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     INDEXES = mail_rows.INDEXES
     MIGRATIONS = mail_rows.MIGRATIONS
+    ERASED_IN_TURN = 1
 
     @operation
     async def owe(self, c: Collections, owed: Sequence[Obligation]) -> int:

@@ -93,5 +93,5 @@ class MongoPreferences(MongoShelf, Preferences):
         return {row["_id"]: row["version"] for row in await cursor.to_list()}
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
-        await c[PREFERENCES].delete_one({"_id": erasure.user})
+        await c[PREFERENCES].delete_many({"_id": {"$in": list(erasure.names)}})
         return 0

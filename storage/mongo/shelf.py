@@ -76,6 +76,8 @@ class MongoShelf:
     """By collection. Those that are missing are made after the migrations: one of another shape needs another name."""
     MIGRATIONS: ClassVar[tuple[Migration, ...]] = ()
     """How its documents came to be what they are, oldest first."""
+    ERASED_IN_TURN: ClassVar[int] = 0
+    """Later than others for what the user's addresses are known by: an erasure that is begun again reads them there."""
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations

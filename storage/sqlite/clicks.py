@@ -185,8 +185,9 @@ class SQLiteClicks(SQLiteShelf, Clicks):
         return pruned + old
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
-        connection.execute("DELETE FROM click_targets WHERE user = ?", (erasure.user,))
-        connection.execute("DELETE FROM clicks WHERE user = ?", (erasure.user,))
+        names = [(name,) for name in erasure.names]
+        connection.executemany("DELETE FROM click_targets WHERE user = ?", names)
+        connection.executemany("DELETE FROM clicks WHERE user = ?", names)
         return 0
 
 

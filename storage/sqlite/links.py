@@ -37,5 +37,5 @@ class SQLiteLinks(SQLiteShelf, Links):
         return None if found is None else str(found[0])
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
-        connection.execute("DELETE FROM link_keys WHERE user = ?", (erasure.user,))
+        connection.executemany("DELETE FROM link_keys WHERE user = ?", [(name,) for name in erasure.names])
         return 0

@@ -80,7 +80,9 @@ class SQLiteMailboxes(SQLiteShelf, Mailboxes):
         return [_refusal(row) for row in rows]
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
-        connection.execute("DELETE FROM refused_mailboxes WHERE user = ?", (erasure.user,))
+        connection.executemany(
+            "DELETE FROM refused_mailboxes WHERE user = ?", [(name,) for name in erasure.names]
+        )
         return 0
 
 

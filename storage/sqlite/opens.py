@@ -77,7 +77,7 @@ class SQLiteOpens(SQLiteShelf, Opens):
         ).rowcount
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
-        connection.execute("DELETE FROM opens WHERE user = ?", (erasure.user,))
+        connection.executemany("DELETE FROM opens WHERE user = ?", [(name,) for name in erasure.names])
         return 0
 
 

@@ -113,6 +113,7 @@ class SQLitePreferences(SQLiteShelf, Preferences):
         return dict(rows.fetchall())
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
-        connection.execute("DELETE FROM preferences WHERE user = ?", (erasure.user,))
-        connection.execute("DELETE FROM preference_changes WHERE user = ?", (erasure.user,))
+        names = [(name,) for name in erasure.names]
+        connection.executemany("DELETE FROM preferences WHERE user = ?", names)
+        connection.executemany("DELETE FROM preference_changes WHERE user = ?", names)
         return 0

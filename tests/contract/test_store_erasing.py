@@ -7,13 +7,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pytest
 from pymongo import AsyncMongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from storage.audit import Deed
 from storage.campaigns import Campaign
-from storage.clicks import Hit
+from storage.clicks import Hit, HitKind
 from storage.connect import connect, file_of
+from storage.errors import StoreUnavailable
 from storage.ids import uuid7
 from storage.inboxes import Selection
 from storage.lanes import Pause
@@ -294,3 +296,32 @@ async def test_what_is_owed_for_a_room_of_more_than_a_page_is_told_newest_first(
 
     assert (max(asked.named) if file_of(store_url) is None else 3) == 3
     await store.close()
+
+
+async def test_an_erasure_that_is_cut_short_knows_the_addresses_when_it_is_begun_again(store, monkeypatch):
+    """They are read from what is erased: that goes last."""
+    await store.people.remember([Contact(user=ID, email=ADDRESS, last_seen=NOW)])
+
+    def away(*_: Any) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(type(store.suppressions), "erase", away)
+    with pytest.raises(StoreUnavailable):
+        await store.people.erase_user(ID, ROOM, now=NOW, addresses=[ADDRESS])
+
+    assert await store.people.addresses(ID, ROOM) == [ADDRESS]
+
+
+async def test_what_is_kept_under_the_address_as_a_user_is_erased_too(store):
+    """As of recipients whom a campaign knew by their addresses alone."""
+    hit = Hit(
+        id="h", mail="m", user=ADDRESS, type="NEWS", notification=None, room=None, campaign="c", target=b"k", links=1,
+        at=NOW, network=b"n", signals=(), kind=HitKind.HUMAN, why=(), judged_at=None, confirmed_at=None,
+    )  # fmt: skip
+    await store.clicks.note(hit, most=5)
+    await store.clicks.keep({b"k": "https://shop.example"}, user=ADDRESS, until=None)
+
+    await store.people.erase_user(ID, ROOM, now=NOW, addresses=[ADDRESS])
+
+    assert await store.clicks.of_user(ADDRESS, limit=5) == []
+    assert await store.clicks.targets_of(ADDRESS, limit=5) == []
