@@ -8,8 +8,9 @@ from typing import Any
 from pymongo import IndexModel, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 
+from storage import collapsing
 from storage.digests import FULL, Digests
-from storage.encoding import FOREVER, micros, micros_or_none, moment, moment_or_none
+from storage.encoding import EXPIRED, FOREVER, RECALLED, WIPED, micros, micros_or_none, moment, moment_or_none
 from storage.endings import Gathered, Skipped
 from storage.mongo import mail_rows
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
@@ -48,6 +49,8 @@ async def gather(c: Collections, lease: Lease, ending: Gathered, *, now: int) ->
     """
 
     async def work(session: Session) -> None:
+        if await _skip_hidden(c, session, lease, now):
+            return
         id_ = await _gathering(c, session, ending, now)
         held = await c[NOTIFICATIONS].update_one(
             {"_id": lease.id, "mail.token": lease.token},
@@ -72,6 +75,24 @@ async def gather(c: Collections, lease: Lease, ending: Gathered, *, now: int) ->
         await atomically(c, work)
     except _NotHeld:
         return False
+    return True
+
+
+async def _skip_hidden(c: Collections, session: Session, lease: Lease, now: int) -> bool:
+    """Skip what is not shown any more since the lease was taken, as it had been if it had waited; whether it was so.
+
+    What is recalled or superseded at this moment writes to the same document: one of the two begins again.
+    """
+    held = {"_id": lease.id, "mail.token": lease.token, "until": {"$lte": WIPED}}
+    found = await c[NOTIFICATIONS].find_one(held, {"superseded_by": 1, "recalled_at": 1}, session=session)
+    if found is None:
+        return False
+    fields: Document = {"mail.state": "skipped", "mail.code": None, "mail.updated_at": now}
+    if "superseded_by" in found:
+        fields |= {"mail.reason": collapsing.REASON, "mail.decided_by": collapsing.RULE}
+    else:
+        fields["mail.reason"] = RECALLED if "recalled_at" in found else EXPIRED
+    await c[NOTIFICATIONS].update_one(held, {"$set": fields, "$unset": mail_rows.ENDED}, session=session)
     return True
 
 
@@ -242,7 +263,10 @@ class MongoDigests(MongoShelf, Digests):
         old = await c[DIGESTS].find(chosen, {"_id": 1}).sort("ended_at", 1).limit(limit).to_list()
         if not old:
             return 0
-        ids = {"$in": [row["_id"] for row in old]}
+        # One whose mail is owed still waits for that: forgotten, it would leave a mail that nobody finds.
+        owed = {"_id": {"$in": [row["_id"] for row in old]}, "mail.wake": {"$exists": True}}
+        waiting = {row["_id"] for row in await c[OBLIGATIONS].find(owed, {"_id": 1}).to_list()}
+        ids = {"$in": [row["_id"] for row in old if row["_id"] not in waiting]}
         # First: a mail whose digest is forgotten would be found by nobody.
         await c[OBLIGATIONS].delete_many(
             {"_id": ids, "of.kind": Kind.DIGEST.value, "mail.wake": {"$exists": False}}
@@ -250,7 +274,16 @@ class MongoDigests(MongoShelf, Digests):
         return (await c[DIGESTS].delete_many({"_id": ids})).deleted_count
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
-        await c[DIGESTS].delete_many({"room": erasure.room})
+        """Their documents stay until they are pruned, with nothing of whose they were: by them their mails are found."""
+        nobodys = {
+            "room": "",
+            "key": "",
+            "state": "closed",
+            "ended_at": {"$ifNull": ["$ended_at", erasure.at]},
+        }
+        await c[DIGESTS].update_many(
+            {"room": erasure.room}, [{"$set": nobodys}, {"$unset": ["wake_at", "token", "lead"]}]
+        )
         return 0
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from storage import collapsing
 from storage.digests import FULL, Digests
-from storage.encoding import FOREVER, micros, micros_or_none, moment, moment_or_none
+from storage.encoding import EXPIRED, FOREVER, RECALLED, WIPED, micros, micros_or_none, moment, moment_or_none
 from storage.endings import Gathered, Skipped
 from storage.notifications import Notification
 from storage.obligations import Digest, Kind, Lease, Obligation
@@ -56,10 +57,25 @@ def gather(connection: sqlite3.Connection, lease: Lease, ending: Gathered, *, no
     It looks whether the lease is held first: a lost one opens no digest.
     """
     held = connection.execute(
-        "SELECT 1 FROM obligations WHERE id = ? AND token = ?", (lease.id, lease.token)
+        "SELECT n.shown_until, n.superseded_by, n.recalled_at FROM obligations m JOIN notifications n ON n.id = m.id"
+        " WHERE m.id = ? AND m.token = ?",
+        (lease.id, lease.token),
     ).fetchone()
     if held is None:
         return False
+    shown_until, superseded_by, recalled_at = held
+    if shown_until == WIPED:
+        # Not shown any more, since the lease was taken: it is skipped, as it had been if it had waited.
+        superseded = superseded_by is not None
+        connection.execute(
+            "UPDATE obligations SET state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL,"
+            " token = NULL, updated_at = ? WHERE id = ?",
+            (
+                collapsing.REASON if superseded else EXPIRED if recalled_at is None else RECALLED,
+                collapsing.RULE if superseded else None, now, lease.id,
+            ),
+        )  # fmt: skip
+        return True
     connection.execute(
         "UPDATE obligations SET state = 'gathered', digest = ?, reason = ?, code = NULL, decided_by = ?,"
         " attempts = attempts - 1, wake_at = NULL, token = NULL, updated_at = ? WHERE id = ?",
@@ -234,7 +250,9 @@ class SQLiteDigests(SQLiteShelf, Digests):
         """Digests and their mails in one transaction."""
         rows = connection.execute(
             "DELETE FROM digests WHERE id IN"
-            " (SELECT id FROM digests WHERE ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING id",
+            # One whose mail is owed still waits for that: forgotten, it would leave a mail that nobody finds.
+            " (SELECT d.id FROM digests d WHERE d.ended_at < ? AND NOT EXISTS (SELECT 1 FROM obligations m"
+            " WHERE m.id = d.id AND m.wake_at IS NOT NULL) ORDER BY d.ended_at LIMIT ?) RETURNING id",
             (micros(before), limit),
         ).fetchall()
         connection.execute(
@@ -244,8 +262,15 @@ class SQLiteDigests(SQLiteShelf, Digests):
         return len(rows)
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
-        """The open ones as well; their items are withdrawn with the notifications."""
-        connection.execute("DELETE FROM digests WHERE room = ?", (erasure.room,))
+        """The open ones as well; their items are withdrawn with the notifications.
+
+        Their rows stay until they are pruned, with nothing of whose they were: by them their mails are found.
+        """
+        connection.execute(
+            "UPDATE digests SET room = '', key = '', lead = NULL, state = 'closed', wake_at = NULL, token = NULL,"
+            " ended_at = COALESCE(ended_at, ?) WHERE room = ?",
+            (erasure.at, erasure.room),
+        )
         return 0
 
 

@@ -12,7 +12,7 @@ from storage.endings import Gathered, Postponed, Sent, Skipped
 from storage.ids import uuid7
 from storage.inboxes import Selection
 from storage.mail import LaneName, Mail, MailOrder, MailState
-from storage.notifications import Notification
+from storage.notifications import Collapse, Notification
 from storage.obligations import Digest, Kind, Lease, Obligation, Subject
 from storage.outbox import MailSearch
 from tests.contract.store_cases import NOW, later, mail, notification, put
@@ -301,7 +301,7 @@ async def test_what_is_gathered_is_not_pruned_before_it_is_told(store):
     assert await store.streams.notification(item.id) is None
 
 
-async def test_digests_that_ended_are_forgotten_with_their_mail_unless_it_is_owed(store):
+async def test_digests_that_ended_are_forgotten_with_their_mail_once_it_is_not_owed(store):
     for room in ("user:ann", "user:bob"):
         await gather(store, room=room)
     token, closing = await close_due(store)
@@ -313,10 +313,45 @@ async def test_digests_that_ended_are_forgotten_with_their_mail_unless_it_is_owe
     await store.outbox.end(lease, Sent(), now=later(61))
 
     assert await store.digests.prune(before=later(60), limit=10) == 0
-    assert await store.digests.prune(before=later(61), limit=10) == 2
+    assert await store.digests.prune(before=later(61), limit=10) == 1
 
     assert await store.outbox.find(sent) is None
     assert await store.outbox.find(owed) is not None
+    [lease] = await leased(store, at=121)
+    await store.outbox.end(lease, Sent(), now=later(122))
+    assert await store.digests.prune(before=later(123), limit=10) == 1
+    assert await store.outbox.find(owed) is None
+
+
+async def test_the_mail_of_a_digest_goes_though_its_user_was_erased(store):
+    await gather(store)
+    token, [due] = await close_due(store)
+    assert await store.digests.settle(due.id, told(due), token=token, now=later(60))
+
+    await store.people.erase_user("ann", ROOM, now=later(61))
+    assert await store.digests.of_room(ROOM, limit=9) == ()
+    await store.digests.prune(before=later(62), limit=10)
+
+    assert await store.outbox.subject(due.id) is None
+
+
+async def test_what_is_superseded_or_recalled_under_a_lease_is_not_gathered(store):
+    order = Collapse("order")
+    await put(store, notification(ROOM, mail=mail(), collapse=order))
+    [recalled] = await put(store, notification(ROOM, mail=mail()))
+    leases = await leased(store)
+    [newer] = await put(store, notification(ROOM, mail=mail(), collapse=order, created_at=later(1)))
+    await store.streams.recall(recalled.id, now=later(1))
+
+    opens = digest()
+    for each in [*leases, *await leased(store, at=2)]:
+        assert await store.outbox.end(each, gathered(opens), now=later(2))
+
+    assert await ids_in(store, opens) == [newer.id]
+    found = await store.outbox.find(recalled.id)
+    assert found is not None
+    assert found.mail is not None
+    assert found.mail.state is MailState.SKIPPED
 
 
 async def test_who_is_erased_has_no_digest_and_gets_none(store):
