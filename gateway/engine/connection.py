@@ -146,6 +146,8 @@ class Connection(SendBuffer):
         self.backlog -= sum([len(packet.frame) for packet in taken])
         if not self.queued:
             self._tell_drained()
+            self.take_back()
+            self.mark = self.limit
         return RECORD_SEPARATOR.join([packet.text for packet in taken])
 
     def release(self) -> None:
@@ -215,6 +217,7 @@ class Connection(SendBuffer):
         if code is not None and self.socket is not None:
             self.flush()
         self._tell_drained()
+        self.take_back()
         if self.socket is not None or code is None:
             self.queued.clear()
             self.backlog = 0

@@ -34,11 +34,13 @@ class SendBuffer:
         "backlog",
         "closed",
         "drained",
+        "granted",
         "limit",
         "mark",
         "queued",
         "sid",
         "socket",
+        "taken",
         "waits",
     )
 
@@ -56,6 +58,10 @@ class SendBuffer:
         self.waits = False
         """Whether it is in the tick's list."""
         self.drained: asyncio.Future[None] | None = None
+        self.granted = 0
+        """Bytes that may wait beyond the limit: of an answer that the client has asked for."""
+        self.taken: asyncio.Future[None] | None = None
+        """Done when that has been taken, or the connection has closed."""
 
     # For subclasses to say
 
@@ -78,6 +84,28 @@ class SendBuffer:
         self.backlog += len(packet.frame)
         if self.backlog > self.mark:
             self.relieve()
+
+    async def write_whole(self, packet: Packet) -> bool:
+        """Send what its client has asked for, which may be larger than the limit; returns when it has been taken.
+
+        False when the connection has closed instead. One at a time.
+        """
+        if self.closed:
+            return False
+        size = len(packet.frame)
+        self.taken = asyncio.get_running_loop().create_future()
+        self.granted = size
+        self.mark += size
+        self.write(packet)
+        await asyncio.shield(self.taken)
+        return not self.closed
+
+    def take_back(self) -> None:
+        """What was granted has been taken, or will never be."""
+        if self.taken is not None:
+            self.granted = 0
+            self.taken.set_result(None)
+            self.taken = None
 
     def write_now(self, packet: Packet) -> None:
         """The same for an event that there is nothing to join with: the first in a while goes out at once.
@@ -132,6 +160,9 @@ class SendBuffer:
             left = socket.write(data)
             if left:
                 self._fill(left)
+            elif self.granted:
+                self.take_back()
+                self.mark = self.limit
         else:
             self.release()
 
@@ -154,13 +185,17 @@ class SendBuffer:
 
     def _fill(self, size: int) -> None:
         """The kernel has not taken `size` bytes, and takes no more for now."""
-        self.mark = self.limit - size
-        if size > self.limit or self.backlog > self.mark:
+        most = self.limit + self.granted
+        self.mark = most - size
+        if size > most or self.backlog > self.mark:
             self.evict()
 
     def emptied(self) -> None:
         """The kernel takes more again."""
-        self.mark = self.limit
+        if not self.queued:
+            # What was granted had gone to the kernel: behind what is queued it would still be to come.
+            self.take_back()
+        self.mark = self.limit + self.granted
         if not self.closed:
             self.flush()
 

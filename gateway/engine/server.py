@@ -5,6 +5,7 @@ takes one bounded path per connection, everything that comes in is worked on one
 lives as long as there is work, and no client can have more of anything than `EngineLimits` gives it.
 """
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
@@ -36,6 +37,9 @@ OnOpen = Callable[[str, str], Awaitable[None]]
 
 FEW = 4
 """A room of no more sessions is a user's own, with a few tabs: its events are seldom joined, so none waits for others."""
+
+ANSWER_SECONDS = 60.0
+"""How long a client may take to read a large answer."""
 
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
@@ -270,7 +274,18 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             answer = await self._trigger_event(item.data[0], namespace, session.sid, *item.data[1:])
             if item.id is not None and answer is not self.not_handled:
                 values = [] if answer is None else list(answer) if isinstance(answer, tuple) else [answer]
-                connection.write(message(sio.ACK, namespace, values, item.id))
+                await self._answer(connection, message(sio.ACK, namespace, values, item.id))
+
+    async def _answer(self, connection: Connection, packet: Packet) -> None:
+        """Give an answer, as large as it was asked for: to drop the client for it would have it ask again."""
+        if connection.backlog + len(packet.frame) <= connection.mark // 2:
+            connection.write(packet)
+            return
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await connection.write_whole(packet)
+        except TimeoutError:
+            connection.evict()
 
     async def _end(self, session: NamespaceSession, reason: str) -> None:
         """End a session once, and tell its disconnect handler."""
