@@ -7,6 +7,7 @@ into a queue, and one task takes them out in their order.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from gateway.cluster.commands import Command, Disconnect, Erase, Recount
@@ -24,6 +25,7 @@ from storage.errors import StorageError
 
 COMMANDS_LIMIT = 10_000
 """Commands that may wait; more are dropped, and an error is logged. A dropped one is not asked for again."""
+Commands = asyncio.Queue[Callable[[], Awaitable[None]]]
 RECOUNTS_AT_ONCE = 4
 """Reads of the store at the same time while a room is told its counts."""
 
@@ -57,11 +59,16 @@ class SessionCommands:
         self._reading = reading
         self._delivery = delivery
         self._contacts = contacts
-        self._commands: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(COMMANDS_LIMIT)
+        self._ends: Commands = asyncio.Queue(COMMANDS_LIMIT)
+        self._counts: Commands = asyncio.Queue(COMMANDS_LIMIT)
+        """By themselves: they wait for the store, and nobody may stay for as long as that is away."""
+        self._expired: list[Session] = []
+        """Whose tokens have ended. Whatever ends sessions next takes them along, so that none of them is dropped."""
         self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks.start(self._carry_out_forever, name="session commands")
+        self._tasks.start(partial(self._carry_out_forever, self._ends), name="session ends")
+        self._tasks.start(partial(self._carry_out_forever, self._counts), name="session counts")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -82,7 +89,9 @@ class SessionCommands:
 
     def expire(self, session: Session) -> None:
         """The session's token has ended."""
-        self._close_soon([session], ClosingReason.TOKEN_EXPIRED)
+        self._expired.append(session)
+        if len(self._expired) == 1:
+            self._close_soon((), ClosingReason.TOKEN_EXPIRED)
 
     def turn(self, epoch: str) -> None:
         """The store was put back, and its sequences begin anew in this epoch: have all who were let in before come again.
@@ -104,7 +113,9 @@ class SessionCommands:
     def _disconnect(self, command: Disconnect) -> None:
         """End every session that the user has here, with the reason `REVOKED`: a stock client stays away."""
         # Who comes while other commands are carried out is meant as well.
-        self._put(lambda: self._close_all(self._sessions.of_user(command.user), ClosingReason.REVOKED))
+        self._put(
+            self._ends, lambda: self._close_all(self._sessions.of_user(command.user), ClosingReason.REVOKED)
+        )
 
     def _erase(self, command: Erase) -> None:
         """Forget the user's contact, and end the user's sessions here; what they still bring is not remembered."""
@@ -125,24 +136,24 @@ class SessionCommands:
 
     def _recount(self, command: Recount) -> None:
         """Have the sessions of a room told anew how much is unread."""
-        self._put(lambda: self._tell_counts(command.room))
+        self._put(self._counts, lambda: self._tell_counts(command.room))
 
     # Carrying out
 
     def _close_soon(self, sessions: Sequence[Session], reason: ClosingReason) -> None:
-        self._put(lambda: self._close_all(sessions, reason))
+        self._put(self._ends, lambda: self._close_all(sessions, reason))
 
-    def _put(self, command: Callable[[], Awaitable[None]]) -> None:
+    def _put(self, commands: Commands, command: Callable[[], Awaitable[None]]) -> None:
         """Put a command into the queue. Never waits and never raises: the bus and the watch over tokens call it."""
         try:
-            self._commands.put_nowait(command)
+            commands.put_nowait(command)
         except asyncio.QueueFull:
             logger.error("a command is dropped: too many wait", extra={"commands": COMMANDS_LIMIT})  # noqa: TRY400 - no trace tells more
 
-    async def _carry_out_forever(self) -> None:
+    async def _carry_out_forever(self, commands: Commands) -> None:
         """Carry out one command after the other. What a command raises ends the command, not the task."""
         while True:
-            command = await self._commands.get()
+            command = await commands.get()
             try:
                 await command()
             except StorageError:
@@ -152,8 +163,20 @@ class SessionCommands:
 
     async def _close_all(self, sessions: Sequence[Session], reason: ClosingReason) -> None:
         """One that has gone meanwhile is passed over by the engine."""
-        for session in sessions:
-            await self._server.close(session.sid, session.namespace, reason)
+        expired, self._expired = self._expired, []
+        ends = [
+            *((session, ClosingReason.TOKEN_EXPIRED) for session in expired),
+            *((each, reason) for each in sessions),
+        ]
+        for session, why in ends:
+            # Before: the engine passes over one that is not let in yet.
+            session.ending = why
+        for session, why in ends:
+            try:
+                await self._server.close(session.sid, session.namespace, why)
+            except Exception:
+                # The others end all the same.
+                logger.exception("a session could not be ended", extra={"session": session.sid})
 
     async def _tell_counts(self, room: str) -> None:
         """Tell this node's users in `room` their unread count anew, each once, over the rooms that they are in.

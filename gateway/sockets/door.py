@@ -87,6 +87,9 @@ class Door:
         arrival = self._arrivals.pop(sid, None)
         if arrival is None:
             return
+        if arrival.session.ending is not None:
+            await arrival.give_up(arrival.session.ending)
+            return
         try:
             if await arrival.replay():
                 await arrival.enter()

@@ -79,6 +79,14 @@ class Expiries:
         Never waits. Entries of the former token stay in the heap, and are passed over when they come up.
         """
         end = session.ends_at.timestamp()
+        if session.watched:
+            now = self._clock().timestamp()
+            # A client may send the same few tokens again and again: of each there is one pair. In the last minute it is told
+            # at once.
+            if end in session.watched and now < end - EXPIRING_SECONDS:
+                return
+            session.watched = tuple([each for each in session.watched if each > now and each != end])
+        session.watched = (*session.watched, end)
         # When there is less left than that, this is due already: the client is told at once.
         heapq.heappush(self._heap, _Due(end - EXPIRING_SECONDS, session.sid, is_end=False))
         heapq.heappush(self._heap, _Due(end, session.sid, is_end=True))

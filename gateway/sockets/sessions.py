@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import IntEnum, auto
 
 from auth.principal import Principal
-from gateway.engine import Packet, Server
+from gateway.engine import ClosingReason, Packet, Server
 from storage.histories import Muted
 
 
@@ -58,6 +58,10 @@ class Session:
     """Held by who moves the session into other rooms, once somebody has."""
     muted: Muted | None = None
     """The types that the client was told are not wanted."""
+    ending: ClosingReason | None = None
+    """Why it has to end. The engine cannot close one that it has not let in yet: the door does so as soon as it has."""
+    watched: tuple[float, ...] = ()
+    """The ends that are in the heap of `Expiries`."""
     erased: bool = False
     """Whether the user was erased meanwhile: nothing that the session still brings is remembered."""
 
