@@ -73,7 +73,7 @@ class TakenOver(web.StreamResponse):
 class WebSocket(ClientSocket):
     """One websocket. Its connection gets text as str, binary messages as bytes, and is told when it has gone."""
 
-    __slots__ = ("_connection", "_parting", "_reader", "probes")
+    __slots__ = ("_connection", "_parting", "_probed", "_reader", "probes")
 
     def __init__(self, connection: Carried, *, message_bytes: int, probes: bool) -> None:
         super().__init__()
@@ -81,6 +81,8 @@ class WebSocket(ClientSocket):
         self._reader = FrameReader(message_bytes)
         self._parting = False
         """Whether a close frame was sent or has come: only the answer to it matters now."""
+        self._probed = False
+        """Whether the probe has come. No client sends a second, and each would be answered, however many there are."""
         self.probes = probes
         """Whether this is an upgrade under way, and not yet the connection's transport."""
 
@@ -132,7 +134,8 @@ class WebSocket(ClientSocket):
     def _receive(self, data: str | bytes) -> None:
         if not self.probes:
             self._connection.receive(data)
-        elif data == "2probe" and self._connection.prober is self:
+        elif data == "2probe" and not self._probed and self._connection.prober is self:
+            self._probed = True
             self.write(packets.PROBED.frame)
             self._connection.probe()
         elif data == "5" and self._connection.prober is self:

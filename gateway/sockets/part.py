@@ -11,6 +11,9 @@ from gateway.ground.origins import Origins
 from gateway.ground.parts import Meters, Part
 from gateway.sockets.settings import SocketSettings
 
+MESSAGE_BYTES_MAX = 1_000_000
+"""Where the operator sets no limit: what is kept of a message before anybody knows who sends it must have one."""
+
 
 def server_of(
     settings: SocketSettings,
@@ -26,7 +29,7 @@ def server_of(
         limits=EngineLimits(
             max_connections=settings.max_connections,
             connect_deadline_seconds=settings.connect_deadline_seconds,
-            max_message_bytes=settings.max_message_bytes,
+            max_message_bytes=settings.max_message_bytes or MESSAGE_BYTES_MAX,
             client_events_per_second=settings.client_events_per_second,
             client_events_burst=settings.client_events_burst,
             send_buffer_bytes=settings.send_buffer_bytes,
