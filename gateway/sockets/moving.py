@@ -42,6 +42,9 @@ class Mover:
             session.moving = asyncio.Lock()
         # One after the other: a token and the store may move it at the same moment.
         async with session.moving:
+            if not self._at.sessions.is_live(session):
+                # It has left its rooms for good: nobody would take it out of those that it comes into now.
+                return
             principal = session.principal if principal is None else principal
             topics = session.topics if topics is None else tuple(topics)
             await self._into(session, rooms_in(session.namespace, principal, topics))
