@@ -89,8 +89,9 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         return self._sessions_of.get(connection.sid, ())
 
     def session_of(self, connection: Connection, namespace: str) -> NamespaceSession | None:
+        """The one that it has there, or is about to; who is being taken out may come again meanwhile."""
         for session in self._sessions_of.get(connection.sid, ()):
-            if session.namespace == namespace:
+            if session.namespace == namespace and session.stage is not NamespaceStage.LEAVING:
                 return session
         return None
 
