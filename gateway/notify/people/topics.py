@@ -18,6 +18,8 @@ from storage.topics import Changed, Full, MembersPage, Topics, TopicsPage
 
 LOOKUPS_TOGETHER = 500
 """Users that one question to the store looks up."""
+TOLD_AT_ONCE = 100
+"""Users in one command; ids being what they are, it stays below the largest that the bus takes."""
 LOOKUPS_WAITING = 50_000
 """Sessions that may wait to be told their topics; more are turned away."""
 
@@ -140,7 +142,11 @@ class TopicBook(Part):
         if isinstance(changed, Full):
             raise TooManyTopics(changed.users)
         # Also when nothing has changed: a node may have died between storing it and telling of it.
-        await self._bus.order_all(TopicsChanged((*asked.add, *asked.remove), changed.revision))
+        users = (*asked.add, *asked.remove)
+        # In parts that the bus takes. Of several none has the revision, so that a node which has missed one looks at all.
+        revision = changed.revision if len(users) <= TOLD_AT_ONCE else 0
+        for first in range(0, len(users), TOLD_AT_ONCE):
+            await self._bus.order_all(TopicsChanged(users[first : first + TOLD_AT_ONCE], revision))
         return changed
 
     async def _look_up(self, users: list[str]) -> list[tuple[str, ...]]:

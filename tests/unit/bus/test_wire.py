@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auth.principal import USER_ID_MAX
+from gateway.cluster import commands
+from gateway.cluster.bus.redis import LARGEST_COMMAND
+from gateway.cluster.commands import TopicsChanged
 from gateway.cluster.redis.resp import ServerError, Wire, pack, parse
+from gateway.notify.people.topics import TOLD_AT_ONCE
 from gateway.process.lifetime import loop_factory
 
 STREAM = (
@@ -157,3 +162,10 @@ async def test_messages_and_room_to_write_that_nobody_waits_for_are_let_go():
     wire.resume_writing()
 
     assert not wire.closed.done()
+
+
+def test_what_a_change_of_many_memberships_tells_at_once_is_no_larger_than_the_bus_takes():
+    """Of users with the longest ids that there are."""
+    users = tuple(f"{n:0{USER_ID_MAX}}" for n in range(TOLD_AT_ONCE))
+
+    assert len(commands.encode(TopicsChanged(users, 7))) <= LARGEST_COMMAND
