@@ -56,7 +56,7 @@ class WrittenLog:
         self._seqs[place] = seq
         self._at[place] = time()
         self._reached[place] = reached
-        if reached == 1:
+        if len(members) == 1:
             [self._sessions[place]] = members
         else:
             self._sessions[place] = tuple(members) if reached <= NAMED else ()
