@@ -98,7 +98,7 @@ export function inverse(before: object, patch: object): PreferencesPatch {
     Object.entries(patch).map(([name, value]) => {
       const had = known[name] ?? null;
       if (!isTree(value) || (had === null && name === "quiet_hours")) return [name, had];
-      return [name, inverse(had ?? {}, value)];
+      return [name, inverse(isTree(had) ? had : {}, value)];
     }),
   );
 }
