@@ -272,7 +272,7 @@ async def test_others_have_their_turn_between_the_steps_of_many(
     await emitter.emit_many(requests, scope="test")
 
     counting.cancel()
-    assert turns >= 50
+    assert turns >= len(requests) - 1
 
 
 async def test_a_frame_that_nobody_hears_is_never_made(emitter: Emitter, monkeypatch: pytest.MonkeyPatch):
