@@ -1,5 +1,6 @@
 """The shelf of digests, in the collection `digests`; what is gathered lies with the notifications, as `obligations.py` has it."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -192,7 +193,7 @@ class MongoDigests(MongoShelf, Digests):
         ]
 
         async def work(session: Session) -> bool:
-            if not await _is_held(c, session, digest_id, token, at):
+            if not await _is_held(c, session, digest_id, token):
                 return False
             if changes:
                 await c[NOTIFICATIONS].bulk_write(changes, ordered=False, session=session)
@@ -291,11 +292,10 @@ def _open_for(digest: Digest) -> Document:
     return {"room": digest.room, "channel": digest.channel, "key": digest.key, "state": "open"}
 
 
-async def _is_held(c: Collections, session: Session, digest_id: str, token: str, now: int) -> bool:
+async def _is_held(c: Collections, session: Session, digest_id: str, token: str) -> bool:
     """Whether the lease is this token's; the digest is written to, so that another who takes it meanwhile is noticed."""
-    held = await c[DIGESTS].update_one(
-        {"_id": digest_id, "token": token}, {"$set": {"looked_at": now}}, session=session
-    )
+    written = {"$set": {"used": secrets.token_hex(4)}}
+    held = await c[DIGESTS].update_one({"_id": digest_id, "token": token}, written, session=session)
     return held.matched_count == 1
 
 

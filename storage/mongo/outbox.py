@@ -1,5 +1,6 @@
 """The shelf of what is owed: what workers do. Leases, their endings and pages have modules of their own; the fields are those of `obligations.py`."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -74,10 +75,11 @@ class MongoOutbox(MongoShelf, Outbox):
         """
 
         async def work(session: Session) -> bool:
-            # It is written to, so that of several who count at once each sees what those before it have claimed.
+            # It is written to, so that of several who count at once each sees what those before it have claimed. Something
+            # new, whatever the millisecond: what an update leaves as it is MongoDB does not take for a write.
             await c[THROTTLES].update_one(
                 {"_id": blake2b(key.encode(), digest_size=16).hexdigest()},
-                {"$set": {"at": datetime.now(UTC)}},
+                {"$set": {"at": datetime.now(UTC), "used": secrets.token_hex(4)}},
                 upsert=True,
                 session=session,
             )

@@ -3,7 +3,8 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
 
 import pytest
 
@@ -444,6 +445,27 @@ async def test_of_many_that_claim_at_once_no_more_than_the_limit_may(store, othe
     )
 
     assert sum(claims) == 3
+
+
+async def test_of_many_that_claim_in_one_millisecond_no_more_than_the_limit_may(store, other, monkeypatch):
+    """A store may take a write that changes nothing for none."""
+
+    class Still(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            del tz
+            return NOW
+
+    monkeypatch.setattr("storage.mongo.outbox.datetime", Still)
+    await put(store, *(notification(ROOM, mail=mail()) for _ in range(13)))
+    first, *leases = await leased(store)
+    assert await claim(store, first, limit=1)
+
+    claims = await asyncio.gather(
+        *(claim((store, other)[number % 2], lease, limit=3) for number, lease in enumerate(leases))
+    )
+
+    assert sum(claims) == 2
 
 
 @pytest.mark.parametrize("count", [0, 3])
