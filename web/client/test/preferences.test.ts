@@ -172,7 +172,7 @@ describe("the element", () => {
     expect(root.activeElement).toBe(switchOf(root, "Email: Offers"));
     expect(changes(server)).toEqual([
       { categories: { offers: { email: false } } },
-      { categories: { offers: null } },
+      { categories: { offers: { email: null } } },
     ]);
   });
 
