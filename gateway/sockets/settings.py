@@ -75,7 +75,8 @@ class SocketSettings(Group):
         "SEND_BUFFER_BYTES",
         "262144",
         whole(),
-        "unsent bytes of a connection before it is a slow consumer; 0: no limit",
+        "unsent bytes of a connection before it is a slow consumer; 0: no limit. One answer that it has asked for may be larger, "
+        "and has a minute to be read",
     )
     replay_limit: int = setting(
         "REPLAY_LIMIT",
