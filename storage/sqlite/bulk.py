@@ -35,10 +35,14 @@ def insert_new(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -
     return _insert(connection, f"INSERT OR IGNORE INTO {into}", rows)
 
 
-def insert_new_alike(connection: sqlite3.Connection, into: str, common: Row, values: Sequence[Any]) -> None:
+def insert_new_alike(connection: sqlite3.Connection, into: str, common: Row, values: Sequence[Any]) -> int:
     """The same for rows that differ in the last of their columns alone. What they have in common is bound once for many."""
+    inserted = 0
     for some in _parts(values):
-        connection.execute(_statement_alike(into, len(common), len(some)), (*common, *some))
+        inserted += connection.execute(
+            _statement_alike(into, len(common), len(some)), (*common, *some)
+        ).rowcount
+    return inserted
 
 
 def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -> int:

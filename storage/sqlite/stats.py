@@ -1,12 +1,12 @@
-"""The shelf of statistics: a row for each event, and one for each series of a step."""
+"""The shelf of statistics: a row for events that are alike, and one for each series of a step."""
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 
 from storage.encoding import micros, moment
-from storage.events import DIMENSIONS, OUTCOMES, Event, Happened, Outcome, Series, key_of_one, together
-from storage.sqlite import bulk
+from storage.events import DIMENSIONS, OUTCOMES, Alike, Happened, Outcome, Series, key_of_one, together
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.sqlite.stats_rows import (
     MIGRATIONS,
@@ -14,8 +14,13 @@ from storage.sqlite.stats_rows import (
     PLACES,
     STEPS,
     counts_of,
+    cursor_of,
+    delete_before,
+    insert_alike,
+    keys_in,
     mark_stale,
-    position_behind,
+    of_one_length,
+    place_behind,
     series_ids,
     series_named,
 )
@@ -31,16 +36,13 @@ class SQLiteStats(SQLiteShelf, Stats):
 
     @writing
     def note(self, connection: sqlite3.Connection, events: Sequence[Happened]) -> None:
-        """Inserts that pass over what is known, and then the marks, also of what was known: counting it again
-        changes nothing.
-        """
+        """Rows of what is not known, and then the marks, also of what was known: counting it again changes nothing."""
         alike = together(events)
         ids = series_ids(connection, {each.series for each in alike})
         for each in alike:
             common = (micros(each.at), ids[each.series], PLACES[each.outcome], each.count)
-            bulk.insert_new_alike(
-                connection, "stats_events (at, series, outcome, count, key)", common, each.keys
-            )
+            for keys in of_one_length(each.keys):
+                insert_alike(connection, common, keys)
         for start in {Step.MINUTE.start(at) for at in {each.at for each in alike}}:
             mark_stale(connection, Bucket(Step.MINUTE, start))
 
@@ -49,8 +51,8 @@ class SQLiteStats(SQLiteShelf, Stats):
         found: dict[str, Series] = {}
         for mail in mails:
             row = connection.execute(
-                f"SELECT {NAMES} FROM stats_events e"  # noqa: S608 - names of columns only
-                " JOIN stats_series s ON s.id = e.series WHERE e.key = ?",
+                f"SELECT {NAMES} FROM stats_keys k JOIN stats_events e USING (position)"  # noqa: S608 - names of columns only
+                " JOIN stats_series s ON s.id = e.series WHERE k.key = ?",
                 (key_of_one(mail, Outcome.SENT),),
             ).fetchone()
             if row is not None:
@@ -165,28 +167,35 @@ class SQLiteStats(SQLiteShelf, Stats):
         """By the positions, which AUTOINCREMENT never gives twice, also after the last events were cleared."""
         del now  # one writes after the other: what has come is settled
         earliest = None if since is None else micros(since)
+        told, first = place_behind(connection, after, earliest)
         rows = connection.execute(
-            f"SELECT e.position, e.key, e.at, e.outcome, e.count, {NAMES}"  # noqa: S608 - names of columns only
+            f"SELECT e.position, e.at, e.outcome, e.count, e.number, e.keys, {NAMES}"  # noqa: S608 - names of columns only
             " FROM stats_events e JOIN stats_series s ON s.id = e.series"
-            " WHERE e.position > ? AND e.at >= ? ORDER BY e.position LIMIT ?",
-            (position_behind(connection, after, earliest), earliest or 0, limit),
-        ).fetchall()
-        return [
-            NumberedEvent(
-                cursor=str(position),
-                event=Event(
-                    key=key, at=moment(at), series=Series(*series), outcome=OUTCOMES[place], count=count
-                ),
-            )
-            for position, key, at, place, count, *series in rows
-        ]
+            " WHERE e.position > ? AND e.at >= ? ORDER BY e.position",
+            (told, earliest or 0),
+        )
+        found: list[NumberedEvent] = []
+        with closing(rows):
+            for position, at, place, count, number, keys, *series in rows:
+                alike = Alike(
+                    keys=keys_in(keys, number),
+                    at=moment(at),
+                    series=Series(*series),
+                    outcome=OUTCOMES[place],
+                    count=count,
+                )
+                begin = first if position == told + 1 else 0
+                found += [
+                    NumberedEvent(cursor=cursor_of(position, n, number), event=event)
+                    for n, event in enumerate(alike.each()[begin : begin + limit - len(found)], begin + 1)
+                ]
+                if len(found) == limit:
+                    break
+        return found
 
     @writing
     def clear_events(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:
-        return connection.execute(
-            "DELETE FROM stats_events WHERE position IN (SELECT position FROM stats_events WHERE at < ? LIMIT ?)",
-            (micros(before), limit),
-        ).rowcount
+        return delete_before(connection, micros(before), limit)
 
     @writing
     def clear_rollups(
@@ -199,11 +208,8 @@ class SQLiteStats(SQLiteShelf, Stats):
         ).rowcount
 
 
-# First by time, in the order of the index: a minute has a thousand times more events than moments at which some were heard of.
 _COUNTED = """
-SELECT series, outcome, SUM(counted) FROM (
-    SELECT series, outcome, SUM(count) AS counted FROM stats_events WHERE at >= ? AND at < ? GROUP BY at, series, outcome
-) GROUP BY series, outcome
+SELECT series, outcome, SUM(count * number) FROM stats_events WHERE at >= ? AND at < ? GROUP BY series, outcome
 """
 _SUMS = ", ".join(f"SUM({outcome})" for outcome in OUTCOMES)
 _SPAN = "step = ? AND start >= ? AND start < ?"

@@ -3,19 +3,25 @@
 What events and roll-ups share is written once, in `stats_series`; outcomes are columns, and their places in events.
 """
 
+import re
 import secrets
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from itertools import groupby
 
 from storage.encoding import micros
 from storage.errors import InvalidCursor
 from storage.events import DIMENSIONS, OUTCOMES, Outcome, Series
+from storage.sqlite import bulk
+from storage.sqlite.bulk import Row
 from storage.sqlite.schema import Migration, statements
 from storage.stats import Bucket, Step
 
 NAMES = ", ".join(f"s.{name}" for name in DIMENSIONS)
 STEPS = {step: place for place, step in enumerate(Step)}
 PLACES = {outcome: place for place, outcome in enumerate(OUTCOMES)}
+_CURSOR = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,9}))?")
 
 MIGRATIONS = (
     Migration(
@@ -97,6 +103,34 @@ DROP INDEX stats_events_at;
 CREATE INDEX stats_events_at ON stats_events (at, series, outcome, count);
 """),
     ),
+    # Events that are alike as one row, under one position; by its key each is known once. One tree has a row for each
+    # event, where three had.
+    Migration(
+        name="stats-alike",
+        run=statements("""
+DROP INDEX stats_events_at;
+ALTER TABLE stats_events RENAME TO stats_events_before;
+CREATE TABLE stats_events (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, -- in the order in which they came
+    at INTEGER NOT NULL,
+    series INTEGER NOT NULL,
+    outcome INTEGER NOT NULL,           -- its place among all
+    count INTEGER NOT NULL,             -- what each of them tells
+    number INTEGER NOT NULL,            -- how many events it is
+    keys BLOB NOT NULL                  -- theirs, in their order: all are of one length
+);
+CREATE INDEX stats_events_at ON stats_events (at, series, outcome, count, number);
+CREATE TABLE stats_keys (
+    key BLOB NOT NULL PRIMARY KEY,
+    position INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO stats_events SELECT position, at, series, outcome, count, 1, key FROM stats_events_before ORDER BY position;
+INSERT INTO stats_keys SELECT key, position FROM stats_events_before ORDER BY key;
+DELETE FROM sqlite_sequence WHERE name = 'stats_events';
+INSERT INTO sqlite_sequence SELECT 'stats_events', seq FROM sqlite_sequence WHERE name = 'stats_events_before';
+DROP TABLE stats_events_before;
+"""),
+    ),
 )
 
 
@@ -139,15 +173,89 @@ def series_named(connection: sqlite3.Connection, ids: Collection[int]) -> dict[i
     }
 
 
-def position_behind(connection: sqlite3.Connection, after: str | None, earliest: int | None) -> int:
-    """Behind which to begin."""
+def place_behind(connection: sqlite3.Connection, after: str | None, earliest: int | None) -> tuple[int, int]:
+    """Behind which to begin: up to this position all was told, and of the next one so many events.
+
+    The cursor of an event is the position of its row, and where others stand behind it in that, how many of the row were
+    told with it: `17.3`.
+    """
     if after is not None:
-        if not after.isdecimal() or len(after) > 18:
+        match = _CURSOR.fullmatch(after)
+        if match is None:
             raise InvalidCursor("the cursor is not one of this store")
-        return int(after)
+        position, told = match.groups()
+        return (int(position), 0) if told is None else (int(position) - 1, int(told))
     if earliest is None:
-        return 0
+        return 0, 0
     (first,) = connection.execute(
         "SELECT MIN(position) FROM stats_events WHERE at >= ?", (earliest,)
     ).fetchone()
-    return 0 if first is None else int(first) - 1
+    return (0 if first is None else int(first) - 1), 0
+
+
+def cursor_of(position: int, told: int, number: int) -> str:
+    """The cursor of the event with which so many of its row are told, as `place_behind` takes it."""
+    return str(position) if told == number else f"{position}.{told}"
+
+
+def keys_in(keys: bytes, number: int) -> list[bytes]:
+    """Those that stand together in a row."""
+    length = len(keys) // number
+    return [keys[start : start + length] for start in range(0, len(keys), length)]
+
+
+def of_one_length(keys: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """The same in their order, in parts that a row can hold; that is one, but for what nothing tells today."""
+    return (list(some) for _, some in groupby(keys, key=len))
+
+
+def insert_alike(connection: sqlite3.Connection, common: Row, keys: Sequence[bytes]) -> None:
+    """A row of those whose keys are not known; none where all are.
+
+    `keys` are of one length; `common` is what their row has besides.
+    """
+    position = connection.execute(
+        "INSERT INTO stats_events (at, series, outcome, count, number, keys) VALUES (?, ?, ?, ?, ?, ?)",
+        (*common, len(keys), b"".join(keys)),
+    ).lastrowid
+    inserted = bulk.insert_new_alike(connection, "stats_keys (position, key)", (position,), keys)
+    if inserted == len(keys):
+        return
+    known = "SELECT 1 FROM stats_keys WHERE key = ? AND position = ?"
+    new = [key for key in dict.fromkeys(keys) if connection.execute(known, (key, position)).fetchone()]
+    if new:
+        connection.execute(
+            "UPDATE stats_events SET number = ?, keys = ? WHERE position = ?",
+            (len(new), b"".join(new), position),
+        )
+    else:
+        connection.execute("DELETE FROM stats_events WHERE position = ?", (position,))
+
+
+def delete_before(connection: sqlite3.Connection, before: int, limit: int) -> int:
+    """Delete up to so many events of an earlier time; answers how many. Their keys are not known any more.
+
+    Of a row that has more than that the first stay, so that whoever was told some of them goes on where they ended.
+    """
+    rows = connection.execute(
+        "SELECT position, number, keys FROM stats_events WHERE at < ? ORDER BY at LIMIT ?", (before, limit)
+    )
+    gone: list[bytes] = []
+    emptied: list[tuple[int]] = []
+    with closing(rows):
+        for position, number, keys in rows:
+            stay = max(0, number - (limit - len(gone)))
+            gone += keys_in(keys, number)[stay:]
+            if stay:
+                shortened = (stay, len(keys) // number * stay, position)
+                break
+            emptied.append((position,))
+        else:
+            shortened = None
+    if shortened is not None:
+        connection.execute(
+            "UPDATE stats_events SET number = ?, keys = substr(keys, 1, ?) WHERE position = ?", shortened
+        )
+    connection.executemany("DELETE FROM stats_events WHERE position = ?", emptied)
+    connection.executemany("DELETE FROM stats_keys WHERE key = ?", [(key,) for key in gone])
+    return len(gone)

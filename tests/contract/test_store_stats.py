@@ -207,8 +207,45 @@ async def test_events_are_told_in_the_order_in_which_they_came(store):
     for year, told in ((1960, 6), (2200, 0)):
         found = await store.stats.told(after=None, since=NOW.replace(year=year), limit=10, now=beyond)
         assert len(found) == told, f"since {year}"
-    with pytest.raises(InvalidCursor):
-        await store.stats.told(after="no cursor", since=None, limit=1, now=beyond)
+    for wrong in ("no cursor", "1.", ".1", "1.x", "9" * 30, "1." + "9" * 30, "²"):
+        with pytest.raises(InvalidCursor):
+            await store.stats.told(after=wrong, since=None, limit=1, now=beyond)
+
+
+async def test_those_that_are_alike_are_told_and_forgotten_one_by_one(store):
+    """Who reads them page by page goes on where it stood, also when some were forgotten in between."""
+    keys = [key_of_one(uuid7(), Outcome.DELIVERED) for _ in range(70)]
+    alike = Alike(keys=keys, series=ORDER, outcome=Outcome.DELIVERED, at=NOW)
+    last = event(at=120)
+    await store.stats.note([alike])
+    await store.stats.note([last])
+    asked = {"since": None, "now": NOW.replace(year=2100)}
+
+    first = await store.stats.told(after=None, limit=30, **asked)
+    rest = await store.stats.told(after=first[-1].cursor, limit=100, **asked)
+    again = await store.stats.told(after=first[10].cursor, limit=60, **asked)
+
+    told = [each.event.key for each in (*first, *rest)]
+    assert set(told[:-1]) == set(keys)
+    assert told[-1] == last.key
+    assert [each.event.key for each in again] == told[11:]
+    assert await store.stats.told(after=rest[-1].cursor, limit=9, **asked) == []
+
+    assert await store.stats.clear_events(before=later(60), limit=25) == 25
+    left = await store.stats.told(after=None, limit=100, **asked)
+    rest = await store.stats.told(after=first[-1].cursor, limit=100, **asked)
+    assert len(left) == 46
+    assert [each.event.key for each in rest] == [
+        key for key in told[30:] if key in {each.event.key for each in left}
+    ]
+    gone = next(key for key in keys if key not in {each.event.key for each in left})
+    await store.stats.note([event(outcome=Outcome.DELIVERED, key=gone), event(key=left[0].event.key)])
+    assert await store.stats.recount(Bucket(Step.DAY, Step.DAY.start(NOW)), of=None) == {
+        ORDER: {Outcome.DELIVERED: 46, Outcome.SEEN: 1}
+    }
+    assert [await store.stats.clear_events(before=later(60), limit=40) for _ in range(3)] == [40, 6, 0]
+    [kept] = await store.stats.told(after=first[-1].cursor, limit=9, **asked)
+    assert kept.event == last
 
 
 async def test_what_is_old_is_forgotten_in_steps(store):
@@ -356,6 +393,39 @@ async def test_a_write_that_fails_in_the_middle_leaves_all_as_it_was(store, monk
 
 def _fails(*_: object) -> None:
     raise StoreUnavailable("gone in the middle")
+
+
+async def test_events_of_a_row_each_are_kept_with_their_cursors(tmp_path, monkeypatch):
+    """As files had them before those that are alike stood together."""
+    before = [each for each in SQLiteStats.MIGRATIONS if each.name != "stats-alike"]
+    monkeypatch.setattr(SQLiteStats, "MIGRATIONS", tuple(before))
+    path = tmp_path / "store.db"
+    old = SQLiteStore(path)
+    await old.open()
+    await old.close()
+    keys = [key_of_one(uuid7(), Outcome.SEEN) for _ in range(4)]
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO stats_series VALUES (7, 'ORDER', 'in_app', '', '', '', '')")
+        connection.executemany(
+            "INSERT INTO stats_events (key, at, series, outcome, count) VALUES (?, ?, 7, 2, 1)",
+            [(key, micros(NOW)) for key in keys],
+        )
+        # The last one was cleared, and whoever had read it stands behind it.
+        connection.execute("DELETE FROM stats_events WHERE position = 4")
+    monkeypatch.undo()
+
+    store = SQLiteStore(path)
+    await store.open()
+
+    await store.stats.note([event(key=keys[0]), event(key=keys[3], at=60)])
+    asked = {"since": None, "limit": 9, "now": NOW}
+    assert [each.event.key for each in await store.stats.told(after=None, **asked)] == keys
+    assert [each.event.key for each in await store.stats.told(after="2", **asked)] == keys[2:]
+    assert [each.event.key for each in await store.stats.told(after="4", **asked)] == keys[3:]
+    assert await store.stats.recount(Bucket(Step.DAY, Step.DAY.start(NOW)), of=None) == {
+        ORDER: {Outcome.SEEN: 4}
+    }
+    await store.close()
 
 
 async def test_what_was_counted_before_there_were_variants_has_none(tmp_path, monkeypatch):
