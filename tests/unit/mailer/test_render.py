@@ -289,9 +289,9 @@ def test_what_no_mail_may_contain_is_taken_out_of_a_template_that_prints_raw_dat
     (tmp_path / "ORDER_UPDATE.txt").write_text("{{ data.raw }}")
     mine = renderer("a@shop.example", templates=tmp_path)
 
-    mail = received(mine, data={"raw": "a\x00b\udc80c\rd\r\ne"})
+    mail = received(mine, data={"raw": "a\x00b\udc80c\rd\r\ne\ufffe\uffff\ufffd"})
 
-    assert part(mail, "plain") == "ab?c\nd\ne\n"
+    assert part(mail, "plain") == "ab?c\nd\ne\ufffd\n"
 
 
 def test_a_sender_without_a_name_is_known_by_its_domain() -> None:
