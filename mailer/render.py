@@ -23,7 +23,7 @@ from storage.notifications import Notification
 Compose = Callable[[Composition], Composed]
 _SUBJECT_LENGTH = 250
 _PREVIEW_LENGTH = 140
-_LINK_LENGTH = 2000
+_LINK_LENGTH = 2048
 _LONGEST_URI = 900
 _UNSAFE_IN_ID = re.compile(r"[^A-Za-z0-9._-]")
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.protocol.emit_rules import LINK_MAX
 from mailer.errors import RenderFailure
 from mailer.letterhead import parse_unsubscribe
 from mailer.render import Renderer
@@ -220,6 +221,13 @@ def test_an_absolute_link_stays_as_it_is_but_for_what_no_url_may_hold() -> None:
     html = part(received(link='https://x.example/a%20b?q="ü"#z'), "html")
 
     assert 'href="https://x.example/a%20b?q=%22%C3%BC%22#z"' in html
+
+
+def test_a_link_of_any_length_that_an_emit_may_have_is_whole() -> None:
+    link = f"https://x.example/?signed={'a' * (LINK_MAX - 26)}"
+
+    assert len(link) == LINK_MAX
+    assert f'href="{link}"' in part(received(link=link), "html")
 
 
 @pytest.mark.parametrize(
