@@ -31,6 +31,8 @@ from auth.signatures import Signatures
 TOKEN_CHARACTERS_MAX = 8 * 1024
 SCOPES_OF_SERVICES = frozenset({"emit", "campaigns", *Role})
 """A token is a service's when its `scope` holds one of these; other scopes in it are kept but open nothing."""
+UNVERIFIED = (False, "false")
+"""What `email_verified` is of an address that nobody has shown to be the user's: some providers write a text there."""
 HEADERS_REMEMBERED = 64
 
 
@@ -85,7 +87,7 @@ class Verifier:
             roles=frozenset(roles) if roles else NO_ROLES,
             topics=tuple(dict.fromkeys(texts_of(claims, "topics", TOPICS_MAX, is_topic))),
             name=name_of(claims.get("name")),
-            email=None if claims.get("email_verified") is False else email_of(claims.get("email")),
+            email=None if claims.get("email_verified") in UNVERIFIED else email_of(claims.get("email")),
             locale=locale_of(claims.get("locale")),
         )
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urljoin
 
 import msgspec
 
 from mailer import plain
+from mailer.weblinks import absolute
 from mailer.words import words_in
 
 LARGE_BYTES = 80 * 1024
@@ -51,8 +51,7 @@ def context(
     text of bounded length, or what a catalog says.
     """
     paragraphs = plain.paragraphs(body)
-    if link is not None and base_url is not None:
-        link = urljoin(base_url, link)
+    link = None if link is None else absolute(link, base_url)
     is_absolute = link is not None and not link.startswith("/")
     return {
         "title": title, "subject": subject, "body": body, "paragraphs": paragraphs, "data": data, "locale": locale,

@@ -38,7 +38,8 @@ def plural_forms(tag: str) -> tuple[str, ...]:
 def plural(value: object, tag: str) -> str:
     """The category of a number; `other` for what is no number."""
     amount = number_of(value)
-    return "other" if amount is None else _plural(abs(amount), tag)
+    # As it is written by `number`: 1.0 is one, as 1 is, to which it is equal where answers are remembered.
+    return "other" if amount is None else _plural(abs(amount).normalize(), tag)
 
 
 def number(value: object, tag: str) -> str:

@@ -4,17 +4,22 @@ import binascii
 from collections.abc import Sequence
 
 _CONTROLS = bytes([*range(0x09), *range(0x0B, 0x20), 0x7F])
+_NO_CHARACTERS = ("\ufffe".encode(), "\uffff".encode())
+"""What Unicode has no character for and XML does not allow."""
 
 
 def body(rendered: str) -> str:
     """A rendered text as a mail may contain it: a template can print raw `data`, so this comes after the rendering.
 
-    Lone surrogates become question marks, line ends a single feed, and controls but tab and line end go.
+    Lone surrogates become question marks, line ends a single feed, and controls but tab and line end go, with what is no
+    character of XML's: no MJML is sound with it.
     """
     # As bytes, which is ten times as fast: no character of several bytes has one of these in it.
     sound = rendered.encode(errors="replace")
     if b"\r" in sound:
         sound = sound.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    for each in _NO_CHARACTERS:
+        sound = sound.replace(each, b"")
     return sound.translate(None, _CONTROLS).decode()
 
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
-from urllib.parse import urljoin
 
 from mailer import address, composed, headers, letter, plain
 from mailer.clicks import Marks
@@ -16,7 +15,7 @@ from mailer.order import Order
 from mailer.templating import Templates
 from mailer.transport import Outgoing
 from mailer.unseen import pictured, trapped
-from mailer.weblinks import is_path, web_url
+from mailer.weblinks import absolute, is_path, web_url
 from mailer.words import words_in
 from storage.mail import LaneName, MailOrder
 from storage.notifications import Notification
@@ -24,7 +23,7 @@ from storage.notifications import Notification
 Compose = Callable[[Composition], Composed]
 _SUBJECT_LENGTH = 250
 _PREVIEW_LENGTH = 140
-_LINK_LENGTH = 2000
+_LINK_LENGTH = 2048
 _LONGEST_URI = 900
 _UNSAFE_IN_ID = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -197,9 +196,7 @@ class Renderer:
 
     def _absolute(self, link: str) -> str | None:
         """The link as a URL of the web, or None: nothing else, `javascript:` least of all, becomes an href."""
-        if is_path(link) and self._letterhead.base_url is not None:
-            link = urljoin(self._letterhead.base_url, link)
-        return web_url(link)
+        return web_url(absolute(link, self._letterhead.base_url))
 
 
 def _unsubscription(urls: Sequence[str]) -> Iterator[str]:

@@ -11,10 +11,11 @@ from mailer.telling import JsonObject, Unreadable, diagnostic_in, status_in
 
 SUPPRESSED = "5.1.1"
 """What SES says of an address that it does not try any more."""
+_WITHHELD = "OnAccountSuppressionList"
 _BY_SUBTYPE = {
     "NoEmail": SUPPRESSED,
     "Suppressed": SUPPRESSED,
-    "OnAccountSuppressionList": SUPPRESSED,
+    _WITHHELD: SUPPRESSED,
     "MailboxFull": "5.2.2",
 }
 _ABUSE = "abuse"
@@ -37,7 +38,7 @@ def read(message: str) -> Report | None:
         return None
     mail = told.part("mail")
     kind, feedback, outcomes = ReportKind.DELIVERY, "", tuple(_outcomes(event, told))
-    if event == "Complaint":
+    if event == "Complaint" and not _is_withheld(told):
         # Some mailbox providers do not say what kind it is; who complains without a word complains.
         kind, feedback = (
             ReportKind.COMPLAINT,
@@ -61,6 +62,9 @@ def _outcomes(event: str, told: JsonObject) -> Iterator[RecipientOutcome]:
         bounce = told.part("bounce")
         for recipient in bounce.parts("bouncedRecipients"):
             yield _bounced(bounce, recipient)
+    elif event == "Complaint" and _is_withheld(told):
+        for recipient in told.part("complaint").parts("complainedRecipients"):
+            yield _outcome(DeliveryAction.FAILED, recipient.text("emailAddress"), said="", status=SUPPRESSED)
     elif event == "Delivery":
         delivery = told.part("delivery")
         for address in delivery.texts("recipients"):
@@ -70,6 +74,11 @@ def _outcomes(event: str, told: JsonObject) -> Iterator[RecipientOutcome]:
             yield _outcome(
                 DeliveryAction.DELAYED, recipient.text("emailAddress"), said=recipient.text("diagnosticCode")
             )
+
+
+def _is_withheld(told: JsonObject) -> bool:
+    """Whether nobody has complained of this mail: SES did not send it, to an address that had complained of another."""
+    return told.part("complaint").text("complaintSubType") == _WITHHELD
 
 
 def _bounced(bounce: JsonObject, recipient: JsonObject) -> RecipientOutcome:

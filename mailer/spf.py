@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 MOST_LOOKUPS = 10
 MOST_VOIDS = 2
 DEPTH = 10
-_TERM = re.compile(r"([+?~-]?)(include|a|mx|ptr|exists|ip4|ip6|all)(?:[:/](.*))?", re.IGNORECASE | re.DOTALL)
+_TERM = re.compile(
+    r"([+?~-]?)(include|a|mx|ptr|exists|ip4|ip6|all)(?::([^/]*))?(?:/.*)?", re.IGNORECASE | re.DOTALL
+)
+"""Its qualifier, its mechanism, and the domain; how much of an address counts is of no cost."""
 _MODIFIER = re.compile(r"([a-z][a-z0-9._-]*)=(.*)", re.IGNORECASE | re.DOTALL)
 
 AskDns = Callable[[str, str], Awaitable[Sequence[str]]]
@@ -66,7 +69,7 @@ async def _count(domain: str, record: str, ask: AskDns, total: Cost, *, depth: i
         if match is None:
             total.problems.append(f"the SPF record of {domain} has a term that is none: {term[:40]}")
             continue
-        passes, kind, rest = match[1] in ("", "+"), match[2].lower(), (match[3] or "").partition("/")[0]
+        passes, kind, rest = match[1] in ("", "+"), match[2].lower(), match[3] or ""
         total.passes_some = total.passes_some or passes
         if kind == "all":
             has_all = True

@@ -1,7 +1,7 @@
 """Addresses of the web as a mail may hold them."""
 
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from mailer import address
 
@@ -11,6 +11,14 @@ _URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
 def web_url(text: str) -> str | None:
     """The text as a URL of the web in ASCII, or None: nothing else, `javascript:` least of all, becomes an href."""
     return quote(_with_ascii_host(text), safe=_URL_CHARACTERS) if is_web(text) else None
+
+
+def absolute(link: str, base_url: str | None) -> str:
+    """A path as a URL of the public site, where that is known; any other link as it is.
+
+    It raises nothing for any text: not every link that was let in is one that can be taken apart.
+    """
+    return urljoin(base_url, link) if base_url is not None and is_path(link) else link
 
 
 def is_path(link: str) -> bool:

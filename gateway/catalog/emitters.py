@@ -253,12 +253,17 @@ def _literal(values: list[Any]) -> str:
     """Values as a `Literal`; anything where one of them can be none."""
     if not all(isinstance(value, (str, int, bool, type(None))) for value in values):
         return "Any"
-    return f"Literal[{', '.join(json.dumps(v) if isinstance(v, str) else repr(v) for v in values)}]"
+    return f"Literal[{', '.join(_quoted(v) if isinstance(v, str) else repr(v) for v in values)}]"
 
 
 def _typed_dict(name: str, fields: Mapping[str, str], base: str = "TypedDict") -> str:
     """A TypedDict as a class, or by a call where a key is no name in Python."""
     if all(key.isidentifier() and not keyword.iskeyword(key) for key in fields):
         return "\n".join([f"class {name}({base}):", *(f"    {key}: {made}" for key, made in fields.items())])
-    inner = ", ".join(f"{json.dumps(key)}: {made}" for key, made in fields.items())
+    inner = ", ".join(f"{_quoted(key)}: {made}" for key, made in fields.items())
     return f'{name} = TypedDict("{name}", {{{inner}}})'
+
+
+def _quoted(text: str) -> str:
+    """A text as Python has it: JSON's escapes, but for those that are two halves of one character."""
+    return json.dumps(text, ensure_ascii=False)

@@ -8,6 +8,7 @@ patterns in linear time, and its cost is bounded before it is used: a few refere
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import jsonschema_rs
@@ -79,9 +80,9 @@ class Payload:
         if self._fits(data):
             return ()
         found: dict[str, str] = {}
-        for error in self._validator.iter_errors(data):
-            for pointer, problem in _problems(error):
-                found.setdefault(pointer, problem)
+        for pointer, problem in chain.from_iterable(map(_problems, self._validator.iter_errors(data))):
+            found.setdefault(pointer, problem)
+            # One error may be of thousands of properties.
             if len(found) >= MOST_PROBLEMS:
                 break
         return tuple(found.items())

@@ -219,7 +219,7 @@ def parse_item(body: object) -> EmitRequest:
     Raises `Invalid`.
     """
     request = judged(body, PlainItem) or _parse_item(body)
-    # The short way has made the fingerprint already.
-    if request.idempotency_key is None or request.fingerprint:
+    if request.idempotency_key is None:
         return request
+    # Of what was judged: nothing else is certain to be writable.
     return replace(request, fingerprint=fingerprint(body))

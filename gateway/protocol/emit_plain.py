@@ -25,7 +25,6 @@ from gateway.protocol.emit_rules import (
     EMIT_BYTES_MAX,
     TITLE_MAX,
     contradictions,
-    fingerprint,
 )
 from gateway.protocol.patterns import EVENT, INVISIBLE, KEY, TYPE
 from gateway.protocol.soundness import DATA_DEPTH_MAX, INTEGER_MAX, unsound
@@ -97,9 +96,7 @@ def judged(given: Any, shape: type[PlainEmit]) -> EmitRequest | None:
     except msgspec.ValidationError:
         return None
     key = plain.idempotency_key if isinstance(plain, PlainItem) else None
-    if key is None:
-        return _request(plain)
-    return _request(plain, key, fingerprint(given)) if _is_key(key) else None
+    return _request(plain, key) if key is None or _is_key(key) else None
 
 
 def judged_batch(text: bytes) -> list[EmitRequest] | None:
@@ -123,7 +120,7 @@ def judged_batch(text: bytes) -> list[EmitRequest] | None:
     return requests
 
 
-def _request(plain: PlainEmit, key: str | None = None, digest: bytes = b"") -> EmitRequest | None:
+def _request(plain: PlainEmit, key: str | None = None) -> EmitRequest | None:
     """It must take nothing that the schemas would refuse. It may refuse what they take; that only costs time."""
     room, title, body, link, data = plain.to, plain.title, plain.body, plain.link, plain.data
     event = plain.event
@@ -144,7 +141,7 @@ def _request(plain: PlainEmit, key: str | None = None, digest: bytes = b"") -> E
             rooms=(room,), type=plain.type, title=title, body=body, link=link, data=data,
             email=_TO_THE_OWN_ADDRESS if plain.email else None, no_email=plain.email is False,
             locale=plain.locale, store=plain.store, event=event, collapse_key=plain.collapse_key,
-            idempotency_key=key, fingerprint=digest,
+            idempotency_key=key,
         )  # fmt: skip
         # The words for a contradiction are the schemas' as well.
         return None if contradictions(request) else request

@@ -318,6 +318,19 @@ async def test_a_batch_answers_each_item_in_order_and_a_bad_one_spoils_nothing(s
     assert results[6]["duplicate"] is True
 
 
+async def test_data_of_any_depth_spoil_no_batch_with_a_key_either(site: Gateway):
+    deep: dict[str, object] = {}
+    for _ in range(300):
+        deep = {"a": deep}
+
+    results = await site.batch([BODY, BODY | {"idempotency_key": "k", "data": deep}])
+
+    assert [(each["status"], each.get("code")) for each in results] == [
+        (202, None),
+        (422, "validation_failed"),
+    ]
+
+
 async def test_a_batch_in_which_nothing_is_sound_is_still_answered(site: Gateway):
     assert [each["status"] for each in await site.batch([1, 2])] == [422, 422]
 

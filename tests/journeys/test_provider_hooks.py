@@ -79,6 +79,26 @@ async def test_what_ses_tells_of_a_mail_becomes_of_it(tmp_path: Path, version: s
         assert await metric(here, 'bellhop_mail_returned_total{fate="bounced",lane="transactional"} 1.0')
 
 
+async def test_what_ses_withholds_came_back_and_nobody_has_complained_of_it(tmp_path: Path):
+    """Who has called one mail spam is sent nothing more by SES: a receipt since then is no receipt called spam."""
+    async with (
+        SMTPRelay() as relay,
+        sns_host(tmp_path / "aws") as aws,
+        hearing(tmp_path, aws, MAIL_URL=relay.url(query="starttls=never")) as here,
+    ):
+        relay.closing = f"Ok {SES_ID}"
+        id_ = await sent(here, ANN)
+        await mail_in(here, id_, "sent")
+        withheld = {"complaintSubType": "OnAccountSuppressionList", "complaintFeedbackType": None}
+        event = ses_event("Complaint", message_id=SES_ID, to=ANN, complaint=withheld)
+
+        told = await post(here, "/hooks/ses", aws.signer.sign(Message=event))
+
+        assert told.body == {"fate": "bounced", "mail": id_, "suppressed": True}
+        assert (await mail_in(here, id_, "bounced"))["state"] == "bounced"
+        assert await listed(here) == [(ANN, "hard_bounce", "ses")]
+
+
 async def test_what_sns_has_not_signed_or_of_another_topic_changes_nothing(tmp_path: Path):
     async with sns_host(tmp_path / "aws") as aws, hearing(tmp_path, aws) as here:
         id_ = await sent(here, ANN)

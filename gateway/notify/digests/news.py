@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urljoin
 
 from gateway.catalog.own import DIGEST
 from gateway.ground.encoding import time
 from gateway.notify.digests.words import DigestWords, words_in
+from mailer.weblinks import absolute
 from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.notifications import Entry, Notification
 from storage.obligations import Digest, Kind, Obligation, Subject
@@ -111,8 +111,8 @@ def _listed(each: Notification, base_url: str | None) -> dict[str, Any]:
     A link that is relative is joined to the public site's URL, if that is known.
     """
     link = each.link
-    if link is not None and base_url is not None:
-        link = urljoin(base_url, link)
+    if link is not None:
+        link = absolute(link, base_url)
     return {
         "id": each.id,
         "type": each.type,

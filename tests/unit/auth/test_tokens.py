@@ -459,9 +459,13 @@ class TestClaims:
 
         assert principal.locale == read
 
-    async def test_an_address_the_provider_has_not_verified_is_left_out(self, verifier: Verifier):
-        unverified = await verifier.verify(signed(email="ann@example.org", email_verified=False))
-        verified = await verifier.verify(signed(email="ann@example.org", email_verified=True))
+    @pytest.mark.parametrize(("no", "yes"), [(False, True), ("false", "true")])
+    async def test_an_address_the_provider_has_not_verified_is_left_out(
+        self, verifier: Verifier, no: object, yes: object
+    ):
+        """As OpenID Connect has it, or in quotes, as Apple does."""
+        unverified = await verifier.verify(signed(email="ann@example.org", email_verified=no))
+        verified = await verifier.verify(signed(email="ann@example.org", email_verified=yes))
 
         assert (unverified.email, verified.email) == (None, "ann@example.org")
 

@@ -1,5 +1,7 @@
 """The types that are made of schemas, where these are less plain than the shop's."""
 
+from typing import Literal, get_type_hints
+
 import pytest
 
 from gateway.catalog.emitters import python, typescript
@@ -62,6 +64,17 @@ def test_python_has_a_type_for_each_shape(tmp_path):
     assert namespace["BareEmit"].__required_keys__ == {"to", "type", "title"}
     assert {"AllAC", "AllAC_"} <= set(namespace)
     assert '"both": NotRequired[AllBoth]' in made
+
+
+def test_python_has_what_lies_beyond_sixteen_bits_as_it_is(tmp_path):
+    """JSON escapes it as two halves, which are two characters to Python, and equal to nothing."""
+    text = TEXT.replace("any = {}", 'any = { enum = ["👍", "\\"", "é"] }\n"👎" = {}')
+    namespace: dict = {}
+    exec(compile(python(load(write(tmp_path, {"catalog.toml": text}))), "made.py", "exec"), namespace)
+
+    made = get_type_hints(namespace["AllData"])
+    assert made["any"] == Literal["👍", '"', "é"]
+    assert "👎" in made
 
 
 def test_types_whose_names_are_alike_in_python_stay_apart(tmp_path):

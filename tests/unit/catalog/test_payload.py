@@ -64,6 +64,15 @@ def test_only_so_many_problems_are_told():
     assert len(Payload(schema).problems({f"p{n}": 1 for n in range(100)})) == payload.MOST_PROBLEMS
 
 
+def test_as_many_are_told_of_properties_that_nobody_knows():
+    """All of them are one error to the validator."""
+    schema = {"type": "object", "properties": {"known": {}}, "additionalProperties": False}
+
+    told = Payload(schema).problems({f"p{n:03}": 1 for n in range(100)})
+
+    assert told == tuple((f"/data/p{n:03}", "it is not in the schema") for n in range(payload.MOST_PROBLEMS))
+
+
 def test_a_pattern_takes_no_longer_for_a_text_that_is_made_for_it():
     """Engines that backtrack take for ever for this one."""
     schema = {"type": "object", "properties": {"a": {"pattern": "^(a+)+$"}}}

@@ -457,3 +457,4 @@ def test_depth_is_bounded_before_anything_recurses_deep():
         deep = [deep]
 
     assert soundness.unsound(deep, soundness.DATA_DEPTH_MAX)
+    assert set(errors(emit.parse_item, PLAIN | {"data": {"a": deep}, "idempotency_key": "k"})) == {"data"}

@@ -60,6 +60,20 @@ def test_the_forms_of_a_plural_are_the_languages_own():
     assert languages.plural("many", "pl") == "other"
 
 
+@pytest.mark.parametrize("written", [1.0, "1.0", "1.00", 1])
+def test_the_form_of_a_number_is_that_of_how_it_is_written_out_whatever_was_asked_before(written: object):
+    """A backend that says 1.0 gets the words for 1, and changes those of nobody else."""
+    languages._plural.cache_clear()
+
+    assert (languages.number(written, "en"), languages.plural(written, "en")) == ("1", "one")
+    assert languages.plural(1, "en") == "one"
+    assert (languages.plural(1.5, "en"), languages.plural(20.0, "pl"), languages.plural(2.0, "pl")) == (
+        "other",
+        "many",
+        "few",
+    )
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

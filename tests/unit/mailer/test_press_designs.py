@@ -79,6 +79,36 @@ async def test_what_a_catalog_has_a_design_for_is_made_by_it() -> None:
     assert without.raw == RENDERER.render(notification(), order()).raw
 
 
+@pytest.mark.parametrize("link", ["https://[x/", "https://\u2100.example/"])
+async def test_a_link_that_nobody_can_take_apart_holds_up_no_mail_of_its_type(link: str) -> None:
+    """Whatever an emit may say is the mail's own: it does not end the process, nor keep others' mail back."""
+    made = Press(LETTERHEAD, {"ORDER_UPDATE.html": "{{ link }}"})
+    try:
+        odd = await made.render(designed(link=link), order())
+        other = await made.render(designed(link="/orders/1"), order())
+    finally:
+        await made.close()
+
+    assert (odd.html, other.html) == (link, "https://shop.example/orders/1")
+
+
+@pytest.mark.parametrize("odd", ["\ufffe", "\uffff"])
+async def test_what_no_xml_may_hold_is_left_out_of_a_mail_of_mjml(odd: str) -> None:
+    made = Press(
+        LETTERHEAD,
+        {
+            "ORDER_UPDATE.mjml": "<mjml><mj-body><mj-section><mj-column><mj-text>{{ data.order }}</mj-text>"
+            "</mj-column></mj-section></mj-body></mjml>"
+        },
+    )
+    try:
+        mail = await made.render(designed(data={"order": f"<{odd}1234>"}), order())
+    finally:
+        await made.close()
+
+    assert "&lt;1234&gt;" in mail.html
+
+
 @pytest.mark.parametrize(("zone", "told"), [(None, "08:27, UTC"), ("Asia/Tokyo", "17:27, Asia/Tokyo")])
 async def test_a_design_tells_the_time_by_the_clock_that_the_words_went_by(
     zone: str | None, told: str

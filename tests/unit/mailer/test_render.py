@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.protocol.emit_rules import LINK_MAX
 from mailer.errors import RenderFailure
 from mailer.letterhead import parse_unsubscribe
 from mailer.render import Renderer
@@ -222,6 +223,13 @@ def test_an_absolute_link_stays_as_it_is_but_for_what_no_url_may_hold() -> None:
     assert 'href="https://x.example/a%20b?q=%22%C3%BC%22#z"' in html
 
 
+def test_a_link_of_any_length_that_an_emit_may_have_is_whole() -> None:
+    link = f"https://x.example/?signed={'a' * (LINK_MAX - 26)}"
+
+    assert len(link) == LINK_MAX
+    assert f'href="{link}"' in part(received(link=link), "html")
+
+
 @pytest.mark.parametrize(
     ("link", "shown"),
     [
@@ -289,9 +297,9 @@ def test_what_no_mail_may_contain_is_taken_out_of_a_template_that_prints_raw_dat
     (tmp_path / "ORDER_UPDATE.txt").write_text("{{ data.raw }}")
     mine = renderer("a@shop.example", templates=tmp_path)
 
-    mail = received(mine, data={"raw": "a\x00b\udc80c\rd\r\ne"})
+    mail = received(mine, data={"raw": "a\x00b\udc80c\rd\r\ne\ufffe\uffff\ufffd"})
 
-    assert part(mail, "plain") == "ab?c\nd\ne\n"
+    assert part(mail, "plain") == "ab?c\nd\ne\ufffd\n"
 
 
 def test_a_sender_without_a_name_is_known_by_its_domain() -> None:

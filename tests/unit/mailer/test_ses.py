@@ -94,7 +94,7 @@ def test_a_bounce_of_many_recipients_is_read_up_to_a_bound():
     ("complaint", "feedback"),
     [
         ({}, "abuse"),
-        ({"complaintFeedbackType": None}, "abuse"),
+        ({"complaintFeedbackType": None, "complaintSubType": None}, "abuse"),
         ({"complaintFeedbackType": "not-spam"}, "not-spam"),
         ({"complaintFeedbackType": "Auth-Failure"}, "auth-failure"),
         ({"complaintFeedbackType": "x" * 300}, "x" * 40),
@@ -110,6 +110,18 @@ def test_a_complaint_says_of_what_kind_it_is(complaint: dict[str, Any], feedback
         (),
         (ANN,),
     )
+
+
+def test_a_mail_that_ses_withholds_for_a_complaint_before_it_has_failed_and_is_no_complaint():
+    """SES sends nothing more to who has complained once, and tells of each mail since as of a complaint."""
+    report = of_ses(
+        "Complaint", complaint={"complaintSubType": "OnAccountSuppressionList", "complaintFeedbackType": None}
+    )
+
+    assert report is not None
+    assert (report.kind, report.feedback) == (ReportKind.DELIVERY, "")
+    assert verdict(report) == ("failed", "5.1.1", "hard")
+    assert report.outcomes[0].recipients == (ANN,)
 
 
 def test_a_delivery_and_a_delay_say_so():

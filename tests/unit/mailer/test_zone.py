@@ -268,6 +268,16 @@ async def test_look_ups_are_counted_through_all_that_is_included() -> None:
     assert found == Cost(lookups=9, voids=0, passes_some=True)
 
 
+async def test_how_much_of_an_address_counts_is_no_host() -> None:
+    """`a/24` is of the domain itself (RFC 7208, section 5.3)."""
+    found = await cost(
+        txt("shop.example", "v=spf1 a/24 mx/28 a//64 mx:shop.example/28//64 ~all"),
+        *GOOD["relay"], "mx-host=shop.example,relay.example,10", "host-record=shop.example,192.0.2.1",
+    )  # fmt: skip
+
+    assert found == Cost(lookups=4, voids=0, passes_some=True)
+
+
 async def test_voids_and_too_many_look_ups_are_found() -> None:
     many = " ".join(f"a:n{number}.example" for number in range(12))
 

@@ -86,6 +86,22 @@ async def test_the_mail_of_a_digest_speaks_each_language_of_the_pages(office: Of
     assert tag == "en" or {*asdict(words).values()}.isdisjoint(asdict(LANGUAGES["en"]).values())
 
 
+async def test_a_link_that_nobody_can_take_apart_keeps_no_digest(office: Office):
+    await office.emit(link="/here")
+    office.now += timedelta(seconds=1)
+    await office.emit(link="https://[x/")
+    await office.work()
+
+    office.now = NOW + 2 * HOUR
+    await office.close_due()
+
+    [lease] = await office.told()
+    assert [each["link"] for each in lease.notification.data["notifications"]] == [
+        "https://[x/",
+        "https://shop.example/here",
+    ]
+
+
 async def test_without_a_site_to_lead_to_a_path_is_no_link_and_a_url_stays_one(office: Office):
     office.digester = office.another_digester(base_url=None)
     await office.emit(link="/here")
