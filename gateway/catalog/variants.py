@@ -23,6 +23,7 @@ from gateway.experiments.bounds import (
     METRICS,
     NAME,
     NAME_LONGEST,
+    PART_LEAST,
     SALT,
     SALT_LONGEST,
     VARIANTS_MOST,
@@ -185,11 +186,13 @@ def _over(row: Table, type_: NotificationType) -> Iterator[tuple[str, Wording]]:
 
 
 def _part(rule: Table, key: str) -> float | None:
-    """A number between 0 and 1, both excluded; None where it is none."""
+    """A number from `PART_LEAST` to below 1; None where it is none."""
     value = rule.value.get(key)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and PART_LEAST <= value < 1:
         return float(value)
-    rule.wrong(f"{key} must be a part of all, above 0 and below 1", *((key,) if key in rule.value else ()))
+    rule.wrong(
+        f"{key} must be a part of all, 0.000001 or more and below 1", *((key,) if key in rule.value else ())
+    )
     return None
 
 

@@ -26,5 +26,7 @@ HOURS_LEAST = 4
 """An experiment lasts so long at least."""
 SHORTEST = timedelta(hours=HOURS_LEAST)
 """Before so long is over no winner is sent to anybody by itself."""
+PART_LEAST = 0.000_001
+"""What is expected, and what is to be found: of less there is no number of people to say."""
 CONVERSIONS_MOST = 20_000
 """Of both arms of a sequential experiment: they are looked at in their order, each time somebody asks."""

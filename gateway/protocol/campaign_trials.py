@@ -17,6 +17,7 @@ from gateway.experiments.bounds import (
     METRICS,
     NAME,
     NAME_LONGEST,
+    PART_LEAST,
     SALT,
     SALT_LONGEST,
     VARIANTS_MOST,
@@ -97,9 +98,9 @@ class VariantSchema(Schema):
         return Variant(**data)
 
 
-def _between(least: float, most: float, *, inclusive: bool = True, **options: Any) -> fields.Float:
-    """A number in a range; without NaN, which no range refuses."""
-    judged = validate.Range(min=least, max=most, min_inclusive=inclusive, max_inclusive=inclusive)
+def _between(least: float, most: float, *, below: bool = False, **options: Any) -> fields.Float:
+    """A number in a range, with `below` without its end; without NaN, which no range refuses."""
+    judged = validate.Range(min=least, max=most, max_inclusive=not below)
     return fields.Float(allow_nan=False, validate=judged, **options)
 
 
@@ -115,10 +116,10 @@ class ExperimentSchema(Schema):
         metadata={"description": "A click of a person, or a conversion that a backend tells."},
     )
     baseline = _between(
-        0, 1, inclusive=False, required=True, metadata={"description": "The part of whom that is expected anyway."}
+        PART_LEAST, 1, below=True, required=True, metadata={"description": "The part of whom that is expected anyway."}
     )  # fmt: skip
     effect = _between(
-        0, 1, inclusive=False, required=True, metadata={"description": "The smallest rise of it that is worth finding."}
+        PART_LEAST, 1, below=True, required=True, metadata={"description": "The smallest rise of it that is worth finding."}
     )  # fmt: skip
     salt = Text(
         SALT,

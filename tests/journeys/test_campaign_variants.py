@@ -313,6 +313,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"experiment": EXPERIMENT}, "experiment"),
     ({"variants": VARIANTS, "experiment": EXPERIMENT | {"effect": 0.95}}, "experiment"),
     ({"variants": VARIANTS, "experiment": EXPERIMENT | {"effect": 0.0001}}, "experiment"),
+    ({"variants": VARIANTS, "experiment": EXPERIMENT | {"baseline": 1e-17}}, "experiment.baseline"),
+    ({"variants": VARIANTS, "experiment": EXPERIMENT | {"effect": 1e-300}}, "experiment.effect"),
     ({"variants": VARIANTS, "experiment": EXPERIMENT | {"hours": 3}}, "experiment"),
     ({"variants": [{"name": "A b"}, {"name": "c"}], "experiment": EXPERIMENT}, "variants"),
     ({"texts": {"en": {"title": "{{ data.unknown }}"}}}, "texts.en.title"),

@@ -217,6 +217,10 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
         {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\nexperiment = { baseline = 0.1, effect = 0.05 }\nvariants = [{ name = 'a' }, { name = 'a' }]\n"},
         ["catalog.toml:10: types.T.variants: must be 2 to 8 of different names"],
     ),
+    "an experiment of hardly anybody": (
+        {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\nvariants = [{ name = 'a' }, { name = 'b' }]\n[types.T.experiment]\nbaseline = 1e-17\neffect = 1e-300\n"},
+        ["catalog.toml:11: types.T.experiment.baseline: baseline must be a part of all", "catalog.toml:12: types.T.experiment.effect: effect must be a part of all"],
+    ),
     "an experiment's plan": (
         {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\ncritical = true\nvariants = [{ name = 'a' }, { name = 'b' }]\n[types.T.experiment]\nmetric = 'open'\nbaseline = 1\n"
          "salt = 'a b'\nholdout = 5\nshare = 0\nlasts = '3h'\n"},
