@@ -364,6 +364,35 @@ async def test_paused_nothing_leaves_and_cancelled_only_what_was_under_way(
             assert (refused.status, refused.body["code"]) == (409, "campaign_state")
 
 
+async def test_mails_that_wait_for_the_morning_keep_no_other_reader_waiting(
+    here: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The quiet hours of the one have begun since the mail was owed, and no more than one may be owed."""
+    monkeypatch.setattr("gateway.notify.campaigns.steps.AHEAD", 1)
+    await put(here, "POST", "/internal/lanes/bulk/pause", {"reason": "a look at the list"})
+    id_ = await make(here)
+    await fill(here, id_, people(3))
+    await told(here, "POST", f"/{id_}/start")
+
+    async def is_owed() -> bool:
+        return sums((await told(here, "GET", f"/{id_}"))["accounting"]) == {"owed": 1, "pending": 2}
+
+    await until(is_owed)
+    now = datetime.now(UTC)
+    hours = {"start": f"{now - timedelta(hours=1):%H:%M}", "end": f"{now + timedelta(hours=2):%H:%M}"}
+    [owed] = (await told(here, "GET", f"/{id_}/recipients?state=owed"))["recipients"]
+    await put(here, "PATCH", f"/internal/users/{owed['user']}/preferences", {"quiet_hours": hours})
+    await put(here, "POST", "/internal/lanes/bulk/resume", None)
+
+    async def have_theirs() -> bool:
+        return sums((await told(here, "GET", f"/{id_}"))["accounting"]) == {"sent": 2, "pending": 1}
+
+    await until(have_theirs)
+    [waiting] = (await told(here, "GET", f"/{id_}/recipients?state=pending"))["recipients"]
+    assert (waiting["user"], waiting["decided_by"]) == (owed["user"], "quiet_hours")
+    assert len(subjects(tmp_path)) == 2
+
+
 @asynccontextmanager
 async def a_dead_mail(
     folder: Path, store: dict[str, str]
