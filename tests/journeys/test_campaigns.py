@@ -262,6 +262,28 @@ async def test_what_is_mailed_to_those_who_asked_is_mailed_to_no_others(here: Ga
     assert list(subjects(tmp_path)) == ["u1@example.org"]
 
 
+async def test_who_takes_the_yes_back_while_the_mail_is_owed_gets_none(here: Gateway):
+    """Also where nothing else is left that anybody has chosen."""
+    chosen = "/internal/users/u0/preferences"
+    await put(here, "PATCH", chosen, {"types": {"ASKED_FOR": {"email": True}}})
+    await put(here, "POST", "/internal/lanes/bulk/pause", {"reason": "a look at the list"})
+    id_ = await make(here, type="ASKED_FOR", data={})
+    await fill(here, id_, people(1))
+    await told(here, "POST", f"/{id_}/start")
+
+    async def is_owed() -> bool:
+        return sums((await told(here, "GET", f"/{id_}"))["accounting"]) == {"owed": 1}
+
+    await until(is_owed)
+    await put(here, "PATCH", chosen, {"types": {"ASKED_FOR": {"email": None}}})
+    await put(here, "POST", "/internal/lanes/bulk/resume", None)
+
+    accounting = await ended(here, id_)
+    assert (sums(accounting), accounting["skipped_by"]) == ({"skipped": 1}, {"preferences": 1})
+    [row] = (await told(here, "GET", f"/{id_}/recipients"))["recipients"]
+    assert row["reason"] == "has not asked for it"
+
+
 @pytest.mark.parametrize("act", ["read", "seen"])
 async def test_who_has_read_it_in_the_app_or_seen_it_where_that_is_enough_gets_no_mail(
     tmp_path: Path, store: dict[str, str], node: NodeProcess, act: str
