@@ -138,6 +138,13 @@ class Archive(Protocol):
         """The rooms that these are in."""
         ...
 
+    async def recalled(self, ids: Sequence[str]) -> set[str]:
+        """Those of these that were taken back by now.
+
+        Asked before `contents`, and again when the file is there: it has what was taken back in between as it was.
+        """
+        ...
+
     async def contents(self, ids: Sequence[str], reader_of: ReaderOf) -> list[ArchivedNotification]:
         """What is in the store of these, in their order; what is gone is left out.
 

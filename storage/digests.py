@@ -20,7 +20,7 @@ class Digests(Protocol):
     """Digests are `open`, then `closing` under a lease, then closed. Only what is open is given items.
 
     Closing one takes several steps of its worker: `lease`, then `items` and `leave_out` as often as need be, then
-    `settle`. A worker that dies in between is followed by another when the lease ends, which finds the items that were
+    `settle`; or, if it is not to close yet, `put_off` instead of these. A worker that dies in between is followed by another when the lease ends, which finds the items that were
     not left out yet. Nothing was sent by then: the mail that tells them is owed by `settle` alone, in its transaction.
     """
 
@@ -37,10 +37,19 @@ class Digests(Protocol):
     async def lease(self, *, limit: int, lease_seconds: float, now: datetime) -> tuple[str, list[Digest]]:
         """Take up to `limit` that are to close, oldest first, for this caller alone; answers a token to close them by.
 
-        Takes those open with `closes_at <= now`, and those closing whose lease has ended. None is given an item any more.
+        Takes those open with `closes_at <= now`, and those closing whose lease has ended. None is given an item any more,
+        unless it is put off.
 
         None left gives an empty list, and a token that is good for nothing. A worker that comes back after its lease ended
         finds its token refused by `leave_out` and `settle` once another has taken the digest.
+        """
+        ...
+
+    async def put_off(self, digest_id: str, until: datetime, *, token: str) -> bool:
+        """Have it close at `until` instead, and be open until then; its `latest_at` is no earlier after it.
+
+        False, and no change, when the lease is no longer this token's. One that is full, or whose key another is open under
+        by now, takes no item more: it is leased again at `until` all the same.
         """
         ...
 

@@ -24,7 +24,9 @@ UNOWED = timedelta(minutes=1)
 
 
 class RecipientState(StrEnum):
-    """A row goes from `pending` to one of the others, from `owed` to an end; back only when a dead one is tried again."""
+    """A row goes from `pending` to one of the others, from `owed` to an end; back only when a dead one is tried
+    again, or a mail is held until later.
+    """
 
     PENDING = "pending"  # not decided yet, or to be decided later
     OWED = "owed"  # its mail is in the outbox
@@ -234,7 +236,9 @@ class Recipients(Protocol):
         """Take over what became of up to `limit` mails that were owed; answers how many still are.
 
         It may be called by anybody and again. What is collected does not change any more when the mail bounces later:
-        that is told by the mail. One that is still owed is counted, whatever its mail waits for.
+        that is told by the mail. A mail that a rule other than the campaign's holds until later, and that was not tried
+        yet, is taken back: its recipient is pending until then, with that rule, and not owed. One that is still owed is
+        counted, whatever else its mail waits for.
         """
         ...
 

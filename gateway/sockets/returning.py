@@ -6,10 +6,12 @@ since the command may come late or twice, and may name what was read or dismisse
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from gateway.cluster.commands import CameBack
+from gateway.ground.encoding import Json, dumps
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.delivery import events
@@ -22,6 +24,11 @@ from storage.histories import InboxItem
 from storage.inboxes import Inboxes
 from storage.notifications import Notification
 from storage.streams import Streams
+
+PART_BYTES = 64 * 1024
+"""Of what came back, so much is told in one event, or one that is larger by itself."""
+PACE_SECONDS = 5.0
+"""How long a user's clients may take over what comes in several events, before others have their turn."""
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +101,7 @@ class LiveReturns(Part):
     async def _tell(self, user: str, ids: list[str]) -> None:
         """Tell each session of the user what came back that it may hear, with its counts.
 
-        Raises `StorageError`, and then sessions later in the order were told nothing.
+        In parts, where it is much. Who reads too slowly is not told the last of them, and finds it in the history. Raises `StorageError`, and then sessions later in the order were told nothing.
         """
         receipts = await self._inboxes.receipts_of(user, ids)
         found: list[Notification] = []
@@ -102,6 +109,7 @@ class LiveReturns(Part):
             notification = await self._streams.notification(id_)
             if notification is not None and receipts[id_].returned_at is not None:
                 found.append(notification)
+        large: list[tuple[Session, list[bytes]]] = []
         for session in self._sessions.of_user(user):
             if session.stage < Stage.READY:
                 continue
@@ -112,9 +120,32 @@ class LiveReturns(Part):
                 for each in found
                 if each.room in session.rooms and not (session.muted and session.muted.hides(each))
             ]
-            did = {
-                "event": "back",
-                "ids": [item.notification.id for item in items],
-                "notifications": [shapes.inbox_item(item) for item in items],
-            }
-            self._sessions.write(session, events.encode("inbox", {**events.count(count), "did": did}))
+            told = [
+                events.encode("inbox", {**events.count(count), "did": _did(part)})
+                for part in _parts([shapes.inbox_item(item) for item in items])
+            ]
+            if len(told) == 1:
+                self._sessions.write(session, told[0])
+            else:
+                large.append((session, told))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PACE_SECONDS):
+                await asyncio.gather(*(self._sessions.write_all(session, told) for session, told in large))
+
+
+def _did(part: Sequence[Json]) -> Json:
+    return {"event": "back", "ids": [item["id"] for item in part], "notifications": part}
+
+
+def _parts(items: Sequence[Json]) -> list[list[Json]]:
+    """The items in their order, by `PART_BYTES`; one part with nothing in it where there are none."""
+    parts: list[list[Json]] = [[]]
+    size = 0
+    for item in items:
+        more = len(dumps(item))
+        if parts[-1] and size + more > PART_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(item)
+        size += more
+    return parts

@@ -5,6 +5,7 @@ It answers who is here, and writes to one of them. Who is in which room for deli
 """
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, auto
@@ -156,6 +157,11 @@ class Sessions:
         Never waits. A client that does not read is closed by the engine when its buffer is full.
         """
         self._server.write(session.sid, Packet.event(session.namespace, event))
+
+    async def write_all(self, session: Session, events: Iterable[bytes]) -> bool:
+        """Owe the session several events that are large together, at its client's pace; False when it has gone."""
+        packets = [Packet.event(session.namespace, event) for event in events]
+        return await self._server.write_all(session.sid, packets)
 
     def tell(self, sid: str, event: bytes) -> bool:
         """Write an event to a session; False when it has gone."""

@@ -108,6 +108,11 @@ class MongoArchive(MongoShelf, Archive):
         return {each["room"] for each in found}
 
     @operation
+    async def recalled(self, c: Collections, ids: Sequence[str]) -> set[str]:
+        asked = {"_id": {"$in": list(ids)}, "recalled_at": {"$exists": True}}
+        return {each["_id"] for each in await c[NOTIFICATIONS].find(asked, {"_id": 1}).to_list()}
+
+    @operation
     async def contents(
         self, c: Collections, ids: Sequence[str], reader_of: ReaderOf
     ) -> list[ArchivedNotification]:

@@ -6,7 +6,7 @@ from pymongo import DeleteMany, UpdateOne
 
 from storage.archive import Going, floors
 from storage.encoding import FOREVER, WIPED
-from storage.mongo import mail_rows, obligations
+from storage.mongo import collapsing, mail_rows, obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import WIPED_BELOW
 from storage.mongo.heads import ROOMS, positions
@@ -32,14 +32,15 @@ _PLACE = {"created_at": 1, "room": 1, "seq": 1, mail_rows.OWES: 1}
 async def wipe(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> int:
     """Take the contents away, and skip the mail that waits; answers how many were not wiped before.
 
-    Contents first, then the mail, then `cleared`. A crash leaves mail of what is wiped, which its worker skips, and a
+    What one of these stands for, and a process that died has not hidden, is hidden before: the mark of that goes with the
+    contents. Contents first, then the mail, then `cleared`. A crash leaves mail of what is wiped, which its worker skips, and a
     `cleared` that is too low, which costs time and changes no count.
     """
     chosen = {"_id": {"$in": list(ids)}}
-    rooms = {
-        document["room"]
-        for document in await c[NOTIFICATIONS].find({**chosen, "seq": {"$gt": 0}}, {"room": 1}).to_list()
-    }
+    found = await c[NOTIFICATIONS].find(chosen, {"room": 1, "seq": 1, "over": 1}).to_list()
+    if unfinished := {document["room"] for document in found if "over" in document}:
+        await collapsing.settle(c, list(unfinished))
+    rooms = {document["room"] for document in found if "seq" in document}
     wiped = await c[NOTIFICATIONS].update_many(
         {**chosen, "$or": [{"until": {"$gt": WIPED}}, {"superseded_by": {"$exists": True}}]},
         {

@@ -158,6 +158,28 @@ class MongoDigests(MongoShelf, Digests):
         return token, list(map(_digest, rows))
 
     @operation
+    async def put_off(self, c: Collections, digest_id: str, until: datetime, *, token: str) -> bool:
+        """A transaction: where another is opened at the same moment, the unique index has one of the two begin again."""
+        at = micros(until)
+
+        async def work(session: Session) -> bool:
+            held = await c[DIGESTS].find_one({"_id": digest_id, "token": token}, session=session)
+            if held is None:
+                return False
+            changes: Document = {"closes_at": at, "wake_at": at}
+            if "latest_at" in held:
+                changes["latest_at"] = max(held["latest_at"], at)
+            another = await c[DIGESTS].find_one(_open_for(_digest(held)), {"_id": 1}, session=session)
+            if another is None and held["gathered"] < FULL:
+                changes["state"] = "open"
+            await c[DIGESTS].update_one(
+                {"_id": digest_id}, {"$set": changes, "$unset": {"token": ""}}, session=session
+            )
+            return True
+
+        return await atomically(c, work)
+
+    @operation
     async def items(
         self, c: Collections, digest_id: str, *, before: Notification | None, limit: int
     ) -> tuple[Notification, ...]:

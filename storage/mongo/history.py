@@ -92,24 +92,36 @@ class _Page:
         return beginnings.unbegun(inboxes, [(user, self._rooms, membership)])
 
     async def returned(self) -> tuple[InboxItem, ...]:
-        """What came back from a snooze; whom nothing ever became unread again is not asked about."""
+        """What came back from a snooze, of the newest `AWAY_MAX`; whom nothing ever became unread again is not asked about."""
         rooms = self._turned()
         if not rooms:
             return ()
         there = {"user": self._query.user, "room": {"$in": rooms}, "returned_at": {"$gt": 0}}
-        newest = self._c[RECEIPTS].find(there).sort([("returned_at", -1), ("notification", -1)])
-        rows = await newest.limit(RETURNED_MAX).to_list()
+        items: list[InboxItem] = []
+        looked, size = 0, RETURNED_MAX
+        while len(items) < RETURNED_MAX and looked < AWAY_MAX:
+            newest = self._c[RECEIPTS].find(there).sort([("returned_at", -1), ("notification", -1)])
+            rows = await newest.skip(looked).limit(size).to_list()
+            items += await self._shown(rows)
+            if len(rows) < size:
+                break
+            # Most may be of other types, or have expired: look further, at more at once.
+            looked, size = looked + size, CANDIDATES
+        return tuple(items[:RETURNED_MAX])
+
+    async def _shown(self, rows: Sequence[Document]) -> list[InboxItem]:
+        """The items of these receipts whose notifications are what is asked for, in their order."""
         shown = {"_id": {"$in": [row["notification"] for row in rows]}, "until": {"$gt": self._now}}
         documents = await self._c[NOTIFICATIONS].find({**shown, **_asked(self._query)}).to_list()
         found = {document["_id"]: notification_of(document) for document in documents}
-        return tuple(
+        return [
             InboxItem(
                 notification=found[row["notification"]],
                 receipt=receipt_from(row, self._inboxes.get(row["room"]), row["seq"]),
             )
             for row in rows
             if row["notification"] in found
-        )
+        ]
 
     async def _candidates(self) -> Candidates:
         asked: Document = {"seq": {"$gt": 0}, "until": {"$gt": self._now}, **_asked(self._query)}

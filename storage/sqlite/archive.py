@@ -111,6 +111,14 @@ class SQLiteArchive(SQLiteShelf, Archive):
         return {room for (room,) in found}
 
     @reading
+    def recalled(self, connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+        found = connection.execute(
+            "SELECT id FROM notifications WHERE id IN (SELECT value FROM json_each(?)) AND recalled_at IS NOT NULL",
+            (json.dumps(ids),),
+        )
+        return {id_ for (id_,) in found}
+
+    @reading
     def contents(
         self, connection: sqlite3.Connection, ids: Sequence[str], reader_of: ReaderOf
     ) -> list[ArchivedNotification]:

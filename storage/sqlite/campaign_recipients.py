@@ -55,6 +55,22 @@ def let_choose(connection: sqlite3.Connection, campaign_id: str) -> None:
     )
 
 
+def take_back_held(connection: sqlite3.Connection, campaign_id: str, *, limit: int, now: int) -> None:
+    """Have those be decided again whose mail a rule holds until later: at that time. Their mail goes."""
+    held = connection.execute(
+        "SELECT r.id, m.id, m.due_at, m.decided_by, m.reason FROM recipients r JOIN obligations m ON m.id = r.mail"
+        " WHERE r.campaign = ? AND r.state = 'owed' AND m.state = 'pending' AND m.due_at > ? AND m.attempts = 0"
+        " AND m.decided_by IS NOT NULL AND m.decided_by <> ? LIMIT ?",
+        (campaign_id, now, RULE, limit),
+    ).fetchall()
+    connection.executemany(
+        "UPDATE recipients SET state = 'pending', wake_at = ?, rule = ?, reason = ?, mail = NULL, updated_at = ?"
+        " WHERE id = ?",
+        [(due_at, rule, reason, now, id_) for id_, _, due_at, rule, reason in held],
+    )
+    connection.executemany("DELETE FROM obligations WHERE id = ?", [(mail,) for _, mail, *_ in held])
+
+
 def cancel(connection: sqlite3.Connection, campaign_id: str, *, now: int) -> tuple[int, int]:
     """How many get nothing any more, and how many mails a worker holds."""
     pending = connection.execute(

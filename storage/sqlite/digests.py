@@ -154,6 +154,18 @@ class SQLiteDigests(SQLiteShelf, Digests):
         ).fetchall()
         return token, sorted(map(_digest, rows), key=lambda digest: (digest.closes_at, digest.id))
 
+    @writing
+    def put_off(self, connection: sqlite3.Connection, digest_id: str, until: datetime, *, token: str) -> bool:
+        """One statement, which looks for another that is open, so that the index of these holds."""
+        changed = connection.execute(
+            "UPDATE digests SET closes_at = :until, wake_at = :until, latest_at = MAX(latest_at, :until), token = NULL,"
+            " state = CASE WHEN gathered >= :full OR EXISTS (SELECT 1 FROM digests o WHERE o.room = digests.room"
+            " AND o.channel = digests.channel AND o.key = digests.key AND o.state = 'open') THEN state ELSE 'open' END"
+            " WHERE id = :id AND token = :token",
+            {"until": micros(until), "full": FULL, "id": digest_id, "token": token},
+        )
+        return changed.rowcount == 1
+
     @reading
     def items(
         self, connection: sqlite3.Connection, digest_id: str, *, before: Notification | None, limit: int

@@ -115,7 +115,8 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
 
     @writing
     def collect(self, connection: sqlite3.Connection, campaign_id: str, *, limit: int, now: datetime) -> int:
-        """A join with the mails that have ended: those that wait are passed over by the statement."""
+        """A join with the mails that have ended, and one with those that are held: others are passed over by the statements."""
+        campaign_recipients.take_back_held(connection, campaign_id, limit=limit, now=micros(now))
         ended = connection.execute(
             "SELECT r.id, m.state, m.decided_by, m.reason FROM recipients r JOIN obligations m ON m.id = r.mail"
             " WHERE r.campaign = ? AND r.state = 'owed' AND m.state IN (SELECT value FROM json_each(?)) LIMIT ?",

@@ -449,6 +449,27 @@ async def test_what_another_has_deleted_without_putting_it_away_holds_up_nothing
     assert len(await everything(store, files, ["ann", "ben"], [])) == 3
 
 
+async def test_what_is_recalled_while_it_is_put_away_is_recalled_there_and_comes_back_so(
+    store, files, monkeypatch
+):
+    one, _ = await fill(store, ANN, 2)
+    real = files.put
+
+    async def slow(name: str, content: bytes) -> None:
+        await real(name, content)
+        await store.streams.recall(one.id, now=later(1))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "put", slow)
+        assert await put_all_away(store, files, Hour()) == 0
+    assert await put_all_away(store, files, Hour(later(7_200))) == 2
+
+    reader = DepotReader(store.archive, files, progress=quietly)
+    await reader.restore(await reader.pieces(), now=later(2))
+    back = await store.streams.notification(one.id)
+    assert (back.title, back.recalled_at) == ("", later(1))
+
+
 async def test_whose_turn_is_over_deletes_nothing(store, files):
     """Another has taken over while this one was away with its file half written."""
     await fill(store, ANN, 2)

@@ -419,3 +419,18 @@ class TestHalfDone:
         assert answer.duplicate
         assert await sequences(crashed, ROOM) == [3, 4, 5]
         assert await history(crashed) == [("another", 2), ("two", 2), ("x", 0)]
+
+    @pytest.mark.parametrize("how", ["recalled", "expired"])
+    async def test_what_is_gone_brings_nothing_back_that_it_stood_for(self, crashed, monkeypatch, how):
+        await put(crashed, told("typed", 5, under="typed", mail=mail(due_at=later(600))))
+        newer = told("newer", 6, under="typed", expires_at=later(60))
+        await die_over(monkeypatch, crashed, emission(newer))
+
+        if how == "recalled":
+            await crashed.streams.recall(newer.id, now=later(7))
+        else:
+            await crashed.streams.expire(now=later(61), limit=9)
+
+        assert await history(crashed) == [("another", 2), ("two", 2), ("x", 0)]
+        assert await unread(crashed) == 3
+        assert "typed" not in [taken.notification.title for taken in await lease(crashed, 5_000)]

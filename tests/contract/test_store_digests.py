@@ -264,6 +264,61 @@ async def test_whoever_closes_after_the_lease_is_over_changes_nothing(store, oth
     assert await other.digests.settle(closing.id, told(closing), token=token, now=later(71))
 
 
+async def test_what_is_put_off_is_open_until_then_and_what_comes_meanwhile_joins(store):
+    """Also beyond the bound of its sliding, which is raised with it."""
+    sliding = gathered(digest(closes=60, latest_at=later(60)), silence=50)
+    [first] = await gather(store, ending=sliding)
+    token, [closing] = await close_due(store)
+
+    assert await store.digests.put_off(closing.id, later(600), token=token)
+    [second] = await gather(store, ending=sliding, at=90)
+
+    [opened] = await store.digests.of_room(ROOM, limit=10)
+    assert (opened.id, opened.gathered) == (closing.id, 2)
+    assert (opened.closes_at, opened.latest_at) == (later(600), later(600))
+    assert await store.digests.next_due() == later(600)
+    assert (await close_due(store, at=599))[1] == []
+    again, [due] = await close_due(store, at=600)
+    assert sorted(await ids_in(store, due)) == sorted([first.id, second.id])
+    assert await store.digests.settle(due.id, told(due), token=again, now=later(600))
+    assert [lease.id for lease in await leased(store, at=600)] == [closing.id]
+
+
+async def test_whoever_puts_off_after_the_lease_is_over_changes_nothing(store, other):
+    await gather(store)
+    late, [closing] = await close_due(store, lease_seconds=10)
+    token, [_] = await close_due(other, at=71)
+
+    assert not await store.digests.put_off(closing.id, later(600), token=late)
+    assert await other.digests.put_off(closing.id, later(600), token=token)
+    assert not await other.digests.settle(closing.id, None, token=token, now=later(71))
+
+
+async def test_what_is_put_off_takes_nothing_more_where_it_is_full_or_another_is_open(store, monkeypatch):
+    for name in ("sqlite", "mongo"):
+        monkeypatch.setattr(f"storage.{name}.digests.FULL", 2)
+    full = await gather(store, 2)
+    [overtaken] = await gather(store, room="user:bob")
+    token, closing = await close_due(store)
+    [joined] = await gather(store, room="user:bob", ending=gathered(digest(room="user:bob", closes=700)))
+
+    for each in closing:
+        assert await store.digests.put_off(each.id, later(600), token=token)
+
+    assert await store.digests.of_room(ROOM, limit=10) == ()
+    [opened] = await store.digests.of_room("user:bob", limit=10)
+    assert await ids_in(store, opened) == [joined.id]
+    assert (await close_due(store, at=599))[1] == []
+    again, due = await close_due(store, at=600)
+    assert {each.id for each in due} == {each.id for each in closing}
+    assert {id_ for each in due for id_ in await ids_in(store, each)} == {
+        *(lease.id for lease in full),
+        overtaken.id,
+    }
+    for each in due:
+        assert await store.digests.settle(each.id, told(each), token=again, now=later(600))
+
+
 async def test_items_come_in_pages_newest_first(store):
     for number in range(5):
         await gather(store, created_at=later(number - 10))

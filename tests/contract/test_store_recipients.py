@@ -201,6 +201,36 @@ async def test_a_mail_that_is_put_off_stays_owed(store):
     assert await states(store, lead.campaign.id) == {"ann": OWED}
 
 
+async def test_a_mail_that_a_rule_holds_till_later_is_taken_back_and_its_recipient_decided_again_then(store):
+    """So it is not among those that are owed, for as long as it waits."""
+    lead, all_ = await started(store, "ann", "bob", "cara", "dan")
+    decided = {each.user: owed(lead, each) for each in all_}
+    await store.recipients.decide(lead, list(decided.values()), now=NOW)
+    held = {lease.notification.room: lease for lease in await leases(store)}
+    night = Postponed(until=later(600), reason="quiet", rule="quiet_hours", counted=False)
+    for user, ending in {
+        "ann": night,
+        "bob": replace(night, rule=RULE),
+        "cara": replace(night, counted=True),
+        "dan": replace(night, until=later(1)),
+    }.items():
+        assert await store.outbox.end(held[f"user:{user}"], ending, now=NOW)
+
+    assert await store.recipients.collect(lead.campaign.id, limit=9, now=later(1)) == 3
+
+    page = await store.recipients.page(lead.campaign.id, state=PENDING, after=None, limit=9)
+    assert [(row.user, row.rule, row.reason, row.mail) for row in page.items] == [
+        ("ann", "quiet_hours", "quiet", None)
+    ]
+    assert await store.recipients.next_due(lead.campaign.id) == later(600)
+    assert await store.outbox.subject(decided["ann"].obligation.id) is None
+    assert [each.user for each in await store.recipients.due(lead.campaign.id, limit=9, now=later(600))] == [
+        "ann"
+    ]
+    assert await store.recipients.decide(lead, [decided["ann"]], now=later(600)) == 1
+    assert len(await leases(store, at=later(600))) == 4
+
+
 async def test_what_has_ended_is_collected_also_behind_more_mails_that_wait(store):
     lead, recipients = await started(store, "ann", "bob", "cara")
     await store.recipients.decide(lead, [owed(lead, each) for each in recipients], now=NOW)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from storage.histories import HistoryQuery
+from storage.histories import RETURNED_MAX, HistoryQuery
 from storage.inboxes import Selection
 from storage.receipts import Place, Receipt
 from storage.snoozes import Returned
@@ -73,3 +73,20 @@ async def test_what_is_dismissed_archived_or_made_unread_does_not_come_back(stor
     assert await store.snoozes.next_due() is None
     assert await ids(store, place=Place.SNOOZED) == []
     assert await ids(store, place=Place.ARCHIVE) == [stored[1].id]
+
+
+async def test_what_came_back_of_a_type_is_told_behind_more_of_others_that_came_back_later(store):
+    """A tab that shows one category asks so."""
+    [wanted] = await fill(store, "user:1", 1, type="ORDER")
+    others = await fill(store, "user:1", RETURNED_MAX + 2)
+    for some, until in (([wanted], 5), (others, 6)):
+        chosen = Selection("1", ROOMS, [each.id for each in some], now=later(1))
+        await store.inboxes.snooze(chosen, until=later(until))
+        await store.snoozes.bring_back(limit=99, lease_seconds=2, now=later(until))
+
+    async def returned(**asked) -> list[str]:
+        page = await store.inboxes.history(HistoryQuery(user="1", rooms=ROOMS, **asked), now=later(8))
+        return [item.notification.id for item in page.returned]
+
+    assert await returned(types=["ORDER"]) == [wanted.id]
+    assert len(await returned()) == RETURNED_MAX

@@ -89,19 +89,41 @@ async def test_what_is_not_shown_any_more_is_found_too(store):
     assert (item.notification.id, item.origin) == (recalled, SHOP)
 
 
-async def test_a_page_of_a_search_looks_at_a_bounded_number(store, monkeypatch):
+@pytest.mark.parametrize("room", [None, "user:ann"])
+async def test_a_page_of_a_search_looks_at_a_bounded_number(store, monkeypatch, room):
     """What is rare takes several pages, some of them empty; nothing is left out, and nothing comes twice."""
     for module in ("storage.sqlite.searching", "storage.mongo.searching"):
         monkeypatch.setattr(f"{module}.LOOKED_AT", 3)
     ids = [
         await emitted(store, "user:ann", later(n), type="RARE" if n in (0, 5) else "NOTE") for n in range(8)
     ]
+    await emitted(store, "user:bob", later(-1), type="OTHER")
 
-    first = await store.streams.search(Search(type="RARE"), before=None, limit=2)
+    first = await store.streams.search(Search(room=room, type="RARE"), before=None, limit=2)
 
     assert [each.notification.id for each in first.items] == [ids[5]]
-    assert await found(store, type="RARE") == [ids[5], ids[0]]
-    assert await found(store) == ids[::-1]
+    assert await found(store, room=room, type="RARE") == [ids[5], ids[0]]
+    assert await found(store, room=room, by="shop", until=later(8), since=later(0)) == ids[::-1]
+
+
+async def test_of_a_room_is_found_what_is_in_its_stream_and_what_is_not_in_their_order(store, monkeypatch):
+    for module in ("storage.sqlite.searching", "storage.mongo.searching"):
+        monkeypatch.setattr(f"{module}.LOOKED_AT", 3)
+    shown = [True, True, False, True, False, False, False, True, True, True, False]
+    ids = [
+        await emitted(store, "user:ann", later(hour * 3_600), in_app=in_app)
+        for hour, in_app in enumerate(shown)
+    ]
+    await emitted(store, "user:bob")
+
+    assert await found(store, room="user:ann") == ids[::-1]
+    for since, until in ((0, 9), (3, 8), (4, 7), (10, 99)):
+        asked = {"since": later(since * 3_600), "until": later(until * 3_600)}
+        assert await found(store, room="user:ann", **asked) == ids[since:until][::-1]
+        assert await found(store, room="user:cid", **asked) == []
+    within = Search(room="user:ann", type="RARE", since=later(9 * 3_600))
+    page = await store.streams.search(within, before=None, limit=2)
+    assert page.next is None, "what was made before is not looked at"
 
 
 async def test_no_cursor_but_a_pages_own_is_taken(store):

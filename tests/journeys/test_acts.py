@@ -210,6 +210,30 @@ async def test_what_is_snoozed_comes_back_on_time_though_its_node_is_gone(
     await one.ask("DELETE", f"/internal/notifications/{id_}")
 
 
+async def test_much_that_comes_back_at_once_is_told_in_several_events_that_none_is_too_large_for(
+    nodes: list[Gateway], node: NodeProcess
+):
+    one, _ = nodes
+    desk = await come(node, one)
+    large = {"text": "x" * 40_000}
+    ids = [(await one.emit("user:ann", f"No. {n}", data=large))["notification"]["id"] for n in range(12)]
+    until = in_a(3)
+    for id_ in ids:
+        await desk.call("snooze", {"id": id_, "until": until})
+
+    back: list[str] = []
+    async with asyncio.timeout(20):
+        while len(back) < len(ids):
+            event = await told(desk)
+            if event["did"]["event"] == "back":
+                assert len(encoding.dumps(event)) < 2 * 64 * 1024
+                assert [each["id"] for each in event["did"]["notifications"]] == event["did"]["ids"]
+                assert event["unread"] == len(ids)
+                back += event["did"]["ids"]
+
+    assert sorted(back) == sorted(ids)
+
+
 async def test_what_a_node_brought_back_and_died_over_is_told_by_another(
     nodes: list[Gateway], node: NodeProcess
 ):

@@ -262,6 +262,28 @@ async def test_what_is_mailed_to_those_who_asked_is_mailed_to_no_others(here: Ga
     assert list(subjects(tmp_path)) == ["u1@example.org"]
 
 
+async def test_who_takes_the_yes_back_while_the_mail_is_owed_gets_none(here: Gateway):
+    """Also where nothing else is left that anybody has chosen."""
+    chosen = "/internal/users/u0/preferences"
+    await put(here, "PATCH", chosen, {"types": {"ASKED_FOR": {"email": True}}})
+    await put(here, "POST", "/internal/lanes/bulk/pause", {"reason": "a look at the list"})
+    id_ = await make(here, type="ASKED_FOR", data={})
+    await fill(here, id_, people(1))
+    await told(here, "POST", f"/{id_}/start")
+
+    async def is_owed() -> bool:
+        return sums((await told(here, "GET", f"/{id_}"))["accounting"]) == {"owed": 1}
+
+    await until(is_owed)
+    await put(here, "PATCH", chosen, {"types": {"ASKED_FOR": {"email": None}}})
+    await put(here, "POST", "/internal/lanes/bulk/resume", None)
+
+    accounting = await ended(here, id_)
+    assert (sums(accounting), accounting["skipped_by"]) == ({"skipped": 1}, {"preferences": 1})
+    [row] = (await told(here, "GET", f"/{id_}/recipients"))["recipients"]
+    assert row["reason"] == "has not asked for it"
+
+
 @pytest.mark.parametrize("act", ["read", "seen"])
 async def test_who_has_read_it_in_the_app_or_seen_it_where_that_is_enough_gets_no_mail(
     tmp_path: Path, store: dict[str, str], node: NodeProcess, act: str
@@ -362,6 +384,35 @@ async def test_paused_nothing_leaves_and_cancelled_only_what_was_under_way(
         for act in ("start", "pause", "resume", "cancel", "retry"):
             refused = await here.ask("POST", f"/internal/campaigns/{id_}/{act}")
             assert (refused.status, refused.body["code"]) == (409, "campaign_state")
+
+
+async def test_mails_that_wait_for_the_morning_keep_no_other_reader_waiting(
+    here: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The quiet hours of the one have begun since the mail was owed, and no more than one may be owed."""
+    monkeypatch.setattr("gateway.notify.campaigns.steps.AHEAD", 1)
+    await put(here, "POST", "/internal/lanes/bulk/pause", {"reason": "a look at the list"})
+    id_ = await make(here)
+    await fill(here, id_, people(3))
+    await told(here, "POST", f"/{id_}/start")
+
+    async def is_owed() -> bool:
+        return sums((await told(here, "GET", f"/{id_}"))["accounting"]) == {"owed": 1, "pending": 2}
+
+    await until(is_owed)
+    now = datetime.now(UTC)
+    hours = {"start": f"{now - timedelta(hours=1):%H:%M}", "end": f"{now + timedelta(hours=2):%H:%M}"}
+    [owed] = (await told(here, "GET", f"/{id_}/recipients?state=owed"))["recipients"]
+    await put(here, "PATCH", f"/internal/users/{owed['user']}/preferences", {"quiet_hours": hours})
+    await put(here, "POST", "/internal/lanes/bulk/resume", None)
+
+    async def have_theirs() -> bool:
+        return sums((await told(here, "GET", f"/{id_}"))["accounting"]) == {"sent": 2, "pending": 1}
+
+    await until(have_theirs)
+    [waiting] = (await told(here, "GET", f"/{id_}/recipients?state=pending"))["recipients"]
+    assert (waiting["user"], waiting["decided_by"]) == (owed["user"], "quiet_hours")
+    assert len(subjects(tmp_path)) == 2
 
 
 @asynccontextmanager

@@ -203,6 +203,27 @@ async def test_a_click_also_turns_off_what_was_chosen_for_one_type(shop: Gateway
     assert shown["categories"] == {"offers": {"email": False}}
 
 
+async def test_a_click_is_kept_though_no_mail_is_wanted_at_all_and_holds_when_it_is_again(
+    shop: Gateway, tmp_path: Path
+):
+    link = await _link(shop, tmp_path)
+    chosen = {"channels": {"email": False}, "types": {"SALE_OFFER": {"email": True}}}
+    await _told(shop, "PATCH", "/internal/users/ann/preferences", chosen)
+
+    for _ in range(2):
+        assert (await _page(shop, "POST", link)).status == 200
+
+    shown = await _told(shop, "PATCH", "/internal/users/ann/preferences", {"channels": {"email": True}})
+    assert (shown["categories"], shown["types"]) == (
+        {"offers": {"email": False}},
+        {"SALE_OFFER": {"email": False}},
+    )
+    assert shown["version"] == 3
+    again = await shop.emit("user:ann", "Another sale", type="SALE_OFFER")
+    record = await _told(shop, "GET", f"/internal/notifications/{again['notification']['id']}")
+    assert record["mail"]["decided_by"] == "preferences"
+
+
 async def test_the_page_turns_off_what_is_not_kept_and_nothing_on(shop: Gateway, tmp_path: Path):
     path = (await _link(shop, tmp_path)).replace("/u/", "/preferences/")
     await _told(

@@ -126,7 +126,7 @@ class Archivist(Part):
             await self._lead(0)
             return 0
         self._works()
-        # Something of it was gone, or the turn is over: a new piece is begun the next time.
+        # Something of it was gone or taken back, or the turn is over: it, or a new piece, has its turn the next time.
         if not is_kept:
             return 0
         # What the archive has goes from here, whoever's turn it is by now: deleting is idempotent.
@@ -144,6 +144,7 @@ class Archivist(Part):
         another has begun anew.
         """
         depot = await self._open_depot()
+        recalled = await self._shelf.recalled(piece.ids)
         lines = await self._lines(piece.ids)
         if lines is None:
             # Another deletes what is old, and does not put it away; or the turn is over.
@@ -164,6 +165,9 @@ class Archivist(Part):
         if await self._lead(LEASE_SECONDS) != turn:
             return False
         await self._look(depot, name, piece)
+        if await self._shelf.recalled(piece.ids) != recalled:
+            # The file has it as it was: the piece stays open, and is written again.
+            return False
         return await self._shelf.keep(piece, turn=turn)
 
     async def _lines(self, ids: Sequence[str]) -> list[bytes] | None:

@@ -14,7 +14,7 @@ from typing import Any
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing.choices import ATTEMPTS, Choice, Choices, PreferenceGrid, VersionMismatch
-from gateway.notify.choosing.lowering import CategoryLine, CellPlace, line_of, lowering
+from gateway.notify.choosing.lowering import CategoryLine, CellPlace, beneath, line_of, lowering
 from gateway.notify.preferences.chosen import ordered
 from gateway.notify.preferences.patches import undoing, way_back
 from mailer.unsubscribe import UnsubscribeLinks, UnsubscribeTicket, scope
@@ -113,10 +113,10 @@ class Leaving:
     async def leave(self, token: str, *, mail: str | None = None) -> UnsubscribeVisit | None:
         """Turn off the mail that the link is about; done twice it is done once. `mail` is the one that the link stood in.
 
-        What RFC 8058 posts, and what the page's own button does. A link whose category the catalog has no
+        It holds for that mail also when none is wanted at all now, and some is again later. What RFC 8058 posts, and what the page's own button does. A link whose category the catalog has no
         more turns nothing off.
         """
-        return await self._lower(token, _scope_of, mail=mail)
+        return await self._lower(token, _leaving, mail=mail)
 
     async def lead(self, token: str) -> bool:
         """As `leave`, for who has written a letter to the link's address; False for a link that leads to nobody."""
@@ -133,7 +133,9 @@ class Leaving:
         on can be turned off.
         """
         wanted = list(places)
-        return await self._lower(token, lambda _: wanted, untrack=untrack, mail=mail)
+        return await self._lower(
+            token, lambda visit: lowering(visit.chosen, wanted), untrack=untrack, mail=mail
+        )
 
     async def _found(self, token: str) -> tuple[UnsubscribeTicket, str] | None:
         """The ticket in the token, with its user; None for one that is not signed by us, or whose user was erased."""
@@ -151,19 +153,19 @@ class Leaving:
     async def _lower(
         self,
         token: str,
-        places: Callable[[UnsubscribeVisit], Iterable[CellPlace]],
+        turn_off: Callable[[UnsubscribeVisit], dict[str, Any]],
         *,
         untrack: bool = False,
         mail: str | None = None,
     ) -> UnsubscribeVisit | None:
-        """Turn off what `places` says of what is on now; asked again where somebody else chooses at the same moment.
+        """Choose what `turn_off` says of what is on now; asked again where somebody else chooses at the same moment.
 
         In this order: the choice is kept, then it is looked at again, then the user is told. A crash before
         the last leaves the user untold, and what was turned off is off.
         """
         for _ in range(ATTEMPTS):
             before = await self.visit(token)
-            patch = {} if before is None else lowering(before.chosen, places(before))
+            patch = {} if before is None else turn_off(before)
             if before is not None and untrack and before.chosen.preferences.tracking:
                 patch["tracking"] = False
             # Nothing is left to be turned off: a second click tells nobody anything.
@@ -203,6 +205,6 @@ class Leaving:
         )
 
 
-def _scope_of(visit: UnsubscribeVisit) -> list[CellPlace]:
-    """What the link itself is about; mail only, for it came by mail."""
-    return [] if visit.category is None else [(visit.category, "email")]
+def _leaving(visit: UnsubscribeVisit) -> dict[str, Any]:
+    """The patch that turns off what the link itself is about; mail only, for it came by mail."""
+    return {} if visit.category is None else lowering(beneath(visit.chosen), [(visit.category, "email")])

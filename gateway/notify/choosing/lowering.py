@@ -4,7 +4,7 @@ It turns nothing on. `leaving` keeps what comes of it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.catalog.channels import CHANNELS, Channel
@@ -79,6 +79,19 @@ def _is_unsaid(row: PreferenceRow, channel: Channel) -> bool:
 def _loudest(values: Sequence[Value]) -> Value:
     """What is sent at once goes before what is gathered, and that before nothing."""
     return next((value for value in (True, "daily", "weekly") if value in values), False)
+
+
+def beneath(chosen: PreferenceGrid) -> PreferenceGrid:
+    """The same as if no channel were off as a whole: what would be sent again, should it be turned on."""
+    document = {name: value for name, value in chosen.preferences.document.items() if name != "channels"}
+    preferences = replace(chosen.preferences, document=document)
+    rows = (
+        PreferenceRow(
+            row.type, {channel: preferences.cell(row.type, row.type.name, channel) for channel in row.cells}
+        )
+        for row in chosen.grid
+    )
+    return replace(chosen, preferences=preferences, grid=tuple(rows))
 
 
 def lowering(chosen: PreferenceGrid, places: Iterable[CellPlace]) -> dict[str, Any]:

@@ -14,12 +14,16 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from gateway.catalog.channels import EMAIL
+from gateway.catalog.own import DIGEST
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import user_of
 from gateway.ground.tasks import Tasks
 from gateway.notify.deciding.decision import Judge
+from gateway.notify.deciding.gates import quiet
 from gateway.notify.deciding.sources import Sources
+from gateway.notify.deciding.verdicts import Case, Delay, Moment
 from gateway.notify.deciding.whereabouts import zones_of
 from gateway.notify.digests.items import DigestItems
 from gateway.notify.digests.news import LISTED, Remainder, mail_of
@@ -81,6 +85,7 @@ class Digester(Part):
         self.left_out: TellLeftOut = _nobody_counts
         """Set by who counts what becomes of mail."""
         self._digests = digests
+        self._judge = judge
         self._items = DigestItems(digests, judge)
         self._sources = sources
         self._clock = clock
@@ -153,10 +158,15 @@ class Digester(Part):
     async def _close(self, digest: Digest, token: str) -> None:
         """Decide for each item again, and owe one mail for what is left, if this node is still the one to do so.
 
-        What is counted and logged comes after `settle`: of two that close one digest only one counts it. The
+        In its reader's quiet hours it is put off to their end instead: what the reader says until then, and what
+        comes, is as good as before they began. What is counted and logged comes after `settle`: of two that close one digest only one counts it. The
         worker is woken last, when its mail is there.
         """
         now = self._clock()
+        if digest.gathered and (until := await self._quiet_until(digest, now)) is not None:
+            if await self._digests.put_off(digest.id, until, token=token):
+                logger.info("digest put off", extra={"digest": digest.id, "key": digest.key})
+            return
         kept, left_out = await self._left(digest, token, now)
         if kept is None:
             return
@@ -172,6 +182,16 @@ class Digester(Part):
             "digest closed",
             extra={"digest": digest.id, "key": digest.key, "told": kept.total, "left_out": left_out},
         )
+
+    async def _quiet_until(self, digest: Digest, now: datetime) -> datetime | None:
+        """When its mail may go, if it had to wait now for its reader's quiet hours to end. Raises `StorageError`."""
+        case = Case(
+            type=DIGEST, user=user_of(digest.room), room=digest.room, channel=EMAIL, now=now, due_at=now, is_own=False
+        )  # fmt: skip
+        (judged,) = await self._judge.judge([case], Moment.LEASE, gates=(quiet.GATE,))
+        if isinstance(judged, StorageError):
+            raise judged
+        return judged.verdict.until if isinstance(judged.verdict, Delay) else None
 
     async def _mail(self, digest: Digest, kept: Remainder, now: datetime) -> Obligation:
         """The mail that tells what is kept, by its reader's own clock. Raises `StorageError`."""

@@ -2,8 +2,8 @@
 
 In-app and mail alike, in the person's own room. Rooms of many are left out for one reader by
 `gateway.notify.inboxes.muting`. Where the catalog says that a category waits for a yes, mail of it to who has said
-nothing is none either; that a type has no yes of its own is no refusal, and whether mail is owed then is seen
-in `wording`.
+nothing is none either. That a type has no yes of its own is no refusal, and whether mail is owed then is seen in
+`wording`; but a campaign of it goes to nobody who has not asked for it, or asks no more.
 """
 
 from collections.abc import Sequence
@@ -33,9 +33,11 @@ class PreferenceCell:
 
 
 def judge(case: Case, choice: PreferenceCell) -> Skip | None:
-    """Nothing of what the person has refused, with where the word stands."""
+    """Nothing of what the person has refused, with where the word stands; and no campaign without the yes that it takes."""
     cell = choice.cell
-    return Skip(rule=RULE, detail=f"{case.user} {_DETAILS[cell.origin]}") if cell.is_refused else None
+    if cell.is_refused:
+        return Skip(rule=RULE, detail=f"{case.user} {_DETAILS[cell.origin]}")
+    return NOT_ASKED if case.campaign is not None and not cell.value else None
 
 
 def wants(case: Case, moment: Moment) -> bool:
@@ -48,7 +50,7 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[PreferenceCell
     """A choice for who has made one; of all others the catalog's word holds already, unless that waits for theirs."""
     users = list(dict.fromkeys(case.user or "" for case in cases))
     chosen = await sources.preferences.of_many(users)
-    if not chosen and not sources.catalog.has_opt_ins:
+    if not chosen and not _may_wait(sources, cases):
         return [None] * len(cases)
     catalog = sources.catalog.current
     types = {} if catalog is None else catalog.types
@@ -62,8 +64,12 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[PreferenceCell
 
 def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
     """Whether anybody has chosen anything, or has to."""
-    del cases
-    return sources.preferences.in_use or sources.catalog.has_opt_ins
+    return sources.preferences.in_use or _may_wait(sources, cases)
+
+
+def _may_wait(sources: Sources, cases: Sequence[Case]) -> bool:
+    """Whether mail of any of these may wait for a yes: of its category, or of a campaign's type."""
+    return sources.catalog.has_opt_ins or any(case.campaign is not None for case in cases)
 
 
 GATE = Gate(

@@ -220,6 +220,38 @@ async def test_whoever_lost_the_lease_meanwhile_tells_nothing(office: Office, mo
     assert office.digester.closed["empty"] == 1
 
 
+async def test_in_quiet_hours_a_digest_stays_open_and_what_its_reader_says_meanwhile_counts(office: Office):
+    """Told at their end, it is what is wanted and unread then, and not what was when the hours began."""
+    early, unwanted = await office.emit("NEWS"), await office.emit("NEWS")
+    bobs = await office.emit("NEWS", user="bob")
+    await office.work()
+    quiet = {"quiet_hours": {"start": "11:00", "end": "15:00"}}
+    office.chosen["ann"] = office.chosen["bob"] = quiet
+
+    office.now = NOW + HOUR
+    await office.close_due()
+
+    [waiting] = await office.open()
+    assert NOW + timedelta(hours=4.5) <= waiting.closes_at < NOW + timedelta(hours=4.7)
+    assert office.digester.closed == {"mailed": 0, "empty": 0}
+    assert await office.lease() == []
+    await office.store.inboxes.seen(Selection("ann", ["user:ann"], [unwanted], now=office.now))
+    office.chosen["bob"] = {"types": {"NEWS": {"email": False}}}
+    office.now = waiting.closes_at - timedelta(seconds=1)
+    office.chosen.pop("ann")
+    late = await office.emit("NEWS")
+    await office.work()
+
+    office.now = NOW + timedelta(hours=5)
+    await office.close_due()
+
+    [lease] = await office.told()
+    assert lease.notification.room == "user:ann"
+    assert [each["id"] for each in lease.notification.data["notifications"]] == [late, early]
+    assert (await office.mail(bobs)).decided_by == "preferences"
+    assert office.digester.closed == {"mailed": 1, "empty": 1}
+
+
 async def test_the_house_counts_what_is_open_and_forgets_what_is_long_closed(office: Office):
     await office.emit(user="ann")
     await office.work()
