@@ -221,8 +221,8 @@ def insert_alike(connection: sqlite3.Connection, common: Row, keys: Sequence[byt
     inserted = bulk.insert_new_alike(connection, "stats_keys (position, key)", (position,), keys)
     if inserted == len(keys):
         return
-    known = "SELECT 1 FROM stats_keys WHERE key = ? AND position = ?"
-    new = [key for key in dict.fromkeys(keys) if connection.execute(known, (key, position)).fetchone()]
+    # Most often none is, as where somebody's second device is given what the first one has had.
+    new = _standing_at(connection, position, keys) if inserted else []
     if new:
         connection.execute(
             "UPDATE stats_events SET number = ?, keys = ? WHERE position = ?",
@@ -230,6 +230,16 @@ def insert_alike(connection: sqlite3.Connection, common: Row, keys: Sequence[byt
         )
     else:
         connection.execute("DELETE FROM stats_events WHERE position = ?", (position,))
+
+
+def _standing_at(connection: sqlite3.Connection, position: int | None, keys: Sequence[bytes]) -> list[bytes]:
+    """Those of the keys that are known by this position, in their order."""
+    found = connection.execute(
+        f"SELECT key FROM stats_keys WHERE key IN ({', '.join('?' * len(keys))}) AND position = ?",  # noqa: S608 - marks only
+        (*keys, position),
+    )
+    there = {key for (key,) in found}
+    return [key for key in dict.fromkeys(keys) if key in there]
 
 
 def delete_before(connection: sqlite3.Connection, before: int, limit: int) -> int:
