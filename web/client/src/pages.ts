@@ -62,6 +62,7 @@ export const paging = (
   const load = async (filter: Filter, again = 0): Promise<void> => {
     const view = viewOf(filter);
     if (view._next === null && !again) return;
+    const had = new Map(items);
     loads++;
     changed();
     try {
@@ -78,12 +79,11 @@ export const paging = (
       if (viewOf(filter) !== view) return;
       const ids = notifications.map((n) => n.id).sort();
       const oldest = next === null ? "" : (ids[0] as string);
-      const youngest = ids.at(-1) as string;
       for (const item of [...notifications, ...returned]) held._found(item);
       if (again)
-        // What should be on the page and is not was dismissed or recalled elsewhere, unless it was put away or off.
+        // What was there when it was asked for, and is not on the page, was dismissed or recalled elsewhere, unless it was put away or off.
         for (const [id, { archived, snoozed_until }] of items)
-          if (id >= oldest && id <= youngest && !ids.includes(id) && !archived && !snoozed_until)
+          if (had.has(id) && id >= oldest && !ids.includes(id) && !archived && !snoozed_until)
             items.delete(id);
       if (!again || view._next === undefined) view._next = next;
       if (oldest < view._floor) view._floor = oldest;
