@@ -334,3 +334,24 @@ it("what one tab dismisses and takes back is gone and back in the other", async 
   first.inbox.dismiss(one);
   for (const tab of [first, second]) await tab.until((s) => s.items.length === 1);
 });
+
+it("a tab that is closed over another's question leaves no error behind, and the next answers", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+  const failures: unknown[] = [];
+  const note = (reason: unknown): void => void failures.push(reason);
+  process.on("unhandledRejection", note);
+  atEnd(() => process.off("unhandledRejection", note));
+  server.meanwhile = (event) => {
+    server.meanwhile = undefined;
+    if (event === "read") first.inbox.close();
+  };
+
+  second.inbox.read(id);
+  await eventually(() => expect(server.greeted).toHaveLength(2));
+  await second.until((s) => loaded(s) && s.unread === 0);
+
+  expect(failures).toEqual([]);
+});
