@@ -6,7 +6,7 @@ import { toast } from "./ui/toast.tsx";
 export interface Paging<P, T> {
   readonly event: string;
   /** What is asked beside the place. */
-  readonly question: object;
+  readonly question: { readonly limit: number; readonly [name: string]: unknown };
   /** What the place of the next page is called when it is asked for. */
   readonly place: "before" | "after";
   readonly everyMs: number;
@@ -32,7 +32,7 @@ export function usePages<P extends { readonly next: string | null }, T>(paging: 
   const [read, setRead] = useState<{ of: string; items: readonly T[]; next: string | null } | null>(null);
   const of = JSON.stringify(question);
   const page = first.data ? itemsOf(first.data) : [];
-  const further = read?.of === of ? behind(page, read.items, keyOf) : null;
+  const further = read?.of === of ? behind(page, read.items, keyOf, question.limit) : null;
   const items = [...page, ...(further ?? [])];
   const next = read && further ? read.next : (first.data?.next ?? null);
   const more = async (): Promise<void> => {
@@ -54,16 +54,17 @@ export function usePages<P extends { readonly next: string | null }, T>(paging: 
 
 /**
  * What of `read`, a list from its beginning, stands behind the first page as that is now: what has come since moved some of
- * it down. Null where the two do not touch any more: what lies between was never read.
+ * it down. Null where a whole page has come, of `limit`, and the two do not touch any more: what lies between was never read.
  */
 export function behind<T>(
   first: readonly T[],
   read: readonly T[],
   keyOf: (item: T) => string,
+  limit: number,
 ): readonly T[] | null {
   const known = new Set(first.map(keyOf));
   const rest = read.filter((item) => !known.has(keyOf(item)));
-  if (known.size && rest.length === read.length) return null;
+  if (known.size >= limit && rest.length === read.length) return null;
   const last = first.at(-1);
   const end = last ? read.findIndex((item) => keyOf(item) === keyOf(last)) : -1;
   return end < 0 ? rest : read.slice(end + 1).filter((item) => !known.has(keyOf(item)));
