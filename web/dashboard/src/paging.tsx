@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useCallback, useState } from "react";
 import { type Asked, refusal, useAsk, useDesk } from "./context.tsx";
 import { toast } from "./ui/toast.tsx";
 
@@ -30,6 +30,7 @@ export function usePages<P extends { readonly next: string | null }, T>(paging: 
   const { gateway } = useDesk();
   const first = useAsk<P>(event, question, everyMs);
   const [read, setRead] = useState<{ of: string; items: readonly T[]; next: string | null } | null>(null);
+  const forget = useCallback(() => setRead(null), []);
   const of = JSON.stringify(question);
   const page = first.data ? itemsOf(first.data) : [];
   const further = read?.of === of ? behind(page, read.items, keyOf, question.limit) : null;
@@ -48,7 +49,7 @@ export function usePages<P extends { readonly next: string | null }, T>(paging: 
     items,
     next,
     more,
-    forget: () => setRead(null),
+    forget,
   };
 }
 
