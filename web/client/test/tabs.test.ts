@@ -355,3 +355,32 @@ it("a tab that is closed over another's question leaves no error behind, and the
 
   expect(failures).toEqual([]);
 });
+
+it("what another device marks shows in every tab, though one of them marks something itself meanwhile", async () => {
+  const server = await gateway();
+  const [one, two, three] = ["one", "two", "three"].map((title) => server.emit("user:ann", title).id) as [
+    string,
+    string,
+    string,
+  ];
+  const tabs = [
+    await ready({ url: server.url, token: token("ann") }),
+    await ready({ url: server.url, token: token("ann") }),
+  ] as const;
+
+  server.readElsewhere(one);
+  await tabs[0].until((s) => s.unread === 2);
+  tabs[1].inbox.seen(two);
+  await tabs[0].until((s) => s.items.some((n) => n.seen));
+  tabs[1].inbox.read(three);
+
+  for (const tab of tabs)
+    await tab.until(
+      (s) =>
+        s.unread === 1 &&
+        s.items
+          .filter((n) => n.read)
+          .map((n) => n.title)
+          .join() === "three,one",
+    );
+});
