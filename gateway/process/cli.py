@@ -4,6 +4,7 @@ It knows the table of commands and how a command ends. What a command does is in
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,8 @@ COMMANDS = (
     STORE,
 )
 """All of them, in the order in which the help names them. Each is said in a file of its own."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""How a system says that there is no room left, on the disk or for this user."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,12 +88,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # What the shell itself would say of it.
         return 130
-    # Before other errors of the system would be told as failures.
     except BrokenPipeError:
-        # Whoever read us has read enough. The interpreter's own last flush must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read us has read enough.
+        _write_no_more()
         return 0
+    except OSError as error:
+        # Of what is written out, a full disk is to be expected; anything else is told in full.
+        if error.errno not in FULL:
+            raise
+        _write_no_more()
+        print(f"bellhop: not all could be written: {error.strerror}", file=sys.stderr)
+        return 1
     return code
+
+
+def _write_no_more() -> None:
+    """Have what is still to be written go nowhere: the interpreter's own last flush must not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

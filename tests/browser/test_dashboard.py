@@ -385,6 +385,22 @@ async def test_a_complaint_lights_up_until_it_is_dealt_with(gateway: Gateway, br
         await expect(page).to_have_title("Feed · Bellhop")
 
 
+async def test_a_users_older_history_stays_when_something_comes(gateway: Gateway, browser: Browser):
+    for number in range(40):
+        await gateway.emit("user:ann", f"Number {number}")
+    async with signed_in(browser, gateway, "#/users/ann") as page:
+        rows = page.get_by_label("History").get_by_role("row")
+        await expect(rows).to_have_count(1 + 30)
+        await page.get_by_role("button", name="Older").click()
+        await expect(rows).to_have_count(1 + 40)
+
+        await gateway.emit("user:ann", "The newest")
+
+        await expect(rows).to_have_count(1 + 41)
+        await expect(rows.nth(1)).to_contain_text("The newest")
+        await expect(rows.last).to_contain_text("Number 0")
+
+
 async def test_a_users_history_tells_what_was_read_and_mailed(
     gateway: Gateway, browser: Browser, node: NodeProcess
 ):

@@ -376,6 +376,20 @@ async def test_a_reader_who_has_read_enough_is_no_failure(tmp_path: Path):
     assert b"BrokenPipe" not in complained
 
 
+async def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path):
+    for command in (["config"], ["suppressions", "export"]):
+        with Path("/dev/full").open("wb") as full:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "gateway", *command,
+                cwd=tmp_path, stdout=full, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+
+        _, complained = await process.communicate()
+
+        assert process.returncode == 1
+        assert complained.decode() == "bellhop: not all could be written: No space left on device\n"
+
+
 # Demo
 
 

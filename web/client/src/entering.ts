@@ -11,8 +11,8 @@ export const entering =
   (session: Session, counts: Counts, pages: Pages, streams: Streams, send: () => void) =>
   (ready: Ready): void => {
     const { resync, user, muted = [] } = ready;
-    // What is muted may be other than it was: what is to be shown is known to the gateway.
-    const other = !session._user || resync?.[0] || session._muted[0] || muted[0];
+    // What is muted may be other than it was, and so may the user: what is to be shown is known to the gateway.
+    const other = session._user !== user || resync?.[0] || session._muted[0] || muted[0];
     session._muted = muted;
     session._user = user;
     session._settled = true;

@@ -56,10 +56,11 @@ export const hearing = (
       // What is counted from now on is something else: neither older nor newer than what was.
       if (muted) enter({ ...its, user: session._user as string, epoch: session._since.epoch as string });
       // Marked on another device, or in a tab that is about to say so: the count tells that, but not what.
-      else if (counts._hear(its) || did) pages._soon();
+      else pages._soon(counts._hear(its) || !!did);
     },
     applied({ mark, ids, id, ...count }: Applied) {
-      pages._fresh();
+      // It was told by a count before, but for what changes none.
+      if (count.unread !== undefined) pages._fresh();
       // A click that is nobody's names none.
       held._apply(mark, id === undefined ? (ids ?? held._unreadIds(count)) : [`${id}`]);
       counts._hear(count);

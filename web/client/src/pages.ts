@@ -20,9 +20,9 @@ export interface Pages {
   _more(): void;
   /** Fetches the newest again, as far as it matters. */
   _refresh(): void;
-  /** The same in a moment, once for all who ask until then. */
-  _soon(): void;
-  /** What was asked for soon is known by now. */
+  /** Something is told to have changed: where that shows, the same in a moment, once for all that is told until then. */
+  _soon(isOther: boolean): void;
+  /** What has changed is known by now, of one that was told. */
   _fresh(): void;
   /** Begins the lists anew: between what is held and the newest there may be a hole. */
   _restart(): void;
@@ -53,6 +53,8 @@ export const paging = (
   /** Of the list that is shown. */
   let chosen: Filter = {};
   let stale: ReturnType<typeof setTimeout> | undefined;
+  /** How often it was told since, but for what is known. */
+  let told = 0;
 
   const viewOf = (filter: Filter): View => (views[JSON.stringify(filter)] ??= { _floor: "~" });
 
@@ -62,6 +64,7 @@ export const paging = (
   const load = async (filter: Filter, again = 0): Promise<void> => {
     const view = viewOf(filter);
     if (view._next === null && !again) return;
+    const had = new Map(items);
     loads++;
     changed();
     try {
@@ -78,18 +81,19 @@ export const paging = (
       if (viewOf(filter) !== view) return;
       const ids = notifications.map((n) => n.id).sort();
       const oldest = next === null ? "" : (ids[0] as string);
-      const youngest = ids.at(-1) as string;
       for (const item of [...notifications, ...returned]) held._found(item);
       if (again)
-        // What should be on the page and is not was dismissed or recalled elsewhere, unless it was put away or off.
+        // What was there when it was asked for, and is not on the page, was dismissed or recalled elsewhere, unless it was put away or off.
         for (const [id, { archived, snoozed_until }] of items)
-          if (id >= oldest && id <= youngest && !ids.includes(id) && !archived && !snoozed_until)
+          if (had.has(id) && id >= oldest && !ids.includes(id) && !archived && !snoozed_until)
             items.delete(id);
       if (!again || view._next === undefined) view._next = next;
       if (oldest < view._floor) view._floor = oldest;
     } catch {
+      // What is shown may be other than it is until it is asked for again.
+      if (again) stale ??= setTimeout(refresh, AGAIN_MS);
       // A list that has something waits for the next wish to see more; an empty one is owed its first page.
-      if (session._settled && isUntouched(filter))
+      else if (session._settled && isUntouched(filter))
         setTimeout(() => session._settled && load(filter), AGAIN_MS);
     } finally {
       loads--;
@@ -100,11 +104,14 @@ export const paging = (
   const fresh = (): void => {
     clearTimeout(stale);
     stale = undefined;
+    told = 0;
   };
 
   const refresh = (): void => {
+    // Without a connection it is owed still, and done as soon as there is one.
+    if (!session._settled) return;
     fresh();
-    if (session._settled) load({}, Math.min(100, Math.max(pageSize, items.size)));
+    load({}, Math.min(100, Math.max(pageSize, items.size)));
   };
 
   const begun = (): void => {
@@ -116,10 +123,13 @@ export const paging = (
       if (!loads) load(chosen);
     },
     _refresh: refresh,
-    _soon() {
-      stale ??= setTimeout(refresh, jitter(SOON_MS));
+    _soon(isOther) {
+      told++;
+      if (isOther) stale ??= setTimeout(refresh, jitter(SOON_MS));
     },
-    _fresh: fresh,
+    _fresh() {
+      if (told && !--told) fresh();
+    },
     _restart() {
       items.clear();
       views = {};
@@ -154,7 +164,7 @@ export const paging = (
         loading: loads > 0 || next === undefined,
       };
     },
-    _begun: begun,
+    _begun: () => (stale ? refresh() : begun()),
     _choose(wanted) {
       chosen = wanted;
       begun();

@@ -210,6 +210,8 @@ export const shared = (
     close() {
       leave();
       release();
+      // What others have asked of it fails now, and a closed channel tells nobody.
+      alone = true;
       channel.close();
     },
     request: <T>(event: string, payload: object): Promise<T> =>

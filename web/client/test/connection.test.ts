@@ -26,6 +26,21 @@ describe("coming back", () => {
     expect(server.asked.filter(([e]) => e === "history")).toHaveLength(1);
   });
 
+  it("shows no more what was dismissed or recalled meanwhile, also where that was the newest", async () => {
+    const server = await gateway();
+    const [one, , three] = ["one", "two", "three"].map((title) => server.emit("user:ann", title));
+    const ann = await ready({ url: server.url, token: token("ann") });
+    await server.stop();
+    await ann.until((s) => s.state === "offline");
+
+    server.recall(three?.id as string);
+    server.dismissElsewhere(one?.id as string);
+    await server.start();
+    await ann.until((s) => loaded(s) && s.unread === 1 && s.items.length === 1);
+
+    expect(ann.titles()).toEqual(["two"]);
+  });
+
   it("after more than a replay holds begins the list anew", async () => {
     const server = await gateway();
     server.replayLimit = 3;
@@ -293,6 +308,23 @@ describe("a store that was put back", () => {
     expect(server.greeted.at(-1)).toEqual({ "user:ann": 1, all: 0 });
     expect(ann.told.map((n) => n.title)).toEqual(["two"]);
   });
+});
+
+it("another user's token begins another inbox, without what was the former user's", async () => {
+  const server = await gateway();
+  server.emit("user:bob", "for bob");
+  const { id } = server.emit("user:ann", "for ann");
+  let user = "ann";
+  const page = await ready({ url: server.url, getToken: () => token(user) });
+  page.inbox.read(id);
+  await page.until((s) => s.unread === 0 && s.items.length === 1);
+
+  user = "bob";
+  server.close("token_expired", false);
+  await page.until((s) => loaded(s) && s.user === "bob");
+
+  expect(page.titles()).toEqual(["for bob"]);
+  expect(page.now().unread).toBe(1);
 });
 
 it("an inbox that was closed is silent", async () => {

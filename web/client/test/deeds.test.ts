@@ -124,3 +124,46 @@ it("what is dismissed in a tunnel is dismissed behind it, and there is no button
   await server.start();
   await eventually(() => expect(server.asked.some(([event]) => event === "dismiss")).toBe(true));
 });
+
+it("what is put off, put away or taken back is as it was when that is undone", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const { element, root } = await shown(server);
+  await pressed(root);
+  const now = (): unknown => {
+    const { filter: _, items } = element.inbox?.getSnapshot() ?? { filter: {}, items: [] };
+    return items.map(({ read, archived, snoozed_until }) => [read, !!archived, !!snoozed_until]);
+  };
+  const undo = async (): Promise<void> => {
+    await eventually(() => expect(root.querySelector(".row[data-id]")).toBeNull());
+    await eventually(() => expect(find(root, ".undo").hidden).toBe(false));
+    find(root, ".undo button").click();
+    await eventually(() => expect(root.querySelector(".row[data-id]")).not.toBeNull());
+  };
+  const later = (): void => {
+    const choices = find(root, ".later select") as HTMLSelectElement;
+    choices.dispatchEvent(new Event("focus"));
+    choices.selectedIndex = 1;
+    choices.dispatchEvent(new Event("change"));
+  };
+  await eventually(() => find(root, ".later select"));
+
+  element.inbox?.read(id);
+  await eventually(() => find(root, ".row.read[data-id]"));
+  later();
+  await undo();
+  expect(now()).toEqual([[true, false, false]]);
+
+  server.did("snooze", [id], { read: true, snoozed_until: new Date(Date.now() + 3_600_000).toISOString() });
+  element.inbox?.setFilter({ snoozed: true });
+  await eventually(() => find(root, ".snoozed .box").click());
+  await undo();
+  expect(now()).toEqual([[true, false, true]]);
+
+  server.did("archive", [id], { read: true, archived: true, snoozed_until: null });
+  element.inbox?.setFilter({ archived: true });
+  await eventually(() => expect(find(root, ".box").title).toBe("Back to the inbox: one"));
+  find(root, ".box").click();
+  await undo();
+  expect(now()).toEqual([[true, true, false]]);
+});

@@ -254,3 +254,21 @@ it("it speaks the language of the page, and lets the page have the last word", a
   expect(find(root, "h2").textContent).toBe("Courrier");
   expect(find(root, ".all").textContent).toBe("Tout marquer comme lu");
 });
+
+it("opens in a page whose language is no tag as the standard has them", async () => {
+  const server = await gateway();
+  server.emit("user:ann", "one");
+  atEnd(() => document.documentElement.removeAttribute("lang"));
+
+  for (const [lang, title] of [
+    ["de_AT", "Mitteilungen"],
+    ["en-US@posix", "Notifications"],
+  ] as const) {
+    document.documentElement.lang = lang;
+    const { element, root } = await shown(server);
+    await eventually(() => expect(find(root, ".bell").getAttribute("aria-label")).toContain(title));
+    await pressed(root);
+    await eventually(() => expect(find(root, ".row .name").textContent).toBe("one"));
+    element.remove();
+  }
+});

@@ -221,6 +221,11 @@ export class Gateway {
     for (const socket of this.sockets) socket.emit("inbox", this.count(socket));
   }
 
+  /** Another device of the user dismisses what nobody is told of any more. */
+  dismissElsewhere(...ids: string[]): void {
+    for (const id of ids) this.dismissed.add(id);
+  }
+
   /** Has it done on all devices of the user, as an act that the gateway was asked for. */
   did(event: string, ids: string[], item: Acted): { unread: number } {
     for (const id of ids) {

@@ -56,6 +56,26 @@ describe("marks", () => {
     expect(ann.now().unread).toBe(250);
   });
 
+  it("made elsewhere show when the gateway can tell which, also behind a tunnel", async () => {
+    const server = await gateway();
+    const ids = ["one", "two"].map((title) => server.emit("user:ann", title).id) as [string, string];
+    const ann = await ready({ url: server.url, token: token("ann") });
+    let refusals = 0;
+    server.fail = (event) => (event === "history" && !refusals++ ? "unavailable" : undefined);
+
+    server.readElsewhere(ids[0]);
+    await ann.until((s) => s.unread === 1 && !!s.items[1]?.read);
+    expect(refusals).toBeGreaterThan(1);
+
+    server.readElsewhere(ids[1]);
+    await ann.until((s) => s.unread === 0);
+    await server.stop();
+    await ann.until((s) => s.state === "offline");
+    expect(ann.now().items[0]?.read).toBe(false);
+    await server.start();
+    await ann.until((s) => !!s.items[0]?.read);
+  });
+
   it("made while away are kept and sent on return", async () => {
     const server = await gateway();
     const one = server.emit("user:ann", "one");

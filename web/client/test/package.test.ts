@@ -9,12 +9,12 @@ import { token } from "./gateway.ts";
 import { atEnd, eventually, expect, gateway } from "./support.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const CORE_BYTES = 5 * 1024;
+const CORE_BYTES = 5.0625 * 1024;
 /** Of the element, beside the core: of what a page begins with, and of that with the panel, which is all that is fetched unasked. */
 const BELL_BYTES = 6.5 * 1024;
-const ELEMENT_BYTES = 14 * 1024;
+const ELEMENT_BYTES = 14.125 * 1024;
 /** Of what is fetched once the panel is open, for what a person does in it. */
-const DEEDS_BYTES = 3.125 * 1024;
+const DEEDS_BYTES = 3.1875 * 1024;
 /** Of each part that only those pages fetch that want it, or where something arrives. */
 const LATE_BYTES = 1_536;
 /** Of the preferences, beside the core. */
@@ -45,7 +45,7 @@ const without = (files: Iterable<string>, others: Set<string>): string[] =>
   [...files].filter((file) => !others.has(file));
 
 describe("the package", () => {
-  it("has a core within 5 KiB, and an element within 14 beside it, half of which are its bell", () => {
+  it("has a core within 5.1 KiB, and an element within 14.1 beside it, half of which are its bell", () => {
     const core = closure("index.js");
     const beside = (files: Iterable<string>): number => zipped(without(files, core));
     const sizes = {

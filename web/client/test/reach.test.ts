@@ -6,6 +6,7 @@ import { describe, it, vi } from "vitest";
 import { LATER } from "../src/inbox/later.ts";
 import { isQuiet } from "../src/inbox/quiet.ts";
 import { reach } from "../src/inbox/reach.ts";
+import { ring } from "../src/inbox/signs.ts";
 import type { Inbox, Notification as News } from "../src/index.ts";
 import type { PreferencesAnswer } from "../src/shapes.ts";
 import { atEnd, eventually, expect } from "./support.ts";
@@ -86,4 +87,28 @@ describe("a page that nobody looks at", () => {
 
     expect(shown).toEqual([]);
   });
+});
+
+it("a sound that the browser holds back takes up nothing for ever", () => {
+  vi.useFakeTimers();
+  const close = vi.fn();
+  const param = { setValueAtTime() {}, exponentialRampToValueAtTime() {} };
+  // As in a page that was not touched yet: its time stands still, and no tone ever ends.
+  const node = { frequency: param, gain: param, connect: () => node, start() {}, stop() {} };
+  vi.stubGlobal(
+    "AudioContext",
+    class {
+      currentTime = 0;
+      close = close;
+      createOscillator = () => node;
+      createGain = () => node;
+    },
+  );
+  atEnd(() => vi.unstubAllGlobals());
+
+  ring();
+  expect(close).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(1_000);
+
+  expect(close).toHaveBeenCalledOnce();
 });

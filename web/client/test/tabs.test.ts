@@ -334,3 +334,53 @@ it("what one tab dismisses and takes back is gone and back in the other", async 
   first.inbox.dismiss(one);
   for (const tab of [first, second]) await tab.until((s) => s.items.length === 1);
 });
+
+it("a tab that is closed over another's question leaves no error behind, and the next answers", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+  const failures: unknown[] = [];
+  const note = (reason: unknown): void => void failures.push(reason);
+  process.on("unhandledRejection", note);
+  atEnd(() => process.off("unhandledRejection", note));
+  server.meanwhile = (event) => {
+    server.meanwhile = undefined;
+    if (event === "read") first.inbox.close();
+  };
+
+  second.inbox.read(id);
+  await eventually(() => expect(server.greeted).toHaveLength(2));
+  await second.until((s) => loaded(s) && s.unread === 0);
+
+  expect(failures).toEqual([]);
+});
+
+it("what another device marks shows in every tab, though one of them marks something itself meanwhile", async () => {
+  const server = await gateway();
+  const [one, two, three] = ["one", "two", "three"].map((title) => server.emit("user:ann", title).id) as [
+    string,
+    string,
+    string,
+  ];
+  const tabs = [
+    await ready({ url: server.url, token: token("ann") }),
+    await ready({ url: server.url, token: token("ann") }),
+  ] as const;
+
+  server.readElsewhere(one);
+  await tabs[0].until((s) => s.unread === 2);
+  tabs[1].inbox.seen(two);
+  await tabs[0].until((s) => s.items.some((n) => n.seen));
+  tabs[1].inbox.read(three);
+
+  for (const tab of tabs)
+    await tab.until(
+      (s) =>
+        s.unread === 1 &&
+        s.items
+          .filter((n) => n.read)
+          .map((n) => n.title)
+          .join() === "three,one",
+    );
+});

@@ -6,6 +6,8 @@ import { Store } from "./store.ts";
 const NEAR_MS = 60_000;
 /** Of the connection's own failures, those that say that there was no answer. */
 const NO_ANSWER = ["offline", "timeout"];
+/** What is done a second time when it is asked a second time. */
+const REPEATED = ["emit", "create_campaign", "campaign_test"];
 
 export type Status =
   | { state: "connecting" }
@@ -42,6 +44,13 @@ export function endOf(code: string): string {
   return ENDS[code] ?? "The gateway ended this session.";
 }
 
+/** The sentence for a question that nobody has answered. */
+export function unanswered(event: string): string {
+  return REPEATED.includes(event)
+    ? "The gateway did not answer, and may have done it. See whether it did before you try again."
+    : "The gateway did not answer. Check the connection and try again.";
+}
+
 /** One admin's connection: it comes back by itself until the gateway says that it must not. */
 export class Gateway {
   readonly status = new Store<Status>({ state: "connecting" });
@@ -64,7 +73,7 @@ export class Gateway {
     } catch (error) {
       const { code, message, errors } = error as Refusal;
       if (!NO_ANSWER.includes(code)) throw new Refusal(code, message, errors);
-      throw new Refusal("no_answer", "The gateway did not answer. Check the connection and try again.");
+      throw new Refusal("no_answer", unanswered(event));
     }
   }
 

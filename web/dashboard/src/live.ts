@@ -42,13 +42,21 @@ export class Live {
   }
 
   private async begin(): Promise<void> {
-    const nothing: [readonly Notification[], Latest] = [[], { notifications: [] }];
-    const [unread, latest] = await Promise.all([
+    const before = this.open.get();
+    const [unread, latest] = await Promise.allSettled([
       this.unread(),
       this.gateway.ask<Latest>("feed", { on: true }),
-    ]).catch(() => nothing);
-    this.open.update((held) => merged(unread, held));
-    this.feed.update((state) => withEarlier(state, latest.notifications));
+    ]);
+    // What was open before and is unread no more was dealt with elsewhere, or recalled, while one was away.
+    if (unread.status === "fulfilled")
+      this.open.update((held) =>
+        merged(
+          unread.value,
+          held.filter((one) => !before.includes(one)),
+        ),
+      );
+    if (latest.status === "fulfilled")
+      this.feed.update((state) => withEarlier(state, latest.value.notifications));
   }
 
   /** Learns which types are urgent, and answers what is unread of them. */

@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useCallback, useState } from "react";
 import { type Asked, refusal, useAsk, useDesk } from "./context.tsx";
 import { toast } from "./ui/toast.tsx";
 
@@ -6,7 +6,7 @@ import { toast } from "./ui/toast.tsx";
 export interface Paging<P, T> {
   readonly event: string;
   /** What is asked beside the place. */
-  readonly question: object;
+  readonly question: { readonly limit: number; readonly [name: string]: unknown };
   /** What the place of the next page is called when it is asked for. */
   readonly place: "before" | "after";
   readonly everyMs: number;
@@ -30,26 +30,45 @@ export function usePages<P extends { readonly next: string | null }, T>(paging: 
   const { gateway } = useDesk();
   const first = useAsk<P>(event, question, everyMs);
   const [read, setRead] = useState<{ of: string; items: readonly T[]; next: string | null } | null>(null);
+  const forget = useCallback(() => setRead(null), []);
   const of = JSON.stringify(question);
-  const further = read?.of === of ? read : null;
-  const items = first.data ? itemsOf(first.data) : [];
-  const known = new Set(items.map(keyOf));
-  const next = further ? further.next : (first.data?.next ?? null);
+  const page = first.data ? itemsOf(first.data) : [];
+  const further = read?.of === of ? behind(page, read.items, keyOf, question.limit) : null;
+  const items = [...page, ...(further ?? [])];
+  const next = read && further ? read.next : (first.data?.next ?? null);
   const more = async (): Promise<void> => {
     try {
       const page = await gateway.ask<P>(event, { ...question, [place]: next });
-      setRead({ of, items: [...(further?.items ?? []), ...itemsOf(page)], next: page.next });
+      setRead({ of, items: [...items, ...itemsOf(page)], next: page.next });
     } catch (failure) {
       toast(refusal(failure).message, "bad");
     }
   };
   return {
     ...first,
-    items: [...items, ...(further?.items ?? []).filter((item) => !known.has(keyOf(item)))],
+    items,
     next,
     more,
-    forget: () => setRead(null),
+    forget,
   };
+}
+
+/**
+ * What of `read`, a list from its beginning, stands behind the first page as that is now: what has come since moved some of
+ * it down. Null where a whole page has come, of `limit`, and the two do not touch any more: what lies between was never read.
+ */
+export function behind<T>(
+  first: readonly T[],
+  read: readonly T[],
+  keyOf: (item: T) => string,
+  limit: number,
+): readonly T[] | null {
+  const known = new Set(first.map(keyOf));
+  const rest = read.filter((item) => !known.has(keyOf(item)));
+  if (known.size >= limit && rest.length === read.length) return null;
+  const last = first.at(-1);
+  const end = last ? read.findIndex((item) => keyOf(item) === keyOf(last)) : -1;
+  return end < 0 ? rest : read.slice(end + 1).filter((item) => !known.has(keyOf(item)));
 }
 
 /** Asks for the next page, where there is one; `children` say what it has. */

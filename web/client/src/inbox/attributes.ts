@@ -29,6 +29,12 @@ export function optionsOf(
   return all.token || all.getToken ? all : undefined;
 }
 
-/** What the page is written in where the element stands, or else what the browser speaks. */
-export const languageOf = (element: HTMLElement): string =>
-  element.closest<HTMLElement>("[lang]")?.lang || navigator.language;
+/** What the page is written in where the element stands, or else what the browser speaks; English where that is no language tag. */
+export const languageOf = (element: HTMLElement): string => {
+  const said = element.closest<HTMLElement>("[lang]")?.lang || navigator.language;
+  try {
+    return new Intl.Locale(said.replace("_", "-")).baseName;
+  } catch {
+    return "en";
+  }
+};

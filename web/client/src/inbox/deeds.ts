@@ -72,15 +72,22 @@ export const deeds = (options: {
     const again = (): unknown => ask(back, again);
     offer.say(said, again);
   };
+  /** Has one be as it was, which was put off, put away or taken back. */
+  const restore = async (to: Inbox, { id, read, archived, snoozed_until }: Item): Promise<void> => {
+    if (snoozed_until) await snooze(to, id, new Date(snoozed_until));
+    else if (!read) await unread(to, id);
+    else {
+      // That ends a snooze, and leaves it read.
+      await archive(to, id);
+      if (!archived) await unarchive(to, id);
+    }
+  };
   /** Takes it out of sight at once, and brings it back where the gateway says no. */
-  const take = async (
-    { id, read }: Item,
-    said: string,
-    does: (inbox: Inbox) => Promise<unknown>,
-  ): Promise<void> => {
+  const take = async (item: Item, said: string, does: (inbox: Inbox) => Promise<unknown>): Promise<void> => {
+    const { id } = item;
     hidden.add(id);
     show();
-    if (await ask(does)) undoable(said, (to) => (read ? unarchive(to, id) : unread(to, id)));
+    if (await ask(does)) undoable(said, (to) => restore(to, item));
     hidden.delete(id);
     show();
   };
@@ -107,15 +114,16 @@ export const deeds = (options: {
   options.above.after(sought.element);
 
   return {
-    dismiss({ id, read, snoozed_until }) {
+    dismiss(item) {
+      const { id, read, snoozed_until } = item;
       const from = inbox() as Inbox;
       from.dismiss(id);
       // Without a connection there is nobody yet who could take it back.
       if (from.getSnapshot().state !== "ready") return offer.say(t.dismissed);
       undoable(t.dismissed, async (to) => {
         await undismiss(to, id);
-        if (snoozed_until) await snooze(to, id, new Date(snoozed_until));
-        else if (!read) await unread(to, id);
+        // Read, it is where it was.
+        if (!read || snoozed_until) await restore(to, item);
       });
     },
     archive(item) {

@@ -3,6 +3,8 @@
 import { short } from "./strings.ts";
 
 const SIZE = 64;
+/** Longer than the sound is. */
+const RUNG_MS = 1_000;
 
 /** Says in front of the page's own title how many are unread. */
 export function title(unread: number): void {
@@ -55,7 +57,8 @@ export function ring(): void {
   volume.gain.setValueAtTime(0.06, now);
   volume.gain.exponentialRampToValueAtTime(0.001, now + 0.4);
   tone.connect(volume).connect(audio.destination);
-  tone.onended = () => audio.close();
+  // Also where nothing is heard: a browser holds the sound of a page in which nobody has pressed anything yet.
+  setTimeout(() => audio.close(), RUNG_MS);
   tone.start();
   tone.stop(now + 0.4);
 }

@@ -92,7 +92,7 @@ function make(
     onchange: () => {
       const choice = later.selectedIndex - 1;
       later.selectedIndex = 0;
-      if (choice >= 0) acts.snooze(item, choice);
+      if (choice >= 0) acts.snooze(now(), choice);
     },
   });
   const fill = (): void => {

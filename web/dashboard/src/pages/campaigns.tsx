@@ -20,7 +20,7 @@ export function CampaignsPage(props: { campaign: string | null; state: string })
 function All(): ReactNode {
   const { data, error, reload, items, next, more } = usePages<Campaigns, Campaign>({
     event: "campaigns",
-    question: {},
+    question: { limit: 50 },
     place: "before",
     everyMs: EVERY_MS,
     itemsOf: (page) => page.campaigns,

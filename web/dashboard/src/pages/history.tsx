@@ -1,13 +1,15 @@
 import { type ReactNode, useCallback, useEffect, useState } from "react";
-import { refusal, useAsk, useDesk, useEvent } from "../context.tsx";
-import type { Refusal } from "../gateway.ts";
+import { useEvent } from "../context.tsx";
+import { More, type Paged, usePages } from "../paging.tsx";
 import { useParameter } from "../parameter.ts";
 import type { HistoryItem, HistoryPage } from "../protocol.ts";
 import { Ago, Chip, Empty, Failed, MailChip, Segments, TypeChip, Waiting } from "../ui/bits.tsx";
-import { toast } from "../ui/toast.tsx";
 import { Details } from "./details.tsx";
 
-const HISTORY_MS = 5_000;
+const EVERY_MS = 5_000;
+const PAGE = 30;
+const itemsOf = (page: HistoryPage): readonly HistoryItem[] => page.notifications;
+const keyOf = ({ id }: HistoryItem): string => id;
 
 type Shown = "all" | "unread";
 
@@ -15,7 +17,7 @@ type Shown = "all" | "unread";
 export function History({ user, topics }: { user: string; topics: readonly string[] }): ReactNode {
   const [given, setShown] = useParameter("shown");
   const shown: Shown = given === "unread" ? given : "all";
-  const { items, known, error, reload, next, more, busy } = useHistory(user, shown === "unread", topics);
+  const { data, items, error, reload, next, more } = useHistory(user, shown === "unread", topics);
   const [open, setOpen] = useState<string | null>(null);
   return (
     <section className="card" aria-labelledby="history">
@@ -32,7 +34,7 @@ export function History({ user, topics }: { user: string; topics: readonly strin
         />
       </header>
       {error ? <Failed error={error} retry={reload} /> : null}
-      {!known ? (
+      {data === null ? (
         error ? null : (
           <Waiting lines={6} />
         )
@@ -60,13 +62,9 @@ export function History({ user, topics }: { user: string; topics: readonly strin
           </tbody>
         </table>
       )}
-      {next === null ? null : (
-        <footer className="card-foot">
-          <button type="button" className="button" disabled={busy} onClick={() => void more()}>
-            {busy ? "Loading…" : "Older"}
-          </button>
-        </footer>
-      )}
+      <More next={next} more={more}>
+        Older
+      </More>
       {open ? <Details id={open} close={() => setOpen(null)} /> : null}
     </section>
   );
@@ -105,35 +103,22 @@ function Row(props: { item: HistoryItem; user: string; open: (id: string) => voi
   );
 }
 
-/** The pages of a person's history that were read: the first as it is now, until older ones are behind it. */
+/** The pages of a person's history that were read, the first as it is now. */
 function useHistory(
   user: string,
   unread: boolean,
   topics: readonly string[],
-): {
-  items: readonly HistoryItem[];
-  /** Whether there has been an answer. */
-  known: boolean;
-  error: Refusal | null;
-  reload: () => void;
-  /** The place of the next page; null: there is none. */
-  next: string | null;
-  more: () => Promise<void>;
-  busy: boolean;
-} {
-  const { gateway } = useDesk();
-  const [older, setOlder] = useState<{ of: HistoryPage; items: HistoryItem[]; next: string | null } | null>(
-    null,
-  );
-  const [busy, setBusy] = useState(false);
-  // What became of a mail is told by nobody. Older pages would be lost by asking anew.
-  const {
-    data: page,
-    error,
-    reload,
-  } = useAsk<HistoryPage>("history", { user, limit: 30, unread }, older === null ? HISTORY_MS : undefined);
-  const extra = older !== null && older.of === page ? older : null;
-  const next = extra ? extra.next : (page?.next ?? null);
+): Paged<HistoryPage, HistoryItem> {
+  // What became of a mail is told by nobody: it is asked for.
+  const pages = usePages<HistoryPage, HistoryItem>({
+    event: "history",
+    question: { user, limit: PAGE, unread },
+    place: "before",
+    everyMs: EVERY_MS,
+    itemsOf,
+    keyOf,
+  });
+  const { reload, forget } = pages;
   // What is emitted to this user while one looks belongs on top.
   const feed = useCallback(
     ({ notifications }: { notifications: { room: string }[] }) => {
@@ -143,29 +128,12 @@ function useHistory(
     [user, topics, reload],
   );
   useEvent("feed", feed);
+  const named = topics.join(" ");
   // Whose topics were unknown is online now: the history is of more rooms than it was.
   useEffect(() => {
-    if (topics.length) reload();
-  }, [topics, reload]);
-  const more = async () => {
-    if (page === null || next === null) return;
-    setBusy(true);
-    try {
-      const fresh = await gateway.ask<HistoryPage>("history", { user, limit: 50, before: next, unread });
-      setOlder({ of: page, items: [...(extra?.items ?? []), ...fresh.notifications], next: fresh.next });
-    } catch (failure) {
-      toast(refusal(failure).message, "bad");
-    } finally {
-      setBusy(false);
-    }
-  };
-  return {
-    items: page ? [...page.notifications, ...(extra?.items ?? [])] : [],
-    known: page !== null,
-    error,
-    reload,
-    next,
-    more,
-    busy,
-  };
+    if (!named) return;
+    forget();
+    reload();
+  }, [named, forget, reload]);
+  return pages;
 }

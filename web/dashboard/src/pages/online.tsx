@@ -1,6 +1,7 @@
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { refusal, useDesk, useEvent, useStatus } from "../context.tsx";
 import type { Refusal } from "../gateway.ts";
+import { paced } from "../pace.ts";
 import { useParameter } from "../parameter.ts";
 import type { Joined, Left, Online, Roster } from "../protocol.ts";
 import { begin, extend, type Held, joined, left } from "../roster.ts";
@@ -122,12 +123,10 @@ function useRoster(prefix: string): {
     try {
       // As much as is held already, so that nobody who scrolled down is thrown back.
       const wanted = Math.max(PAGE, size.current);
-      let page = await gateway.ask<Roster>("presence", { prefix, limit: Math.min(wanted, 1000) });
-      let fresh = begin(prefix, page);
-      while (fresh.next !== null && fresh.online.length < wanted && mine === turn.current) {
-        page = await gateway.ask<Roster>("presence", { prefix, limit: 1000, after: fresh.next });
-        fresh = extend(fresh, page);
-      }
+      const ask = paced((asked: object) => gateway.ask<Roster>("presence", { prefix, ...asked }));
+      let fresh = begin(prefix, await ask({ limit: Math.min(wanted, 1000) }));
+      while (fresh.next !== null && fresh.online.length < wanted && mine === turn.current)
+        fresh = extend(fresh, await ask({ limit: 1000, after: fresh.next }));
       if (mine !== turn.current) return;
       setHeld(fresh);
       setError(null);

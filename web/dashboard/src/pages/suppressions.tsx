@@ -2,6 +2,7 @@ import { type ReactNode, useRef, useState } from "react";
 import { refusal, useDesk } from "../context.tsx";
 import { download } from "../download.ts";
 import { For } from "../may.tsx";
+import { paced } from "../pace.ts";
 import { More, usePages } from "../paging.tsx";
 import type { SuppressionPage as Page, Suppression } from "../protocol.ts";
 import { href } from "../route.ts";
@@ -204,8 +205,10 @@ function Import({ done }: { done: () => void }): ReactNode {
       throw new Error("The file is larger than 8 MB: bellhop suppressions import takes it.");
     const lines = read(await chosen.text());
     if (lines === null) throw new Error("Its first line names no column address.");
-    const ask = async (suppressions: readonly Item[]) =>
-      (await gateway.ask<{ suppressed: number }>("suppress_many", { suppressions })).suppressed;
+    const ask = paced(
+      async (suppressions: readonly Item[]) =>
+        (await gateway.ask<{ suppressed: number }>("suppress_many", { suppressions })).suppressed,
+    );
     return imported(lines, ask, (count) =>
       setBusy(lines.length > AT_ONCE ? `${count} of ${lines.length}` : "…"),
     );
@@ -262,14 +265,13 @@ function Export({ asked }: { asked: object }): ReactNode {
   const { gateway } = useDesk();
   const [busy, setBusy] = useState(false);
   const write = async () => {
+    const ask = paced((place: object) =>
+      gateway.ask<Page>("suppressions", { ...asked, limit: PAGE, ...place }),
+    );
     const found: Suppression[] = [];
     let before: string | null = null;
     do {
-      const page: Page = await gateway.ask<Page>("suppressions", {
-        ...asked,
-        limit: PAGE,
-        ...(before && { before }),
-      });
+      const page: Page = await ask(before === null ? {} : { before });
       found.push(...page.suppressions);
       before = page.next;
     } while (before !== null);
