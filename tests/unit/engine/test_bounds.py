@@ -251,6 +251,17 @@ async def test_one_connection_more_is_answered_503_until_there_is_room(hosts, ht
     await RawSocket.join(host.port)
 
 
+async def test_a_client_that_has_not_said_who_it_is_counts_as_a_connection(hosts, http):
+    """The metric tells how near a node is to its limit, which is one of transports."""
+    host = await hosts(max_connections=1)
+    await RawSocket.open(host.port)
+
+    async with http.get(f"http://127.0.0.1:{host.port}/socket.io/?EIO=4&transport=polling") as response:
+        assert response.status == 503
+
+    assert host.server.connection_count() == 1
+
+
 async def test_an_address_that_comes_too_often_is_answered_429(hosts, http):
     host = await hosts(connect_rate=1, connect_burst=2, trusted_proxies=(ip_network("127.0.0.1"),))
     url = f"http://127.0.0.1:{host.port}/socket.io/?EIO=4&transport=polling"
