@@ -436,6 +436,32 @@ async def test_a_reconnect_storm_keeps_the_latency_of_those_already_in(hosts):
 # Leaving
 
 
+async def test_a_stop_gives_up_what_a_store_that_hangs_keeps_waiting(hosts, monkeypatch):
+    """Each event that a client has sent would have its own time to fail, one after the other, and nobody reads the answers."""
+    monkeypatch.setattr("gateway.engine.intake.STOP_SECONDS", 0.1)
+    host = await hosts()
+    begun = []
+
+    async def hang(sid: str, *_: object) -> None:
+        begun.append(sid)
+        host.changed.set()
+        await asyncio.Event().wait()
+
+    host.server.on("hang", hang, namespace="/")
+    raw = await RawSocket.join(host.port)
+    for _ in range(3):
+        raw.say('42["hang"]')
+    await host.until(lambda: begun)
+    [connection] = host.server.eio.sockets.values()
+    await host.until(lambda: host.waiting(connection) > 2 * len('42["hang"]'))
+
+    async with asyncio.timeout(5):
+        await host.server.stop()
+
+    assert len(begun) == 1
+    assert host.disconnects == ["server disconnect"]
+
+
 async def test_a_reason_to_come_back_closes_the_websocket_under_the_client(hosts):
     host = await hosts()
     raw = await RawSocket.join(host.port)
