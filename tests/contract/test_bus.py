@@ -566,6 +566,21 @@ async def test_redis_paused_is_noticed_and_healed(server, tortured):
     await until(lambda: 3 in b.sequences)
 
 
+async def test_a_subscription_that_is_confirmed_when_nobody_waits_any_more_is_a_return(server, tortured):
+    """What was published before it was confirmed is missed, and nothing else would tell of it."""
+    a, b = tortured
+    server.pause()
+    await b.bus.subscribe(["user:1"])
+
+    server.resume()
+    await until(lambda: b.returns)
+    await healthy(a, b)
+    await a.bus.publish([("user:1", 3, b"[]")])
+    await until(lambda: 3 in b.sequences)
+
+    assert b.bus.stats.reconnects == 0
+
+
 async def test_a_bus_stops_within_a_second_of_a_hung_redis(server, tortured):
     a, _ = tortured
     server.pause()
