@@ -623,6 +623,20 @@ async def test_a_user_who_may_not_use_the_channels_is_not_ready_and_it_is_said_o
         await until(lambda: other.returns)
 
 
+@pytest.mark.parametrize("credentials", ["bob@", "bob:@"])
+async def test_a_user_without_a_password_is_that_user(server, make, credentials):
+    """As to redis-py: where the default user may do nothing, being that one would be no way in."""
+    async with Redis.from_url(server.url) as client:
+        await client.execute_command("ACL", "SETUSER", "bob", "on", "nopass", "~*", "&*", "+@all")
+        bus = make(server.url.replace("redis://", f"redis://{credentials}"), "a")
+        await Node(bus).start()
+
+        own = await client.client_id()
+        users = {each["user"] for each in await client.client_list() if int(each["id"]) != own}
+
+    assert users == {"bob"}
+
+
 async def test_a_user_who_may_listen_and_not_publish_is_not_ready(server, make):
     async with Redis.from_url(server.url) as client:
         await client.execute_command("ACL", "SETUSER", "bob", "on", ">pw", "~*", "&*", "+@all", "-publish")
