@@ -35,6 +35,8 @@ class Intake:
         self._inboxes: dict[str, Inbox] = {}
         """By the connection's sid: of those that have sent something which is not worked on yet."""
         self._works: set[asyncio.Task[None]] = set()
+        self._gives_up = False
+        """Whether nothing is begun any more but the end of connections: the stop has waited long enough."""
 
     def get(self, sid: str) -> Inbox | None:
         """The inbox of a connection, if it has one at the moment."""
@@ -44,6 +46,8 @@ class Intake:
         """Return when all work has ended, by itself or because it took too long."""
         if self._works:
             _, late = await asyncio.wait(self._works, timeout=STOP_SECONDS)
+            # The library takes a handler that was cancelled for one that has answered: the next would be called.
+            self._gives_up = True
             for task in late:
                 task.cancel()
             if late:
@@ -125,6 +129,8 @@ class Intake:
         try:
             while (next_item := inbox.next()) is not None:
                 item, size = next_item
+                if self._gives_up and not isinstance(item, End):
+                    continue
                 try:
                     await self._do(connection, item)
                 except Exception:

@@ -58,10 +58,6 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         self._stats = stats
         self._generate_id = generate_id
 
-    @property
-    def count(self) -> int:
-        return len(self.sessions)
-
     def everyone(self, namespace: str) -> Mapping[str, Connection]:
         return self._everyone.get(namespace, NOBODY)
 

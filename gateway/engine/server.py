@@ -181,8 +181,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
     # Asking
 
     def connection_count(self) -> int:
-        """Sessions of this node, those about to open included."""
-        return self.manager.count
+        """Transports open on this node, whatever sessions they have: what `max_connections` bounds."""
+        return len(self.eio.sockets)
 
     def members(self, namespace: str, room: str) -> Collection[str]:
         return self.manager.room(namespace, room).keys()

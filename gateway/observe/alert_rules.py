@@ -18,7 +18,7 @@ NEARLY = 0.9
 
 
 def rules(max_connections: int) -> Sequence[AlertRule]:
-    """All of them, for a node that takes so many connections.
+    """All of them, for a node that takes so many connections; 0 is any number.
 
     Made once for a node. Names, texts and times are compared by a test with those of Prometheus; change both.
     """
@@ -239,7 +239,7 @@ def _of_the_clients(max_connections: int) -> Sequence[AlertRule]:
             runbook="Add nodes.",
             holding=5 * MINUTE,
             metric="bellhop_connections",
-            holds=_when(lambda seen: sum(seen.now.values()) > NEARLY * max_connections),
+            holds=_when(lambda seen: 0 < NEARLY * max_connections < sum(seen.now.values())),
         ),
         AlertRule(
             name="BellhopSlowConsumers",

@@ -21,6 +21,8 @@ EXPIRING_SECONDS = 60
 """How long ahead `token:expiring` is sent."""
 LONGEST_NAP_SECONDS = 30.0
 """The wall clock may be set: due times are looked at again after this at the latest."""
+ENTRIES_LEAST = 1000
+"""So many are kept before it is looked which of them are of sessions that have gone."""
 
 
 class _Due(NamedTuple):
@@ -37,8 +39,8 @@ class Expiries:
     """Warns each session that it watches, and calls `expired` at its end. Entries of sessions that have gone are ignored.
 
     A renewed session has entries of both tokens. `_meet` tells those of the former by their time. An entry
-    leaves the heap only when its time has come, so the heap holds as many as tokens were taken within the
-    longest life of one.
+    leaves the heap when its time has come; those of sessions that have gone before, whenever the heap has
+    grown to twice of what was of others.
     """
 
     def __init__(
@@ -55,6 +57,8 @@ class Expiries:
         self._expired = expired
         self._heap: list[_Due] = []
         """The soonest due is first."""
+        self._most = ENTRIES_LEAST
+        """With more entries than this, those of sessions that have gone are taken out."""
         self._changed = asyncio.Event()
         """Set when an entry has come that is due before what the task waits for."""
         self._tasks = Tasks()
@@ -93,6 +97,14 @@ class Expiries:
         # The task is woken only if what it waits for has changed: most tokens end later than the next one.
         if self._heap[0].when in (end, end - EXPIRING_SECONDS):
             self._changed.set()
+        if len(self._heap) > self._most:
+            self._forget_gone()
+
+    def _forget_gone(self) -> None:
+        """Take out what is of sessions that have gone: with tokens of a day it would be that of a day's connections."""
+        self._heap = [due for due in self._heap if self._sessions.has(due.sid)]
+        heapq.heapify(self._heap)
+        self._most = max(ENTRIES_LEAST, 2 * len(self._heap))
 
     def warn(self, session: Session) -> None:
         """Tell the client that its token ends soon."""

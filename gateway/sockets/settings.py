@@ -15,6 +15,8 @@ LEAST_BUFFER_BYTES = 4096
 """A single notification needs that. With less, the first event that is a little long would close its connection
 as a slow consumer.
 """
+LONGEST_SILENCE_SECONDS = (2**31 - 1) / 1000
+"""Browsers count no further: a client that is told to wait longer for a ping gives its connection up at once."""
 
 
 def _transports(text: str) -> tuple[str, ...]:
@@ -86,9 +88,16 @@ class SocketSettings(Group):
     )
 
     def contradictions(self) -> list[str]:
-        """Values that are sound by themselves and cannot be meant: a send buffer in which no notification fits."""
+        """Values that are sound by themselves and cannot be meant: a send buffer in which no notification fits, and
+        pings that no client can wait for.
+        """
+        problems = []
         if 0 < self.send_buffer_bytes < LEAST_BUFFER_BYTES:
-            return [
+            problems.append(
                 f"BELLHOP_SEND_BUFFER_BYTES must be {LEAST_BUFFER_BYTES} or more (or 0): a single notification needs that."
-            ]
-        return []
+            )
+        if self.ping_interval_seconds + self.ping_timeout_seconds > LONGEST_SILENCE_SECONDS:
+            problems.append(
+                "BELLHOP_PING_INTERVAL and BELLHOP_PING_TIMEOUT must be 24 days or less together: browsers count no further."
+            )
+        return problems

@@ -566,6 +566,21 @@ async def test_redis_paused_is_noticed_and_healed(server, tortured):
     await until(lambda: 3 in b.sequences)
 
 
+async def test_a_subscription_that_is_confirmed_when_nobody_waits_any_more_is_a_return(server, tortured):
+    """What was published before it was confirmed is missed, and nothing else would tell of it."""
+    a, b = tortured
+    server.pause()
+    await b.bus.subscribe(["user:1"])
+
+    server.resume()
+    await until(lambda: b.returns)
+    await healthy(a, b)
+    await a.bus.publish([("user:1", 3, b"[]")])
+    await until(lambda: 3 in b.sequences)
+
+    assert b.bus.stats.reconnects == 0
+
+
 async def test_a_bus_stops_within_a_second_of_a_hung_redis(server, tortured):
     a, _ = tortured
     server.pause()
@@ -606,6 +621,20 @@ async def test_a_user_who_may_not_use_the_channels_is_not_ready_and_it_is_said_o
         await client.execute_command("ACL", "SETUSER", "bob", "&test-*")
         await healthy(node, other)
         await until(lambda: other.returns)
+
+
+@pytest.mark.parametrize("credentials", ["bob@", "bob:@"])
+async def test_a_user_without_a_password_is_that_user(server, make, credentials):
+    """As to redis-py: where the default user may do nothing, being that one would be no way in."""
+    async with Redis.from_url(server.url) as client:
+        await client.execute_command("ACL", "SETUSER", "bob", "on", "nopass", "~*", "&*", "+@all")
+        bus = make(server.url.replace("redis://", f"redis://{credentials}"), "a")
+        await Node(bus).start()
+
+        own = await client.client_id()
+        users = {each["user"] for each in await client.client_list() if int(each["id"]) != own}
+
+    assert users == {"bob"}
 
 
 async def test_a_user_who_may_listen_and_not_publish_is_not_ready(server, make):

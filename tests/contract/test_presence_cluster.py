@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -22,6 +23,7 @@ from redis.asyncio import Redis
 from gateway.cluster.presence.base import Left
 from gateway.cluster.presence.changes import Changes
 from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.cluster.presence.pipeline import Pipeline
 from gateway.cluster.presence.redis import SETTLE_SECONDS, RedisPresence
 from gateway.cluster.redis.address import RedisAddress
 from gateway.process.lifetime import loop_factory
@@ -470,6 +472,33 @@ async def test_while_redis_is_away_connections_come_and_go_and_are_told_when_it_
     await counted(a, 1, 1)
     await until(lambda: len(together.announced) == 3)
     assert sorted((await together.brief())[1:]) == [("Joined", "bob"), ("Left", "ann")]
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+async def test_the_many_that_went_while_redis_was_away_are_taken_out_together(
+    server, together, monkeypatch, forgets
+):
+    """One after the other they would take as long as their round trips, and the node's heartbeat would end meanwhile."""
+    a = await together.node("a", ttl_seconds=30)
+    names = [f"a{n}" for n in range(1000)]
+    await asyncio.gather(*(a.enter(visitor(name, f"u{name}"), limit=0) for name in names))
+    server.kill() if forgets else server.pause()
+    await until(lambda: a._away)
+    for name in names[1:]:
+        await a.leave(name, now=START)
+    trips = 0
+    execute = Pipeline._execute
+
+    async def counting(pipeline: Pipeline, calls: list[Any]) -> None:
+        nonlocal trips
+        trips += 1
+        await execute(pipeline, calls)
+
+    monkeypatch.setattr(Pipeline, "_execute", counting)
+    server.start() if forgets else server.resume()
+    await counted(a, 1, 1)
+
+    assert trips < 200
 
 
 async def test_a_hung_redis_holds_a_connect_up_no_longer_than_the_patience(server, together):

@@ -110,6 +110,36 @@ async def test_what_was_leased_by_a_node_that_died_comes_once_from_another(
     assert living.telling.schedule_runner.emitted == 0
 
 
+async def test_what_was_emitted_in_its_time_is_not_missed_because_its_node_died_over_it(
+    nodes: list[Gateway], node: NodeProcess
+):
+    """Else somebody is woken for what has come, and whoever cancels it is told that it has not."""
+    one, two, three = nodes
+    client = await node.open(two.public, auth={"token": token("ann")})
+    await client.event("ready")
+    for each in nodes:
+        assert each.node is not None
+        await each.node.telling.schedule_runner.stop()
+    await _later(one, "user:ann", "in time", _in(0), max_lateness=2, cancel_key="flash")
+    dying, living = one.node, three.node
+    assert dying is not None
+    assert living is not None
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    _, leased = await dying.store.schedule.lease(limit=9, lease_seconds=2, now=now)
+    await dying.telling.schedule_runner._emit(leased)
+
+    assert (await client.event("notification"))["title"] == "in time"
+    await asyncio.sleep((now + timedelta(seconds=2) - datetime.now(UTC)).total_seconds())
+    living.telling.schedule_runner.start()
+    async with asyncio.timeout(40):
+        while await living.store.schedule.next_due() is not None:
+            await asyncio.sleep(0.02)
+
+    assert (await _told(two, "GET", "/internal/scheduled?missed=true"))["scheduled"] == []
+    cancelled = await _told(two, "POST", "/internal/cancel", {"cancel_key": "flash"})
+    assert cancelled == {"cancelled": 0, "too_late": 1}
+
+
 async def test_what_is_cancelled_never_comes_and_leaves_no_hole(nodes: list[Gateway], node: NodeProcess):
     one, two, three = nodes
     client = await node.open(three.public, auth={"token": token("ann")})

@@ -54,7 +54,8 @@ class Bus(Protocol):
         ...
 
     async def subscribe(self, rooms: Sequence[str]) -> None:
-        """Return when frames of these rooms published from now on will be received (or after a bounded wait).
+        """Return when frames of these rooms published from now on will be received, or after a bounded wait: then
+        `returned` is called when they will be.
 
         During an outage it returns, and the subscription is made good before `returned` is called.
         """

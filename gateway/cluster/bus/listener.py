@@ -86,7 +86,7 @@ class Listener:
         """The confirmation of what joins within this turn of the loop."""
 
     async def subscribe(self, channels: Iterable[bytes]) -> None:
-        """Return when Redis has confirmed, or after a bounded wait, or at once while it is away."""
+        """Return when Redis has confirmed, or at once while it is away, or after a bounded wait: then `back` is called when it has."""
         channels = list(channels)
         self._channels.update(channels)
         if self._wire is None or not channels:
@@ -97,7 +97,11 @@ class Listener:
             self._joined = loop.create_future()
             loop.call_soon(self._flush)
         self._joining += channels
-        await asyncio.wait({self._joined}, timeout=SUBSCRIBE_SECONDS)
+        joined = self._joined
+        await asyncio.wait({joined}, timeout=SUBSCRIBE_SECONDS)
+        if not joined.done():
+            # Whoever asked goes on without: what is published before is missed.
+            joined.add_done_callback(lambda _: self._back(True))  # noqa: FBT003 - as in `run`
 
     def unsubscribe(self, channels: Iterable[bytes]) -> None:
         """Hear these channels no more. Does not wait: messages under way may still come."""

@@ -6,8 +6,9 @@ decided in `redis`, by the beat.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 from gateway.cluster.presence.calls import Calls
 from gateway.cluster.presence.ledger import HeldConnection, Ledger
@@ -57,8 +58,7 @@ class Agreement:
         known, gone = self._ledger.lost()
         try:
             await self._put_all([*known, *(each.held for each in gone.values())], quiet=True)
-            for name, each in gone.items():
-                await self.take_out(name, each.at)
+            await self._take_all_out({name: each.at for name, each in gone.items()})
         except BaseException:
             # Half restored is not restored: the next beat begins again, and what is there already does no harm.
             self._calls.epoch = before
@@ -76,10 +76,8 @@ class Agreement:
         await self._put_all(missing)
         ledger.put_back(missing, self._now())
         # A copy: the ledger changes while Redis is asked.
-        for name, at in [(name, gone.at) for name, gone in ledger.gone.items()]:
-            await self.take_out(name, at)
-        for name in surplus:
-            await self.take_out(name, self._now())
+        await self._take_all_out({name: gone.at for name, gone in ledger.gone.items()})
+        await self._take_all_out(dict.fromkeys(surplus, self._now()))
         if not missing and not surplus:
             ledger.agree(question)
 
@@ -94,3 +92,9 @@ class Agreement:
                     for each in batch
                 )
             )
+
+    async def _take_all_out(self, departures: Mapping[str, datetime]) -> None:
+        """Take many out that went at these times, as `_put_all`: one after the other they would outlast the heartbeat."""
+        left = iter(departures.items())
+        while batch := list(islice(left, BATCH)):
+            await asyncio.gather(*(self.take_out(name, at) for name, at in batch))

@@ -189,10 +189,12 @@ class RedisAddress:
     async def _greet(self, wire: Wire) -> None:
         """Authenticate, choose the database, and see that a primary is there. Raises `ServerError`."""
         greetings: list[tuple[bytes, ...]] = []
-        password = self.options.get("password")
-        if password:
-            user = self.options.get("username")
-            greetings.append((b"AUTH", *(each.encode() for each in (user, password) if each)))
+        user, password = self.options.get("username"), self.options.get("password")
+        if user:
+            # Also without a password: Redis has users that need none.
+            greetings.append((b"AUTH", user.encode(), (password or "").encode()))
+        elif password:
+            greetings.append((b"AUTH", password.encode()))
         if self.database:
             greetings.append((b"SELECT", b"%d" % self.database))
         # A hung server accepts connections all the same: only an answer shows that somebody is there.

@@ -166,6 +166,7 @@ class Delivery(Part):
         self.written.forget()
         for stream in self.streams.values():
             stream.cursor = None
+            stream.line += 1
             stream.waiting.clear()
             stream.forget_hole()
             for guest in stream.guests.values():

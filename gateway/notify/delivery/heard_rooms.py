@@ -31,6 +31,8 @@ class HeardRooms:
         self._bus = bus
         self._release_seconds = release_seconds
         self._came_back = came_back
+        self._unheard: set[str] = set()
+        """Rooms that the bus was asked to carry here, and has not said yet that it does."""
         self._empty_rooms: set[str] = set()
         """Rooms whose last session left since the last look; they are let go at the next look but one, if nobody has come."""
         self._tasks = Tasks()
@@ -48,13 +50,16 @@ class HeardRooms:
         frames that are published from now on will come, or after the bus's bounded wait. Whoever has joined
         is to be let in (`Delivery.open`), or to `leave`.
         """
-        fresh = [room for room in rooms if room not in self.streams]
+        # Also of a room whose first session waits for it still: a second one hears it no sooner.
+        fresh = [room for room in rooms if room not in self.streams or room in self._unheard]
         for room in rooms:
             stream = self.streams.setdefault(room, Stream(room))
             stream.guests[sid] = Guest()
         # A room that is subscribed already costs nothing; that of a first user is one wait for each connect.
         if fresh:
+            self._unheard.update(fresh)
             await self._bus.subscribe(fresh)
+            self._unheard.difference_update(fresh)
 
     def leave(self, sid: str, rooms: Iterable[str]) -> None:
         """The session has gone, and with it its memberships in the engine: forget it.
@@ -80,6 +85,7 @@ class HeardRooms:
                 # Before the wait below: a session that joins meanwhile makes a new stream, and does not
                 # inherit a cursor that has stopped.
                 del self.streams[room]
+                self._unheard.discard(room)
                 empty.append(room)
         if empty:
             await self._bus.unsubscribe(empty)

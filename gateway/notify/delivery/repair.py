@@ -102,11 +102,13 @@ class Repairs:
         await self._tasks.stop()
 
     def expect(self, stream: Stream) -> None:
-        """Give a hole of the stream time to close by itself, unless it has that already, or is being repaired.
+        """Give a hole of the stream time to close by itself, unless it has that already; one that is being repaired, afterwards.
 
         One timer a room, however many holes.
         """
-        if stream.hole_timer is None and not stream.repairing:
+        if stream.repairing:
+            stream.is_expected = True
+        elif stream.hole_timer is None:
             loop = asyncio.get_running_loop()
             stream.hole_timer = loop.call_later(HOLE_SECONDS, self._hole_stays, stream)
 
@@ -153,16 +155,23 @@ class Repairs:
             finally:
                 # Whatever came of it: else nobody could owe it again.
                 stream.repairing = False
+                if stream.is_expected:
+                    stream.is_expected = False
+                    self.expect(stream)
 
     async def _repair(self, stream: Stream) -> None:
         """Deliver from the store all that the cursor has not passed.
 
         Another may have let go of the room, or moved the cursor, at each wait: both are looked at in the
-        loop's condition and again at each frame.
+        loop's condition and again at each frame. What was read before a rewind is of the former line, and is
+        not used.
         """
+        line = stream.line
         # Before the head is read: only of these can be said that the store should have had them.
         claimed = list(stream.waiting)
         head = (await self._store.heads([stream.room]))[stream.room]
+        if stream.line != line:
+            return
         while (
             self._cursors.streams.get(stream.room) is stream
             and stream.cursor is not None
@@ -170,6 +179,8 @@ class Repairs:
         ):
             start = stream.cursor
             missed = await self._store.span(stream.room, after=start, limit=SPAN, now=self._clock())
+            if stream.line != line:
+                return
             for notification in missed:
                 # Live frames may have closed the hole while the store was read.
                 if notification.seq is not None and notification.seq > stream.cursor:

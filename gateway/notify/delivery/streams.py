@@ -109,6 +109,10 @@ class Stream:
     """Set while a hole is given time to close by itself; None else."""
     repairing: bool = False
     """Whether it is queued for a repair, or being repaired."""
+    is_expected: bool = False
+    """Whether a hole was seen while it was being repaired: that repair may have looked too early for it."""
+    line: int = 0
+    """How often its sequences have begun anew: what was asked of the store before holds no longer."""
 
     def __post_init__(self) -> None:
         self.namespace = namespace_of(self.room)

@@ -4,7 +4,8 @@ A node that dies while it emits loses its lease, and another emits again, under 
 is one notification.
 
 What nobody came to in its time is missed, and so is what may have been emitted before the store was put back,
-and what cannot be emitted any more as it was asked: it waits for somebody who decides.
+and what cannot be emitted any more as it was asked: it waits for somebody who decides. What was emitted, and not ended
+because its node died over it, is found by its key and is none of that.
 """
 
 import logging
@@ -24,7 +25,8 @@ from gateway.notify.requests import EmitRequest
 from gateway.notify.rounds import Due, Rounds
 from storage.errors import StoreUnavailable
 from storage.schedule import Missed, Schedule, Scheduled
-from storage.streams import Appended
+from storage.searching import Search
+from storage.streams import Appended, Streams
 
 LEASED_AT_ONCE = 500
 """Items that one round emits."""
@@ -58,6 +60,7 @@ class ScheduleRunner(Part):
         self,
         schedule: Schedule,
         *,
+        streams: Streams,
         emitter: Emitter,
         clock: Clock,
         due_clock: Clock,
@@ -69,6 +72,7 @@ class ScheduleRunner(Part):
         self.missed: dict[str, int] = dict.fromkeys(Missed, 0)
         """How many this process has found to be missed, by reason."""
         self._schedule = schedule
+        self._streams = streams
         self._emitter = emitter
         self._clock = clock
         self._due_clock = due_clock
@@ -113,7 +117,11 @@ class ScheduleRunner(Part):
         token, items = await self._schedule.lease(limit=LEASED_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now)
         if not items:
             return self._due.took_nothing()
-        missed = {item.id: why for item in items if (why := self._missed(item, now)) is not None}
+        missed = {
+            item.id: why
+            for item in items
+            if (why := self._missed(item, now)) is not None and not await self._is_emitted(item)
+        }
         ended, refused = await self._emit([item for item in items if item.id not in missed])
         # After the emit: a crash in between emits again, under the same key.
         await self._schedule.end(ended, token=token, now=now)
@@ -132,6 +140,11 @@ class ScheduleRunner(Part):
         if item.epoch not in ("", self._epoch()) and now - item.due_at > OVERDUE:
             return Missed.RESTORED
         return None
+
+    async def _is_emitted(self, item: Scheduled) -> bool:
+        """Whether a former holder of its lease has emitted it: emitted once more it is the same, and ends."""
+        asked = Search(by=item.scope, key=_key(item))
+        return bool((await self._streams.search(asked, before=None, limit=1)).items)
 
     def _tell_of_missed(self, missed: Mapping[str, Missed]) -> None:
         """Count them, and log each reason once for the round: somebody has to hasten or drop them."""
@@ -176,9 +189,12 @@ def written(request: EmitRequest, room: str) -> str:
 
 
 def read(item: Scheduled) -> EmitRequest:
-    """The request as it is to be emitted, under a key of its own: `scheduled:<id>`."""
+    """The request as it is to be emitted, under a key of its own."""
     request = _decoder.decode(item.request)
     # Whoever emits it again emits the same.
-    return msgspec.structs.replace(
-        request, idempotency_key=f"scheduled:{item.id}", fingerprint=item.id.encode()
-    )
+    return msgspec.structs.replace(request, idempotency_key=_key(item), fingerprint=item.id.encode())
+
+
+def _key(item: Scheduled) -> str:
+    """Under which it is emitted: `scheduled:<id>`."""
+    return f"scheduled:{item.id}"

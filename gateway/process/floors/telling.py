@@ -64,6 +64,7 @@ class TellingFloor:
         """What the gateway tells by itself."""
         self.schedule_runner = ScheduleRunner(
             member.store.schedule,
+            streams=member.store.streams,
             emitter=self.emitter,
             clock=member.clock,
             due_clock=member.clock.cautious,

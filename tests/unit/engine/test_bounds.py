@@ -251,6 +251,17 @@ async def test_one_connection_more_is_answered_503_until_there_is_room(hosts, ht
     await RawSocket.join(host.port)
 
 
+async def test_a_client_that_has_not_said_who_it_is_counts_as_a_connection(hosts, http):
+    """The metric tells how near a node is to its limit, which is one of transports."""
+    host = await hosts(max_connections=1)
+    await RawSocket.open(host.port)
+
+    async with http.get(f"http://127.0.0.1:{host.port}/socket.io/?EIO=4&transport=polling") as response:
+        assert response.status == 503
+
+    assert host.server.connection_count() == 1
+
+
 async def test_an_address_that_comes_too_often_is_answered_429(hosts, http):
     host = await hosts(connect_rate=1, connect_burst=2, trusted_proxies=(ip_network("127.0.0.1"),))
     url = f"http://127.0.0.1:{host.port}/socket.io/?EIO=4&transport=polling"
@@ -423,6 +434,32 @@ async def test_a_reconnect_storm_keeps_the_latency_of_those_already_in(hosts):
 
 
 # Leaving
+
+
+async def test_a_stop_gives_up_what_a_store_that_hangs_keeps_waiting(hosts, monkeypatch):
+    """Each event that a client has sent would have its own time to fail, one after the other, and nobody reads the answers."""
+    monkeypatch.setattr("gateway.engine.intake.STOP_SECONDS", 0.1)
+    host = await hosts()
+    begun = []
+
+    async def hang(sid: str, *_: object) -> None:
+        begun.append(sid)
+        host.changed.set()
+        await asyncio.Event().wait()
+
+    host.server.on("hang", hang, namespace="/")
+    raw = await RawSocket.join(host.port)
+    for _ in range(3):
+        raw.say('42["hang"]')
+    await host.until(lambda: begun)
+    [connection] = host.server.eio.sockets.values()
+    await host.until(lambda: host.waiting(connection) > 2 * len('42["hang"]'))
+
+    async with asyncio.timeout(5):
+        await host.server.stop()
+
+    assert len(begun) == 1
+    assert host.disconnects == ["server disconnect"]
 
 
 async def test_a_reason_to_come_back_closes_the_websocket_under_the_client(hosts):

@@ -21,12 +21,12 @@ NOBODY_CAN_TELL = {"BellhopGone"}
 class Node:
     """A node's metrics, which are read when the test says that time has passed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_connections: int = 100) -> None:
         self.registry = CollectorRegistry()
         self.now = BEGIN
         self.warnings: list[str] = []
         peers = Peers(bus=LocalBus(), node="here")
-        self.alerts = Alerts(rules=rules(100), peers=peers, warnings=lambda: self.warnings)
+        self.alerts = Alerts(rules=rules(max_connections), peers=peers, warnings=lambda: self.warnings)
 
     def gauge(self, name: str, **labels: str) -> Any:
         gauge = Gauge(name, "x", tuple(labels), registry=self.registry)
@@ -115,6 +115,16 @@ async def test_what_a_gauge_says_is_judged(metric: str, labels: dict[str, str], 
     node.read(after=20 * 60)
 
     assert await node.firing() == [(name, labels.get("lane"))]
+
+
+async def test_a_node_that_takes_any_number_of_connections_is_never_nearly_full():
+    node = Node(max_connections=0)
+    node.gauge("bellhop_connections").set(30_000)
+
+    node.read()
+    node.read(after=20 * 60)
+
+    assert await node.firing() == []
 
 
 async def test_a_complaint_about_bulk_mail_is_told_by_its_rate_alone():

@@ -1,6 +1,7 @@
 """The end of a token is the end of its session, however many end at once; and nothing keeps a revocation waiting."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -84,6 +85,29 @@ async def test_the_same_token_again_is_watched_once():
         scene.expiries.watch(session)
 
     assert len(scene.expiries._heap) == 2
+
+
+async def test_sessions_that_have_gone_leave_nothing_to_be_watched_behind():
+    """Clients come and go all day, with tokens that last as long."""
+    scene = Scene(200)
+    stays, *leaving = scene.sessions.all()
+
+    for visit in range(50):
+        for session in leaving:
+            scene.sessions.remove(session.sid)
+        leaving = [replace(each, sid=f"{each.user} {visit}", watched=()) for each in leaving]
+        for session in leaving:
+            scene.sessions.add(session)
+            scene.expiries.watch(session)
+    scene.now = END + timedelta(seconds=1)
+    scene.commands.start()
+    scene.expiries.start()
+
+    assert len(scene.expiries._heap) <= 1000
+    await scene.has_closed(200)
+    assert stays.sid in scene.engine.closed
+    await scene.expiries.stop()
+    await scene.commands.stop()
 
 
 async def test_ends_do_not_wait_for_counts_of_a_store_that_is_away():

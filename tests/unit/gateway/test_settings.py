@@ -268,6 +268,13 @@ def test_a_send_buffer_must_hold_a_notification():
     load({"BELLHOP_SEND_BUFFER_BYTES": "0"})
 
 
+def test_a_client_must_be_able_to_wait_for_a_ping():
+    """setTimeout of JavaScript takes 31 bits of milliseconds, and ends at once what is longer: clients would come again without end."""
+    assert "BELLHOP_PING_INTERVAL" in problems({"BELLHOP_PING_INTERVAL": "30d"})[0]
+
+    load({"BELLHOP_PING_INTERVAL": "24d"})
+
+
 # Files
 
 

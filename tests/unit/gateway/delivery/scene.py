@@ -42,6 +42,9 @@ class Stream:
         self.gate.set()
         self.asking = 0
         self.questions = 0
+        self.reading = asyncio.Event()
+        self.spans = asyncio.Event()
+        self.spans.set()
 
     def append(self) -> int:
         self.head += 1
@@ -62,6 +65,8 @@ class Stream:
         if self.away:
             raise StoreUnavailable("away")
         kept = [seq for seq in range(after + 1, self.head + 1) if seq not in self.gone]
+        self.reading.set()
+        await self.spans.wait()
         return [notification(seq, room) for seq in kept[:limit]]
 
 

@@ -1,6 +1,23 @@
 """Rooms come and go with their sessions, and whoever comes back or is sent away finds them so."""
 
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+from gateway.cluster.bus.base import Bus
+from gateway.notify.delivery.heard_rooms import HeardRooms
 from tests.unit.gateway.delivery.scene import ROOM, scene
+
+
+class SlowBus:
+    """Confirms what it is asked for when the test lets it."""
+
+    def __init__(self) -> None:
+        self.confirms = asyncio.Event()
+
+    async def subscribe(self, rooms: Sequence[str]) -> None:
+        del rooms
+        await self.confirms.wait()
 
 
 async def test_a_room_without_sessions_is_forgotten_and_starts_anew():
@@ -84,3 +101,25 @@ async def test_a_session_that_leaves_during_its_replay_leaves_nothing_behind():
         await here.delivery.rooms.release([ROOM, "unknown"])
 
         assert not here.delivery.hears(ROOM)
+
+
+async def test_a_second_session_of_a_room_waits_as_well_until_the_bus_carries_the_room():
+    """Else it reads the store and is let in while the node is deaf: what is emitted then comes half a minute later."""
+    bus = SlowBus()
+    rooms = HeardRooms(cast("Bus", bus), release_seconds=5, came_back=lambda: None)
+    first = asyncio.create_task(rooms.join("a", [ROOM]))
+    await asyncio.sleep(0)
+
+    second = asyncio.create_task(rooms.join("b", [ROOM]))
+    first.cancel()
+    await asyncio.wait({first})
+    third = asyncio.create_task(rooms.join("c", [ROOM]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert not second.done()
+    assert not third.done()
+    bus.confirms.set()
+    await asyncio.gather(second, third)
+    bus.confirms.clear()
+    await asyncio.wait_for(rooms.join("d", [ROOM]), 1)

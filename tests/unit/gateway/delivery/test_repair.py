@@ -117,3 +117,57 @@ async def test_a_frame_of_what_nobody_has_stored_is_dropped_and_the_store_asked_
 
         assert asked == 1
         assert here.stream.questions == 2
+
+
+async def test_a_hole_that_opens_during_a_repair_has_its_turn_after_it():
+    """Else a frame behind it would wait for the next one, or for half a minute."""
+    async with scene() as here:
+        await here.enter("a")
+        here.stream.head = 2
+        here.stream.spans.clear()
+        here.delivery.receive(ROOM, 2, frame(2))
+        await asyncio.wait_for(here.stream.reading.wait(), 20)
+
+        here.stream.head = 4
+        here.delivery.receive(ROOM, 4, frame(4))
+        here.stream.spans.set()
+        await here.until(lambda: len(here.sockets.given["a"]) == 4)
+
+        assert here.sockets.given["a"] == [1, 2, 3, 4]
+
+
+async def test_what_was_read_before_the_store_was_put_back_moves_no_cursor():
+    """A cursor at the former head would drop all that is emitted until the new line has come as far."""
+    async with scene() as here:
+        await here.enter("a")
+        here.stream.head = 9
+        here.stream.spans.clear()
+        here.delivery.receive(ROOM, 9, frame(9))
+        await asyncio.wait_for(here.stream.reading.wait(), 20)
+
+        here.stream.head = 3
+        here.delivery.rewind()
+        here.delivery.rooms.leave("a", [ROOM])
+        here.sockets.members_of[ROOM].clear()
+        await here.enter("b")
+        here.stream.spans.set()
+        await here.until(lambda: not here.delivery.streams[ROOM].repairing)
+        here.emit()
+
+        assert here.sockets.given["b"] == [4]
+
+
+async def test_a_repair_that_a_rewind_overtakes_is_no_failure(caplog):
+    async with scene() as here:
+        await here.enter("a")
+        here.stream.head = 9
+        here.stream.spans.clear()
+        here.delivery.receive(ROOM, 9, frame(9))
+        await asyncio.wait_for(here.stream.reading.wait(), 20)
+
+        here.delivery.rewind()
+        here.stream.spans.set()
+        await here.until(lambda: not here.delivery.streams[ROOM].repairing)
+
+        assert here.delivery.stats.repair_failures == 0
+        assert not caplog.records
