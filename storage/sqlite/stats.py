@@ -16,10 +16,9 @@ from storage.sqlite.stats_rows import (
     counts_of,
     cursor_of,
     delete_before,
-    insert_alike,
+    insert_new,
     keys_in,
     mark_stale,
-    of_one_length,
     place_behind,
     series_ids,
     series_named,
@@ -39,10 +38,13 @@ class SQLiteStats(SQLiteShelf, Stats):
         """Rows of what is not known, and then the marks, also of what was known: counting it again changes nothing."""
         alike = together(events)
         ids = series_ids(connection, {each.series for each in alike})
-        for each in alike:
-            common = (micros(each.at), ids[each.series], PLACES[each.outcome], each.count)
-            for keys in of_one_length(each.keys):
-                insert_alike(connection, common, keys)
+        for length in {len(each.keys[0]) for each in alike}:
+            some = [each for each in alike if len(each.keys[0]) == length]
+            insert_new(
+                connection,
+                [(micros(each.at), ids[each.series], PLACES[each.outcome], each.count) for each in some],
+                [each.keys for each in some],
+            )
         for start in {Step.MINUTE.start(at) for at in {each.at for each in alike}}:
             mark_stale(connection, Bucket(Step.MINUTE, start))
 

@@ -3,12 +3,15 @@
 What events and roll-ups share is written once, in `stats_series`; outcomes are columns, and their places in events.
 """
 
+import json
 import re
 import secrets
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
-from itertools import groupby
+from itertools import chain, repeat
+
+import orjson
 
 from storage.encoding import micros
 from storage.errors import InvalidCursor
@@ -204,42 +207,59 @@ def keys_in(keys: bytes, number: int) -> list[bytes]:
     return [keys[start : start + length] for start in range(0, len(keys), length)]
 
 
-def of_one_length(keys: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """The same in their order, in parts that a row can hold; that is one, but for what nothing tells today."""
-    return (list(some) for _, some in groupby(keys, key=len))
+def insert_new(
+    connection: sqlite3.Connection, common: Sequence[Row], keys: Sequence[Sequence[bytes]]
+) -> None:
+    """A row for those that are alike, as far as their keys are not known; none where all are.
 
-
-def insert_alike(connection: sqlite3.Connection, common: Row, keys: Sequence[bytes]) -> None:
-    """A row of those whose keys are not known; none where all are.
-
-    `keys` are of one length; `common` is what their row has besides.
+    For each `common`, what a row has besides, its `keys`: all are of one length. Few statements, however many rows.
     """
-    position = connection.execute(
-        "INSERT INTO stats_events (at, series, outcome, count, number, keys) VALUES (?, ?, ?, ?, ?, ?)",
-        (*common, len(keys), b"".join(keys)),
-    ).lastrowid
-    inserted = bulk.insert_new_alike(connection, "stats_keys (position, key)", (position,), keys)
-    if inserted == len(keys):
-        return
-    # Most often none is, as where somebody's second device is given what the first one has had.
-    new = _standing_at(connection, position, keys) if inserted else []
-    if new:
-        connection.execute(
-            "UPDATE stats_events SET number = ?, keys = ? WHERE position = ?",
-            (len(new), b"".join(new), position),
-        )
-    else:
-        connection.execute("DELETE FROM stats_events WHERE position = ?", (position,))
+    (last,) = connection.execute(_LAST).fetchone()
+    positions = range(last + 1, last + 1 + len(common))
+    rows = [
+        (position, *values, len(some), b"".join(some))
+        for position, values, some in zip(positions, common, keys, strict=True)
+    ]
+    bulk.insert(connection, "stats_events (position, at, series, outcome, count, number, keys)", rows)
+    each = list(chain.from_iterable(keys))
+    # The position of each key, and all keys as one value: to bind them one by one takes as long as to insert them.
+    at = list(chain.from_iterable(map(repeat, positions, map(len, keys))))
+    asked = {"positions": orjson.dumps(at).decode(), "keys": b"".join(each), "length": len(each[0])}
+    if connection.execute(_INSERT_KEYS, asked).rowcount < len(each):
+        (found,) = connection.execute(_NEW, asked).fetchone()
+        _correct(connection, rows, new={(at[place], each[place]): None for place in orjson.loads(found)})
 
 
-def _standing_at(connection: sqlite3.Connection, position: int | None, keys: Sequence[bytes]) -> list[bytes]:
-    """Those of the keys that are known by this position, in their order."""
-    found = connection.execute(
-        f"SELECT key FROM stats_keys WHERE key IN ({', '.join('?' * len(keys))}) AND position = ?",  # noqa: S608 - marks only
-        (*keys, position),
+def _correct(
+    connection: sqlite3.Connection, rows: Sequence[Row], *, new: Mapping[tuple[int, bytes], None]
+) -> None:
+    """Have rows that were inserted hold what was new, by position and key in the order of the rows, and nothing else."""
+    keys_at: dict[int, list[bytes]] = {}
+    for position, key in new:
+        keys_at.setdefault(position, []).append(key)
+    connection.executemany(
+        "UPDATE stats_events SET number = ?, keys = ? WHERE position = ?",
+        [
+            (len(keys), b"".join(keys), row[0])
+            for row in rows
+            if 0 < len(keys := keys_at.get(row[0], [])) < row[-2]
+        ],
     )
-    there = {key for (key,) in found}
-    return [key for key in dict.fromkeys(keys) if key in there]
+    emptied = [row[0] for row in rows if row[0] not in keys_at]
+    connection.execute(
+        "DELETE FROM stats_events WHERE position IN (SELECT value FROM json_each(?))", (json.dumps(emptied),)
+    )
+
+
+_LAST = "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'stats_events'), 0)"
+_KEY = "substr(:keys, p.key * :length + 1, :length)"
+_INSERT_KEYS = f"""
+INSERT OR IGNORE INTO stats_keys (position, key) SELECT p.value, {_KEY} FROM json_each(:positions) p
+"""  # noqa: S608 - made of constants
+_NEW = f"""
+SELECT json_group_array(p.key) FROM json_each(:positions) p
+CROSS JOIN stats_keys k ON k.key = {_KEY} AND k.position = p.value
+"""  # noqa: S608 - made of constants
 
 
 def delete_before(connection: sqlite3.Connection, before: int, limit: int) -> int:
