@@ -19,8 +19,8 @@ FULL = 10_000
 class Digests(Protocol):
     """Digests are `open`, then `closing` under a lease, then closed. Only what is open is given items.
 
-    Closing one takes several steps of its worker: `lease`, then `items` and `leave_out` as often as need be, then
-    `settle`; or, if it is not to close yet, `put_off` instead of these. A worker that dies in between is followed by another when the lease ends, which finds the items that were
+    Closing one takes several steps of its worker: `lease`, then `items`, `leave_out` and `prolong` as often as need
+    be, then `settle`; or, if it is not to close yet, `put_off` instead of these. A worker that dies in between is followed by another when the lease ends, which finds the items that were
     not left out yet. Nothing was sent by then: the mail that tells them is owed by `settle` alone, in its transaction.
     """
 
@@ -41,7 +41,13 @@ class Digests(Protocol):
         unless it is put off.
 
         None left gives an empty list, and a token that is good for nothing. A worker that comes back after its lease ended
-        finds its token refused by `leave_out` and `settle` once another has taken the digest.
+        finds its token refused by `prolong`, `leave_out` and `settle` once another has taken the digest.
+        """
+        ...
+
+    async def prolong(self, digest_id: str, *, token: str, lease_seconds: float, now: datetime) -> bool:
+        """The work on it goes on: it is this token's until `now + lease_seconds`. False, and no change, when it is not any
+        more. A lease that has ended is prolonged too, as long as nobody else has taken the digest.
         """
         ...
 

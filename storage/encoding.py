@@ -244,8 +244,8 @@ def cursor_text(place: int, id_: str) -> str:
     return f"{place}~{id_}"
 
 
-def position_of(cursor: str) -> tuple[int, str]:
-    """What `cursor_text` was made of. Raises `InvalidCursor`.
+def position_of(cursor: str, *, parameter: str = "before") -> tuple[int, str]:
+    """What `cursor_text` was made of. Raises `InvalidCursor`, which names the parameter.
 
     A cursor comes from outside, so anything may stand in it: what cannot have been made by a store is refused here, and
     what could have been is only a place to begin at, whoever made it.
@@ -254,9 +254,9 @@ def position_of(cursor: str) -> tuple[int, str]:
     try:
         place = int(text)
     except ValueError as error:
-        raise InvalidCursor("the cursor is not one of this store") from error
+        raise InvalidCursor("the cursor is not one of this store", parameter=parameter) from error
     if not separator or not is_writable(notification_id) or abs(place) >= FOREVER:
-        raise InvalidCursor("the cursor is not one of this store")
+        raise InvalidCursor("the cursor is not one of this store", parameter=parameter)
     return place, notification_id
 
 

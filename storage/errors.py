@@ -54,6 +54,11 @@ class InvalidCursor(StorageError):
     It is the caller's fault, and of no other store's: a cursor of another store may pass for one of this.
     """
 
+    def __init__(self, message: str, *, parameter: str = "before") -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        """As which it was given: `before`, or `after` where a page goes forward."""
+
 
 class StoreConfigurationError(StorageError):
     """A store that cannot be opened as configured. The message says what to change, without the password."""

@@ -10,11 +10,18 @@ The bus carries them and `gateway.cluster.switchboard` hands them out. Here they
 may be lost, as everything on the bus: whoever sends one must not depend on its being carried out everywhere.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, reduce
 from operator import or_
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+
+NAMED_AT_ONCE = 100
+"""Users, connections or notifications that one command names; ids being what they are, it stays below the largest that
+the bus takes.
+"""
+T = TypeVar("T")
 
 
 @lru_cache(maxsize=1)
@@ -36,6 +43,12 @@ class Command(msgspec.Struct, frozen=True, tag_field="do"):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         _decoder.cache_clear()
+
+
+def parts(named: Sequence[T]) -> Iterator[tuple[T, ...]]:
+    """What is to be named to all nodes, in order, in parts for a command each; none of nothing."""
+    for first in range(0, len(named), NAMED_AT_ONCE):
+        yield tuple(named[first : first + NAMED_AT_ONCE])
 
 
 class Disconnect(Command, frozen=True, tag="disconnect"):

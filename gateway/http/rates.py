@@ -4,6 +4,7 @@ It bounds services only. Clients are bound by the engine, and mail by its lanes.
 two nodes a service has twice the rate.
 """
 
+import math
 import time
 
 from limits import RateLimitItemPerSecond
@@ -27,6 +28,8 @@ class EmitRate:
 
     def __init__(self, per_second: float) -> None:
         self._item = None
+        self._paid_at: dict[str, float] = {}
+        """By service, when the rate has caught up with what was more than a window holds."""
         if per_second:
             self._item = RateLimitItemPerSecond(max(1, round(per_second * WINDOW_SECONDS)), WINDOW_SECONDS)
             self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -34,23 +37,26 @@ class EmitRate:
     async def spend(self, service: str, count: int) -> None:
         """Take `count` from what the service may still emit. Raises Problem `rate_limited`, and then takes nothing.
 
-        Notifications are counted by room: an emit to three rooms takes three. `Retry-After` says in how many
+        Notifications are counted by room: an emit to three rooms takes three. More than a window holds would never fit:
+        it passes at once, and nothing does after it until the rate has caught up. `Retry-After` says in how many
         seconds to try again.
         """
         if self._item is None:
             return
-        # It could never pass: without this the caller would try for ever.
-        if count > self._item.amount:
-            raise Problem(
-                "rate_limited",
-                f"{self._item.amount} notifications at once at most.",
-                headers={"Retry-After": "1"},
-            )
-        if not await self._limiter.hit(self._item, service, cost=count):
+        amount, now = self._item.amount, time.monotonic()
+        owed_seconds = self._paid_at.get(service, now) - now
+        if owed_seconds > 0:
+            raise self._refusal(owed_seconds)
+        if count > amount:
+            self._paid_at[service] = now + count * WINDOW_SECONDS / amount
+        elif not await self._limiter.hit(self._item, service, cost=count):
             stats = await self._limiter.get_window_stats(self._item, service)
-            seconds = max(1, round(stats.reset_time - time.time()))
-            raise Problem(
-                "rate_limited",
-                f"{self._item.amount} notifications in {WINDOW_SECONDS} seconds at most.",
-                headers={"Retry-After": str(seconds)},
-            )
+            raise self._refusal(stats.reset_time - time.time())
+
+    def _refusal(self, seconds: float) -> Problem:
+        assert self._item is not None
+        return Problem(
+            "rate_limited",
+            f"{self._item.amount} notifications in {WINDOW_SECONDS} seconds at most.",
+            headers={"Retry-After": str(max(1, math.ceil(seconds)))},
+        )

@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from gateway.process.calling import Unreachable
 from gateway.process.campaign_import import INTERRUPTED
 from gateway.process.progress import show, show_no_more
 
 WATCH_SECONDS = 1.0
 """Between two looks."""
+UNANSWERED_SECONDS = 120.0
+"""How long nobody may answer while it is watched, as while a node is put in another's place."""
 BAR_CHARACTERS = 30
 """The width of the bar."""
 OVER = ("finished", "cancelled")
@@ -19,15 +22,16 @@ OVER = ("finished", "cancelled")
 def watched(ask: Callable[[], Any]) -> int:
     """Show its progress until it is over; `ask` answers what the node tells of it. Exit code 1 where it did not come to a good end.
 
-    Ctrl-C ends the watching alone. A pause ends it too: somebody has to do something.
+    Ctrl-C ends the watching alone. A pause ends it too: somebody has to do something. Raises `Unreachable` where nobody
+    answers the first look, or a later one for `UNANSWERED_SECONDS`.
     """
     try:
-        while True:
-            told = ask()
-            show(_bar(told))
-            if told["state"] in (*OVER, "paused"):
-                break
+        told = ask()
+        show(_bar(told))
+        while told["state"] not in (*OVER, "paused"):
             time.sleep(WATCH_SECONDS)
+            told = _looked_again(ask)
+            show(_bar(told))
     except KeyboardInterrupt:
         show_no_more()
         print("bellhop: not watched any more; the campaign goes on", file=sys.stderr)
@@ -35,6 +39,19 @@ def watched(ask: Callable[[], Any]) -> int:
     show_no_more()
     print_status(told)
     return 0 if told["state"] == "finished" and told["accounting"]["exact"] else 1
+
+
+def _looked_again(ask: Callable[[], Any]) -> Any:
+    """What the node tells, as soon as one does. Raises `Unreachable`."""
+    until = time.monotonic() + UNANSWERED_SECONDS
+    while True:
+        try:
+            return ask()
+        except Unreachable:
+            if time.monotonic() >= until:
+                show_no_more()
+                raise
+        time.sleep(WATCH_SECONDS)
 
 
 def _bar(told: dict[str, Any]) -> str:

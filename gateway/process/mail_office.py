@@ -14,6 +14,7 @@ from gateway.catalog.settings import CatalogSettings
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.part import PresencePart
 from gateway.cluster.presence.base import Joined, Left
+from gateway.cluster.settings import ClusterSettings
 from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
 from gateway.mail.presses import PressPart
@@ -70,8 +71,14 @@ class MailOffice(Office):
         return [self._site, self.mail]
 
     async def start(self) -> None:
+        """Start all, and warn of what it cannot know alone: presence and the rates of lanes are shared by Redis."""
         await super().start()
         logger.info("mailing", extra={"internal": ", ".join(self._site.urls)})
+        if self.settings[ClusterSettings].is_alone:
+            logger.warning(
+                "nobody is online to this process: without the BELLHOP_BUS_URL of the nodes it sends mail that is wanted unless "
+                "its reader is online whoever is, and keeps the rates of mail for itself alone"
+            )
 
 
 async def _announce_to_nobody(change: Joined | Left) -> None:

@@ -152,7 +152,7 @@ def of(error: BaseException) -> Details:
             return Details(code="validation_failed", errors=error.errors)
         case InvalidCursor():
             return Details(
-                code="validation_failed", errors={"before": ["Must be the `next` of a page before."]}
+                code="validation_failed", errors={error.parameter: ["Must be the `next` of a page before."]}
             )
         case NoSuchCampaign():
             return Details(code="not_found", detail="No campaign has this id.")

@@ -19,6 +19,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from auth.principal import Principal
 from auth.tokens import Verifier
 from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import parts
 from gateway.cluster.lineage import Lineage
 from gateway.cluster.presence.base import Presence, Visitor
 from gateway.cluster.presence.errors import PresenceUnavailable
@@ -277,8 +278,8 @@ class Arrival:
             since=now,
         )
         surplus = await at.presence.enter(visitor, limit=at.connections_per_user)
-        if surplus:
-            await at.bus.order_all(Replace(tuple(surplus)))
+        for some in parts(surplus):
+            await at.bus.order_all(Replace(some))
         if not at.sessions.is_live(session):
             # It went while presence was told; its own leaving may have come first and found nothing.
             await at.presence.leave(visitor.connection, now=at.clock())

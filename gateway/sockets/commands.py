@@ -1,33 +1,24 @@
 """What this node's sessions are commanded: by other nodes, admins and backends over the bus, and by the node itself.
 
-Commands come on the loop and must not wait, while closing sessions and reading counts do. So one is put
-into a queue, and one task takes them out in their order.
+Commands come on the loop and must not wait, while closing sessions does. So one is put into a queue, and one task takes
+them out in their order. What is told of counts is `counting`'s.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
-from gateway.cluster.commands import Command, Disconnect, Erase, Recount
+from gateway.cluster.commands import Command, Disconnect, Erase
 from gateway.engine import ClosingReason, Server
 from gateway.ground.parts import CarryOut
-from gateway.ground.rooms import user_of
 from gateway.ground.tasks import Tasks
-from gateway.notify.delivery import events
 from gateway.notify.delivery.cursors import Delivery
-from gateway.notify.inboxes.reading import Reading
 from gateway.notify.people.contacts import ContactBook
-from gateway.sockets.events import ROOT
 from gateway.sockets.sessions import Session, Sessions, Stage
-from storage.errors import StorageError
 
 COMMANDS_LIMIT = 10_000
 """Commands that may wait; more are dropped, and an error is logged. A dropped one is not asked for again."""
-Commands = asyncio.Queue[Callable[[], Awaitable[None]]]
-RECOUNTS_AT_ONCE = 4
-"""Reads of the store at the same time while a room is told its counts."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,25 +41,20 @@ class SessionCommands:
         *,
         server: Server,
         sessions: Sessions,
-        reading: Reading,
         delivery: Delivery,
         contacts: ContactBook,
     ) -> None:
         self._server = server
         self._sessions = sessions
-        self._reading = reading
         self._delivery = delivery
         self._contacts = contacts
-        self._ends: Commands = asyncio.Queue(COMMANDS_LIMIT)
-        self._counts: Commands = asyncio.Queue(COMMANDS_LIMIT)
-        """By themselves: they wait for the store, and nobody may stay for as long as that is away."""
+        self._ends: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(COMMANDS_LIMIT)
         self._expired: list[Session] = []
         """Whose tokens have ended. Whatever ends sessions next takes them along, so that none of them is dropped."""
         self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks.start(partial(self._carry_out_forever, self._ends), name="session ends")
-        self._tasks.start(partial(self._carry_out_forever, self._counts), name="session counts")
+        self._tasks.start(self._carry_out_forever, name="session ends")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -78,12 +64,7 @@ class SessionCommands:
 
         Each is only put into the queue, as `CarryOut` demands.
         """
-        return {
-            Disconnect: self._disconnect,
-            Erase: self._erase,
-            Replace: self._replace,
-            Recount: self._recount,
-        }
+        return {Disconnect: self._disconnect, Erase: self._erase, Replace: self._replace}
 
     # By the node itself
 
@@ -113,9 +94,7 @@ class SessionCommands:
     def _disconnect(self, command: Disconnect) -> None:
         """End every session that the user has here, with the reason `REVOKED`: a stock client stays away."""
         # Who comes while other commands are carried out is meant as well.
-        self._put(
-            self._ends, lambda: self._close_all(self._sessions.of_user(command.user), ClosingReason.REVOKED)
-        )
+        self._put(lambda: self._close_all(self._sessions.of_user(command.user), ClosingReason.REVOKED))
 
     def _erase(self, command: Erase) -> None:
         """Forget the user's contact, and end the user's sessions here; what they still bring is not remembered."""
@@ -134,30 +113,24 @@ class SessionCommands:
         if mine:
             self._close_soon(mine, ClosingReason.REPLACED)
 
-    def _recount(self, command: Recount) -> None:
-        """Have the sessions of a room told anew how much is unread."""
-        self._put(self._counts, lambda: self._tell_counts(command.room))
-
     # Carrying out
 
     def _close_soon(self, sessions: Sequence[Session], reason: ClosingReason) -> None:
-        self._put(self._ends, lambda: self._close_all(sessions, reason))
+        self._put(lambda: self._close_all(sessions, reason))
 
-    def _put(self, commands: Commands, command: Callable[[], Awaitable[None]]) -> None:
+    def _put(self, command: Callable[[], Awaitable[None]]) -> None:
         """Put a command into the queue. Never waits and never raises: the bus and the watch over tokens call it."""
         try:
-            commands.put_nowait(command)
+            self._ends.put_nowait(command)
         except asyncio.QueueFull:
             logger.error("a command is dropped: too many wait", extra={"commands": COMMANDS_LIMIT})  # noqa: TRY400 - no trace tells more
 
-    async def _carry_out_forever(self, commands: Commands) -> None:
+    async def _carry_out_forever(self) -> None:
         """Carry out one command after the other. What a command raises ends the command, not the task."""
         while True:
-            command = await commands.get()
+            command = await self._ends.get()
             try:
                 await command()
-            except StorageError:
-                logger.info("a command is dropped: the store is away")
             except Exception:
                 logger.exception("a command failed")
 
@@ -177,31 +150,3 @@ class SessionCommands:
             except Exception:
                 # The others end all the same.
                 logger.exception("a session could not be ended", extra={"session": session.sid})
-
-    async def _tell_counts(self, room: str) -> None:
-        """Tell this node's users in `room` their unread count anew, each once, over the rooms that they are in.
-
-        Sessions of a user with the same rooms share one read. Those of `/admin` are left out. Raises
-        `StorageError` where the store is away; who was not told then is told with the next change.
-        """
-        own = user_of(room)
-        sessions = self._sessions.of_room(room) if own is None else self._sessions.of_user(own)
-        badges: dict[tuple[str, tuple[str, ...]], list[Session]] = {}
-        for session in sessions:
-            if session.namespace == ROOT:
-                badges.setdefault((session.user, session.rooms), []).append(session)
-        at_once = asyncio.Semaphore(RECOUNTS_AT_ONCE)
-
-        async def recount(user: str, rooms: Sequence[str], shown: Sequence[Session]) -> None:
-            async with at_once:
-                count = await self._reading.unread(user, rooms)
-            event = events.encode("inbox", events.count(count))
-            for session in shown:
-                self._sessions.write(session, event)
-
-        told = await asyncio.gather(
-            *(recount(user, rooms, shown) for (user, rooms), shown in badges.items()), return_exceptions=True
-        )
-        for failure in told:
-            if failure is not None:
-                raise failure

@@ -25,6 +25,7 @@ from gateway.notify.people.topics import TopicBook
 from gateway.notify.wording.languages import Languages
 from gateway.sockets.arrival import Reception
 from gateway.sockets.commands import SessionCommands
+from gateway.sockets.counting import LiveCounts
 from gateway.sockets.door import Door
 from gateway.sockets.events import Events
 from gateway.sockets.expiries import Expiries
@@ -42,7 +43,7 @@ from storage.streams import Streams
 class Namespaces(Part):
     """The Socket.IO side of a node. Tokens are measured by `token_clock`, all else by `clock`.
 
-    It starts the watch over tokens and the carrying out of commands. `memberships`, `mutes` and `returns` are
+    It starts the watch over tokens, the carrying out of commands and the counts. `memberships`, `mutes` and `returns` are
     parts by themselves, which the node starts behind it. They are made here because they need the sessions.
     """
 
@@ -75,10 +76,11 @@ class Namespaces(Part):
         self.session_commands = SessionCommands(
             server=server,
             sessions=self.sessions,
-            reading=reading,
             delivery=delivery,
             contacts=contacts,
         )
+        # By themselves: they wait for the store, and nobody may stay for as long as that is away.
+        self.counts = LiveCounts(self.sessions, reading)
         self.expiries = Expiries(
             self.sessions, token_clock, leeway_seconds=leeway_seconds, expired=self.session_commands.expire
         )
@@ -122,13 +124,15 @@ class Namespaces(Part):
         meters.watch_gauge("bellhop_users", "Users with a session on this node", lambda: sessions.users)
 
     def commands(self) -> Mapping[type[Any], CarryOut]:
-        return self.session_commands.commands()
+        return {**self.session_commands.commands(), **self.counts.commands()}
 
     def start(self) -> None:
         self.expiries.start()
         self.session_commands.start()
+        self.counts.start()
 
     async def stop(self) -> None:
-        """End the watch and the orders. Sessions are left to the engine, which ends after this."""
+        """End the watch, the counts and the orders. Sessions are left to the engine, which ends after this."""
         await self.expiries.stop()
+        await self.counts.stop()
         await self.session_commands.stop()

@@ -158,6 +158,14 @@ class MongoDigests(MongoShelf, Digests):
         return token, list(map(_digest, rows))
 
     @operation
+    async def prolong(
+        self, c: Collections, digest_id: str, *, token: str, lease_seconds: float, now: datetime
+    ) -> bool:
+        until = micros(now + timedelta(seconds=lease_seconds))
+        held = await c[DIGESTS].update_one({"_id": digest_id, "token": token}, {"$set": {"wake_at": until}})
+        return held.matched_count == 1
+
+    @operation
     async def put_off(self, c: Collections, digest_id: str, until: datetime, *, token: str) -> bool:
         """A transaction: where another is opened at the same moment, the unique index has one of the two begin again."""
         at = micros(until)

@@ -23,7 +23,7 @@ async def held(c: Collections, *, after: str | None, limit: int) -> MailPage:
 
     Both collections are read for a whole page, and merged.
     """
-    due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after)
+    due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after, parameter="after")
     condition: dict[str, Any] = {
         "mail.state": MailState.PENDING.value,
         "mail.decided_by": {"$type": "string", "$ne": HASTENED},

@@ -54,7 +54,7 @@ async def _clicked(c: Collections, campaign_id: str, *, after: str | None, limit
     """By the index of those who have clicked."""
     chosen: Document = {"campaign": campaign_id, "clicked_at": {"$exists": True}, "state": _SENT}
     if after is not None:
-        at, id_ = position_of(after)
+        at, id_ = position_of(after, parameter="after")
         chosen["clicked_at"]["$gte"] = at
         chosen["$or"] = [{"clicked_at": {"$gt": at}}, {"_id": {"$gt": id_}}]
     found = c[RECIPIENTS].find(chosen, hint="clicked").sort([("clicked_at", 1), ("_id", 1)])

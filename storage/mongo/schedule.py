@@ -180,7 +180,7 @@ class MongoSchedule(MongoShelf, Schedule):
     ) -> SchedulePage:
         condition: Document = {**(_MISSED if missed else {"wake_at": {"$exists": True}})}
         if after is not None:
-            due_at, id_ = position_of(after)
+            due_at, id_ = position_of(after, parameter="after")
             condition["$or"] = [{"due_at": {"$gt": due_at}}, {"due_at": due_at, "_id": {"$gt": id_}}]
         cursor = c[SCHEDULED].find(condition).sort([("due_at", 1), ("_id", 1)]).limit(limit + 1)
         rows = await cursor.to_list()

@@ -203,7 +203,7 @@ class MongoStats(MongoShelf, Stats):
         behind = {"$lt": _first_of(now - SETTLING)}
         if after is not None:
             if not ObjectId.is_valid(after):
-                raise InvalidCursor("the cursor is not one of this store")
+                raise InvalidCursor("the cursor is not one of this store", parameter="after")
             behind["$gt"] = ObjectId(after)
         elif since is not None:
             # What was at that time or later came after it, but for the nodes' clocks.

@@ -155,6 +155,23 @@ class SQLiteDigests(SQLiteShelf, Digests):
         return token, sorted(map(_digest, rows), key=lambda digest: (digest.closes_at, digest.id))
 
     @writing
+    def prolong(
+        self,
+        connection: sqlite3.Connection,
+        digest_id: str,
+        *,
+        token: str,
+        lease_seconds: float,
+        now: datetime,
+    ) -> bool:
+        """One statement that asks for the token; whether the lease has ended is not asked."""
+        changed = connection.execute(
+            "UPDATE digests SET wake_at = ? WHERE id = ? AND token = ?",
+            (micros(now + timedelta(seconds=lease_seconds)), digest_id, token),
+        )
+        return changed.rowcount == 1
+
+    @writing
     def put_off(self, connection: sqlite3.Connection, digest_id: str, until: datetime, *, token: str) -> bool:
         """One statement, which looks for another that is open, so that the index of these holds."""
         changed = connection.execute(

@@ -42,7 +42,7 @@ def held(connection: sqlite3.Connection, *, after: str | None, limit: int) -> Ma
 
     By an index of what a rule holds, which what is `HASTENED` stands in as well.
     """
-    due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after)
+    due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after, parameter="after")
     rows = connection.execute(
         f"SELECT {OWED}, m.due_at {FROM} WHERE m.state = 'pending' AND m.decided_by IS NOT NULL"
         " AND m.decided_by <> ? AND (m.due_at, m.id) > (?, ?) ORDER BY m.due_at, m.id LIMIT ?",

@@ -44,7 +44,7 @@ def _heard(
         ).fetchall()
         items = tuple(map(recipient_rows.told_of, rows[:limit]))
         return RecipientPage(items=items, next=items[-1].mail if len(rows) > limit else None)
-    at, id_ = (0, "") if after is None else position_of(after)
+    at, id_ = (0, "") if after is None else position_of(after, parameter="after")
     rows = connection.execute(
         f"SELECT {recipient_rows.TOLD} FROM recipients r INDEXED BY recipients_clicked"  # noqa: S608 - constants only
         " LEFT JOIN obligations m ON m.id = r.mail WHERE r.campaign = ? AND r.clicked_at IS NOT NULL"

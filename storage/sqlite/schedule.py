@@ -173,7 +173,7 @@ class SQLiteSchedule(SQLiteShelf, Schedule):
         self, connection: sqlite3.Connection, *, after: str | None, limit: int, missed: bool = False
     ) -> SchedulePage:
         """By the index of what is to come, or of what was missed."""
-        due_at, id_ = (-1, "") if after is None else position_of(after)
+        due_at, id_ = (-1, "") if after is None else position_of(after, parameter="after")
         meant = "missed" if missed else "wake_at"
         rows = connection.execute(
             f"SELECT {_COLUMNS} FROM scheduled WHERE {meant} IS NOT NULL AND (due_at, id) > (?, ?)"  # noqa: S608 - constants only

@@ -185,7 +185,7 @@ def place_behind(connection: sqlite3.Connection, after: str | None, earliest: in
     if after is not None:
         match = _CURSOR.fullmatch(after)
         if match is None:
-            raise InvalidCursor("the cursor is not one of this store")
+            raise InvalidCursor("the cursor is not one of this store", parameter="after")
         position, told = match.groups()
         return (int(position), 0) if told is None else (int(position) - 1, int(told))
     if earliest is None:

@@ -33,7 +33,7 @@ SAYS = """
     window.Notification = class {
         static get permission() { return localStorage.may ?? "default" }
         static async requestPermission() { localStorage.may = "granted"; told("asked"); return "granted" }
-        constructor(title) { told(title) }
+        constructor(title) { if (Notification.permission === "granted") told(title) }
         close() {}
     };
     window.AudioContext = class extends AudioContext { constructor() { super(); told("a sound") } };

@@ -395,7 +395,6 @@ async def test_a_service_that_emits_too_fast_is_told_when_to_come_back(tmp_path:
             "POST", "/internal/emit", body=BODY | {"to": [f"user:{n}" for n in range(10)]}
         )
         refused = await site.ask("POST", "/internal/emit", body=BODY)
-        too_many = await site.ask("POST", "/internal/emit/batch", body={"notifications": [BODY] * 11})
         other = await site.ask(
             "POST", "/internal/emit", body=BODY, Authorization=f"Bearer {service_token('emit')}"
         )
@@ -403,8 +402,25 @@ async def test_a_service_that_emits_too_fast_is_told_when_to_come_back(tmp_path:
         assert allowed.status == 202
         assert is_problem(refused, 429, "rate_limited")
         assert 1 <= int(refused.headers["Retry-After"]) <= 20
-        assert is_problem(too_many, 429, "rate_limited")
         assert other.status == 202
+
+
+async def test_a_batch_that_the_rate_never_has_room_for_passes_and_is_waited_for_afterwards(tmp_path: Path):
+    """Refused it would be asked again without end."""
+    async with gateway(tmp_path, EMIT_RATE="2") as site:
+        first = await site.ask("POST", "/internal/emit", body=BODY)
+        batch = await site.ask("POST", "/internal/emit/batch", body={"notifications": [BODY] * 60})
+        emitted = await site.ask("POST", "/internal/emit", body=BODY)
+        again = await site.ask("POST", "/internal/emit/batch", body={"notifications": [BODY] * 60})
+        other = await site.ask(
+            "POST", "/internal/emit", body=BODY, Authorization=f"Bearer {service_token('emit')}"
+        )
+
+        assert (first.status, other.status) == (202, 202)
+        assert (batch.status, {each["status"] for each in batch.body["results"]}) == (207, {202})
+        for refused in (emitted, again):
+            assert is_problem(refused, 429, "rate_limited")
+            assert 20 < int(refused.headers["Retry-After"]) <= 30
 
 
 # What became of it

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -262,6 +263,23 @@ async def test_whoever_closes_after_the_lease_is_over_changes_nothing(store, oth
 
     assert (await mail_of(store, item.id)).state is MailState.GATHERED
     assert await other.digests.settle(closing.id, told(closing), token=token, now=later(71))
+
+
+async def test_whoever_works_on_one_prolongs_its_lease_for_as_long_as_nobody_else_has_it(store, other):
+    await gather(store)
+    token, [mine] = await close_due(store, at=60)
+
+    assert await store.digests.prolong(mine.id, token=token, lease_seconds=60, now=later(110))
+    assert await close_due(other, at=150) == (ANY, [])
+    assert await store.digests.next_due() == later(170)
+    # Too late, and nobody was faster.
+    assert await store.digests.prolong(mine.id, token=token, lease_seconds=60, now=later(180))
+
+    _, [theirs] = await close_due(other, at=240)
+    assert not await store.digests.prolong(mine.id, token=token, lease_seconds=600, now=later(241))
+    assert await store.digests.next_due() == later(300)
+    assert theirs == mine
+    assert not await store.digests.prolong("none", token=token, lease_seconds=60, now=later(241))
 
 
 async def test_what_is_put_off_is_open_until_then_and_what_comes_meanwhile_joins(store):

@@ -234,6 +234,30 @@ async def test_much_that_comes_back_at_once_is_told_in_several_events_that_none_
     assert sorted(back) == sorted(ids)
 
 
+async def test_all_that_comes_back_at_once_is_told_on_the_other_node(nodes: list[Gateway], node: NodeProcess):
+    """Also to a user whose id is as long as an id may be."""
+    one, two = nodes
+    user = "🚚" * 128
+    desk = await come(node, two, user)
+    assert one.node is not None and two.node is not None
+    for each in (one.node, two.node):
+        await each.inboxes.snoozer.stop()
+    items = [{"to": f"user:{user}", "type": "T", "title": str(n)} for n in range(200)]
+    ids = [each["notifications"][0]["id"] for each in await one.batch(items)]
+    until = datetime.now(UTC) + timedelta(seconds=2)
+    for id_ in ids:
+        await one.node.inboxes.acting.snooze(user, [f"user:{user}"], id_, until=until)
+
+    one.node.inboxes.snoozer.start()
+
+    back: set[str] = set()
+    while len(back) < len(ids):
+        event = await told(desk)
+        if event["did"]["event"] == "back":
+            back.update(event["did"]["ids"])
+    assert back == set(ids)
+
+
 async def test_what_a_node_brought_back_and_died_over_is_told_by_another(
     nodes: list[Gateway], node: NodeProcess
 ):

@@ -125,6 +125,17 @@ async def test_mail_that_comes_back_later_counts_as_much_as_what_is_refused_at_o
         assert seen["paused"]["by"] == "brake"
 
 
+@pytest.mark.parametrize("is_alone", [True, False])
+async def test_a_worker_that_cannot_know_who_is_online_says_so(
+    tmp_path: Path, redis_url: str, caplog: pytest.LogCaptureFixture, is_alone: bool
+):
+    bus = {} if is_alone else {"BUS_URL": redis_url, "BUS_PREFIX": tmp_path.name}
+    async with gateway(tmp_path, MAIL_WORKER="false", **bus), mail_office(tmp_path, **bus):
+        warned = [each for each in caplog.records if "nobody is online to this process" in each.message]
+
+    assert len(warned) == is_alone
+
+
 async def test_complaints_pause_it_too_and_a_worker_of_its_own_heeds_that(tmp_path: Path):
     async with SMTPRelay() as relay:
         settings = {"MAIL_URL": url(relay), **BRAKE}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.process import campaign_import, campaign_progress, cli
+from storage.errors import StoreUnavailable
 from tests.journeys.news import catalog, ended, fill, make, people, sums, told
 from tests.support.gateway import API_KEY, Gateway, gateway
 
@@ -182,6 +183,63 @@ async def test_watching_ends_by_ctrl_c_and_the_campaign_goes_on(here: Gateway, t
     )
     await told(here, "POST", f"/{id_}/cancel")
     assert sums(await ended(here, id_)) == {"cancelled": 1}
+
+
+async def test_watching_goes_on_when_nobody_answers_for_a_while(
+    here: Gateway, run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    """As while a node is put in another's place."""
+    id_ = await make(here, send_at="2099-01-01T00:00:00Z")
+    await fill(here, id_, people(1))
+    await told(here, "POST", f"/{id_}/start")
+    assert here.node is not None
+    found, looks, answers = here.node.store.campaigns.find, 0, asyncio.Event()
+    unanswered = asyncio.Event()
+
+    async def find(campaign_id: str):
+        nonlocal looks
+        looks += 1
+        if looks > 1 and not answers.is_set():
+            if looks > 4:
+                unanswered.set()
+            raise StoreUnavailable("away")
+        return await found(campaign_id)
+
+    monkeypatch.setattr(here.node.store.campaigns, "find", find)
+    watching = asyncio.ensure_future(run("status", id_, "--watch"))
+    async with asyncio.timeout(40):
+        await unanswered.wait()
+        answers.set()
+        await told(here, "POST", f"/{id_}/cancel")
+        code, printed, complained = await watching
+
+    assert (code, complained) == (1, "")
+    assert printed.splitlines()[0] == "Autumn: cancelled"
+
+
+async def test_watching_ends_where_nobody_answers_any_more(
+    here: Gateway, run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(campaign_progress, "UNANSWERED_SECONDS", 0.2)
+    id_ = await make(here, send_at="2099-01-01T00:00:00Z")
+    await fill(here, id_, people(1))
+    await told(here, "POST", f"/{id_}/start")
+    assert here.node is not None
+    found, looks = here.node.store.campaigns.find, 0
+
+    async def find(campaign_id: str):
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise StoreUnavailable("away")
+        return await found(campaign_id)
+
+    monkeypatch.setattr(here.node.store.campaigns, "find", find)
+    code, printed, complained = await run("status", id_, "--watch")
+
+    assert (code, printed) == (1, "")
+    assert "503 unavailable" in complained
+    assert looks > 2
 
 
 async def test_an_experiment_is_made_looked_at_and_decided(here: Gateway, run: Run):

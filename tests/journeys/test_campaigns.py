@@ -90,6 +90,8 @@ async def test_each_who_is_imported_is_decided_for_and_gets_one_mail_at_most(her
     )  # fmt: skip
     page = await told(here, "GET", f"/{id_}/recipients?state=skipped&limit=2")
     rest = await told(here, "GET", f"/{id_}/recipients?state=skipped&after={page['next']}")
+    wrong = await told(here, "GET", f"/{id_}/recipients?state=clicked&after=nonsense", status=422)
+    assert set(wrong["errors"]) == {"after"}
     skipped = [*page["recipients"], *rest["recipients"]]
     assert {each["user"]: each["decided_by"] for each in skipped if each["user"] not in ("ann", "twin")} == {
         "no": "preferences", "lost": "address", "gone": "suppression",

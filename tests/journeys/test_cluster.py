@@ -95,6 +95,28 @@ async def test_presence_limits_and_disconnecting_span_the_nodes(nodes: list[Gate
     assert [p["user"] for p in admin.received("presence:joined")].count("ann") == 1
 
 
+async def test_however_many_connections_are_beyond_the_limit_they_end_on_every_node(
+    nodes: list[Gateway], node: NodeProcess, monkeypatch: pytest.MonkeyPatch
+):
+    """As where the limit was lowered, and nodes of before hold many connections of one user."""
+    one, two = nodes
+    oldest = await node.open(one.public, auth={"token": token("ann")})
+    await oldest.event("ready")
+    assert one.node is not None and two.node is not None
+    [session] = one.node.sessions.namespaces.sessions.all()
+    many = [f"{'n' * 100}/{number:020}" for number in range(1000)]
+    surplus = [one.node.sessions.namespaces.sessions.name_of(session), *many]
+
+    async def enter(*_: object, **__: object) -> list[str]:
+        return surplus
+
+    monkeypatch.setattr(two.node.presence, "enter", enter)
+    newest = await node.open(two.public, auth={"token": token("ann")})
+    await newest.event("ready")
+
+    assert (await oldest.event("closing"))["reason"] == "replaced"
+
+
 async def test_the_admins_of_all_nodes_are_told_the_same_in_one_order(
     nodes: list[Gateway], node: NodeProcess
 ):

@@ -57,7 +57,8 @@ async def test_held_mail_is_told_by_pages_with_the_rule_and_its_end(here: Gatewa
     assert ({each["id"] for each in told}, rest["next"]) == (set(ids), None)
     assert {each["mail"]["decided_by"] for each in told} == {"quiet_hours"}
     assert [each["mail"]["due_at"] for each in told] == sorted(each["mail"]["due_at"] for each in told)
-    await _told(here, "GET", "/internal/mail/held?after=nonsense", status=422)
+    wrong = await _told(here, "GET", "/internal/mail/held?after=nonsense", status=422)
+    assert set(wrong["errors"]) == {"after"}
 
 
 async def test_what_is_sent_before_its_time_leaves_within_the_quiet_hours_and_nothing_else_does(

@@ -204,7 +204,8 @@ class Digester(Part):
         """What is to be told, and how many are not; None when another closes it by now.
 
         What is not told is written down page by page, with its rule. A crash in between leaves those pages
-        done; whoever closes it next finds only the rest gathered.
+        done; whoever closes it next finds only the rest gathered. The lease is prolonged with each page: a long
+        digest takes longer than a lease.
         """
         newest: list[Notification] = []
         total = dropped = 0
@@ -227,3 +228,7 @@ class Digester(Part):
                 lane = LaneName.TRANSACTIONAL
             if before is None:
                 return Remainder(newest=newest, total=total, lane=lane), dropped
+            if not await self._digests.prolong(
+                digest.id, token=token, lease_seconds=self._lease_seconds, now=self._due_clock()
+            ):
+                return None, 0

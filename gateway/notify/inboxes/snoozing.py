@@ -3,7 +3,7 @@
 A node that dies over it loses its lease, and another tells those users of it: it comes back once, and may be told twice.
 
 Putting off is `acting`'s. Coming back is written by the store in one step, unread and counted; here its users
-are told, by a command to all nodes, which each tell the sessions that they have
+are told, by commands to all nodes, which each tell the sessions that they have
 (`gateway.sockets.returning`).
 """
 
@@ -17,7 +17,7 @@ from gateway.notify.rounds import Due, Rounds
 from storage.snoozes import Returned, Snoozes
 
 BACK_AT_ONCE = 200
-"""Notifications that come back in one round; they make one command."""
+"""Notifications that come back in one round."""
 LEASE_SECONDS = 10.0
 """How long another node waits before it tells the users of a node that has died between bringing back and telling."""
 POLL_SECONDS = 5.0

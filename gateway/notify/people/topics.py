@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.cluster.bus.base import Bus
-from gateway.cluster.commands import TopicsChanged
+from gateway.cluster.commands import NAMED_AT_ONCE, TopicsChanged, parts
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Part
 from gateway.ground.rooms import topic_room
@@ -18,8 +18,6 @@ from storage.topics import Changed, Full, MembersPage, Topics, TopicsPage
 
 LOOKUPS_TOGETHER = 500
 """Users that one question to the store looks up."""
-TOLD_AT_ONCE = 100
-"""Users in one command; ids being what they are, it stays below the largest that the bus takes."""
 LOOKUPS_WAITING = 50_000
 """Sessions that may wait to be told their topics; more are turned away."""
 
@@ -144,9 +142,9 @@ class TopicBook(Part):
         # Also when nothing has changed: a node may have died between storing it and telling of it.
         users = (*asked.add, *asked.remove)
         # In parts that the bus takes. Of several none has the revision, so that a node which has missed one looks at all.
-        revision = changed.revision if len(users) <= TOLD_AT_ONCE else 0
-        for first in range(0, len(users), TOLD_AT_ONCE):
-            await self._bus.order_all(TopicsChanged(users[first : first + TOLD_AT_ONCE], revision))
+        revision = changed.revision if len(users) <= NAMED_AT_ONCE else 0
+        for some in parts(users):
+            await self._bus.order_all(TopicsChanged(some, revision))
         return changed
 
     async def _look_up(self, users: list[str]) -> list[tuple[str, ...]]:

@@ -1,6 +1,10 @@
 """What readers have before them, and what they do with it: marks, snoozes, actions, and the links that they follow."""
 
-from gateway.cluster.commands import CameBack
+from collections.abc import Sequence
+from functools import partial
+
+from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import CameBack, parts
 from gateway.notify.clicks.book import ClickBook
 from gateway.notify.clicks.mails import TrackedMails
 from gateway.notify.clicks.opens import OpenBook
@@ -10,6 +14,7 @@ from gateway.notify.inboxes.reading import Reading
 from gateway.notify.inboxes.snoozing import Snoozer
 from gateway.notify.settings import StoreSettings
 from gateway.process.member import Member
+from storage.snoozes import Returned
 
 
 class InboxFloor:
@@ -28,7 +33,7 @@ class InboxFloor:
         """Histories, marks and counts."""
         self.snoozer = Snoozer(
             store.snoozes,
-            tell=lambda back: member.bus.order_all(CameBack(tuple((each.user, each.id) for each in back))),
+            tell=partial(_tell_all, member.bus),
             due_clock=member.clock.cautious,
         )
         """What brings back what was snoozed."""
@@ -73,3 +78,9 @@ class InboxFloor:
             may_delete=lambda: member.clock.may_delete,
         )
         """Links that were followed."""
+
+
+async def _tell_all(bus: Bus, back: Sequence[Returned]) -> None:
+    """Have all nodes know what has come back, and to whom."""
+    for some in parts([(each.user, each.id) for each in back]):
+        await bus.order_all(CameBack(some))

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from auth.principal import USER_ID_MAX
 from gateway.cluster import commands
 from gateway.cluster.bus.redis import LARGEST_COMMAND
-from gateway.cluster.commands import TopicsChanged
+from gateway.cluster.commands import NAMED_AT_ONCE, CameBack, TopicsChanged, parts
 from gateway.cluster.redis.resp import ServerError, Wire, pack, parse
-from gateway.notify.people.topics import TOLD_AT_ONCE
 from gateway.process.lifetime import loop_factory
+from gateway.sockets.commands import Replace
 
 STREAM = (
     b"+PONG\r\n"
@@ -164,8 +164,19 @@ async def test_messages_and_room_to_write_that_nobody_waits_for_are_let_go():
     assert not wire.closed.done()
 
 
-def test_what_a_change_of_many_memberships_tells_at_once_is_no_larger_than_the_bus_takes():
-    """Of users with the longest ids that there are."""
-    users = tuple(f"{n:0{USER_ID_MAX}}" for n in range(TOLD_AT_ONCE))
+def test_what_names_many_is_told_in_parts_that_the_bus_takes():
+    """Of users with the longest ids that there are, on nodes with the longest names."""
+    user, id_ = "🚚" * USER_ID_MAX, "0198f3a2-9d43-7cc1-8a5e-1f1c8f0d2b6a"
+    node = "n" * 100
 
-    assert len(commands.encode(TopicsChanged(users, 7))) <= LARGEST_COMMAND
+    for named, command in (
+        (user, lambda some: TopicsChanged(some, 2**53)),
+        ((user, id_), CameBack),
+        (f"{node}/{'s' * 20}", Replace),
+    ):
+        told = [command(some) for some in parts([named] * 1001)]
+
+        assert len(told) == 11
+        assert max(len(commands.encode(each)) for each in told) <= LARGEST_COMMAND
+    assert list(parts(range(NAMED_AT_ONCE + 1))) == [tuple(range(NAMED_AT_ONCE)), (NAMED_AT_ONCE,)]
+    assert list(parts([])) == []

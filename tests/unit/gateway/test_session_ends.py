@@ -8,6 +8,7 @@ from typing import Any
 from auth.principal import Principal
 from gateway.cluster.commands import Disconnect, Recount
 from gateway.sockets.commands import COMMANDS_LIMIT, SessionCommands
+from gateway.sockets.counting import LiveCounts
 from gateway.sockets.expiries import Expiries
 from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StoreUnavailable
@@ -38,8 +39,9 @@ class Scene:
         self.sessions = Sessions(self.engine, node="n")
         away: Any = self
         self.commands = SessionCommands(
-            server=self.engine, sessions=self.sessions, reading=away, delivery=away, contacts=away
+            server=self.engine, sessions=self.sessions, delivery=away, contacts=away
         )
+        self.counts = LiveCounts(self.sessions, away)
         self.expiries = Expiries(
             self.sessions, lambda: self.now, leeway_seconds=10, expired=self.commands.expire
         )
@@ -112,8 +114,9 @@ async def test_sessions_that_have_gone_leave_nothing_to_be_watched_behind():
 
 async def test_ends_do_not_wait_for_counts_of_a_store_that_is_away():
     scene = Scene(400)
+    scene.counts.start()
     scene.commands.start()
-    scene.commands._recount(Recount("all"))
+    scene.counts.recount(Recount("all"))
     scene.commands._disconnect(Disconnect("u7"))
     began = asyncio.get_running_loop().time()
 
@@ -122,3 +125,4 @@ async def test_ends_do_not_wait_for_counts_of_a_store_that_is_away():
     assert asyncio.get_running_loop().time() - began < 1
     assert scene.engine.closed == {"s7"}
     await scene.commands.stop()
+    await scene.counts.stop()

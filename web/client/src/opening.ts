@@ -26,7 +26,11 @@ export const opening = async (
 ): Promise<void> => {
   let token = options.token;
   try {
-    token ??= await options.getToken?.();
+    // One that does not settle is not waited for: as one that fails it is asked again.
+    token ??= await Promise.race([
+      options.getToken?.(),
+      new Promise<undefined>((give) => setTimeout(give, 30_000)),
+    ]);
   } catch {
     // The connection asks again, and tells why it waits.
   }

@@ -223,6 +223,23 @@ describe("the token", () => {
     await ann.until((s) => s.state === "ready");
   });
 
+  it("that never comes is asked for again", async () => {
+    const server = await gateway();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let asked = 0;
+    const ann = watch({
+      url: server.url,
+      getToken: () => (++asked > 1 ? token("ann") : new Promise<string>(() => {})),
+    });
+
+    expect(asked).toBe(1);
+    vi.advanceTimersByTime(30_000);
+    vi.useRealTimers();
+
+    await ann.until((s) => s.state === "ready");
+    expect(asked).toBe(2);
+  });
+
   it("that was never there stops it", async () => {
     const ann = watch({ url: "http://127.0.0.1:9" });
 

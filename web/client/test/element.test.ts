@@ -218,6 +218,26 @@ describe("a notification", () => {
   });
 });
 
+it.each([
+  ["where pages may show notifications", true],
+  ["nowhere else, as in Chrome on Android", false],
+])("asks whether the browser may tell of news: %s", async (_, mayShow) => {
+  vi.stubGlobal(
+    "Notification",
+    class {
+      static readonly permission = "default";
+      constructor() {
+        if (!mayShow) throw new TypeError("Illegal constructor");
+      }
+    },
+  );
+  const { root } = await shown(await gateway(), { reach: "desktop" });
+
+  await pressed(root);
+
+  expect(find(root, ".desktop").hidden).toBe(!mayShow);
+});
+
 it("an end for good is said, with a way back", async () => {
   const server = await gateway();
   const { element, root } = await shown(server);

@@ -25,8 +25,12 @@ beforeAll(async () => {
 afterEach(() => document.body.replaceChildren());
 
 /** The element, as Ann sees it. */
-export async function shown(server: Gateway): Promise<{ element: BellhopInbox; root: ShadowRoot }> {
+export async function shown(
+  server: Gateway,
+  attributes: Record<string, string> = {},
+): Promise<{ element: BellhopInbox; root: ShadowRoot }> {
   const element = document.createElement("bellhop-inbox");
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.setAttribute("url", server.url);
   element.setAttribute("token", token("ann"));
   element.options = { socket: { transports: ["websocket"] } };

@@ -46,7 +46,7 @@ it("what is put off comes back ahead, whatever the hour and the day", () => {
 });
 
 describe("a page that nobody looks at", () => {
-  const told = (quiet: object | null): { shown: string[]; arrived: (title: string) => void } => {
+  const told = (quiet: object | null): { shown: string[]; arrived: (title: string) => unknown } => {
     const shown: string[] = [];
     class Desktop {
       static readonly permission = "granted";
@@ -76,6 +76,18 @@ describe("a page that nobody looks at", () => {
 
     await eventually(() => expect(shown).toEqual(["Shipped"]));
     expect(document.title).toBe("(99+) Shop");
+  });
+
+  it("goes on where pages may show no notifications, as in Chrome on Android", async () => {
+    const { arrived } = told(null);
+    const shows = vi.fn(() => {
+      throw new TypeError("Illegal constructor");
+    });
+    vi.stubGlobal("Notification", Object.assign(shows, { permission: "granted" }));
+
+    await arrived("Shipped");
+
+    expect(shows).toHaveBeenCalledOnce();
   });
 
   it("keeps quiet while its person wants to be left in peace", async () => {

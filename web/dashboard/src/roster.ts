@@ -48,5 +48,7 @@ function sorted(online: Online[]): Online[] {
 
 /** By code point, as the gateway orders. */
 function before(one: string, other: string): boolean {
-  return one < other;
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at++;
+  return (one.codePointAt(at) ?? -1) < (other.codePointAt(at) ?? -1);
 }

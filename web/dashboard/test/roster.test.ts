@@ -29,6 +29,15 @@ describe("the roster", () => {
     expect(ids(joined(begin("an", page(["ann"])), come("bob")))).toEqual(["ann"]);
   });
 
+  test("orders ids as the gateway does, whatever they are written in", () => {
+    // By UTF-16 units what is beyond the first 65,536 code points would come before the second.
+    const ordered = ["a", "ab", "b", "\uff21", "\u{1f680}", "\u{1f680}a", "\u{1f69a}"];
+    let held = begin("", page([]));
+    for (const user of ordered.toReversed()) held = joined(held, come(user));
+    expect(ids(held)).toEqual(ordered);
+    expect(ids(joined(begin("", page(["\uff21"], "\uff21")), come("\u{1f69a}")))).toEqual(["\uff21"]);
+  });
+
   test("holds nobody twice", () => {
     expect(ids(joined(begin("", page(["ann"])), come("ann")))).toEqual(["ann"]);
     expect(ids(extend(begin("", page(["ann", "bob"], "bob")), page(["bob", "cid"])))).toEqual([

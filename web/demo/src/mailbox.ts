@@ -52,9 +52,10 @@ export function mailbox(
   });
 
   const show = async (name: string): Promise<void> => {
-    opened.add(name);
-    const found = await mail(customer, name);
+    // The gateway is away for a moment, or the mail is gone.
+    const found = await mail(customer, name).catch(() => undefined);
     if (!found) return;
+    opened.add(name);
     const again = shown !== undefined;
     shown = found;
     subject.textContent = found.subject;

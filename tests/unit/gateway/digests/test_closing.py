@@ -220,6 +220,55 @@ async def test_whoever_lost_the_lease_meanwhile_tells_nothing(office: Office, mo
     assert office.digester.closed["empty"] == 1
 
 
+async def test_a_digest_that_takes_longer_than_a_lease_is_closed_once_and_taken_by_nobody_else(
+    office: Office, monkeypatch
+):
+    monkeypatch.setattr("gateway.notify.digests.items.PAGE", 2)
+    for _ in range(9):
+        await office.emit()
+    await office.work()
+    office.now = NOW + HOUR
+    real, others = office.store.digests.items, []
+    another = office.another_digester()
+
+    async def slow(digest_id: str, **options: Any) -> Sequence[Notification]:
+        """A page takes most of a lease, and another node looks meanwhile."""
+        office.now += timedelta(seconds=45)
+        others.append(await another.close_due())
+        return await real(digest_id, **options)
+
+    monkeypatch.setattr(office.store.digests, "items", slow)
+    await office.digester.close_due()
+
+    assert (office.digester.closed["mailed"], another.closed["mailed"]) == (1, 0)
+    assert office.digester.items["told"] == 9
+    # Five pages, and nobody began anew.
+    assert len(others) == 5
+    assert len(await office.told()) == 1
+
+
+async def test_whoever_finds_a_long_digest_taken_by_another_leaves_it(office: Office, monkeypatch):
+    monkeypatch.setattr("gateway.notify.digests.items.PAGE", 2)
+    for _ in range(4):
+        await office.emit()
+    await office.work()
+    office.now = NOW + HOUR
+    real = office.store.digests.items
+    another = office.another_digester()
+
+    async def held_up(digest_id: str, **options: Any) -> Sequence[Notification]:
+        monkeypatch.setattr(office.store.digests, "items", real)
+        office.now += timedelta(minutes=2)
+        await another.close_due()
+        return await real(digest_id, **options)
+
+    monkeypatch.setattr(office.store.digests, "items", held_up)
+    await office.digester.close_due()
+
+    assert (office.digester.closed["mailed"], another.closed["mailed"]) == (0, 1)
+    assert len(await office.told()) == 1
+
+
 async def test_in_quiet_hours_a_digest_stays_open_and_what_its_reader_says_meanwhile_counts(office: Office):
     """Told at their end, it is what is wanted and unread then, and not what was when the hours began."""
     early, unwanted = await office.emit("NEWS"), await office.emit("NEWS")

@@ -207,8 +207,18 @@ export class BellhopInbox extends Base {
       follow: this.#follow,
       preferences: () => this.getAttribute("preferences-url"),
       leave: (event) => this.#leaveFor(event),
-      wantsDesktop: () =>
-        this.#ways().includes("desktop") && globalThis.Notification?.permission === "default",
+      wantsDesktop: () => {
+        try {
+          return (
+            this.#ways().includes("desktop") &&
+            globalThis.Notification?.permission === "default" &&
+            // It shows nothing yet, and throws where pages may show none, as in Chrome on Android.
+            !!new Notification("")
+          );
+        } catch {
+          return false;
+        }
+      },
     });
     const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet()];

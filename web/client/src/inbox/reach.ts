@@ -88,12 +88,16 @@ export function reach(options: {
         for (const each of news.slice(-3))
           once(each.id, () => {
             const { id, title, body } = each;
-            const shown = new Notification(title, { body, tag: id });
-            shown.onclick = () => {
-              window.focus();
-              shown.close();
-              follow(each);
-            };
+            try {
+              const shown = new Notification(title, { body, tag: id });
+              shown.onclick = () => {
+                window.focus();
+                shown.close();
+                follow(each);
+              };
+            } catch {
+              // Pages may show none here, as in Chrome on Android.
+            }
           });
     },
     leave() {
