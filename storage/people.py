@@ -72,7 +72,7 @@ class Erasure:
     at: int
     """In microseconds, as stores keep times."""
     addresses: tuple[str, ...] = ()
-    """The user's own, in the form that addresses are compared by."""
+    """The user's own, and nobody else's, in the form that addresses are compared by."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -148,7 +148,8 @@ class People(Protocol):
     async def erase_user(self, user: str, room: str, *, now: datetime, addresses: Sequence[str] = ()) -> int:
         """Forget the user on every shelf: contact, inbox state, and the contents of `room` (wiped, sequences stay).
 
-        `addresses` are the user's own, in the form that addresses are compared by: nothing is kept of them either.
+        `addresses` are those that the user's mail goes or went to, in the form that addresses are compared by: nothing is
+        kept of them either, but of one that another known user has, as the id or as what was told: that is the other's.
         Answers how many notifications were wiped. Repeating it changes nothing.
 
         It may take one write for each shelf, and be cut short between any two of them: repeating it does the rest. A

@@ -117,6 +117,20 @@ def _contact_of(document: Document) -> Contact:
     )
 
 
+async def _of_nobody_else(c: Collections, user: str, addresses: Sequence[str]) -> tuple[str, ...]:
+    """Those of the addresses that no other known user has: by the words that users are found by, one by one, for many may
+    have the same.
+    """
+    others = {"_id": {"$ne": user}}
+    return tuple(
+        [
+            each
+            for each in addresses
+            if await c[CONTACTS].find_one({"words": each, **others}, {"_id": 1}) is None
+        ]
+    )
+
+
 async def _forget(c: Collections, users: Sequence[str]) -> None:
     await c[CONTACTS].delete_many({"_id": {"$in": list(users)}})
 
@@ -217,7 +231,8 @@ class MongoPeople(MongoShelf, People):
         Last what the user's addresses are known by, the mail and then the contact: who repeats it reads them there.
         And what makes mail goes before the mail that was made: what is owed in this moment is found.
         """
-        erasure = Erasure(user=user, room=room, at=micros(now), addresses=tuple(writable(addresses)))
+        own = await _of_nobody_else(c, user, writable(addresses))
+        erasure = Erasure(user=user, room=room, at=micros(now), addresses=own)
         # Stable: of one turn in the order in which they were put up.
         shelves = sorted(self._shelves, key=lambda shelf: shelf.ERASED_IN_TURN)
         return sum([await shelf.erase(c, erasure) for shelf in shelves])

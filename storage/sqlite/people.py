@@ -263,12 +263,23 @@ class SQLitePeople(SQLiteShelf, People):
         addresses: Sequence[str] = (),
     ) -> int:
         """One transaction over all shelves: the user is forgotten whole, or not at all."""
-        erasure = Erasure(user=user, room=room, at=micros(now), addresses=tuple(writable(addresses)))
+        own = _of_nobody_else(connection, user, writable(addresses))
+        erasure = Erasure(user=user, room=room, at=micros(now), addresses=own)
         return sum(shelf.erase(connection, erasure) for shelf in self._shelves)
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
         _forget(connection, [erasure.user])
         return 0
+
+
+def _of_nobody_else(connection: sqlite3.Connection, user: str, addresses: Sequence[str]) -> tuple[str, ...]:
+    """Those of the addresses that no other known user has: by the words that users are found by."""
+    rows = connection.execute(
+        "SELECT value FROM json_each(?) WHERE NOT EXISTS"
+        " (SELECT 1 FROM contact_words WHERE word = value AND user <> ?)",
+        (json.dumps(addresses), user),
+    )
+    return tuple(address for (address,) in rows)
 
 
 def _forget(connection: sqlite3.Connection, users: Sequence[str]) -> None:

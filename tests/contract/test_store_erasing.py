@@ -19,7 +19,7 @@ from storage.errors import StoreUnavailable
 from storage.ids import uuid7
 from storage.inboxes import Selection
 from storage.lanes import Pause
-from storage.mail import LaneName
+from storage.mail import LaneName, MailState
 from storage.obligations import Digest, Kind, Obligation, Subject
 from storage.opens import Open
 from storage.people import Contact, Told
@@ -325,3 +325,39 @@ async def test_what_is_kept_under_the_address_as_a_user_is_erased_too(store):
 
     assert await store.clicks.of_user(ADDRESS, limit=5) == []
     assert await store.clicks.targets_of(ADDRESS, limit=5) == []
+
+
+@pytest.mark.parametrize("other", [Contact(user=ADDRESS), Contact(user="43", email=ADDRESS.title())])
+async def test_an_address_that_another_known_user_has_stays_theirs(store, other):
+    """As of whom the erased one has sent something: what they have chosen, and what they are owed, is not the erased one's."""
+    theirs = f"user:{ADDRESS}"
+    await store.people.remember([other])
+    no = {"categories": {"offers": {"email": False}}}
+    change = PreferenceChange(version=1, at=NOW, by="link", asked=no)
+    await store.preferences.put(ADDRESS, no, change)
+    await store.links.remember({b"key": ADDRESS})
+    (told,) = await put(store, notification(theirs, mail=mail(to=ADDRESS, due_at=later(60))))
+    await _suppressions(store)
+    await put(store, notification(ROOM, mail=mail(to=ADDRESS)))
+    asked = await store.people.addresses(ID, ROOM)
+    assert asked == [ADDRESS]
+
+    await store.people.erase_user(ID, ROOM, now=later(1), addresses=asked)
+
+    assert (await store.preferences.of_users([ADDRESS]))[ADDRESS].document == no
+    assert await store.links.user_of(b"key") == ADDRESS
+    kept = await store.outbox.find(told.id)
+    assert (kept.mail.state, kept.mail.order.to) == (MailState.PENDING, ADDRESS)
+    assert ADDRESS in await store.suppressions.matching([ADDRESS], now=later(2))
+    assert await store.people.addresses(ID, ROOM) == []
+
+
+async def test_an_address_of_ones_own_is_forgotten_though_others_are_found_by_the_like_of_it(store):
+    await store.people.remember(
+        [Contact(user=ID, email=ADDRESS, name=ADDRESS), Contact(user="43", email=f"other-{ADDRESS}")]
+    )
+    await _suppressions(store)
+
+    await store.people.erase_user(ID, ROOM, now=later(1), addresses=[ADDRESS])
+
+    assert await store.suppressions.matching([ADDRESS], now=later(2)) == {}

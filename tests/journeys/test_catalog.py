@@ -137,6 +137,19 @@ async def test_a_time_is_told_by_the_clock_of_its_reader_and_stays_so(shop: Gate
     assert seen["body"] == "„x“ (22.11.26, 08:27)"
 
 
+async def test_the_clock_that_a_backend_tells_counts_from_the_next_emit_on(shop: Gateway):
+    """Though a moment ago, when something was emitted, nobody knew of any."""
+    told = {"complaint": "C", "customer": "Eve", "text": "x", "received": "2026-11-22T08:27:41Z"}
+    await shop.ask("PUT", "/internal/users/ann", body={"locale": "de"})
+    before = await emit(shop, "user:ann", "NEW_COMPLAINT", told)
+    await shop.ask("PATCH", "/internal/users/ann", body={"timezone": "Asia/Tokyo"})
+
+    since = await emit(shop, "user:ann", "NEW_COMPLAINT", told)
+
+    bodies = [(await record(shop, each))["body"] for each in (before, since)]
+    assert bodies == ["„x“ (22.11.26, 08:27)", "„x“ (22.11.26, 17:27)"]
+
+
 async def test_a_history_of_one_category(shop: Gateway, node: NodeProcess):
     ann = await reader(shop, node, "ann", "en")
     await emit(shop, "user:ann", "ORDER_UPDATE", ORDER)

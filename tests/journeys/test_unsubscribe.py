@@ -224,6 +224,25 @@ async def test_a_click_is_kept_though_no_mail_is_wanted_at_all_and_holds_when_it
     assert record["mail"]["decided_by"] == "preferences"
 
 
+async def test_a_click_is_kept_though_each_type_of_the_category_was_turned_off_before(
+    shop: Gateway, tmp_path: Path
+):
+    link = await _link(shop, tmp_path)
+    off = {"types": {"SALE_OFFER": {"email": False}}}
+    await _told(shop, "PATCH", "/internal/users/ann/preferences", off)
+
+    for _ in range(2):
+        assert (await _page(shop, "POST", link)).status == 200
+
+    # Whoever takes the choice of the type back has left the category all the same.
+    shown = await _told(shop, "PATCH", "/internal/users/ann/preferences", {"types": None})
+    assert shown["categories"] == {"offers": {"email": False}}
+    assert shown["version"] == 3
+    again = await shop.emit("user:ann", "Another sale", type="SALE_OFFER")
+    record = await _told(shop, "GET", f"/internal/notifications/{again['notification']['id']}")
+    assert record["mail"]["decided_by"] == "preferences"
+
+
 async def test_the_page_turns_off_what_is_not_kept_and_nothing_on(shop: Gateway, tmp_path: Path):
     path = (await _link(shop, tmp_path)).replace("/u/", "/preferences/")
     await _told(

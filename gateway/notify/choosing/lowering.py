@@ -76,6 +76,12 @@ def _is_unsaid(row: PreferenceRow, channel: Channel) -> bool:
     return channel == "email" and row.cells[channel].origin in (CellOrigin.OPT_IN, CellOrigin.DEFAULT)
 
 
+def _is_off(chosen: PreferenceGrid, category: str, channel: Channel) -> bool:
+    """Whether the category itself was turned off, and not only each of its types."""
+    said = chosen.preferences.document.get("categories", {}).get(category, {})
+    return said.get(channel) is False
+
+
 def _loudest(values: Sequence[Value]) -> Value:
     """What is sent at once goes before what is gathered, and that before nothing."""
     return next((value for value in (True, "daily", "weekly") if value in values), False)
@@ -107,15 +113,12 @@ def lowering(chosen: PreferenceGrid, places: Iterable[CellPlace]) -> dict[str, A
             if chosen.preferences.document.get("channels", {}).get(channel) is not False:
                 patch.setdefault("channels", {})[channel] = False
             continue
-        rows = [
-            row
-            for row in rows_of.get(key, ())
-            if not row.cells[channel].is_locked and (_sent(row, channel) or _is_unsaid(row, channel))
-        ]
-        # The category, even where only some of its types are on: a type that it gets tomorrow is meant too.
-        if any(row.type.category == key for row in rows):
+        rows = [row for row in rows_of.get(key, ()) if not row.cells[channel].is_locked]
+        on = [row for row in rows if _sent(row, channel) or _is_unsaid(row, channel)]
+        # The category, even where only some of its types are on, or none: a type that it gets tomorrow is meant too.
+        if any(row.type.category == key for row in rows) and (on or not _is_off(chosen, key, channel)):
             patch.setdefault("categories", {}).setdefault(key, {})[channel] = False
-        for row in rows:
+        for row in on:
             # What was chosen for the type alone goes before its category.
             if row.type.name == key or row.cells[channel].origin is CellOrigin.TYPE:
                 patch.setdefault("types", {}).setdefault(row.type.name, {})[channel] = False

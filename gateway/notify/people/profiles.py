@@ -65,14 +65,17 @@ class Profiles:
     async def tell(self, changes: Sequence[ProfileChange]) -> None:
         """Take what is told of each; the last of several for one user counts.
 
-        First the store, then who listens here: languages hold at once on this node, and on others within a
+        First the store, then who listens here: languages and time zones hold at once on this node, and on others within a
         minute. Whose address was told is looked at, for a hint that was given may be over.
         """
         now = self._clock()
         await self._people.tell([Told(user=change.user, fields=change.fields, at=now) for change in changes])
         for change in changes:
             # Announced, not remembered: it is stored already.
-            self._contacts.announce(Contact(user=change.user, locale=change.fields.get("locale")))
+            told = change.fields.get
+            self._contacts.announce(
+                Contact(user=change.user, locale=told("locale"), timezone=told("timezone"))
+            )
         if users := [change.user for change in changes if "email" in change.fields]:
             self._moved(users)
 

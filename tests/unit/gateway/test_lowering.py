@@ -44,3 +44,22 @@ def test_a_click_holds_for_types_that_are_mailed_only_when_their_sender_asks(
     cell = after.cell(TICKET, "TICKET_REPLY", "email")
     assert gate.judge(case(), gate.PreferenceCell(cell)) is not None
     assert lowering(grid(types, after), clicked) == {}
+
+
+def test_a_click_is_kept_of_a_category_whose_types_were_all_turned_off_one_by_one():
+    """It is about a type that the category gets tomorrow too, and about one that the reader takes the choice back of."""
+    clicked = [("support", "email")]
+    document = {"types": {"ORDER": {"email": False}}}
+
+    patch = lowering(grid((ORDER,), UserPreferences(document=document, version=1)), clicked)
+
+    after = UserPreferences(document=merged(document, patch), version=2)
+    tomorrow = NotificationType(name="RATING", category="support", email=EmailRule())
+    assert after.cell(tomorrow, "RATING", "email").is_refused
+    assert lowering(grid((ORDER,), after), clicked) == {}
+
+
+def test_of_a_category_of_nothing_but_what_is_critical_nothing_is_kept():
+    critical = NotificationType(name="RESET", category="support", email=EmailRule(), critical=True)
+
+    assert lowering(grid((critical,), UserPreferences()), [("support", "email")]) == {}
