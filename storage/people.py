@@ -145,11 +145,18 @@ class People(Protocol):
         """
         ...
 
+    async def of_nobody_else(self, user: str, addresses: Sequence[str]) -> tuple[str, ...]:
+        """Those of the addresses that no other known user has, as the id or as what was told: that would be the other's.
+
+        They are in the form that addresses are compared by, and stay in their order.
+        """
+        ...
+
     async def erase_user(self, user: str, room: str, *, now: datetime, addresses: Sequence[str] = ()) -> int:
         """Forget the user on every shelf: contact, inbox state, and the contents of `room` (wiped, sequences stay).
 
         `addresses` are those that the user's mail goes or went to, in the form that addresses are compared by: nothing is
-        kept of them either, but of one that another known user has, as the id or as what was told: that is the other's.
+        kept of them either, but of what is not `of_nobody_else`.
         Answers how many notifications were wiped. Repeating it changes nothing.
 
         It may take one write for each shelf, and be cut short between any two of them: repeating it does the rest. A

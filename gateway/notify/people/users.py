@@ -180,11 +180,12 @@ class Users:
         return erased
 
     async def _whose(self, user: str, contact: Contact | None) -> Whose:
-        """The user with all addresses; what the contact book has not written down yet counts too."""
+        """The user with all addresses that are nobody else's; what the contact book has not written down yet counts too."""
         room = user_room(user)
         news = [] if contact is None or contact.email is None else [contact.email]
         addresses = forms_of([*news, *await self._people.addresses(user, room)])
-        return Whose(user=user, room=room, addresses=addresses, at=self._clock())
+        own = await self._people.of_nobody_else(user, addresses)
+        return Whose(user=user, room=room, addresses=own, at=self._clock())
 
     async def announce(self, change: Joined | Left) -> None:
         """Tell this node's admins that a user has come or gone; presence tells every node itself, in one order.
