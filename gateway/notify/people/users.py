@@ -165,8 +165,8 @@ class Users:
 
         Safe to repeat, and to be repeated after an error: the addresses are read first, and the shelves forget last,
         since nothing names them once the user is gone. The nodes hear of it before anything is forgotten, so that
-        nothing of the user is written after it. Preferences are told at the end: what a book reads again must not be
-        found any more.
+        nothing of the user is written after it. Preferences are told at the end, under every name that was erased: what a
+        book reads again must not be found any more.
 
         A crash after the sessions have ended leaves what the shelves have as before.
         """
@@ -176,7 +176,8 @@ class Users:
         for part in self.keepers:
             await part.erase(whose)
         erased = await self._people.erase_user(user, whose.room, now=self._clock(), addresses=whose.addresses)
-        await self._bus.order_all(PreferencesChanged(user))
+        for name in (user, *whose.addresses):
+            await self._bus.order_all(PreferencesChanged(name))
         return erased
 
     async def _whose(self, user: str, contact: Contact | None) -> Whose:
