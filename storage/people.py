@@ -79,6 +79,12 @@ class Erasure:
         """By which the user may be known: whoever is known by the address alone has it for a user id."""
         return (self.user, *self.addresses)
 
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """The own rooms of those names, the user's first."""
+        before = self.room.removesuffix(self.user)
+        return tuple(f"{before}{name}" for name in self.names)
+
 
 class People(Protocol):
     """What is known about users, and the right to have it forgotten.
