@@ -79,6 +79,12 @@ class Erasure:
         """By which the user may be known: whoever is known by the address alone has it for a user id."""
         return (self.user, *self.addresses)
 
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """The own rooms of those names, the user's first."""
+        before = self.room.removesuffix(self.user)
+        return tuple(f"{before}{name}" for name in self.names)
+
 
 class People(Protocol):
     """What is known about users, and the right to have it forgotten.
@@ -145,11 +151,18 @@ class People(Protocol):
         """
         ...
 
+    async def of_nobody_else(self, user: str, addresses: Sequence[str]) -> tuple[str, ...]:
+        """Those of the addresses that no other known user has, as the id or as what was told: that would be the other's.
+
+        They are in the form that addresses are compared by, and stay in their order.
+        """
+        ...
+
     async def erase_user(self, user: str, room: str, *, now: datetime, addresses: Sequence[str] = ()) -> int:
         """Forget the user on every shelf: contact, inbox state, and the contents of `room` (wiped, sequences stay).
 
         `addresses` are those that the user's mail goes or went to, in the form that addresses are compared by: nothing is
-        kept of them either, but of one that another known user has, as the id or as what was told: that is the other's.
+        kept of them either, but of what is not `of_nobody_else`.
         Answers how many notifications were wiped. Repeating it changes nothing.
 
         It may take one write for each shelf, and be cut short between any two of them: repeating it does the rest. A

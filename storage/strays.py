@@ -35,7 +35,10 @@ class StrayPage:
 
 
 class Strays(Protocol):
-    """What nobody could make anything of. It is kept as bytes: whoever shows it sees to what is in it."""
+    """What nobody could make anything of. It is kept as bytes: whoever shows it sees to what is in it.
+
+    When a user is erased, what quotes an address of theirs goes, and what is about mail of theirs.
+    """
 
     async def keep(self, stray: Stray, *, most: int) -> None:
         """Keep it, durably, and no more than about the newest `most` of all: anybody can send some.

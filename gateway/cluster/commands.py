@@ -65,6 +65,12 @@ class Erase(Command, frozen=True, tag="erase"):
     user: str
 
 
+class Erased(Command, frozen=True, tag="erased"):
+    """Know that the store holds nothing of the user any more."""
+
+    user: str
+
+
 class Recount(Command, frozen=True, tag="recount"):
     """Tell the users in the room how many notifications are unread for them now."""
 

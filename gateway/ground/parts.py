@@ -97,7 +97,7 @@ class Whose:
     room: str
     """The user's own."""
     addresses: tuple[str, ...]
-    """Where the user's mail goes or went, in the form that addresses are compared by."""
+    """Where the user's mail goes or went, but for what another known user has; in the form that addresses are compared by."""
     at: datetime
     """When it is asked."""
 

@@ -184,7 +184,7 @@ HELD = Holding(
         "suppressions": fields.List(
             fields.Nested(SuppressionAnswer),
             required=True,
-            metadata={"description": "Of the user's addresses."},
+            metadata={"description": "Of the user's addresses that no other known user has."},
         )
     },
     read=lambda store, whose, _: store.suppressions.matching(whose.addresses, now=whose.at),

@@ -93,7 +93,20 @@ async def do(c: Collections, act: Act, chosen: Selection) -> Marked:
             # After the receipts, and also where nothing has changed: it may have, and this been lost.
             await take_turn(c, [(user, place["room"]) for place in places])
     marked = await outcome(c, chosen, places, changed=changed, reads=act.reads)
-    return replace(marked, ids=tuple(place["_id"] for place in places))
+    ids = tuple(place["_id"] for place in places)
+    if changed < len(ids):
+        dismissed = await _dismissed(c, user, ids)
+        ids = tuple(id_ for id_ in ids if id_ not in dismissed)
+    return replace(marked, ids=ids)
+
+
+async def _dismissed(c: Collections, user: str, ids: Sequence[str]) -> set[str]:
+    """Those of these that the user has dismissed, and so passed over in whatever is done with the others."""
+    cursor = c[RECEIPTS].find(
+        {"user": user, "notification": {"$in": list(ids)}, "dismissed_at": {"$exists": True}},
+        {"_id": 0, "notification": 1},
+    )
+    return {row["notification"] for row in await cursor.to_list()}
 
 
 async def places_of(

@@ -109,8 +109,7 @@ class MongoArchive(MongoShelf, Archive):
 
     @operation
     async def recalled(self, c: Collections, ids: Sequence[str]) -> set[str]:
-        asked = {"_id": {"$in": list(ids)}, "recalled_at": {"$exists": True}}
-        return {each["_id"] for each in await c[NOTIFICATIONS].find(asked, {"_id": 1}).to_list()}
+        return await _recalled(c, ids)
 
     @operation
     async def contents(
@@ -132,14 +131,23 @@ class MongoArchive(MongoShelf, Archive):
         return await _turn_into(c, piece, PieceState.CLOSED, turn)
 
     @operation
-    async def release(self, c: Collections, piece: Piece, *, limit: int) -> int:
-        """Delete, and then take the ids out of the piece: a crash in between has them looked for again, and found gone."""
+    async def release(
+        self, c: Collections, piece: Piece, *, limit: int, recalled: Collection[str] = ()
+    ) -> int:
+        """Delete, and then take the ids out of the piece: a crash in between has them looked for again, and found gone.
+
+        What is taken back in this moment is passed over by the deletion, though its room's floor is above it: it is wiped,
+        so nobody misses it, and goes with a later piece.
+        """
         place = {"_id": piece.month, "number": piece.number, "state": PieceState.KEPT.value}
         found = await c[PIECES].find_one(place)
         if found is None:
             return 0
         ids, left = found["ids"][:limit], found["ids"][limit:]
-        await clearing.remove(c, await clearing.removable(c, ids))
+        since = (await _recalled(c, ids)).difference(recalled)
+        going = await clearing.removable(c, [id_ for id_ in ids if id_ not in since])
+        as_kept = {"$or": [{"recalled_at": {"$exists": False}}, {"_id": {"$in": list(recalled)}}]}
+        await clearing.remove(c, going, those=as_kept)
         # Only those: another, who does the same, may be ahead.
         await c[PIECES].update_one(place, {"$pull": {"ids": {"$in": ids}}})
         await c[PIECES].update_one({**place, "ids": []}, {"$set": {"state": PieceState.CLOSED.value}})
@@ -192,6 +200,11 @@ async def _holds(c: Collections, turn: int, session: Session) -> bool:
     return bool(
         (await c[FACTS].update_one({"_id": LEAD, "turn": turn}, written, session=session)).matched_count
     )
+
+
+async def _recalled(c: Collections, ids: Sequence[str]) -> set[str]:
+    asked = {"_id": {"$in": list(ids)}, "recalled_at": {"$exists": True}}
+    return {each["_id"] for each in await c[NOTIFICATIONS].find(asked, {"_id": 1}).to_list()}
 
 
 async def _turn_into(c: Collections, piece: Piece, state: PieceState, turn: int) -> bool:

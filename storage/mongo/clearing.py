@@ -148,8 +148,8 @@ async def removable(c: Collections, ids: Sequence[str]) -> list[Going]:
     return chosen
 
 
-async def remove(c: Collections, chosen: Sequence[Going]) -> int:
-    """Delete what was chosen just now; answers how many. May be done again.
+async def remove(c: Collections, chosen: Sequence[Going], *, those: Document | None = None) -> int:
+    """Delete what was chosen just now, with `those` what of it that still holds of; answers how many. May be done again.
 
     The floors, then mails, then the notifications, then receipts. A crash between them leaves what a later call
     deletes, but for receipts of what is gone: these count for nothing.
@@ -166,7 +166,7 @@ async def remove(c: Collections, chosen: Sequence[Going]) -> int:
         await c[ROOMS].bulk_write(raised, ordered=False)
     ids = [each.id for each in chosen]
     await obligations.delete(c, ids)
-    deleted = (await c[NOTIFICATIONS].delete_many({"_id": {"$in": ids}})).deleted_count
+    deleted = (await c[NOTIFICATIONS].delete_many({"_id": {"$in": ids}, **(those or {})})).deleted_count
     marks = [DeleteMany({"room": room, "seq": {"$lte": floor}}) for room, floor in of_rooms.items()]
     if marks:
         await c[RECEIPTS].bulk_write(marks, ordered=False)

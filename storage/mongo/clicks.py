@@ -165,7 +165,8 @@ async def _keep(c: Collections, key: bytes, url: str, user: str, until: int) -> 
 
 async def _forget(c: Collections, name: str, which: Document, limit: int) -> int:
     ids = [found["_id"] for found in await c[name].find(which, {"_id": 1}).limit(limit).to_list()]
-    return (await c[name].delete_many({"_id": {"$in": ids}})).deleted_count if ids else 0
+    # Judged once more as it is deleted: a target may be kept for longer since.
+    return (await c[name].delete_many({"_id": {"$in": ids}, **which})).deleted_count if ids else 0
 
 
 async def _hits(c: Collections, which: Document, order: Any, limit: int) -> list[Hit]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pymongo import IndexModel
 
 from storage.beginnings import Membership
-from storage.encoding import is_writable, micros, moment_or_none, writable
+from storage.encoding import WIPED, is_writable, micros, moment_or_none, writable
 from storage.histories import HistoryPage, HistoryQuery, Muted
 from storage.inboxes import Acted, Count, Inboxes, Marked, Opening, OpeningRequest, Selection
 from storage.mongo import acts, beginnings, marks
@@ -184,7 +184,7 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
     @operation
     async def receipts(self, c: Collections, notification_id: str) -> dict[str, Receipt]:
         place = await _place(c, notification_id)
-        return {} if place is None else await _receipts(c, place["room"], place["seq"])
+        return {} if place is None else await _receipts(c, place)
 
     @operation
     async def receipts_of_user(self, c: Collections, user: str, *, limit: int) -> dict[str, Receipt]:
@@ -207,19 +207,27 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
 
 
 async def _place(c: Collections, notification_id: str) -> Document | None:
-    """The room and the sequence of a notification that has one."""
+    """The place of a notification that has a sequence, since when it is there, and until when it is shown."""
     if not is_writable(notification_id):
         return None
-    return await c[NOTIFICATIONS].find_one({"_id": notification_id, "seq": {"$gt": 0}}, {"room": 1, "seq": 1})
+    wanted = {"room": 1, "seq": 1, "created_at": 1, "until": 1}
+    return await c[NOTIFICATIONS].find_one({"_id": notification_id, "seq": {"$gt": 0}}, wanted)
 
 
-async def _receipts(c: Collections, room: str, seq: int) -> dict[str, Receipt]:
+async def _receipts(c: Collections, place: Document) -> dict[str, Receipt]:
     """By the indexes of readers, 1,000 of each at most; those with a receipt come first."""
+    room, seq = place["room"], place["seq"]
+    # What is gone may lie below the mark and have been read by nobody: no reading all from before it was made covers it.
+    since = place["created_at"] if place["until"] <= WIPED else 0
     rows = c[RECEIPTS].find({"room": room, "seq": seq}).limit(USERS_PER_RECEIPTS)
     readers = c[INBOXES].find({"room": room, "read_upto": {"$gte": seq}}).limit(USERS_PER_RECEIPTS)
     by_user = {row["user"]: row for row in await rows.to_list()}
     # Before whose time it was has not read it.
-    inboxes = {inbox["user"]: inbox for inbox in await readers.to_list() if inbox.get("begins", 0) < seq}
+    inboxes = {
+        inbox["user"]: inbox
+        for inbox in await readers.to_list()
+        if inbox.get("begins", 0) < seq and inbox.get("read_at", 0) >= since
+    }
     found = {user: receipt_from(row, inboxes.get(user), seq) for user, row in by_user.items()}
     for user, inbox in inboxes.items():
         receipt = receipt_from(None, inbox, seq)

@@ -104,6 +104,17 @@ async def recipients(c: Collections, room: str) -> list[str]:
     return sorted(found - {""})
 
 
+async def owed_in(c: Collections, rooms: Sequence[str], ids: Sequence[str]) -> set[str]:
+    """Those of these mails that are, or were, owed to the users of these rooms; of whom was erased before none is known."""
+    apart = await c[OBLIGATIONS].find({"_id": {"$in": list(ids)}}, {"room": 1, "of.id": 1}).to_list()
+    # A notification's own mail has its id.
+    of = {id_: id_ for id_ in ids} | {each["_id"]: each["of"]["id"] for each in apart}
+    told = {"_id": {"$in": list(of.values())}, "room": {"$in": list(rooms)}}
+    known = {each["_id"] for each in await c[NOTIFICATIONS].find(told, {"_id": 1}).to_list()}
+    named = {each["_id"] for each in apart if each.get("room") in rooms}
+    return named | {id_ for id_, of_id in of.items() if of_id in known}
+
+
 async def delete(c: Collections, ids: Sequence[str]) -> None:
     """What stands by itself, of these notifications."""
     await c[OBLIGATIONS].delete_many({"of.id": {"$in": list(ids)}})

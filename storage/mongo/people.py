@@ -223,6 +223,10 @@ class MongoPeople(MongoShelf, People):
         return list(dict.fromkeys([*known, *await obligations.recipients(c, room)]))
 
     @operation
+    async def of_nobody_else(self, c: Collections, user: str, addresses: Sequence[str]) -> tuple[str, ...]:
+        return await _of_nobody_else(c, user, writable(addresses))
+
+    @operation
     async def erase_user(
         self, c: Collections, user: str, room: str, *, now: datetime, addresses: Sequence[str] = ()
     ) -> int:

@@ -164,10 +164,9 @@ class MongoRecipients(MongoShelf, Recipients):
     async def erase(self, c: Collections, erasure: Erasure) -> int:
         # Whoever is known by the address alone has it for a user id.
         """The mails of each address first, then the rows of user and addresses. May be done again."""
-        before = erasure.room.removesuffix(erasure.user)
-        for address in erasure.addresses:
-            await obligations.forget_recipients(c, f"{before}{address}", now=erasure.at)
-        await _erase(c, [erasure.user, *erasure.addresses], now=erasure.at)
+        for room in erasure.rooms[1:]:
+            await obligations.forget_recipients(c, room, now=erasure.at)
+        await _erase(c, erasure.names, now=erasure.at)
         return 0
 
     # Variants

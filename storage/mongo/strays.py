@@ -5,6 +5,7 @@ from datetime import datetime
 from pymongo import IndexModel
 
 from storage.encoding import FOREVER, micros, moment, position_of
+from storage.mongo import obligations
 from storage.mongo.collections import Collections, Document
 from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
@@ -56,8 +57,11 @@ class MongoStrays(MongoShelf, Strays):
         return (await c[STRAYS].delete_many({"received_at": {"$lt": micros(before)}})).deleted_count
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
-        """What quotes an address of the user's goes, whatever the case it is in."""
+        """What is about the user's mail goes, and what quotes an address of the user's, whatever the case it is in."""
         texts = [address.encode() for address in erasure.addresses]
+        about = [mail for mail in await c[STRAYS].distinct("mail") if mail]
+        owed = await obligations.owed_in(c, erasure.rooms, about) if about else set()
+        await c[STRAYS].delete_many({"mail": {"$in": list(owed)}})
         if texts:
             async for document in c[STRAYS].find({}, {"raw": 1}):
                 if any(text in document["raw"].lower() for text in texts):

@@ -112,11 +112,7 @@ class SQLiteArchive(SQLiteShelf, Archive):
 
     @reading
     def recalled(self, connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
-        found = connection.execute(
-            "SELECT id FROM notifications WHERE id IN (SELECT value FROM json_each(?)) AND recalled_at IS NOT NULL",
-            (json.dumps(ids),),
-        )
-        return {id_ for (id_,) in found}
+        return _recalled(connection, ids)
 
     @reading
     def contents(
@@ -146,7 +142,9 @@ class SQLiteArchive(SQLiteShelf, Archive):
         return _turn_into(connection, piece, PieceState.CLOSED, turn)
 
     @writing
-    def release(self, connection: sqlite3.Connection, piece: Piece, *, limit: int) -> int:
+    def release(
+        self, connection: sqlite3.Connection, piece: Piece, *, limit: int, recalled: Collection[str] = ()
+    ) -> int:
         """The deletion and the piece are one transaction. Ids of it that stay are not asked for again."""
         place = (piece.month, piece.number)
         row = connection.execute(
@@ -155,7 +153,9 @@ class SQLiteArchive(SQLiteShelf, Archive):
         if row is None:
             return 0
         ids: list[str] = json.loads(row[0])
-        clearing.remove(connection, clearing.removable(connection, ids[:limit]))
+        since = _recalled(connection, ids[:limit]).difference(recalled)
+        going = [id_ for id_ in ids[:limit] if id_ not in since]
+        clearing.remove(connection, clearing.removable(connection, going))
         left = ids[limit:]
         connection.execute(
             "UPDATE archive_pieces SET ids = ?, state = ? WHERE month = ? AND number = ?",
@@ -220,6 +220,14 @@ class SQLiteArchive(SQLiteShelf, Archive):
 
 def _leads(connection: sqlite3.Connection, turn: int) -> bool:
     return connection.execute("SELECT 1 FROM archive_lead WHERE turn = ?", (turn,)).fetchone() is not None
+
+
+def _recalled(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+    found = connection.execute(
+        "SELECT id FROM notifications WHERE id IN (SELECT value FROM json_each(?)) AND recalled_at IS NOT NULL",
+        (json.dumps(ids),),
+    )
+    return {id_ for (id_,) in found}
 
 
 def _turn_into(connection: sqlite3.Connection, piece: Piece, state: PieceState, turn: int) -> bool:

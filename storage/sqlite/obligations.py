@@ -108,6 +108,17 @@ def recipients(connection: sqlite3.Connection, room: str) -> list[str]:
     return [recipient for (recipient,) in found if recipient]
 
 
+def owed_in(connection: sqlite3.Connection, rooms: Sequence[str], ids: Sequence[str]) -> set[str]:
+    """Those of these mails that are, or were, owed to the users of these rooms; of whom was erased before none is known."""
+    found = connection.execute(
+        "SELECT m.id FROM json_each(?1) asked CROSS JOIN obligations m ON m.id = asked.value"
+        " LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
+        " WHERE COALESCE(m.room, n.room) IN (SELECT value FROM json_each(?2))",
+        (json.dumps(ids), json.dumps(rooms)),
+    )
+    return {id_ for (id_,) in found}
+
+
 def settled(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
     """Those of these notifications that owe no mail.
 

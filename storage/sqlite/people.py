@@ -252,6 +252,12 @@ class SQLitePeople(SQLiteShelf, People):
         known = [] if contact is None or contact.email is None else [contact.email]
         return list(dict.fromkeys([*known, *obligations.recipients(connection, room)]))
 
+    @reading
+    def of_nobody_else(
+        self, connection: sqlite3.Connection, user: str, addresses: Sequence[str]
+    ) -> tuple[str, ...]:
+        return _of_nobody_else(connection, user, writable(addresses))
+
     @writing
     def erase_user(
         self,
@@ -276,7 +282,7 @@ def _of_nobody_else(connection: sqlite3.Connection, user: str, addresses: Sequen
     """Those of the addresses that no other known user has: by the words that users are found by."""
     rows = connection.execute(
         "SELECT value FROM json_each(?) WHERE NOT EXISTS"
-        " (SELECT 1 FROM contact_words WHERE word = value AND user <> ?)",
+        " (SELECT 1 FROM contact_words WHERE word = value AND user <> ?) ORDER BY key",
         (json.dumps(addresses), user),
     )
     return tuple(address for (address,) in rows)

@@ -188,10 +188,9 @@ class SQLiteRecipients(SQLiteShelf, Recipients):
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
         # Whoever is known by the address alone has it for a user id.
         """Rows of the user and of the addresses, with the mails that were owed by address."""
-        before = erasure.room.removesuffix(erasure.user)
-        for address in erasure.addresses:
-            obligations.forget_recipients(connection, f"{before}{address}", now=erasure.at)
-        _erase(connection, [erasure.user, *erasure.addresses], now=erasure.at)
+        for room in erasure.rooms[1:]:
+            obligations.forget_recipients(connection, room, now=erasure.at)
+        _erase(connection, erasure.names, now=erasure.at)
         return 0
 
     # Variants

@@ -58,6 +58,8 @@ class SQLiteStore:
         self.streams = self._put_up(SQLiteStreams(self._threads))
         self.inboxes = self._put_up(SQLiteInboxes(self._threads))
         self.snoozes = self._put_up(SQLiteSnoozes(self._threads))
+        # Before the outbox: in an erasure it is by their mail that they are found.
+        self.strays = self._put_up(SQLiteStrays(self._threads))
         self.outbox = self._put_up(SQLiteOutbox(self._threads))
         self.digests = self._put_up(SQLiteDigests(self._threads))
         self.people = self._put_up(SQLitePeople(self._threads, self._shelves))
@@ -69,7 +71,6 @@ class SQLiteStore:
         self.links = self._put_up(SQLiteLinks(self._threads))
         self.schedule = self._put_up(SQLiteSchedule(self._threads))
         self.suppressions = self._put_up(SQLiteSuppressions(self._threads))
-        self.strays = self._put_up(SQLiteStrays(self._threads))
         self.lanes = self._put_up(SQLiteLanes(self._threads))
         self.mailboxes = self._put_up(SQLiteMailboxes(self._threads))
         self.campaigns = self._put_up(SQLiteCampaigns(self._threads))

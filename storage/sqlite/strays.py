@@ -6,6 +6,7 @@ from typing import Any
 
 from storage.encoding import FOREVER, micros, moment, position_of
 from storage.people import Erasure
+from storage.sqlite import obligations
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.strays import RAW_BYTES, Stray, StrayPage, Strays
@@ -66,13 +67,14 @@ class SQLiteStrays(SQLiteShelf, Strays):
         return connection.execute("DELETE FROM strays WHERE received_at < ?", (micros(before),)).rowcount
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
-        """What quotes an address of the user's goes, whatever the case it is in."""
-        if not erasure.addresses:
-            return 0
+        """What is about the user's mail goes, and what quotes an address of the user's, whatever the case it is in."""
         texts = [address.encode() for address in erasure.addresses]
-        rows = connection.execute("SELECT id, raw FROM strays").fetchall()
-        quoting = [(id_,) for id_, raw in rows if any(text in raw.lower() for text in texts)]
-        connection.executemany("DELETE FROM strays WHERE id = ?", quoting)
+        rows = connection.execute("SELECT id, mail, raw FROM strays").fetchall()
+        owed = obligations.owed_in(connection, erasure.rooms, [mail for _, mail, _ in rows if mail])
+        gone = [
+            (id_,) for id_, mail, raw in rows if mail in owed or any(text in raw.lower() for text in texts)
+        ]
+        connection.executemany("DELETE FROM strays WHERE id = ?", gone)
         return 0
 
 

@@ -18,7 +18,7 @@ from gateway.notify.retention import Housekeeper
 from storage.archive import PieceState
 from storage.histories import HistoryQuery
 from storage.inboxes import Selection
-from storage.mongo import MongoStore, restoring
+from storage.mongo import MongoStore, clearing, restoring
 from storage.notifications import Collapse, Entry, Notification, Words
 from storage.sqlite import SQLiteStore
 from storage.store import Store
@@ -468,6 +468,35 @@ async def test_what_is_recalled_while_it_is_put_away_is_recalled_there_and_comes
     await reader.restore(await reader.pieces(), now=later(2))
     back = await store.streams.notification(one.id)
     assert (back.title, back.recalled_at) == ("", later(1))
+
+
+@pytest.mark.parametrize("moment", ["kept", "chosen"])
+async def test_what_is_recalled_as_it_goes_goes_as_recalled_and_comes_back_so(
+    store, other, files, monkeypatch, moment
+):
+    """Behind the file, and, where that takes several writes, behind the look at what goes."""
+    one, two = await fill(store, ANN, 2)
+    where, name = (store.archive, "keep")
+    if moment == "chosen" and isinstance(store, MongoStore):
+        where, name = (clearing, "removable")
+    real = getattr(where, name)
+
+    async def done_and_recalled(*args, **given):
+        answer = await real(*args, **given)
+        await other.streams.recall(two.id, now=later(1))
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(where, name, done_and_recalled)
+        await put_all_away(store, files, Hour())
+    while await put_all_away(store, files, Hour(later(7_200))):
+        pass
+    assert await store.streams.notification(two.id) is None
+
+    reader = DepotReader(store.archive, files, progress=quietly)
+    await reader.restore(await reader.pieces(), now=later(2))
+    back = [await store.streams.notification(each.id) for each in (one, two)]
+    assert [(each.title, each.recalled_at) for each in back] == [(one.title, None), ("", later(1))]
 
 
 async def test_whose_turn_is_over_deletes_nothing(store, files):

@@ -172,6 +172,16 @@ async def test_what_is_done_names_what_it_was_done_with_and_nothing_that_is_not_
         assert (marked.changed, marked.ids) == (1, (one.id,))
 
 
+async def test_what_is_done_does_not_name_what_was_dismissed(store):
+    one, dismissed = await fill(store, "user:1", 2)
+    await store.inboxes.dismiss(Selection("1", ROOMS, [dismissed.id], now=later(1)))
+
+    inboxes = store.inboxes
+    for do in (inboxes.archive, inboxes.unarchive, inboxes.mark_unread):
+        marked = await do(Selection("1", ROOMS, [dismissed.id, one.id], now=later(2)))
+        assert (marked.changed, marked.ids) == (1, (one.id,))
+
+
 async def test_what_was_never_dismissed_has_nothing_to_be_taken_back(store):
     one, two = await fill(store, "user:1", 2)
     await store.inboxes.read_all("1", ROOMS, now=later(1))

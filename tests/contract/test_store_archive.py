@@ -40,9 +40,10 @@ async def begun(store: Store, turn: int, *, before: datetime = TOMORROW, limit: 
 async def put_away(store: Store, turn: int, *, limit: int = 100) -> list[ArchivedNotification]:
     """Have all of a piece leave the store; answers what it was."""
     piece = await begun(store, turn, limit=limit)
+    recalled = await store.archive.recalled(piece.ids)
     kept = await store.archive.contents(piece.ids, user_of)
     assert await store.archive.keep(piece, turn=turn)
-    while await store.archive.release(piece, limit=3):
+    while await store.archive.release(piece, limit=3, recalled=recalled):
         pass
     return kept
 
@@ -136,6 +137,28 @@ async def test_what_became_owed_again_meanwhile_stays(store):
         pass
 
     assert await sequences(store, ANN) == [1, 2]
+
+
+async def test_what_was_taken_back_meanwhile_stays_and_goes_with_a_later_piece(store):
+    before, since, after = await fill(store, ANN, 3)
+    apart = notification(ANN, in_app=False)
+    await put(store, apart)
+    await store.streams.recall(before.id, now=later(1))
+    turn = await leads(store)
+    piece = await begun(store, turn)
+    recalled = await store.archive.recalled(piece.ids)
+    assert await store.archive.keep(piece, turn=turn)
+    for each in (since, apart):
+        await store.streams.recall(each.id, now=later(2))
+
+    while await store.archive.release(piece, limit=3, recalled=recalled):
+        pass
+
+    left = [await store.streams.notification(each.id) for each in (before, since, after, apart)]
+    assert [each is not None for each in left] == [False, True, True, True]
+    later_piece = {each.notification.id for each in await put_away(store, turn)}
+    assert later_piece == {since.id, after.id, apart.id}
+    assert await store.archive.begin(before=TOMORROW, limit=9, turn=turn) is None
 
 
 async def test_what_is_put_away_comes_back_as_it_was_and_counts_as_read(store):

@@ -4,8 +4,11 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+from pymongo.asynchronous.cursor import AsyncCursor
+
 from storage.clicks import Hit, HitKind
 from storage.ids import uuid7
+from storage.mongo import MongoStore
 from storage.obligations import Kind as Of
 from storage.obligations import Obligation, Subject
 from tests.contract.store_cases import NOW, later, mail, notification, put
@@ -117,6 +120,27 @@ async def test_what_is_old_is_forgotten_a_part_at_a_time(store):
     assert await store.clicks.prune(hits_before=later(2), now=later(5), limit=9) == 2
     assert [each.at for each in await store.clicks.of_mail("m1")] == [later(2)]
     assert await store.clicks.target(b"c", now=later(10**9)) == LAMP
+
+
+async def test_a_target_that_is_kept_for_longer_as_the_old_ones_go_stays(store, other, monkeypatch):
+    """Also behind the look at which are old, where they go in a second question."""
+    await store.clicks.keep({b"a": LAMP}, user="ann", until=later(5))
+    if isinstance(store, MongoStore):
+        to_list = AsyncCursor.to_list
+
+        async def look_and_keep(cursor, *args):
+            found = await to_list(cursor, *args)
+            monkeypatch.undo()
+            await other.clicks.keep({b"a": LAMP}, user="ann", until=later(9))
+            return found
+
+        monkeypatch.setattr(AsyncCursor, "to_list", look_and_keep)
+    else:
+        await other.clicks.keep({b"a": LAMP}, user="ann", until=later(9))
+
+    assert await store.clicks.prune(hits_before=None, now=later(6), limit=9) == 0
+
+    assert await store.clicks.target(b"a", now=later(6)) == LAMP
 
 
 async def test_what_a_mail_is_of_is_told(store):

@@ -341,6 +341,7 @@ async def test_an_address_that_another_known_user_has_stays_theirs(store, other)
     await put(store, notification(ROOM, mail=mail(to=ADDRESS)))
     asked = await store.people.addresses(ID, ROOM)
     assert asked == [ADDRESS]
+    assert await store.people.of_nobody_else(ID, [ADDRESS, "own@example.org"]) == ("own@example.org",)
 
     await store.people.erase_user(ID, ROOM, now=later(1), addresses=asked)
 

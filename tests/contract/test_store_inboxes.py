@@ -289,6 +289,24 @@ async def test_what_was_recalled_can_not_be_marked(store):
     assert (await store.inboxes.read(Selection("1", ["a"], [one.id], now=NOW))).changed == 0
 
 
+async def test_what_was_taken_back_unread_was_read_by_nobody_who_had_read_all_before_it_was_made(store):
+    """Its place is read as the rest of the room is, one by one."""
+    [before] = await put(store, notification())
+    await store.inboxes.read_all("1", ["all"], now=later(1))
+    seen, unseen, after = await fill(store, "all", 3, created_at=later(2))
+    await store.inboxes.seen(Selection("1", ["all"], [seen.id], now=later(3)))
+    for each in (before, seen, unseen):
+        await store.streams.recall(each.id, now=later(3))
+    marked = await store.inboxes.read(Selection("1", ["all"], [after.id], now=later(5)))
+    assert (marked.changed, marked.unread) == (1, 0)
+
+    receipts = [await store.inboxes.receipts(each.id) for each in (before, seen, unseen, after)]
+
+    assert receipts == [
+        {"1": Receipt(read_at=later(1))}, {"1": Receipt(seen_at=later(3))}, {}, {"1": Receipt(read_at=later(5))},
+    ]  # fmt: skip
+
+
 async def test_receipts_tell_of_every_user_who_did_something(store):
     one, two = await fill(store, "a", 2)
     await store.inboxes.seen(Selection("seer", ["a"], [one.id], now=later(1)))

@@ -6,8 +6,9 @@ import pytest
 
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
+from storage.obligations import Kind, Obligation, Subject
 from storage.strays import RAW_BYTES, Stray
-from tests.contract.store_cases import NOW, later
+from tests.contract.store_cases import NOW, later, mail, notification, put
 
 
 def stray(**fields) -> Stray:
@@ -65,3 +66,29 @@ async def test_strays_that_quote_an_erased_users_address_are_gone(store):
     await store.people.erase_user("1", "user:1", now=NOW, addresses=("ann@example.org",))
 
     assert await strays(store) == [other]
+
+
+async def test_strays_about_mail_of_an_erased_user_are_gone_whatever_they_quote(store):
+    """As a letter in answer to it, that came from another address of the person."""
+    own = notification("user:1", mail=mail(to="ann@example.org"))
+    news = notification("user:1", in_app=False)
+    of_address = notification("user:ann@example.org", in_app=False)
+    others = notification("user:2", mail=mail(to="bob@example.org"))
+    await put(store, own, others)
+    campaign = Subject(kind=Kind.CAMPAIGN, id=uuid7())
+    apart = [
+        Obligation(id=uuid7(), of=Subject(kind=Kind.NOTIFICATION, id=own.id), mail=mail(to="x@example.org")),
+        Obligation(id=uuid7(), of=campaign, mail=mail(to="ann@example.org"), news=news),
+        Obligation(id=uuid7(), of=campaign, mail=mail(to="ann@example.org"), news=of_address),
+    ]
+    await store.outbox.owe(apart)
+    for mail_ in (own.id, *(each.id for each in apart)):
+        await store.strays.keep(stray(mail=mail_), most=10)
+    kept = [stray(mail=others.id), stray(mail="unknown"), stray()]
+    for each in kept:
+        await store.strays.keep(each, most=10)
+
+    for _ in range(2):
+        await store.people.erase_user("1", "user:1", now=NOW, addresses=("ann@example.org",))
+
+        assert {each.id for each in await strays(store)} == {each.id for each in kept}

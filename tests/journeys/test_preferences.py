@@ -158,6 +158,25 @@ async def test_what_a_person_does_not_want_is_not_mailed_and_what_is_critical_is
     assert set(states.values()) == {("skipped", "preferences")}
 
 
+async def test_what_was_chosen_under_an_address_ends_on_every_node_with_the_user_whose_it_was(
+    nodes: list[Gateway],
+):
+    """Whoever is known by the address alone has it for an id."""
+    one, two, _ = nodes
+    address = "ann@example.org"
+    await _told(one, "PATCH", f"/internal/users/{address}/preferences", {"channels": {"email": False}})
+    await _known(nodes, address, 1)
+    await one.emit("user:ann", email={"to": address})
+
+    await _told(two, "DELETE", "/internal/users/ann/data")
+
+    async with asyncio.timeout(10):
+        for each in nodes:
+            assert each.node is not None
+            while (await each.node.preferences.of(address)).version:
+                await asyncio.sleep(0.01)
+
+
 async def test_what_a_person_does_not_want_is_not_shown_in_app_and_leaves_no_hole(
     nodes: list[Gateway], node: NodeProcess
 ):

@@ -10,9 +10,19 @@ from gateway.protocol.stats import StatsAnswer
 from tests.journeys.news import catalog, ended, fill, make
 from tests.journeys.test_inbox import open_tab
 from tests.journeys.test_mailing import mail_in, until
-from tests.support.gateway import Gateway, gateway, gateways, token
+from tests.support.gateway import Gateway, gateway, gateways, token, with_catalog
 from tests.support.node import NodeProcess
 from tests.support.smtp import Reply, SMTPRelay
+
+OFFERS = """
+default_locale = "en"
+
+[categories.offers]
+name = { en = "Offers" }
+
+[types.SALE]
+category = "offers"
+"""
 
 
 @pytest.fixture
@@ -89,6 +99,28 @@ async def test_a_shared_room_counts_a_notification_once_and_its_readers_each(
     body = await look(here)
     assert counted(body) == {("NEWS", "shared"): {"emitted": 1, "delivered": 1, "seen": 2, "read": 2}}
     assert body["totals"]["rates"] == {"in_app": None, "email": None}
+
+
+async def test_what_a_reader_has_muted_is_not_counted_as_read_with_all_else(
+    tmp_path: Path, store: dict[str, str], node: NodeProcess
+):
+    """The reader was not shown it, though it is not unread later either."""
+    extend = with_catalog(tmp_path / "catalog", OFFERS)
+    async with gateway(tmp_path, extend=extend, **store) as here:
+        ann, bob = await open_tab(here, node), await open_tab(here, node, "bob")
+        await ann.call("preferences", {"set": {"categories": {"offers": {"in_app": False}}}})
+        for to, type_ in (("all", "SALE"), ("all", "NEWS"), ("all", "SALE")):
+            await here.emit(to, type=type_)
+        for tab in (ann, bob):
+            await tab.events("notification", 3)
+            assert (await tab.call("read", {"all": True}))["unread"] == 0
+
+        await count(here)
+
+        assert counted(await look(here)) == {
+            ("NEWS", "shared"): {"emitted": 1, "delivered": 1, "seen": 2, "read": 2},
+            ("SALE", "shared"): {"emitted": 2, "delivered": 2, "seen": 2, "read": 2},
+        }
 
 
 async def test_what_was_missed_counts_as_delivered_when_it_is_replayed(here: Gateway, node: NodeProcess):

@@ -220,6 +220,19 @@ async def test_what_is_held_of_a_user_has_the_suppressions_and_loses_them(gatewa
     assert [each["address"] for each in await listed(gateway)] == ["bob@shop.example"]
 
 
+async def test_a_user_is_told_nothing_of_an_address_that_is_another_users(gateway: Gateway):
+    """As of whom the user has sent something, that is mailed there."""
+    await gateway.ask("PUT", "/internal/users/bob", body={"email": "bob@shop.example"})
+    await gateway.emit("user:ann", email={"to": "Bob@shop.example"})
+    await suppress(gateway, "bob@shop.example")
+
+    of_ann = await gateway.ask("GET", "/internal/users/ann/data")
+    of_bob = await gateway.ask("GET", "/internal/users/bob/data")
+
+    assert of_ann.body["suppressions"] == []
+    assert [each["address"] for each in of_bob.body["suppressions"]] == ["bob@shop.example"]
+
+
 async def test_a_list_is_taken_over_written_out_and_taken_over_again(tmp_path: Path):
     store = {"STORE_URL": f"sqlite:///{tmp_path}/one.db"}
     given = (

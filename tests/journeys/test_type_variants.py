@@ -171,6 +171,22 @@ async def _newest(here: Gateway, user: str) -> str:
     return str(next(each["id"] for each in data["notifications"] if each["type"] == "SHIPPED"))
 
 
+async def test_whoever_comes_back_after_an_erasure_takes_part_anew(here: Gateway, node: NodeProcess):
+    """The store knows nothing of the part they had, so nothing may count on its being written down."""
+    user = someone(1)
+    await ship(here, f"user:{user}", order=7)
+    await here.ask("DELETE", f"/internal/users/{user}/data")
+
+    await ship(here, f"user:{user}", order=8)
+    tab = await node.open(here.public, auth={"token": token(user)})
+    await tab.event("ready")
+    await tab.call("read", {"all": True})
+
+    assert counts(await told(here)) == [(0, 0, 0), (2, 2, 1)]
+    held = (await here.ask("GET", f"/internal/users/{user}/data")).body
+    assert [each["variant"] for each in held["trials"]] == ["glad"]
+
+
 async def test_mail_waits_as_long_as_the_variant_says_that_falls_to_its_reader(here: Gateway):
     split = Split(salt="NUDGE", weights=(1, 1))
     users = [next(user for user in PEOPLE if split.place(user) == place) for place in (0, 1)]

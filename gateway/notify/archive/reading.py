@@ -141,7 +141,8 @@ class DepotReader:
         away again, unless that was made longer before; the command line looks for that. Raises as `of_user`.
         """
         done = Restored()
-        async for manifest, lines in self._files(names):
+        # The last first: what was put away a second time, or taken back between, comes back as it was last.
+        async for manifest, lines in self._files(names[::-1]):
             kept = [each async for each in self._readable(lines)]
             done.sealed += manifest.rows - len(kept)
             for start in range(0, len(kept), RESTORED_AT_ONCE):

@@ -119,7 +119,8 @@ class Archivist(Part):
         if piece is None:
             return 0
         try:
-            is_kept = piece.state is PieceState.KEPT or await self._keep(piece, turn)
+            # Of one that was kept before it is not known here what the file has as taken back: that goes with a later piece.
+            recalled = set() if piece.state is PieceState.KEPT else await self._keep(piece, turn)
         except DepotError as error:
             self._failed(error)
             # Another node may have a better way there.
@@ -127,18 +128,19 @@ class Archivist(Part):
             return 0
         self._works()
         # Something of it was gone or taken back, or the turn is over: it, or a new piece, has its turn the next time.
-        if not is_kept:
+        if recalled is None:
             return 0
         # What the archive has goes from here, whoever's turn it is by now: deleting is idempotent.
         left = len(piece.ids)
         while left:
-            left = await self._shelf.release(piece, limit=RELEASED_AT_ONCE)
+            left = await self._shelf.release(piece, limit=RELEASED_AT_ONCE, recalled=recalled)
             await asyncio.sleep(PAUSE_SECONDS)
         self.put_away += len(piece.ids)
         return len(piece.ids)
 
-    async def _keep(self, piece: Piece, turn: int) -> bool:
-        """Write the piece and read it back; whether it may go now. Raises `DepotError` and `StorageError`.
+    async def _keep(self, piece: Piece, turn: int) -> set[str] | None:
+        """Write the piece and read it back; answers what of it the file has as taken back, or None when it may not go now.
+        Raises `DepotError` and `StorageError`.
 
         The turn is prolonged before each long step: a node that was held up for minutes must not write what
         another has begun anew.
@@ -152,23 +154,23 @@ class Archivist(Part):
                 logger.error(
                     "notifications are gone that were not put away: has every node BELLHOP_ARCHIVE_URL?"
                 )
-            return False
+            return None
         name = name_of(piece)
         content = await asyncio.to_thread(packed, lines)
         manifest, _ = await asyncio.to_thread(opened, name, content)
         if await self._lead(LEASE_SECONDS) != turn:
-            return False
+            return None
         await depot.put(name + CONTENT, content)
         # Second: whoever reads in between finds a piece without a manifest, and no manifest without its
         # piece.
         await depot.put(name + MANIFEST, manifest.text())
         if await self._lead(LEASE_SECONDS) != turn:
-            return False
+            return None
         await self._look(depot, name, piece)
         if await self._shelf.recalled(piece.ids) != recalled:
             # The file has it as it was: the piece stays open, and is written again.
-            return False
-        return await self._shelf.keep(piece, turn=turn)
+            return None
+        return recalled if await self._shelf.keep(piece, turn=turn) else None
 
     async def _lines(self, ids: Sequence[str]) -> list[bytes] | None:
         """The piece, line by line; None when something of it is not there any more."""

@@ -20,9 +20,9 @@ from storage.events import Outcome
 from storage.histories import HistoryPage, HistoryQuery, Muted
 from storage.inboxes import Count, Inboxes, Marked, Selection
 
-ReadingListener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]
-"""Takes what a user did, with which ids (None: all), in which rooms, and what the store has answered to it.
-It must neither wait nor raise.
+ReadingListener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked, Muted | None], None]
+"""Takes what a user did, with which ids (None: all), in which rooms, what the store has answered to it, and what of all
+the user was not shown. It must neither wait nor raise.
 """
 
 M = TypeVar("M", bound=Marked)
@@ -92,7 +92,7 @@ class Reading:
             marked = await self._inboxes.read_all(user, rooms, now=now)
         else:
             marked = await self._inboxes.read(Selection(user, rooms, ids, now=now, muted=muted))
-        self.tell(Outcome.READ, user, rooms, ids, marked)
+        self.tell(Outcome.READ, user, rooms, ids, marked, muted)
         return await self.counted(user, rooms, marked, muted)
 
     async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
@@ -146,7 +146,8 @@ class Reading:
         rooms: Sequence[str],
         ids: Sequence[str] | None,
         marked: Marked,
+        muted: Muted | None = None,
     ) -> None:
-        """Tell the listeners what a user did."""
+        """Tell the listeners what a user did; `muted` is asked where it was done with all, without ids."""
         for listen in self.listeners:
-            listen(outcome, user, rooms, ids, marked)
+            listen(outcome, user, rooms, ids, marked, muted)

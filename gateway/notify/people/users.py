@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.cluster.bus.base import TRANSIENT, Bus
-from gateway.cluster.commands import Disconnect, Erase, PreferencesChanged
+from gateway.cluster.commands import Disconnect, Erase, Erased, PreferencesChanged
 from gateway.cluster.presence.base import Joined, Left, Online, Presence, Roster
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.ground import encoding
@@ -165,8 +165,8 @@ class Users:
 
         Safe to repeat, and to be repeated after an error: the addresses are read first, and the shelves forget last,
         since nothing names them once the user is gone. The nodes hear of it before anything is forgotten, so that
-        nothing of the user is written after it. Preferences are told at the end: what a book reads again must not be
-        found any more.
+        nothing of the user is written after it. Those that remember what the store has hear at the end: what they read
+        again must not be found any more. So do the books of preferences, of every name that was erased.
 
         A crash after the sessions have ended leaves what the shelves have as before.
         """
@@ -176,15 +176,18 @@ class Users:
         for part in self.keepers:
             await part.erase(whose)
         erased = await self._people.erase_user(user, whose.room, now=self._clock(), addresses=whose.addresses)
-        await self._bus.order_all(PreferencesChanged(user))
+        await self._bus.order_all(Erased(user))
+        for name in (user, *whose.addresses):
+            await self._bus.order_all(PreferencesChanged(name))
         return erased
 
     async def _whose(self, user: str, contact: Contact | None) -> Whose:
-        """The user with all addresses; what the contact book has not written down yet counts too."""
+        """The user with all addresses that are nobody else's; what the contact book has not written down yet counts too."""
         room = user_room(user)
         news = [] if contact is None or contact.email is None else [contact.email]
         addresses = forms_of([*news, *await self._people.addresses(user, room)])
-        return Whose(user=user, room=room, addresses=addresses, at=self._clock())
+        own = await self._people.of_nobody_else(user, addresses)
+        return Whose(user=user, room=room, addresses=own, at=self._clock())
 
     async def announce(self, change: Joined | Left) -> None:
         """Tell this node's admins that a user has come or gone; presence tells every node itself, in one order.

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from gateway.ground.rooms import user_room
 from storage.events import Outcome
+from storage.histories import Muted
 from storage.obligations import Subject
 
 OWN_ROOMS = user_room("")
@@ -81,6 +82,8 @@ class ReadAll:
     """Up to where each room had been read before."""
     heads: Mapping[str, int]
     """Up to where each is read now."""
+    muted: Muted | None = None
+    """What of it the reader was not shown, and so has not read."""
 
 
 @dataclass(frozen=True, slots=True)

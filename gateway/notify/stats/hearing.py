@@ -32,6 +32,7 @@ from mailer.outcomes import MailOutcome, Result
 from storage import inboxes
 from storage.clicks import HitKind
 from storage.events import Outcome, Series, StatsChannel
+from storage.histories import Muted
 from storage.mail import LaneName, MailState
 from storage.notifications import Notification
 from storage.obligations import Kind, Subject
@@ -163,15 +164,16 @@ class Hearing:
         rooms: Sequence[str],
         ids: Sequence[str] | None,
         marked: inboxes.Marked,
+        muted: Muted | None = None,
     ) -> None:
-        """Some were marked, or, without ids, all were read.
+        """Some were marked, or, without ids, all were read but what is `muted`.
 
         What changed nothing is not told.
         """
         if not marked.changed:
             return
         if ids is None:
-            self._put(ReadAll(self._clock(), user, marked.read_from, marked.heads))
+            self._put(ReadAll(self._clock(), user, marked.read_from, marked.heads, muted))
         else:
             self._put(ReceiptsMarked(self._clock(), outcome, user, rooms, ids))
 

@@ -167,7 +167,7 @@ class Reckoner:
         ]
 
     async def _of_all(self, read: ReadAll) -> list[Event]:
-        """Read, of what a room held between the two marks; one question for each room."""
+        """Read, of what a room held between the two marks and was shown; one question for each room."""
         events: list[Event] = []
         for room, after in read.read_from.items():
             span = await self.streams.span(room, after=after, limit=SPAN_MAX)
@@ -175,6 +175,7 @@ class Reckoner:
                 self._of(read.at, outcome, each.id, Placed(room, each.type), read.user)
                 for each in span
                 if (each.seq or 0) <= read.heads.get(room, 0)
+                and not (read.muted is not None and read.muted.hides(each))
                 for outcome in _IMPLIED[Outcome.READ]
             ]
         return events

@@ -7,17 +7,18 @@ Every node has one, and each mail process. Admins ask it through `types`.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.catalog.live import LiveCatalog
+from gateway.cluster.commands import Erased
 from gateway.experiments.bounds import SHORTEST
 from gateway.experiments.findings import Arm
 from gateway.experiments.results import Results, outcome, results
 from gateway.ground.clock import Clock
-from gateway.ground.parts import Part
+from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.requests import Unfit
 from gateway.notify.rounds import Rounds
@@ -77,6 +78,9 @@ class TrialBook(Part):
         """By experiment and user: who was reached when they were written down."""
         self._tasks = Tasks()
 
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {Erased: self._erased}
+
     def start(self) -> None:
         """Begin to settle what is over. It waits for the store as `Rounds` does."""
         self._tasks.start(
@@ -112,6 +116,10 @@ class TrialBook(Part):
             self._enrolled.clear()
         # Who was not reached may be by the next.
         self._enrolled |= {(each.trial, each.user) for each in new if each.reached}
+
+    def _erased(self, command: Erased) -> None:
+        """Who comes back begins anew: the store knows nothing of their taking part any more."""
+        self._enrolled = {each for each in self._enrolled if each[1] != command.user}
 
     # What is found
 

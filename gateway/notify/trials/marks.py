@@ -29,6 +29,7 @@ from storage import trials as shelf
 from storage.clicks import HitKind
 from storage.errors import StorageError
 from storage.events import Outcome
+from storage.histories import Muted
 from storage.inboxes import Marked
 from storage.obligations import Kind
 from storage.streams import Streams, Tried
@@ -120,10 +121,19 @@ class TrialMarks(Part):
                 logger.info("trials are not told: the store is away", extra={"reason": str(error)})
 
     def marked(
-        self, outcome: Outcome, user: str, rooms: Sequence[str], ids: Sequence[str] | None, marked: Marked
+        self,
+        outcome: Outcome,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str] | None,
+        marked: Marked,
+        muted: Muted | None = None,
     ) -> None:
-        """A reader has done something: reading and clicking may be what an experiment counts. Never waits."""
-        del rooms
+        """A reader has done something: reading and clicking may be what an experiment counts. Never waits.
+
+        What is muted is so in rooms of many alone, where nothing is on trial.
+        """
+        del rooms, muted
         if not marked.changed or outcome not in (Outcome.READ, Outcome.CLICKED):
             return
         now = self._clock()

@@ -11,7 +11,7 @@ import pytest
 
 import gateway
 from gateway.cluster import commands
-from gateway.cluster.commands import Disconnect, Erase, Recount, Unknown, UnreadableCommand
+from gateway.cluster.commands import Disconnect, Erase, Erased, Recount, Unknown, UnreadableCommand
 from gateway.cluster.gossip import HeadsAppended
 from gateway.cluster.lineage import EpochBegan
 from gateway.cluster.switchboard import Switchboard
@@ -30,6 +30,7 @@ WIRE = [
     (Disconnect("42", "fraud"), {"do": "disconnect", "user": "42", "detail": "fraud"}),
     (Disconnect("42"), {"do": "disconnect", "user": "42", "detail": None}),
     (Erase("Zoë"), {"do": "erase", "user": "Zoë"}),
+    (Erased("42"), {"do": "erased", "user": "42"}),
     (Replace(("n1/a", "n2/b")), {"do": "replace", "connections": ["n1/a", "n2/b"]}),
     (Recount("all"), {"do": "recount", "room": "all"}),
     (HeadsAppended({"all": 7}), {"do": "appended", "heads": {"all": 7}}),
