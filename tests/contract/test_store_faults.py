@@ -1,6 +1,7 @@
 """A MongoDB of the test's own that stands still, is killed, comes back, refuses writes, or asks who comes."""
 
 import asyncio
+import gc
 import time
 
 import pytest
@@ -70,6 +71,29 @@ async def test_a_server_that_stands_still_is_unavailable_within_bounds_and_then_
             assert time.monotonic() < deadline
     assert [n.seq for n in answer.notifications] == [2]
     assert await sequences(store, "a") == [1, 2]
+    await store.close()
+
+
+async def test_what_fails_when_nobody_waits_for_it_any_more_is_not_told_to_the_log(server, caplog):
+    """The driver's own words quote what was asked, and whoever hung up has no use for them."""
+    store = connect(server.url + "&timeoutMS=1000&serverSelectionTimeoutMS=1000")
+    await store.open()
+    server.pause()
+    try:
+        asking = asyncio.create_task(store.streams.append([emission(notification("a"))]))
+        await asyncio.sleep(0.2)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        del asking
+        async with asyncio.timeout(10):
+            while any(task.get_name() == "mongo-operation" for task in asyncio.all_tasks()):
+                await asyncio.sleep(0.05)
+    finally:
+        server.resume()
+    gc.collect()
+
+    assert caplog.messages == []
     await store.close()
 
 
