@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 #
 # docker build -t bellhop .
-# docker run --rm -p 8080:8080 -e BELLHOP_JWT_SECRET="$(openssl rand -hex 32)" -v bellhop:/var/lib/bellhop bellhop
+# docker run --rm -p 8080:8080 -e BELLHOP_JWT_SECRET="$(openssl rand -hex 32)" -v bellhop:/var/lib/bellhop --stop-timeout 40 bellhop
 #
 # The root file system may be read-only (--read-only --tmpfs /tmp): everything that is written lies in /var/lib/bellhop.
 

@@ -65,6 +65,8 @@ class Lineage:
         """The epoch that the witness has seen, until it was compared with the store's."""
         self._is_heard = False
         """Whether the witness has been asked: it is not written to before."""
+        self._unheard: str | None = None
+        """Why not, as it was told last."""
         self._is_sound = False
         """Whether the store stood the last check."""
         self._written: tuple[str, int] | None = None
@@ -186,7 +188,9 @@ class Lineage:
         try:
             mark = await self._witness.read()
         except WitnessAway as error:
-            logger.info("the witness of the store is not heard", extra={"reason": str(error)})
+            if str(error) != self._unheard:
+                self._unheard = str(error)
+                logger.warning("the witness of the store is not heard", extra={"reason": self._unheard})
             return None
         self._is_heard = True
         if mark is None:

@@ -12,7 +12,7 @@ from marshmallow import Schema
 
 from auth.principal import Role
 from gateway.protocol import queries
-from gateway.protocol.answers.nodes import AliveAnswer, ReadinessAnswer
+from gateway.protocol.answers.nodes import READINESS_QUESTION, AliveAnswer, ReadinessAnswer
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.operations import OPERATIONS
 
@@ -122,7 +122,7 @@ PROBES: tuple[Description, ...] = (
     ),
     Description(
         path="/readyz", method="get", tag=_PROBES, summary="Whether it can do its job now",
-        answers={200: ReadinessAnswer, 503: ReadinessAnswer},
+        answers={200: ReadinessAnswer, 503: ReadinessAnswer}, query=READINESS_QUESTION(),
     ),
 )  # fmt: skip
 """What is asked of the process, not of the gateway: these are no operations."""

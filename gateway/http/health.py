@@ -95,11 +95,13 @@ class Health(Part):
         return json_response({"status": "alive"})
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        """200 or 503, with reasons and, where there are any, warnings."""
-        del request
-        reasons = await self.reasons()
+        """200 or 503, with reasons and, where there are any, warnings. What is to be excluded counts as a warning."""
+        excluded = request.query.getall("exclude", [])
+        found = await self.reasons()
+        reasons = [reason for reason in found if reason.partition(":")[0] not in excluded]
+        warnings = [*(reason for reason in found if reason not in reasons), *self.warnings()]
         status = "unready" if reasons else "ready"
         answer: dict[str, object] = {"status": status, "reasons": reasons}
-        if warnings := self.warnings():
+        if warnings:
             answer["warnings"] = warnings
         return json_response(answer, status=503 if reasons else 200)

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from gateway.process.calling import Failure
+
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
     from storage.store import Store
@@ -17,10 +19,11 @@ WELL, FAILED, WRONG = 0, 1, 2
 """Exit codes."""
 
 
-def in_store(work: "Callable[[Store], Awaitable[int]]") -> int:
+def in_store(work: "Callable[[Store], Awaitable[int]]", *, may_make: bool = False) -> int:
     """Have the store opened, worked at and closed; answers the exit code that `work` does, or that of a store that is away.
 
-    Raises `SettingsError`. A loop is made and ended for it, so it is called once in a command.
+    `may_make`: a file that is not there is made. Raises `SettingsError`, and `Failure` for a file that is not there
+    otherwise. A loop is made and ended for it, so it is called once in a command.
     """
     from gateway.notify.settings import StoreSettings
     from gateway.process import settings
@@ -38,9 +41,26 @@ def in_store(work: "Callable[[Store], Awaitable[int]]") -> int:
             await store.close()
 
     try:
+        if not may_make:
+            require_store(url)
         return asyncio.run(run())
     except StorageError as error:
         return failed(str(error), FAILED)
+
+
+def require_store(url: str) -> None:
+    """Raise `Failure` where the store is a file that is not there, and `StoreConfigurationError` for a URL that names none.
+
+    Its path may be relative, as it is unless it was set: from another folder a command would make an empty store, and
+    speak of that.
+    """
+    from storage.connect import file_of
+
+    file = file_of(url)
+    if file is not None and not file.exists():
+        raise Failure(
+            f"there is no store at {file.absolute()}: run this in the gateway's folder, with its BELLHOP_STORE_URL"
+        )
 
 
 def failed(sentence: str, code: int) -> int:

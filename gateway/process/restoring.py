@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 
+from gateway.notify.settings import StoreSettings
 from gateway.process import settings
+from gateway.process.at_store import require_store
 from gateway.process.calling import Failure
 from gateway.process.subcommand import Subcommand
 
@@ -18,7 +20,7 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _store(given: argparse.Namespace) -> int:
-    """Begin a new epoch and print it. Raises `Failure` for a store that is away.
+    """Begin a new epoch and print it. Raises `Failure` for a store that is away or is not there.
 
     Such as `epoch 0190…`, for an operator's notes.
     """
@@ -28,6 +30,7 @@ def _store(given: argparse.Namespace) -> int:
     from storage.errors import StorageError
 
     try:
+        require_store(in_force[StoreSettings].url)
         epoch = asyncio.run(begin_new_epoch(in_force))
     except StorageError as error:
         raise Failure(f"{error}") from error

@@ -66,14 +66,14 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 def _import(given: argparse.Namespace) -> int:
     """Take over a list from a file or the standard input.
 
-    A file is opened before the store, so that one that is not there fails without it. Exit code 1 where lines
-    were left out.
+    A file is opened before the store, so that one that is not there fails without it. The store may be a new one: a list is
+    taken over before the first mail. Exit code 1 where lines were left out.
     """
     if given.file == "-":
-        return in_store(lambda store: _take_over(store, sys.stdin))
+        return in_store(lambda store: _take_over(store, sys.stdin), may_make=True)
     try:
         with Path(given.file).open(encoding="utf-8-sig", newline="") as source:
-            return in_store(lambda store: _take_over(store, source))
+            return in_store(lambda store: _take_over(store, source), may_make=True)
     except OSError as error:
         return failed(f"{given.file} cannot be read: {error.strerror}", WRONG)
 

@@ -31,6 +31,10 @@ FACTS = "facts"
 # overrides the driver's single timeouts: a URL that sets one of those gets the others in its style.
 OPERATION_TIMEOUT = {"timeoutMS": 5_000}
 SINGLE_TIMEOUTS = {"serverSelectionTimeoutMS": 3_000, "connectTimeoutMS": 3_000, "socketTimeoutMS": 5_000}
+HEARTBEAT = {"heartbeatFrequencyMS": 1_000}
+"""Of a server that has stood still the driver believes that it is as far away as its first answer took, and asks it nothing that
+has no time for that, until two heartbeats have told otherwise. At its own ten seconds that is the third part of a minute.
+"""
 
 
 class Collections:
@@ -48,7 +52,8 @@ class Collections:
         given = {name.lower() for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
         single = any(name.lower() in given for name in SINGLE_TIMEOUTS)
         timeouts = SINGLE_TIMEOUTS if single and "timeoutms" not in given else OPERATION_TIMEOUT
-        options: dict[str, Any] = {n: value for n, value in timeouts.items() if n.lower() not in given}
+        defaults = timeouts | HEARTBEAT
+        options: dict[str, Any] = {n: value for n, value in defaults.items() if n.lower() not in given}
         self.client: AsyncMongoClient[Document] = AsyncMongoClient(url, appname="bellhop", **options)
         database = self.client.get_default_database(DATABASE)
         if not given & {"w", "readconcernlevel"}:

@@ -71,7 +71,7 @@ async def lease(
 
 async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tuple[str, Document]]:
     """What a worker must look at, of both collections, oldest due first."""
-    owed = {"mail.lane": lane.value, "mail.wake": {"$lte": now}}
+    owed = mail_rows.in_lane(lane) | {"mail.wake": {"$lte": now}}
     looked_at = {"until": 1, "of": 1, "news": 1, "created_at": 1, "mail.wake": 1, "room": 1, "collapse": 1}
     # By the index alone: for one more key the server would look at all that is due, every time.
     cursors = [c[name].find(owed, looked_at).sort("mail.wake", 1).limit(limit) for name in BOTH]

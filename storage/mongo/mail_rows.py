@@ -108,6 +108,14 @@ _OWED_STATES = frozenset(state.value for state in OWED)
 WAITING_STATES = [state.value for state in WAITING]
 
 
+def in_lane(lane: LaneName) -> Document:
+    """What is of this lane. What names none is transactional: nodes of the first release, which know no lanes, may run
+    beside this one and go on storing mail.
+    """
+    # By the same index: two places of it are merged, and no more is read.
+    return {"mail.lane": {"$in": [None, lane.value]} if lane is LaneName.TRANSACTIONAL else lane.value}
+
+
 def stepped(step: CourseStep | None) -> Document:
     """What of an update keeps a step beside the newest of those before.
 

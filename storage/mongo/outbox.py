@@ -204,7 +204,7 @@ class MongoOutbox(MongoShelf, Outbox):
     @operation
     async def next_due(self, c: Collections, *, lane: LaneName) -> datetime | None:
         """The first of an index of each collection."""
-        owed = {"mail.lane": lane.value, "mail.wake": {"$exists": True}}
+        owed = mail_rows.in_lane(lane) | {"mail.wake": {"$exists": True}}
         found = [
             document["mail"]["wake"]
             for name in BOTH

@@ -1,13 +1,15 @@
 """What every shelf in the database has: its indexes, its migrations, and the way to its collections."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from pymongo import IndexModel
+from pymongo.errors import PyMongoError
 
-from storage.errors import StoreUnavailable
+from storage.errors import StorageError, StoreUnavailable
 from storage.mongo.collections import Collections, connected
 from storage.mongo.errors import translated, translated_at_open
 from storage.mongo.schema import Migration
@@ -15,6 +17,8 @@ from storage.people import Erasure
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 class Operations:
@@ -58,8 +62,12 @@ class Operations:
         task = asyncio.create_task(work(self.collections), name="mongo-operation")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        with translated():
-            return await asyncio.shield(task)
+        try:
+            with translated():
+                return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_unheard)
+            raise
 
     async def close(self) -> None:
         """Let what is under way end, and close the client; what is asked from now on is refused. Idempotent."""
@@ -67,6 +75,16 @@ class Operations:
         if collections is not None:
             await asyncio.gather(*self._running, return_exceptions=True)
             await collections.close()
+
+
+def _unheard(task: asyncio.Task[Any]) -> None:
+    """Nobody waits for it any more. That the store is away is told by who asks next; a defect is told here.
+
+    Left alone, asyncio would log the driver's own words, which quote what was asked.
+    """
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, (PyMongoError, StorageError)):
+        logger.error("an operation that nobody waited for failed", exc_info=error)
 
 
 class MongoShelf:

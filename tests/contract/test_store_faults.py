@@ -1,6 +1,7 @@
 """A MongoDB of the test's own that stands still, is killed, comes back, refuses writes, or asks who comes."""
 
 import asyncio
+import gc
 import time
 
 import pytest
@@ -8,8 +9,10 @@ from pymongo import AsyncMongoClient
 
 from storage.connect import connect
 from storage.errors import StoreConfigurationError, StoreUnavailable
+from storage.mongo.collections import connected
 from tests.contract.store_cases import NOW, Writer, emission, fill, key, notification, sequences
 from tests.support import servers
+from tests.support.amounts import AT_LENGTH
 
 
 @pytest.fixture
@@ -70,6 +73,63 @@ async def test_a_server_that_stands_still_is_unavailable_within_bounds_and_then_
             assert time.monotonic() < deadline
     assert [n.seq for n in answer.notifications] == [2]
     assert await sequences(store, "a") == [1, 2]
+    await store.close()
+
+
+@AT_LENGTH
+@pytest.mark.timeout(180)
+async def test_a_server_that_stood_still_for_a_minute_is_well_within_seconds_of_its_return(server):
+    """The driver takes for its distance what its first answer took, and asks nothing that has no time for that."""
+    store = connect(server.url)
+    await store.open()
+    server.pause()
+    try:
+        # As long as it takes until both monitors of the driver's have lost it, and ask again.
+        ends = time.monotonic() + 57
+        while time.monotonic() < ends:
+            with pytest.raises((StoreUnavailable, TimeoutError)):
+                await asyncio.wait_for(store.ping(), 3)
+            await asyncio.sleep(0.2)
+    finally:
+        server.resume()
+
+    async with asyncio.timeout(6):
+        while True:
+            try:
+                await store.streams.append([emission(notification("a"))])
+                break
+            except StoreUnavailable:
+                await asyncio.sleep(0.1)
+    await store.close()
+
+
+def test_the_driver_looks_every_second_unless_the_url_says_otherwise():
+    url = "mongodb://127.0.0.1:1/x"
+
+    assert connected(url).client.options._options["heartbeatfrequencyms"] == 1
+    assert connected(f"{url}?heartbeatFrequencyMS=5000").client.options._options["heartbeatfrequencyms"] == 5
+
+
+async def test_what_fails_when_nobody_waits_for_it_any_more_is_not_told_to_the_log(server, caplog):
+    """The driver's own words quote what was asked, and whoever hung up has no use for them."""
+    store = connect(server.url + "&timeoutMS=1000&serverSelectionTimeoutMS=1000")
+    await store.open()
+    server.pause()
+    try:
+        asking = asyncio.create_task(store.streams.append([emission(notification("a"))]))
+        await asyncio.sleep(0.2)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        del asking
+        async with asyncio.timeout(10):
+            while any(task.get_name() == "mongo-operation" for task in asyncio.all_tasks()):
+                await asyncio.sleep(0.05)
+    finally:
+        server.resume()
+    gc.collect()
+
+    assert caplog.messages == []
     await store.close()
 
 

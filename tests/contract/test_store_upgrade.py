@@ -166,6 +166,34 @@ async def test_what_an_earlier_release_has_begun_is_gone_on_with(released):
     await store.close()
 
 
+@pytest.mark.parametrize("released", ["mongodb"], indirect=True)
+async def test_mail_that_a_node_of_an_earlier_release_stores_beside_this_one_is_leased(released):
+    """As a rolling upgrade has it: the database was brought to this release, and an older node goes on emitting."""
+    store = connect(released.url)
+    await store.open()
+    old_document = next(
+        document
+        for document in json_util.loads(
+            _packed("mongodb.json.gz"), json_options=json_util.CANONICAL_JSON_OPTIONS
+        )["notifications"]["documents"]
+        if document["_id"] == released.told["mails"]["pending"]
+    )
+    with MongoClient(released.url) as client:
+        client.get_default_database()["notifications"].insert_one(
+            old_document | {"_id": "by an older node", "seq": 1000}
+        )
+
+    due = await store.outbox.next_due(lane=LaneName.TRANSACTIONAL)
+    leases = await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=100, lease_seconds=60, now=LATER)
+    [lease] = [each for each in leases if each.id == "by an older node"]
+
+    assert due is not None
+    assert lease.mail.order.lane is LaneName.TRANSACTIONAL
+    assert await store.outbox.end(lease, Sent(), now=LATER)
+    assert not await store.outbox.lease(lane=LaneName.BULK, limit=100, lease_seconds=60, now=LATER)
+    await store.close()
+
+
 class Opener:
     """A process of its own that opens a store with notes."""
 

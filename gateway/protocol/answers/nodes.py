@@ -49,6 +49,22 @@ class AliveAnswer(Schema):
     status = required.text(metadata={"enum": ["alive"]})
 
 
+READINESS_QUESTION = Schema.from_dict(
+    {
+        "exclude": fields.List(
+            fields.String(),
+            metadata={
+                "description": "What a reason begins with, as `bus`: it is a warning then, and no reason."
+            },
+        )
+    },
+    name="ReadinessQuestion",
+)
+"""For a load balancer that is not to be left without a node by what all nodes lack at once. Made of a table: `exclude` is a name of a
+schema's own.
+"""
+
+
 class ReadinessAnswer(Schema):
     status = required.text(metadata={"enum": ["ready", "unready"]})
     reasons = fields.List(fields.String(), required=True)

@@ -3,6 +3,7 @@
 import re
 from copy import deepcopy
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import kubernetes_validate
 import pytest
@@ -177,7 +178,14 @@ class TestProbesAndDrain:
     )
     def test_each_probe_asks_the_internal_site(self, cluster: Cluster, probe: str, path: str):
         for owner in (GATEWAY, MAIL):
-            assert container_of(cluster, owner)[probe]["httpGet"] == {"path": path, "port": "internal"}
+            asked = container_of(cluster, owner)[probe]["httpGet"]
+            assert (urlsplit(asked["path"]).path, asked["port"]) == (path, "internal")
+
+    def test_without_redis_nodes_stay_in_their_services(self, cluster: Cluster):
+        """All are without it at once, and serve their clients and emitters all the same."""
+        path = container_of(cluster, GATEWAY)["readinessProbe"]["httpGet"]["path"]
+
+        assert parse_qs(urlsplit(path).query) == {"exclude": ["bus", "presence"]}
 
     def test_prometheus_is_sent_to_the_internal_site(self, cluster: Cluster):
         for owner in (GATEWAY, MAIL):

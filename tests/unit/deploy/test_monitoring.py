@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.gateway import gateway
+from gateway.process.bounce_office import BounceOffice
+from gateway.process.mail_office import MailOffice
+from gateway.process.settings import load
+from tests.support.gateway import environment, gateway
 from tests.unit.deploy.conftest import ROOT, overlay_with, rendered
 
 COMPONENT = ROOT / "k8s" / "components" / "monitoring"
@@ -108,6 +112,26 @@ async def test_every_metric_that_is_asked_for_is_shown_by_a_node(tmp_path: Path,
         for name, selection in SELECTED.findall(expression):
             labels = set(re.findall(r"([a-z]+)\s*=", selection))
             assert labels <= shown[name] | OF_KUBERNETES, (who, name)
+
+
+async def test_what_sends_or_takes_mail_does_not_keep_the_alert_silent_that_no_node_runs(tmp_path: Path):
+    """They are scraped as nodes are, and go on when all nodes have gone."""
+    (gone,) = [rule["expr"] for rule in rules() if rule["alert"] == "BellhopGone"]
+    settings = load(
+        environment(
+            tmp_path,
+            BOUNCE_DOMAIN="bounces.shop.example",
+            BOUNCE_LISTEN="lmtp://127.0.0.1:0",
+            LINK_SECRET=32 * "x",
+        )
+    )
+    for office in (MailOffice(settings), BounceOffice(settings)):
+        await office.start()
+        shown = labels_of(generate_latest(office.metrics.registry).decode())
+        await office.stop()
+
+        assert "bellhop_draining" in shown
+        assert not set(NAMES.findall(gone)) & shown.keys()
 
 
 async def test_names_labels_words_and_bounds_are_those_that_were_promised(tmp_path: Path, redis_url: str):

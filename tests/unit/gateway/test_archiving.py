@@ -138,6 +138,7 @@ def test_pieces_are_put_back_where_they_would_stay(
 
 
 def test_without_an_archive_there_is_nothing_to_do(at: At, monkeypatch: pytest.MonkeyPatch, capsys: Any):
+    at(lambda store: store.epochs.current())
     assert main(["archive", "list"]) == 0
     monkeypatch.delenv("BELLHOP_ARCHIVE_URL")
     assert main(["archive", "list"]) == 2

@@ -149,6 +149,42 @@ def test_config_can_print_what_was_switched_at_run_time(monkeypatch, capsys, tmp
     assert cli.main(["config", "--switches"]) == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("store", "restored"),
+        ("export", "events"),
+        ("suppressions", "export"),
+        ("lanes",),
+        ("lanes", "pause", "--reason", "the list is old"),
+        ("config", "--switches"),
+    ],
+    ids=" ".join,
+)
+def test_a_command_on_a_store_that_is_not_there_says_where_it_looked_and_makes_none(
+    arguments: tuple[str, ...], monkeypatch, capsys, tmp_path
+):
+    """The file's path is relative unless it was set: from another folder the gateway's store would seem to be told."""
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(arguments) == 1
+
+    told = capsys.readouterr()
+    assert f"there is no store at {tmp_path / 'var' / 'bellhop.db'}" in told.err
+    assert told.out == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_list_of_suppressions_may_be_taken_over_before_the_first_start(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.csv").write_text("address\nann@example.org\n")
+
+    assert cli.main(["suppressions", "import", "list.csv"]) == 0
+
+    assert cli.main(["suppressions", "export"]) == 0
+    assert "ann@example.org" in capsys.readouterr().out
+
+
 def test_config_can_print_the_reference(capsys):
     assert cli.main(["config", "--markdown"]) == 0
     assert capsys.readouterr().out.startswith("| name | default | meaning |")

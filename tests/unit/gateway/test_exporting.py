@@ -32,6 +32,7 @@ READ = uuid7()
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BELLHOP_STORE_URL", f"sqlite:///{tmp_path / 'bellhop.db'}")
     monkeypatch.setattr(exporting, "PAGE", 2)
+    note(tmp_path)
     return tmp_path
 
 

@@ -12,6 +12,7 @@ from gateway.http import health
 from gateway.http.health import Health
 from storage.errors import StoreUnavailable
 from tests.support.gateway import gateway
+from tests.support.servers import free_port
 
 
 class Store:
@@ -80,3 +81,23 @@ async def test_a_draining_node_is_alive_and_not_ready(tmp_path: Path):
 
     assert (ready.status, ready.body) == (503, {"status": "unready", "reasons": ["draining"]})
     assert (alive.status, alive.body) == (200, {"status": "alive"})
+
+
+async def test_what_all_nodes_lack_at_once_need_not_count(tmp_path: Path):
+    """Without Redis a node keeps and answers emits as ever: a load balancer that asks so is not left without one."""
+    async with gateway(tmp_path, BUS_URL=f"redis://127.0.0.1:{free_port()}/0") as site:
+        async with asyncio.timeout(10):
+            while "presence: " not in str((unready := await site.ask("GET", "/readyz")).body["reasons"]):
+                await asyncio.sleep(0.1)
+        ready = await site.ask("GET", "/readyz?exclude=bus&exclude=presence")
+        assert site.node is not None
+        site.node.health.draining = True
+        draining = await site.ask("GET", "/readyz?exclude=bus&exclude=presence")
+
+    assert (unready.status, "warnings" in unready.body) == (503, False)
+    assert (ready.status, ready.body) == (
+        200,
+        {"status": "ready", "reasons": [], "warnings": unready.body["reasons"]},
+    )
+    assert {reason.partition(":")[0] for reason in unready.body["reasons"]} == {"bus", "presence"}
+    assert (draining.status, draining.body["reasons"]) == (503, ["draining"])

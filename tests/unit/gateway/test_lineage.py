@@ -137,9 +137,9 @@ async def test_a_witness_of_another_epoch_is_proof_though_the_numbers_fit(store,
 
 
 async def test_a_witness_that_was_not_heard_is_heard_later_and_not_written_to_before(
-    store, witness, monkeypatch
+    store, witness, monkeypatch, caplog
 ):
-    """Else the one proof there is would be written over."""
+    """Else the one proof there is would be written over. It is said once, however long it takes."""
     monkeypatch.setattr(lineage, "CHECK_SECONDS", 0.01)
     monkeypatch.setattr(lineage, "WRITE_SECONDS", 0.01)
     await witness.write(HighWaterMark(epoch=await store.epochs.current(), room="a", seq=2, at=NOW))
@@ -164,6 +164,8 @@ async def test_a_witness_that_was_not_heard_is_heard_later_and_not_written_to_be
     async with asyncio.timeout(20):
         await turned.wait()
     await line.stop()
+
+    assert caplog.messages.count("the witness of the store is not heard") == 1
 
 
 async def test_a_witness_is_told_of_what_is_appended_and_else_seldom(store, monkeypatch):
