@@ -80,6 +80,7 @@ class Alike(Struct, frozen=True, kw_only=True, gc=False):
     """Events that have all but their keys in common, as most have that happen together."""
 
     keys: list[bytes]
+    """One at least, and all of one length."""
     at: datetime
     series: Series
     outcome: Outcome
@@ -109,6 +110,7 @@ def together(happened: Iterable[Happened]) -> list[Alike]:
             last is not None
             and (each.at, each.series, each.outcome) == (last.at, last.series, last.outcome)
             and each.count == last.count
+            and len(each.key) == len(last.key)
         ):
             found[-1].keys.append(each.key)
         else:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from storage.encoding import micros, moment
 from storage.events import DIMENSIONS, OUTCOMES, Alike, Happened, Outcome, Series, key_of_one, together
@@ -38,8 +39,9 @@ class SQLiteStats(SQLiteShelf, Stats):
         """Rows of what is not known, and then the marks, also of what was known: counting it again changes nothing."""
         alike = together(events)
         ids = series_ids(connection, {each.series for each in alike})
-        for length in {len(each.keys[0]) for each in alike}:
-            some = [each for each in alike if len(each.keys[0]) == length]
+        # In their order, which is that in which they are told.
+        for _, group in groupby(alike, key=lambda each: len(each.keys[0])):
+            some = list(group)
             insert_new(
                 connection,
                 [(micros(each.at), ids[each.series], PLACES[each.outcome], each.count) for each in some],

@@ -212,6 +212,21 @@ async def test_events_are_told_in_the_order_in_which_they_came(store):
             await store.stats.told(after=wrong, since=None, limit=1, now=beyond)
 
 
+async def test_keys_of_any_length_stand_beside_one_another(store):
+    """Those of readers of shared rooms are longer than others; all else of them may be alike."""
+    short = [event(SALE) for _ in range(2)]
+    long = [event(SALE, key=key_of_one(uuid7(), Outcome.SEEN, reader=b"somebody")) for _ in range(2)]
+    given = [short[0], long[0], long[1], short[1]]
+    await store.stats.note([*given, long[0], short[0]])
+
+    page = await store.stats.told(after=None, since=None, limit=9, now=NOW.replace(year=2100))
+    assert {each.event for each in page} == set(given)
+    assert len(page) == 4
+    await count_all(store, await leads(store))
+    assert await store.stats.sums(BY_TYPE) == [Sum(None, ("SALE",), {Outcome.SEEN: 4})]
+    assert await store.stats.clear_events(before=later(9), limit=9) == 4
+
+
 async def test_those_that_are_alike_are_told_and_forgotten_one_by_one(store):
     """Who reads them page by page goes on where it stood, also when some were forgotten in between."""
     keys = [key_of_one(uuid7(), Outcome.DELIVERED) for _ in range(70)]

@@ -21,6 +21,7 @@ from auth.tokens import Verifier
 from gateway.process import cli, demo
 from gateway.process.settings import SETTINGS
 from storage.connect import connect
+from storage.sqlite.store import SQLiteStore
 from tests.support.gateway import API_KEY, SECRET, Gateway, gateway, gateway_process
 
 EMIT = ["emit", "--to", "user:ann", "--type", "HELLO", "--title", "Hello"]
@@ -413,6 +414,9 @@ async def test_a_reader_who_has_read_enough_is_no_failure(tmp_path: Path):
 
 
 async def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path):
+    store = SQLiteStore(tmp_path / "var" / "bellhop.db")
+    await store.open()
+    await store.close()
     for command in (["config"], ["suppressions", "export"]):
         with Path("/dev/full").open("wb") as full:
             process = await asyncio.create_subprocess_exec(
