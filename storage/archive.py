@@ -171,7 +171,8 @@ class Archive(Protocol):
         """Delete up to `limit` notifications of a piece that the archive has, as `Streams.prune` would; answers how many are left.
 
         What cannot go now stays, and what follows it in its room: a later piece will have it. That is what mail has become
-        owed of again, and what was taken back, but for the `recalled`: those the archive has so. When nothing is left the piece is closed. Idempotent.
+        owed of again, and what was taken back, but for the `recalled`: those the archive has so. When nothing is left the
+        piece is closed. Idempotent.
 
         It needs no turn: the piece says itself what may go. A crash in the midst leaves some of the ids to be gone through
         again, which finds them gone. What stays is not in the piece any more, though the file holds it: it may be in two.

@@ -20,8 +20,9 @@ class Digests(Protocol):
     """Digests are `open`, then `closing` under a lease, then closed. Only what is open is given items.
 
     Closing one takes several steps of its worker: `lease`, then `items`, `leave_out` and `prolong` as often as need
-    be, then `settle`; or, if it is not to close yet, `put_off` instead of these. A worker that dies in between is followed by another when the lease ends, which finds the items that were
-    not left out yet. Nothing was sent by then: the mail that tells them is owed by `settle` alone, in its transaction.
+    be, then `settle`; or, if it is not to close yet, `put_off` instead of these. A worker that dies in between is
+    followed by another when the lease ends, which finds the items that were not left out yet. Nothing was sent by then:
+    the mail that tells them is owed by `settle` alone, in its transaction.
     """
 
     async def lead(self, digest: Digest) -> bool:

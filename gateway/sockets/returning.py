@@ -101,7 +101,8 @@ class LiveReturns(Part):
     async def _tell(self, user: str, ids: list[str]) -> None:
         """Tell each session of the user what came back that it may hear, with its counts.
 
-        In parts, where it is much. Who reads too slowly is not told the last of them, and finds it in the history. Raises `StorageError`, and then sessions later in the order were told nothing.
+        In parts, where it is much. Who reads too slowly is not told the last of them, and finds it in the
+        history. Raises `StorageError`, and then sessions later in the order were told nothing.
         """
         receipts = await self._inboxes.receipts_of(user, ids)
         found: list[Notification] = []

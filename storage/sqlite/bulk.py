@@ -35,16 +35,6 @@ def insert_new(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -
     return _insert(connection, f"INSERT OR IGNORE INTO {into}", rows)
 
 
-def insert_new_alike(connection: sqlite3.Connection, into: str, common: Row, values: Sequence[Any]) -> int:
-    """The same for rows that differ in the last of their columns alone. What they have in common is bound once for many."""
-    inserted = 0
-    for some in _parts(values):
-        inserted += connection.execute(
-            _statement_alike(into, len(common), len(some)), (*common, *some)
-        ).rowcount
-    return inserted
-
-
 def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -> int:
     inserted = 0
     for some in _parts(rows):
@@ -67,11 +57,3 @@ def _statement(into: str, width: int, rows: int) -> str:
     """The statement for so many rows; its parts are the program's own, so there are few."""
     row = f"({', '.join('?' * width)})"
     return f"{into} VALUES {', '.join([row] * rows)}"
-
-
-@cache
-def _statement_alike(into: str, width: int, rows: int) -> str:
-    """The same for rows that have their first `width` values in common."""
-    common = ", ".join(f"?{place + 1}" for place in range(width))
-    alike = ", ".join(f"({common}, ?{width + 1 + row})" for row in range(rows))
-    return f"INSERT OR IGNORE INTO {into} VALUES {alike}"  # noqa: S608 - made of constants

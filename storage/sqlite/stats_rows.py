@@ -3,7 +3,6 @@
 What events and roll-ups share is written once, in `stats_series`; outcomes are columns, and their places in events.
 """
 
-import json
 import re
 import secrets
 import sqlite3
@@ -247,7 +246,8 @@ def _correct(
     )
     emptied = [row[0] for row in rows if row[0] not in keys_at]
     connection.execute(
-        "DELETE FROM stats_events WHERE position IN (SELECT value FROM json_each(?))", (json.dumps(emptied),)
+        "DELETE FROM stats_events WHERE position IN (SELECT value FROM json_each(?))",
+        (orjson.dumps(emptied).decode(),),
     )
 
 

@@ -113,8 +113,8 @@ class Leaving:
     async def leave(self, token: str, *, mail: str | None = None) -> UnsubscribeVisit | None:
         """Turn off the mail that the link is about; done twice it is done once. `mail` is the one that the link stood in.
 
-        It holds for that mail also when none is wanted at all now, and some is again later. What RFC 8058 posts, and what the page's own button does. A link whose category the catalog has no
-        more turns nothing off.
+        It holds for that mail also when none is wanted at all now, and some is again later. What RFC 8058 posts,
+        and what the page's own button does. A link whose category the catalog has no more turns nothing off.
         """
         return await self._lower(token, _leaving, mail=mail)
 

@@ -159,8 +159,8 @@ class Digester(Part):
         """Decide for each item again, and owe one mail for what is left, if this node is still the one to do so.
 
         In its reader's quiet hours it is put off to their end instead: what the reader says until then, and what
-        comes, is as good as before they began. What is counted and logged comes after `settle`: of two that close one digest only one counts it. The
-        worker is woken last, when its mail is there.
+        comes, is as good as before they began. What is counted and logged comes after `settle`: of two that close
+        one digest only one counts it. The worker is woken last, when its mail is there.
         """
         now = self._clock()
         if digest.gathered and (until := await self._quiet_until(digest, now)) is not None:
